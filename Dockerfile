@@ -10,7 +10,7 @@
 # package of the workspace's root is for machines with an older version.
 
 # Exact versions; the version of Node is that of package.json (npm run check compares them). To pin a base to its contents as well, append the digest
-# that your registry has: --build-arg BASE_IMAGE=node:26.10.0-bookworm-slim@sha256:…
+# that your registry reports: --build-arg BASE_IMAGE=node:26.10.0-bookworm-slim@sha256:…
 ARG BASE_IMAGE=node:26.10.0-bookworm-slim
 ARG NGINX_IMAGE=nginx:1.30.5-alpine
 
@@ -27,17 +27,17 @@ ARG SERVICE
 RUN test -n "${SERVICE}" || { echo "Say which service: --build-arg SERVICE=auth (or tasks, notifications)"; exit 1; }
 COPY services/${SERVICE}/package.json services/${SERVICE}/package.json
 COPY tools/cli/package.json tools/cli/package.json
-# -prod: without the dependencies of tests, such as PostgreSQL; no package that runs in a service needs a build
+# -prod: without the dependencies of tests, such as PostgreSQL. The packages that run in a service need no build step.
 RUN --mount=type=cache,id=taskwire-pnpm,target=/pnpm \
     node infra/local/pinned-pnpm.mjs /pnpm/program install --prod --frozen-lockfile --ignore-scripts --store-dir /pnpm --filter-prod "@taskwire/service-${SERVICE}..." --filter-prod "@taskwire/tool-cli..." \
     && rm -r infra packages/process-supervisor
 COPY services/${SERVICE} services/${SERVICE}
-# the operators' commands, and what they import from infra
+# the operators' commands, and the modules of infra that they import
 COPY tools/cli tools/cli
 COPY infra/local/external-servers.ts infra/local/running-file.ts infra/local/
 COPY infra/container/health.ts infra/container/health.ts
-# Loads every module once, and ends by naming the missing environment. The compile cache from this run makes starts faster,
-# and a missing module fails the build. The cache is valid only for the user id that created it.
+# Loads every module once, and exits with the names of the missing environment variables. The compile cache from this run makes starts faster, and a
+# missing module fails the build. The cache is valid only for the user id that created it.
 RUN mkdir .compile-cache && chown 10001:10001 .compile-cache
 USER 10001:10001
 RUN NODE_COMPILE_CACHE=/app/.compile-cache node services/${SERVICE}/src/main.ts 2>&1 | grep --max-count 1 DATABASE_URL \
@@ -58,13 +58,13 @@ COPY infra/gateway/nginx.conf.template /etc/nginx/templates/nginx.conf.template
 COPY --chmod=755 infra/gateway/container/15-cors-origins.envsh infra/gateway/container/16-resolver.envsh /docker-entrypoint.d/
 COPY --chmod=755 infra/gateway/container/health.sh /usr/local/bin/gateway-health
 # The settings with their defaults; the upstreams have none. infra/gateway/README.md explains them.
-# /run/taskwire contains the rendered configuration and temporary files: a tmpfs if the root is read-only.
-ENV NGINX_ENVSUBST_OUTPUT_DIR=/run/taskwire \
+# /var/cache/taskwire contains the rendered configuration and temporary files: a tmpfs if the root is read-only.
+ENV NGINX_ENVSUBST_OUTPUT_DIR=/var/cache/taskwire \
     NGINX_ENVSUBST_FILTER=^GATEWAY_ \
     NGINX_ENTRYPOINT_LOCAL_RESOLVERS=1 \
     GATEWAY_USER= \
     GATEWAY_WORKERS=2 \
-    GATEWAY_RUN_DIR=/run/taskwire \
+    GATEWAY_RUN_DIR=/var/cache/taskwire \
     GATEWAY_ACCESS_LOG=/dev/stdout \
     GATEWAY_TRUSTED_PROXY=unix: \
     GATEWAY_LISTEN=8080 \
@@ -80,18 +80,21 @@ ENV NGINX_ENVSUBST_OUTPUT_DIR=/run/taskwire \
     GATEWAY_STREAMS=500 \
     GATEWAY_BODY_BYTES=65536 \
     GATEWAY_AUTH_BODY_BYTES=16384 \
-    GATEWAY_TASKS_BODY_BYTES=73728 \
+    GATEWAY_TASKS_BODY_BYTES=532480 \
+    GATEWAY_JOBS_BODY_BYTES=4194304 \
     GATEWAY_READ_TIMEOUT=30s
-RUN mkdir -p /run/taskwire && chown 101:101 /run/taskwire
+# An older runc gives a tmpfs the mode of the folder that it hides, and root as its owner. With a read-only root, podman mounts its own tmpfs over
+# /run, where the mode would be lost.
+RUN mkdir -p /var/cache/taskwire && chmod 1777 /var/cache/taskwire
 USER 101:101
 EXPOSE 8080
 STOPSIGNAL SIGQUIT
-CMD ["nginx", "-e", "stderr", "-c", "/run/taskwire/nginx.conf", "-g", "daemon off;"]
+CMD ["nginx", "-e", "stderr", "-c", "/var/cache/taskwire/nginx.conf", "-g", "daemon off;"]
 
 # ---- the default target: a service ------------------------------------------------------------------------------------------
 FROM ${BASE_IMAGE} AS service
 ARG SERVICE
-# the package managers of the base, and the links to them: nothing at run time installs anything
+# the package managers of the base image, and the links to them: nothing is installed at run time
 RUN find /usr/local/bin -type l \( -lname '*/node_modules/*' -o -lname '/opt/yarn-*' \) -delete \
     && rm -rf /usr/local/lib/node_modules /opt/yarn-*
 COPY --chmod=755 infra/container/taskwire /usr/local/bin/taskwire

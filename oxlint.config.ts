@@ -1,11 +1,11 @@
 import { defineConfig } from 'oxlint';
 
-// Import boundaries, names of files and reads of process.env are the business of tools/check/boundary-rules.ts.
+// Import boundaries, names of files and reads of process.env are checked by tools/check/boundary-rules.ts.
 
-/** `any` also comes in from JSON.parse and libraries. Giving it a type is enough; using it without one is not. */
+/** JSON.parse and libraries also return `any`. Such a value may be given a type, but must not be used without one. */
 const unsafe = ['argument', 'call', 'member-access', 'return'].map((use) => `typescript/no-unsafe-${use}`);
 
-/** A test that sleeps is slow or wrong. Work that takes time is simulated by name, with `simulateWork` of @taskwire/testing. */
+/** A test that sleeps is slow or wrong. To simulate work that takes time, use `simulateWork` from @taskwire/testing. */
 const sleepingByImport = {
   paths: ['node:timers/promises', 'timers/promises'].map((name) => ({
     name,
@@ -20,11 +20,11 @@ const all = (level: 'error' | 'off', rules: readonly string[]) =>
 export default defineConfig({
   plugins: ['eslint', 'typescript', 'oxc'],
   jsPlugins: ['./tools/check/habits.js'],
-  ignorePatterns: ['contracts/**'],
+  ignorePatterns: ['contracts/**', 'packages/client/src/generated/**'],
   categories: { correctness: 'error' },
   options: { typeAware: true, reportUnusedDisableDirectives: 'error' },
   rules: {
-    // the rest of what ESLint recommends and of typescript-eslint's `strict`, which oxlint files under other categories
+    // the remaining rules that ESLint recommends or typescript-eslint's `strict` contains, which oxlint has in other categories
     ...all('error', [
       'no-array-constructor',
       'no-case-declarations',
@@ -53,16 +53,16 @@ export default defineConfig({
       'typescript/prefer-literal-enum-member',
       'typescript/unified-signatures',
     ]),
-    // functions of our objects are closures and use no `this`
+    // the functions of our objects are closures that do not use `this`
     'typescript/unbound-method': 'off',
-    // texts of unknown values are for logs and messages, which show any value
+    // unknown values are converted to text only for logs and messages, which may show any value
     'typescript/no-base-to-string': 'off',
     'typescript/restrict-template-expressions': 'off',
     // arrays of strings are sorted by code unit
     'typescript/require-array-sort-compare': 'off',
     // mails are cut by code point
     'typescript/no-misused-spread': 'off',
-    // a literal beside `string` names the values that have a meaning
+    // a literal in a union with `string` documents the values that have a meaning
     'typescript/no-redundant-type-constituents': 'off',
     // the project's own
     ...all('error', [
@@ -71,7 +71,7 @@ export default defineConfig({
       'habits/no-default-export',
       'habits/no-boolean-parameter',
     ]),
-    // a longer file says why in the disabling comment at its top
+    // a longer file gives its reason in the disabling comment at its top
     'max-lines': ['error', { max: 300 }],
     'no-warning-comments': ['error', { terms: ['todo', 'fixme', 'xxx', 'hack'] }],
     'no-console': 'error',
@@ -105,11 +105,11 @@ export default defineConfig({
       files: ['**/test/**/*.ts', 'e2e/**/*.ts', 'packages/{testing,pact-testing}/**/*.ts', 'tools/chaos/**/*.ts'],
       rules: {
         'habits/no-sleep': 'error',
-        // responses are read as they come; a wrong guess of their shape fails the test
+        // tests read responses without declaring their types; a wrong assumption about a response fails the test
         ...all('off', unsafe),
         // expect(x).to.be.true and the like
         'no-unused-expressions': 'off',
-        // a missing fixture fails the test, which is what a test is for
+        // a missing value fails the test anyway
         'typescript/no-non-null-assertion': 'off',
         // a suite of one subject stays together
         'max-lines': ['error', { max: 500 }],
@@ -120,13 +120,14 @@ export default defineConfig({
       rules: { 'no-restricted-imports': ['error', sleepingByImport] },
     },
     {
-      // they pause between two checks of a condition, simulate work, and are a process that other tests observe while it runs
+      // these files pause between two checks of a condition, simulate work, or run as a process that other tests observe
       files: ['packages/testing/src/{wait-for,simulate-work}.ts', 'packages/telemetry/test/support/logging-child.ts'],
       rules: { 'no-restricted-imports': 'off' },
     },
     {
       // command-line programs write to stdout
       files: [
+        'examples/**',
         'infra/**',
         'tools/**',
         'services/*/src/{migrate,cli,command}.ts',

@@ -1,12 +1,13 @@
 import { expect } from 'chai';
-import { authRoutes, notificationsRoutes, schemas, tasksRoutes, type Route } from '@taskwire/contracts';
+import { authRoutes, bodyLimitOf, notificationsRoutes, schemas, tasksRoutes, type Route } from '@taskwire/contracts';
 import { demoPerson, send, type Answer, type Person } from './front-end.ts';
 import { serviceTokenOf } from './service-token.ts';
 import { useSuite } from './suite.ts';
 
 const routes: Route[] = [authRoutes, tasksRoutes, notificationsRoutes].flatMap((table) => Object.values(table));
-const publicRoutes = routes.filter(({ path }) => path.startsWith('/api/v1/'));
-const internalRoutes = routes.filter(({ access }) => access.kind === 'service');
+/** Routes for users; `jobs.e2e.test.ts` tests the routes for workers. */
+const publicRoutes = routes.filter(({ path, access }) => path.startsWith('/api/v1/') && access.kind !== 'service');
+const internalRoutes = routes.filter(({ access }) => access.kind === 'service' && access.public !== true);
 const unknownId = '019aa1b2-0000-7000-8000-0000000000ff';
 
 /** The service that a route belongs to, for calls that bypass the gateway. */
@@ -56,7 +57,7 @@ describe('Bad input, at every public endpoint', () => {
         it('refuses a malformed token', async () =>
           expectProblem(await call(route, { token: 'a.b.c' }), 401, 'invalid_token'));
         it('refuses the token of a service', async () => {
-          // Tasks accepts this audience, but not on its public routes; for the others it is the wrong audience
+          // Tasks accepts this audience, but not on its public routes; for the other services it is the wrong audience
           const status = serviceOf(route) === 'tasks' ? 403 : 401;
           expectProblem(await call(route, { token: serviceToken }), status);
         });
@@ -83,7 +84,7 @@ describe('Bad input, at every public endpoint', () => {
           ));
         it('refuses a body that is too large', async () =>
           expectProblem(
-            await call(route, sent(JSON.stringify({ title: 'x'.repeat(1_200_000) }))),
+            await call(route, sent(JSON.stringify({ title: 'x'.repeat(bodyLimitOf(route)) }))),
             413,
             'payload_too_large',
           ));
@@ -95,7 +96,7 @@ describe('Bad input, at every public endpoint', () => {
           expect(answer.body.errors).to.be.an('array').that.is.not.empty;
         });
       }
-      if (route.params !== undefined) {
+      if (route.path.includes('{id}')) {
         const sound = { token, body: route.body === undefined ? undefined : validBody(route) };
         it('refuses an id that is not a UUID', async () =>
           expectProblem(
@@ -123,8 +124,10 @@ describe('Bad input, at every public endpoint', () => {
 
   function validBody(route: Route): unknown {
     if (route.path.endsWith('/assign')) return { assign: 'random' };
-    if (route.path.endsWith('/drop')) return { reason: 'a test' };
+    if (/\/(drop|replay)$/.test(route.path)) return { reason: 'a test' };
     if (route.path.endsWith('/transition')) return { state: 'cancelled' };
+    if (route.path.endsWith('/backfill')) return { from: '2026-11-01T00:00:00Z', to: '2026-11-02T00:00:00Z' };
+    if (route.path.includes('/schedules')) return { expression: '0 9 * * *' };
     if (route.optionalBody === true) return {};
     return route.path.includes('/users') ? { name: 'Renamed' } : { title: 'Something' };
   }

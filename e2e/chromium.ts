@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { chromium, type BrowserContext, type BrowserContextOptions } from 'playwright-core';
 import { findBrowser } from '../infra/local/install-programs.ts';
 
-/** Containers have no sandbox, and the tests connect to this machine only. */
+/** Chromium's sandbox does not work in containers; without it the tests are safe, because they connect only to this machine. */
 const flags = [
   '--no-sandbox',
   '--disable-gpu',

@@ -19,7 +19,7 @@ describe('An application whose callback redirects to another origin, in Chromium
   before(async function () {
     this.timeout(60_000);
     [chromium, frontEnd] = await Promise.all([startChromium(), startClientSite()]);
-    // as a back end of a front end does once it has its tokens
+    // as a front end's own back end does once it has received the tokens
     backEnd = await startClientSite((request, response) => {
       const { pathname, search } = new URL(request.url ?? '/', 'http://localhost');
       response.writeHead(302, { location: `${frontEnd.origin}${pathname}${search}` }).end();
@@ -31,7 +31,8 @@ describe('An application whose callback redirects to another origin, in Chromium
       ...['--grant', 'urn:taskwire:tasks=tasks:read'],
     );
     const secret = / secret (\S+)/.exec(added)?.[1] ?? '';
-    const options = { execute: [openid.allowInsecureRequests] }; // eslint-disable-line @typescript-eslint/no-deprecated -- the suite of a test has no TLS
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- the suite under test has no TLS
+    const options = { execute: [openid.allowInsecureRequests] };
     client = await openid.discovery(
       new URL(`${suite().url}/oidc`),
       'back-end',

@@ -57,14 +57,14 @@ export async function logIn(suite: Suite, email: string, password: string): Prom
   };
 }
 
-/** A demo user, by the part of the address before the @. */
+/** A demo user, identified by the part of the address before the @. */
 export async function demoPerson(suite: Suite, name: string): Promise<Person> {
   const person = demoPeople.find(({ email }) => email.startsWith(`${name}@`));
   if (person === undefined) throw new Error(`there is no demo user ${name}`);
   return await logIn(suite, person.email, person.password);
 }
 
-/** A new member with an address of their own, registered and logged in. */
+/** A new member with a unique address, registered and logged in. */
 export async function newMember(suite: Suite, name = 'Nina New'): Promise<Person> {
   const email = `${randomUUID()}@taskwire.test`;
   const password = randomUUID();
@@ -77,7 +77,7 @@ export type CaughtMail = { subject: string; text: string; html: string; headers:
 
 /** The mails that the catcher holds for an address, oldest first. */
 export async function mailsTo(suite: Suite, email: string): Promise<CaughtMail[]> {
-  // filtered by the catcher: tests poll, and all mails of a run are some megabytes
+  // filtered by the catcher, because tests poll, and all mails of a run amount to several megabytes
   const response = await fetch(
     `${suite.mailPageUrl}/api/email?${new URLSearchParams({ 'to.address': email }).toString()}`,
   );

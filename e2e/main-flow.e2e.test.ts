@@ -73,6 +73,21 @@ describe('The main flow, through the gateway', () => {
     expect(actions).to.include.members(['created', 'assigned', 'started', 'completed']);
   });
 
+  it('sends exactly one e-mail about an overdue task to its creator', async () => {
+    const creator = await newMember(suite(), 'Cleo Creator');
+    const given = { title: 'Water the cactus', due_at: new Date(Date.now() + 1_500).toISOString() };
+    const { body: task } = await creator.call<Task>('POST', '/api/v1/tasks', given);
+    const overdue = async () =>
+      (await mailsTo(suite(), creator.user.email)).filter(({ subject }) => subject === 'Overdue: “Water the cactus”');
+    await waitFor(async () => (await overdue()).length > 0);
+    // a later event of the task, which would reach the performer after any second reminder
+    const path = `/api/v1/tasks/${task.id}/assign`;
+    expect((await manager.call('POST', path, { assignee_id: performer.user.id })).status).to.equal(200);
+    await waitFor(async () => (await notificationsAbout(performer, task.id)).length > 0);
+    expect(await overdue()).to.have.length(1);
+    expect((await notificationsAbout(creator, task.id)).map(({ type }) => type)).to.deep.equal(['task.overdue']);
+  });
+
   it('counts unread notifications, and marks them as read one by one or all at once', async () => {
     const reader = await newMember(suite());
     // the welcome is the first unread notification
@@ -108,7 +123,7 @@ describe('The main flow, through the gateway', () => {
     expect(c.headers.get('idempotency-replayed')).to.equal('true');
   });
 
-  // with the password, because the admin may have logged in long before this test
+  // sends the password, because the admin may have logged in more than five minutes before this test
   const deleteUser = async (person: Person) =>
     await admin.call(
       'DELETE',

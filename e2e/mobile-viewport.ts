@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 
-/** The smallest phone that pages are made for. */
+/** The smallest phone that the pages support. */
 export function phoneIn(colorScheme: 'light' | 'dark'): BrowserContextOptions {
   return { viewport: { width: 320, height: 640 }, isMobile: true, hasTouch: true, colorScheme };
 }
@@ -14,7 +14,7 @@ export async function expectFit(page: Page): Promise<void> {
   expect(contrast).to.be.at.least(4.5);
 }
 
-/** Text, because it runs in the page, which has the types of a browser and not of Node. Contrast is computed as WCAG 2.2 defines it. */
+/** A string, because it runs in the page, where the types are those of a browser and not of Node. Contrast is computed as WCAG 2.2 defines it. */
 const measure = `(() => {
   const luminance = (color) => {
     const [r, g, b] = color.match(/[\\d.]+/g).slice(0, 3).map((part) => {

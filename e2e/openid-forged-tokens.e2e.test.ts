@@ -14,7 +14,7 @@ const paths = {
 } as const;
 const services = ['auth', 'tasks', 'notifications'] as const;
 
-/** A forger's knowledge (the public key, a valid token), and Auth's own private key, which must stay secret. */
+/** Everything that a forger could know (the public key, a valid token), and also Auth's private key, which no forger has. */
 type Known = { privateKey: KeyObject; kid: string; claims: Claims; token: string; evil: string };
 type Header = Record<string, unknown>;
 type Claims = Record<string, unknown>;

@@ -6,7 +6,7 @@ import { startChromium, startClientSite, type TestBrowser } from './chromium.ts'
 import { newMember, send, type Person } from './front-end.ts';
 import { useSuite } from './suite.ts';
 
-// eslint-disable-next-line @typescript-eslint/no-deprecated -- deprecated only to stand out; the suite of a test has no TLS
+// eslint-disable-next-line @typescript-eslint/no-deprecated -- deprecated only to stand out; the suite under test has no TLS
 const insecure = { [oauth.allowInsecureRequests]: true };
 
 describe('A public client, with oauth4webapi and Chromium', () => {
@@ -18,6 +18,8 @@ describe('A public client, with oauth4webapi and Chromium', () => {
   let person: Person;
   let context: BrowserContext;
   let page: Page;
+  /** The items of the latest consent page. */
+  let wishes: string[];
 
   before(async function () {
     this.timeout(60_000);
@@ -33,6 +35,7 @@ describe('A public client, with oauth4webapi and Chromium', () => {
         '--grant',
         'urn:taskwire:tasks=tasks:read,tasks:write',
       ],
+      ...['--grant', 'urn:taskwire:api=tasks:read,notifications:read,account:read'],
       ...['--redirect-uri', `${site.origin}/callback`, '--post-logout-redirect-uri', `${site.origin}/bye`],
     );
     const issuer = new URL(`${suite().url}/oidc`);
@@ -47,7 +50,7 @@ describe('A public client, with oauth4webapi and Chromium', () => {
     await site.close();
   });
 
-  /** Code and PKCE through the pages; the library checks state, iss, nonce, at_hash, the signature and the time of the log-in. */
+  /** Logs in through the pages, with a code and PKCE; the library checks state, iss, nonce, at_hash, the signature and the time of the log-in. */
   async function logIn(parameters: Record<string, string> = {}): Promise<oauth.TokenEndpointResponse> {
     const [verifier, state, nonce] = [
       oauth.generateRandomCodeVerifier(),
@@ -74,7 +77,10 @@ describe('A public client, with oauth4webapi and Chromium', () => {
       await page.getByLabel('Password').fill(person.password);
       await page.getByRole('button', { name: 'Log in' }).click();
     }
-    await page.getByRole('button', { name: 'Allow' }).click();
+    const allow = page.getByRole('button', { name: 'Allow' });
+    await allow.waitFor();
+    wishes = await page.getByRole('list').getByRole('listitem').allInnerTexts();
+    await allow.click();
     await page.waitForURL(`${site.origin}/callback?*`);
     const answer = oauth.validateAuthResponse(server, client, new URL(page.url()), state);
     const response = await oauth.authorizationCodeGrantRequest(
@@ -86,12 +92,16 @@ describe('A public client, with oauth4webapi and Chromium', () => {
     return tokens;
   }
 
-  async function refresh(token: string | undefined): Promise<Response> {
-    return await oauth.refreshTokenGrantRequest(server, client, oauth.None(), token ?? '', insecure);
+  async function refresh(
+    token: string | undefined,
+    additionalParameters: Record<string, string> = {},
+  ): Promise<Response> {
+    const options = { ...insecure, additionalParameters };
+    return await oauth.refreshTokenGrantRequest(server, client, oauth.None(), token ?? '', options);
   }
 
-  async function refreshed(token: string | undefined): Promise<oauth.TokenEndpointResponse> {
-    return await oauth.processRefreshTokenResponse(server, client, await refresh(token));
+  async function refreshed(...given: Parameters<typeof refresh>): Promise<oauth.TokenEndpointResponse> {
+    return await oauth.processRefreshTokenResponse(server, client, await refresh(...given));
   }
 
   async function refusalOf(token: string | undefined): Promise<unknown> {
@@ -120,6 +130,29 @@ describe('A public client, with oauth4webapi and Chromium', () => {
     const third = await refreshed(second.refresh_token);
     expect(await refusalOf(first)).to.equal('invalid_grant');
     expect(await refusalOf(third.refresh_token)).to.equal('invalid_grant');
+  });
+
+  it('calls all services with one token (RFC 8707), and gets one for a single service with its refresh token', async () => {
+    const scope = 'openid offline_access tasks:read notifications:read account:read';
+    const tokens = await logIn({ scope, resource: 'urn:taskwire:api' });
+    const shown = wishes.join('\n');
+    for (const words of ['see tasks', 'see your notifications', 'see your account']) expect(shown).to.contain(words);
+    const calls = ['/api/v1/users/me', '/api/v1/tasks?limit=1', '/api/v1/notifications?limit=1'];
+    const statuses = async (token: string) =>
+      await Promise.all(calls.map(async (path) => (await send(suite().url, 'GET', path, { token })).status));
+    expect(await statuses(tokens.access_token)).to.deep.equal([200, 200, 200]);
+    const created = await send(suite().url, 'POST', '/api/v1/tasks', {
+      token: tokens.access_token,
+      body: { title: 'x' },
+    });
+    expect(created.body).to.include({ code: 'insufficient_scope' });
+    const narrow = await refreshed(tokens.refresh_token, { resource: 'urn:taskwire:tasks' });
+    expect(await statuses(narrow.access_token)).to.deep.equal([401, 200, 401]);
+    const again = await refreshed(narrow.refresh_token);
+    expect(await statuses(again.access_token)).to.deep.equal([200, 200, 200]);
+    expect(await (await refresh(again.refresh_token, { resource: 'urn:taskwire:x' })).json()).to.include({
+      error: 'invalid_target',
+    });
   });
 
   it('ends its grant by revoking the access token for a service (RFC 7009)', async () => {

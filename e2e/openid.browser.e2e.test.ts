@@ -38,7 +38,7 @@ describe('Log-in with OpenID Connect, with openid-client and Chromium', () => {
       'portal',
       { id_token_signed_response_alg: 'ES256' },
       openid.ClientSecretBasic(secret),
-      // eslint-disable-next-line @typescript-eslint/no-deprecated -- deprecated only to stand out; the suite of a test has no TLS
+      // eslint-disable-next-line @typescript-eslint/no-deprecated -- deprecated only to stand out; the suite under test has no TLS
       { execute: [openid.allowInsecureRequests] },
     );
     person = await newMember(suite(), 'Olga Open');

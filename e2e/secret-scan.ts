@@ -4,7 +4,7 @@ import pg from 'pg';
 import { serviceNames } from '../infra/local/secrets.ts';
 import type { Suite } from '../infra/local/suite.ts';
 
-/** A queue that receives a copy of every event, such as an operator could create. */
+/** A queue that receives a copy of every event, as an operator could create. */
 export type EventCopies = { bodies(): Promise<string[]>; remove(): Promise<void> };
 
 /** Sends a request to RabbitMQ's management API. */

@@ -2,7 +2,7 @@ import { createPrivateKey } from 'node:crypto';
 import { privateKeyJwt } from '@taskwire/http-client';
 import type { Suite } from '../infra/local/suite.ts';
 
-/** A token of one service for another, obtained as the service itself obtains it. */
+/** A token of one service for another, obtained in the same way as by the service itself. */
 export async function serviceTokenOf(
   suite: Suite,
   service: 'tasks' | 'notifications',

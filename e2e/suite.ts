@@ -8,7 +8,7 @@ import { startSuite, type Suite } from '../infra/local/suite.ts';
 
 let started: Promise<Suite> | undefined;
 
-// starts servers from scratch and three services on two busy cores
+// enough to start servers from scratch and three services on two busy cores
 const startTimeoutMs = 180_000;
 
 /** The suite shared by all end-to-end tests, for the tests of the enclosing `describe`. */
@@ -24,8 +24,8 @@ export function useSuite(): () => Suite {
 }
 
 /**
- * The suite of the end-to-end tests: every process on free ports, with the demo users, shared by all test files. Processes that end stay down until a
- * test restarts them with `suite.process(name).start()`. A test must leave all of them running.
+ * The suite of the end-to-end tests: every process on free ports, with the demo users, shared by all test files. A process that ends stays down until
+ * a test restarts it with `suite.process(name).start()`. A test must leave all of them running.
  */
 function sharedSuite(): Promise<Suite> {
   return (started ??= start());
@@ -48,7 +48,7 @@ async function start(): Promise<Suite> {
     postgresSettings: { fsync: 'off', full_page_writes: 'off' },
     // a test's front end listens on these
     corsOrigins: (await freePorts(1)).map((port) => `http://localhost:${port}`),
-    // all tests come from one address; the limits have tests of their own
+    // all tests come from one address; the limits have separate tests
     gateway: { requestsPerSecond: 1000, burst: 1000, loginsPerMinute: 6000, loginBurst: 1000 },
   });
 }

@@ -37,7 +37,7 @@ describe('Third-party applications, through the gateway and in Chromium', () => 
       'dashboard',
       { id_token_signed_response_alg: 'ES256' },
       openid.ClientSecretBasic(said.split(' ').at(-1) ?? ''),
-      // eslint-disable-next-line @typescript-eslint/no-deprecated -- deprecated only to stand out; the suite of a test has no TLS
+      // eslint-disable-next-line @typescript-eslint/no-deprecated -- deprecated only to stand out; the suite under test has no TLS
       { execute: [openid.allowInsecureRequests] },
     );
     admin = await demoPerson(suite(), 'admin');
@@ -54,7 +54,7 @@ describe('Third-party applications, through the gateway and in Chromium', () => 
     await context.close();
   });
 
-  /** The URL that the application sends a browser to. */
+  /** The URL to which the application sends a browser. */
   async function begin(service: string, scope: string) {
     const pkceCodeVerifier = openid.randomPKCECodeVerifier();
     const expectedState = openid.randomState();
@@ -216,7 +216,7 @@ describe('Third-party applications, through the gateway and in Chromium', () => 
     const person = await newMember(suite());
     await tokenOf(person, 'tasks', 'openid tasks:read');
     const { body } = await person.call('GET', '/api/v1/auth/sessions');
-    // in either order, because the time of a browser's log-in has seconds only
+    // in either order, because the time of a browser log-in has a resolution of seconds
     expect(body.data.map(({ kind, current }: OpenSession) => [kind, current])).to.have.deep.members([
       ['browser', false],
       ['api', true],

@@ -9,8 +9,8 @@ import type { ClientAtWork } from './client-at-work.ts';
 const modules = ['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'auth_openidc', 'headers', 'dir'];
 
 /**
- * Apache with mod_auth_openidc, both as packaged by Debian, with the lines of docs/clients.md. Pages below /protected have headers that name the
- * logged-in user (X-User) and the token for the API (X-Api).
+ * Apache with mod_auth_openidc, both as packaged by Debian, with the configuration of docs/clients.md. Pages below /protected have headers that name
+ * the logged-in user (X-User) and the token for the API (X-Api).
  */
 export async function startApache({
   issuer,
@@ -19,7 +19,7 @@ export async function startApache({
   origin,
 }: ClientAtWork): Promise<{ stop(): Promise<void> }> {
   const dir = mkdtempSync(join(tmpdir(), 'taskwire-apache-'));
-  chmodSync(dir, 0o755); // started by root, its processes run as another user
+  chmodSync(dir, 0o755); // when root starts Apache, its processes run as another user
   mkdirSync(join(dir, 'pages/protected'), { recursive: true });
   writeFileSync(join(dir, 'pages/protected/index.html'), 'protected');
   const values = {

@@ -3,7 +3,7 @@ import type { OIDCConfig } from '@auth/core/providers';
 import type { RequestHandler } from 'express';
 import type { ClientAtWork } from './client-at-work.ts';
 
-/** Auth.js (NextAuth). The lines of docs/clients.md. */
+/** Auth.js (NextAuth), with the code of docs/clients.md. */
 export function authJs({ issuer, clientId, clientSecret }: ClientAtWork): RequestHandler {
   const taskwire: OIDCConfig<Record<string, string>> = {
     id: 'taskwire',

@@ -7,7 +7,7 @@ export type ClientAtWork = { issuer: string; clientId: string; clientSecret: str
 
 export type Application = { origin: string; app: Express; close(): Promise<void> };
 
-/** An application with sessions in memory, as simple as passport needs them. */
+/** An application with sessions in memory, implemented as far as passport needs them. */
 export async function startApplication(): Promise<Application> {
   const app = express();
   app.use(express.urlencoded({ extended: false }));

@@ -17,7 +17,7 @@ describe('Third-party client libraries, used as in docs/clients.md', () => {
   before(async () => (person = await newMember(suite(), 'Cleo Client')));
   afterEach(async () => await application?.close());
 
-  /** Registers an application by the command of docs/clients.md, and starts it. */
+  /** Registers an application with the command of docs/clients.md, and starts it. */
   async function start(clientId: string, path: string, use: (app: Express, client: ClientAtWork) => void) {
     application = await startApplication();
     const { origin, app } = application;

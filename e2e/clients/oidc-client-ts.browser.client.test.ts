@@ -42,7 +42,7 @@ describe('A single-page application from another origin, with oidc-client-ts in 
     await site.close();
   });
 
-  /** Code and PKCE through the pages, with one token for userinfo and the API. */
+  /** Logs in through the pages, with a code and PKCE, and gets one token for userinfo and the API. */
   async function logIn(more: object = {}): Promise<Renewed> {
     const settings = {
       authority: `${suite().url}/oidc`,

@@ -3,7 +3,7 @@ import passport from 'passport';
 import { Strategy as OAuth2Strategy, type VerifyCallback } from 'passport-oauth2';
 import { userOf, type ClientAtWork } from './client-at-work.ts';
 
-/** passport with passport-oauth2, which sends its secret in the form. The lines of docs/clients.md. */
+/** passport with passport-oauth2, which sends its secret in the form, with the code of docs/clients.md. */
 export function usePassport(app: Express, { issuer, clientId, clientSecret, origin }: ClientAtWork): void {
   const strategy = new OAuth2Strategy(
     {

@@ -3,7 +3,7 @@ import type { Express } from 'express';
 import { AuthorizationCode } from 'simple-oauth2';
 import type { ClientAtWork } from './client-at-work.ts';
 
-/** simple-oauth2, which leaves PKCE and state to its user. The lines of docs/clients.md. */
+/** simple-oauth2, which leaves PKCE and state to the application, with the code of docs/clients.md. */
 export function useSimpleOauth2(app: Express, { issuer, clientId, clientSecret, origin }: ClientAtWork): void {
   const client = new AuthorizationCode({
     client: { id: clientId, secret: clientSecret },

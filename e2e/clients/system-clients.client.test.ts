@@ -51,7 +51,7 @@ describe('Client libraries of the operating system, used as in docs/clients.md',
     const child = spawn('/usr/bin/python3', [script], {
       env: {
         ...{ ISSUER: issuer, CLIENT_ID: clientId, CLIENT_SECRET: clientSecret, REDIRECT_URI: redirectUri },
-        AUTHLIB_INSECURE_TRANSPORT: '1', // the suite of a test has no TLS
+        AUTHLIB_INSECURE_TRANSPORT: '1', // the suite under test has no TLS
       },
       stdio: ['pipe', 'pipe', 'inherit'],
     });

@@ -51,7 +51,7 @@ export function newVisitor(): Visitor {
   };
 }
 
-/** Not with fetch, which declares itself a script: some clients start no log-in for scripts. */
+/** Does not use fetch, whose headers identify a script: some clients do not start a log-in for scripts. */
 async function send(url: string, form: Record<string, string> | undefined, headers: Record<string, string>) {
   const body = form === undefined ? undefined : new URLSearchParams(form).toString();
   const type = { 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(body ?? '') };

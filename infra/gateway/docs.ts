@@ -12,8 +12,8 @@ const contracts = new URL('../../contracts/', import.meta.url);
 const services = ['auth', 'tasks', 'notifications'];
 
 /**
- * Fills a folder with everything that the gateway serves under /docs: the viewer, the OpenAPI documents, AsyncAPI, and the page of problem codes,
- * each also compressed. Deletes the previous contents of the folder. Throws when the generated contracts are missing.
+ * Fills a folder with everything that the gateway serves under /docs: the viewer, the OpenAPI documents, AsyncAPI, and the page of problem codes.
+ * Adds a compressed copy of each. Deletes the previous contents of the folder. Throws if the generated contracts are missing.
  */
 export async function assembleDocs(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });

@@ -8,28 +8,28 @@ export type GatewayOptions = {
   /** The address to listen on; default 127.0.0.1. */
   host?: string;
   port: number;
-  /** `host:port` of each service. */
-  upstreams: { auth: string; tasks: string; notifications: string };
+  /** `host:port` of each service, or of each of its replicas. */
+  upstreams: Record<'auth' | 'tasks' | 'notifications', string | readonly string[]>;
   /** The folder filled by `assembleDocs`. */
   docsRoot: string;
   /** An existing folder for the pid file, the access log and temporary files. */
   prefixDir: string;
   /** Origins of pages that may call the API with credentials, such as `http://localhost:5173`; default none. Auth has the same list. */
   corsOrigins?: readonly string[];
-  /** Requests for each caller's network (an IPv4 address or an IPv6 /64): the steady rate and the size of a burst. */
+  /** The limits on requests from each network (an IPv4 address or an IPv6 /64): the steady rate and the size of a burst. */
   requestsPerSecond?: number;
   burst?: number;
-  /** The same for log-in, register, refresh and token requests. */
+  /** The same limits for log-in, registration, refresh and token requests. */
   loginsPerMinute?: number;
   loginBurst?: number;
   /**
-   * Concurrent requests of one network, each with two connections of nginx; by default a whole burst plus the requests that may follow it within a
-   * second.
+   * The maximum number of concurrent requests from one network, each of which uses two connections of nginx. The default is a whole burst plus the
+   * requests that may follow it within a second.
    */
   running?: number;
   /** Concurrent event streams of one network. */
   streams?: number;
-  /** The maximum silence of a service before nginx times out; seconds. */
+  /** The time in seconds after which nginx ends a request to a service that sends nothing. */
   readTimeoutSeconds?: number;
   /** The destination of access log lines; default `access.log` in `prefixDir`. */
   accessLog?: string;
@@ -39,9 +39,9 @@ export type GatewayOptions = {
 };
 
 /**
- * The default limits, also those of the container image (a test compares). One office behind one address must be able to work: 100 requests a second
- * are about 50 busy people; 60 log-ins a minute are a typical morning, and still too few to guess passwords, which the accounts' own limits prevent
- * as well; 500 streams are 100 people with five tabs each.
+ * The default limits, which the container image shares (a test compares them). They must be enough for an office behind one address: 100 requests a
+ * second correspond to about 50 busy people, and 500 streams to 100 people with five tabs each. 60 log-ins a minute correspond to a typical morning,
+ * and are too few to guess passwords; the limits of each account prevent guessing as well.
  */
 export const gatewayDefaults = {
   requestsPerSecond: 100,
@@ -55,7 +55,7 @@ export const gatewayDefaults = {
 const template = new URL('nginx.conf.template', import.meta.url);
 
 /**
- * Renders nginx's configuration for these options. Start it with `nginx -e stderr -g 'daemon off;' -c <file>`. Throws when a value cannot be written
+ * Renders nginx's configuration for these options. Start it with `nginx -e stderr -g 'daemon off;' -c <file>`. Throws if a value cannot be written
  * into the configuration safely.
  */
 export function renderGateway(options: GatewayOptions): string {
@@ -81,10 +81,10 @@ export function variables(options: GatewayOptions): Record<string, string> {
     GATEWAY_ACCESS_LOG: o.accessLog ?? `${o.prefixDir}/access.log`,
     GATEWAY_TRUSTED_PROXY: o.trustedProxy,
     GATEWAY_LISTEN: `${o.host}:${o.port}`,
-    GATEWAY_AUTH: o.upstreams.auth,
-    GATEWAY_TASKS: o.upstreams.tasks,
-    GATEWAY_NOTIFICATIONS: o.upstreams.notifications,
-    // addresses on a developer's machine do not change; containers set both (resolve needs nginx 1.27.3)
+    GATEWAY_AUTH: servers(o.upstreams.auth),
+    GATEWAY_TASKS: servers(o.upstreams.tasks),
+    GATEWAY_NOTIFICATIONS: servers(o.upstreams.notifications),
+    // addresses on a developer's machine do not change; in containers, both variables are set (resolve needs nginx 1.27.3)
     GATEWAY_RESOLVER: '',
     GATEWAY_UPSTREAM_OPTIONS: '',
     GATEWAY_DOCS_ROOT: o.docsRoot,
@@ -98,7 +98,8 @@ export function variables(options: GatewayOptions): Record<string, string> {
     GATEWAY_STREAMS: String(o.streams),
     GATEWAY_BODY_BYTES: String(bodyLimitOf({ path: '/' })),
     GATEWAY_AUTH_BODY_BYTES: String(largestBodyUnder('/api/v1/auth', '/oidc')),
-    GATEWAY_TASKS_BODY_BYTES: String(largestBodyUnder('/api/v1/tasks')),
+    GATEWAY_TASKS_BODY_BYTES: String(largestBodyUnder('/api/v1/tasks', '/api/v1/schedules')),
+    GATEWAY_JOBS_BODY_BYTES: String(largestBodyUnder('/api/v1/jobs')),
     GATEWAY_READ_TIMEOUT: `${o.readTimeoutSeconds}s`,
   };
 }
@@ -119,4 +120,9 @@ export function fillIn(text: string, values: Record<string, string>): string {
     if (/["\\$\n{}]/.test(value)) throw new Error(`${name} has a character that nginx would take as syntax: ${value}`);
     return value;
   });
+}
+
+/** The addresses of an upstream, as written in the template. */
+function servers(addresses: string | readonly string[]): string {
+  return [addresses].flat().join(' max_fails=1 fail_timeout=1s; server ');
 }

@@ -1,6 +1,6 @@
 // Creates the secrets of a cluster, once, in the folder of an overlay:
 //   node infra/local/bootstrap.mjs infra/kubernetes/new-secrets.ts k8s/overlays/mine --smtp-url smtps://login:password@mail.example.com
-// PostgreSQL and RabbitMQ are those of k8s/overlays/production, unless --postgres and --rabbitmq name others (host:port).
+// PostgreSQL and RabbitMQ are the servers of k8s/overlays/production, unless --postgres and --rabbitmq name others (host:port).
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';

@@ -12,7 +12,7 @@ export type Servers = {
   smtpUrl: string;
 };
 
-/** The servers of k8s/overlays/production, or one PostgreSQL for all services and another RabbitMQ, as `host:port`. */
+/** The servers of k8s/overlays/production, or, if given as `host:port`, one PostgreSQL for all services and another RabbitMQ. */
 export function clusterServers(
   smtpUrl: string,
   { postgres, rabbitmq = 'rabbitmq:5672' }: { postgres?: string; rabbitmq?: string } = {},

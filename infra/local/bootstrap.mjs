@@ -1,7 +1,7 @@
 // node infra/local/bootstrap.mjs <script.ts> [arguments]
 //
-// Runs on any Node from version 20: installs the dependencies when they do not match the lockfile, then runs the script with the Node
-// among them. Plain JavaScript without dependencies, since nothing is installed yet.
+// Runs on any Node from version 20: installs the dependencies if they do not match the lockfile, then runs the script with the Node that is one of
+// them. This file is plain JavaScript without dependencies, because nothing is installed yet.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ if (script === undefined) fail('Usage: node infra/local/bootstrap.mjs <script> [
 
 let child;
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-// in a terminal, Ctrl-C has also reached the child, which ignores the second signal
+// in a terminal, Ctrl-C is also sent to the child, which ignores the second signal
 for (const signal of signals) process.on(signal, () => child?.kill(signal) ?? process.exit(1));
 if (process.env.npm_lifecycle_event !== undefined) watchNpm();
 
@@ -32,7 +32,7 @@ const { code, signal } = await run(node, [join(root, script), ...args], {
   stdio: 'inherit',
   cwd: root,
   env: {
-    // makes every process of the suite start a quarter faster from the second time on
+    // makes every process of the suite start a quarter faster from the second start onwards
     NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled'),
     ...process.env,
     TASKWIRE_BOOTSTRAP: String(process.pid),
@@ -43,7 +43,7 @@ if (signal) {
   process.kill(process.pid, signal);
 } else process.exit(code ?? 1);
 
-/** npm killed with -9 sends no signal: its child, which is this process or a shell before it, only gets another parent. */
+/** If npm is killed with -9, no signal is sent: its child (this process, or a shell between them) only gets another parent. */
 function watchNpm() {
   const parent = process.ppid;
   const grandparent = parentOf(parent);
@@ -104,7 +104,7 @@ async function install() {
   console.log(`dependencies  installed in ${seconds()}`);
 }
 
-/** A small Debian lacks a library that Node 26 is linked with; larger ones have it with their compiler. */
+/** A minimal Debian lacks a library that Node 26 is linked with; larger installations get the library with their compiler. */
 async function requireWorkingNode() {
   const fault = nodeFault();
   if (fault === undefined) return;
@@ -131,7 +131,7 @@ function run(command, commandArgs, { onOutput, ...options }) {
   });
 }
 
-/** `npm start` and `npm test` in the same clone take turns with the installing. */
+/** `npm start` and `npm test` in the same clone install the dependencies one after the other. */
 async function withLock(work) {
   const lock = join(local, 'install.lock');
   for (let isLogged = false; !take(lock); isLogged = true) {
@@ -143,7 +143,7 @@ async function withLock(work) {
   rmSync(lock, { force: true });
 }
 
-/** Data, logs and secrets are for their owner alone; a folder that an older version made is closed too. */
+/** Data, logs and secrets are accessible only to their owner; the mode of a folder created by an older version is corrected too. */
 function ownFolder(folder) {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   try {
@@ -165,7 +165,7 @@ function take(lock) {
 
 function isHeld(lock) {
   try {
-    // empty for a moment, between its creation and its first write
+    // the file is briefly empty between its creation and its first write
     const holder = Number(readFileSync(lock, 'utf8'));
     if (holder === 0) return Date.now() - statSync(lock).mtimeMs < 5000;
     process.kill(holder, 0);

@@ -4,12 +4,15 @@ import type { ServiceName } from './secrets.ts';
 export type ExternalServers = {
   databases: Partial<Record<ServiceName, string>>;
   amqpUrl?: string;
-  /** The management API of the broker of `amqpUrl`, with an administrator's login. Used to set the policies of the queues. */
+  /** The management API of the broker of `amqpUrl`, with an administrator's login. It is used to set the policies of the queues. */
   managementUrl?: string;
   smtpUrl?: string;
 };
 
-/** Reads the variables listed in .env.example. @throws with the name of the variable that is not a URL of its kind. */
+/**
+ * Reads the variables listed in .env.example.
+ * @throws an error that names the variable that is not a valid URL of its kind.
+ */
 export function externalServers(env: Readonly<Record<string, string | undefined>>): ExternalServers {
   const read = (name: string, ...protocols: string[]): string | undefined => {
     const value = env[name];

@@ -11,7 +11,7 @@ export function rotateLogs(dir: string): void {
   }
 }
 
-// fast enough to watch, and negligible next to the services' own work
+// fast enough to watch, and cheap compared with the services' own work
 const lookEveryMs = 200;
 
 /** Writes new lines of the logs in a folder, in readable form, until the process ends. */

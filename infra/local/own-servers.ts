@@ -4,6 +4,7 @@ import {
   isPortFree,
   rabbitDefinitions,
   rabbitManagement,
+  runToEnd,
   startProcess,
   StartError,
   type DatabaseLogin,
@@ -14,24 +15,48 @@ import type { SuitePorts } from './ports.ts';
 import { serviceNames, type Secrets, type ServiceName } from './secrets.ts';
 import { shutdownTimeoutMs } from './service-env.ts';
 
-const services = fileURLToPath(new URL('../../services/', import.meta.url));
+/** A checked-out release with its dependencies: its folder, and the Node that is one of them. */
+export type Release = { root: string; node: string };
 
-/** Starts a service with this environment and waits for its /ready. */
+export const thisRelease: Release = {
+  root: fileURLToPath(new URL('../../', import.meta.url)),
+  node: process.execPath,
+};
+
+/** Starts a service of a release with this environment and waits for its /ready. */
 export async function startService(
   name: ServiceName,
-  o: { port: number; env: NodeJS.ProcessEnv; logFile: string; signal: AbortSignal },
+  o: { port: number; env: NodeJS.ProcessEnv; logFile: string; signal: AbortSignal; release: Release },
 ): Promise<ManagedProcess> {
-  const { port, ...rest } = o;
+  const { port, release, ...rest } = o;
   if (!(await isPortFree(port)))
     throw new StartError(`${name} cannot use port ${port}: another program listens on it.`);
   return startProcess({
     ...rest,
     name,
-    command: process.execPath,
-    args: [join(services, name, 'src/main.ts')],
+    command: release.node,
+    args: [join(release.root, 'services', name, 'src/main.ts')],
     stopTimeoutMs: shutdownTimeoutMs + 500,
     ready: async () => (await fetch(`http://127.0.0.1:${port}/ready`, { signal: AbortSignal.timeout(2000) })).ok,
     readyTimeoutMs: 60_000,
+  });
+}
+
+/**
+ * Migrates a service's database to a release.
+ * @throws StartError with the end of the migration's output
+ */
+export async function migrateService(
+  name: ServiceName,
+  o: { env: NodeJS.ProcessEnv; logFile: string; signal: AbortSignal; release: Release },
+): Promise<void> {
+  const { release, ...rest } = o;
+  await runToEnd({
+    ...rest,
+    name: `the migration of ${name}`,
+    command: release.node,
+    args: [join(release.root, 'services', name, 'src/migrate.ts')],
+    timeoutMs: 60_000,
   });
 }
 
@@ -54,7 +79,7 @@ export function ownAmqpUrl(user: ServiceName | 'operator', ports: SuitePorts, { 
   return `amqp://${user === 'operator' ? operator : user}:${amqp[user]}@127.0.0.1:${ports.amqp}/${vhost}`;
 }
 
-/** Sets the policies on an external broker, and only if its management API is configured; nothing else is changed there. */
+/** Sets the policies on an external broker if its management API is configured. Changes nothing else on that broker. */
 export async function applyPolicies(amqpUrl: string, managementUrl: string | undefined): Promise<void> {
   if (managementUrl === undefined) return;
   const externalVhost = decodeURIComponent(new URL(amqpUrl).pathname.slice(1)) || '/';

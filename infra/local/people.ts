@@ -1,14 +1,18 @@
 import { spawn } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { describeExit, StartError } from '@taskwire/process-supervisor';
+import type { Release } from './own-servers.ts';
 
 export type Person = { email: string; name: string; role: 'admin' | 'manager' | 'member'; password: string };
 
-/** The password of all demo users. It is not guessable, because Auth accepts no other. A suite that was seeded with a different password keeps it. */
+/**
+ * The password of all demo users. It is hard to guess, because Auth rejects passwords that are easy to guess. A suite that was seeded with a
+ * different password keeps it.
+ */
 export const demoPassword = 'plum-kettle-orbit';
 
-/** The users who can log in to a local suite after its first start. No service ever creates them on its own. */
+/** The users who can log in to a local suite after its first start. No service creates them by itself. */
 export const demoPeople: readonly Person[] = [
   { email: 'admin@taskwire.test', name: 'Ada Admin', role: 'admin' as const },
   { email: 'manager@taskwire.test', name: 'Mia Manager', role: 'manager' as const },
@@ -17,21 +21,20 @@ export const demoPeople: readonly Person[] = [
   { email: 'cas@taskwire.test', name: 'Cas', role: 'member' as const },
 ].map((person) => ({ ...person, password: demoPassword }));
 
-const cli = fileURLToPath(new URL('../../services/auth/src/cli/main.ts', import.meta.url));
-
-/** Hashing one password takes about 50 ms; the rest is for starting the process, on a machine that starts everything else at the same time. */
+/** Hashing one password takes about 50 ms; the rest of the time is for starting the process while the machine starts everything else. */
 const timeoutMs = 60_000;
 
 /**
- * Adds users with Auth's own command, which is also how an operator adds the first admin: one process for all of them. Existing users stay unchanged.
+ * Adds all users with one process of Auth's own command, which is also how an operator adds the first admin. Existing users stay unchanged.
  * @throws StartError that says why a user could not be added.
  */
 export async function addPeople(
   people: readonly Person[],
-  o: { env: NodeJS.ProcessEnv; logFile: string; signal: AbortSignal },
+  o: { env: NodeJS.ProcessEnv; logFile: string; signal: AbortSignal; release: Release },
 ): Promise<void> {
   if (people.length === 0) return;
-  const child = spawn(process.execPath, [cli, 'user', 'import'], { env: o.env, stdio: ['pipe', 'pipe', 'pipe'] });
+  const cli = join(o.release.root, 'services/auth/src/cli/main.ts');
+  const child = spawn(o.release.node, [cli, 'user', 'import'], { env: o.env, stdio: ['pipe', 'pipe', 'pipe'] });
   let output = '';
   let ended = '';
   const end = (reason: string): void => {

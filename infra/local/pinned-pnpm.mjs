@@ -1,4 +1,4 @@
-// Runs the pnpm that package.json names, and no other. Plain JavaScript without dependencies, since nothing is installed yet.
+// Runs only the pnpm that package.json names. This file is plain JavaScript without dependencies, because nothing is installed yet.
 //   node infra/local/pinned-pnpm.mjs <folder> <arguments of pnpm>     for machines without bootstrap.mjs, such as image builds
 import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -10,8 +10,8 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /**
- * pnpm is a native program since version 12. These packages contain it, listed with the SHA-512 of their tarballs. Other machines (macOS, musl)
- * use the package pnpm, by the hash in package.json; it fetches its program itself and checks npm's signature on it.
+ * pnpm is a native program since version 12. These packages contain it, listed with the SHA-512 of their tarballs. Other machines (macOS, musl) use
+ * the package pnpm, verified with the hash in package.json; that package downloads its program itself and checks npm's signature on it.
  */
 const programs = {
   version: '12.21.0',
@@ -28,16 +28,24 @@ const programs = {
 };
 
 /**
- * The command that runs the pinned pnpm, as its program and first arguments. It is fetched with npm into `folder` if missing, and run only if the
- * hash is correct.
- * @throws when npm cannot fetch it or supplies something else, of which nothing is kept.
+ * The command that runs the pinned pnpm, as its program and first arguments. pnpm is downloaded with npm into `folder` if missing, and run only if
+ * its hash is correct.
+ * @throws if npm cannot download it, or supplies other content, which is then deleted.
  */
 export async function pinnedPnpm(folder, { packageJson = ownPackageJson(), machine = thisMachine() } = {}) {
   const pinned = pinOf(packageJson, machine);
+  const program = await pinnedProgram(folder, pinned);
+  return pinned.file === 'pnpm' ? [program] : [process.execPath, program];
+}
+
+/**
+ * The path of the program `file` in a package. The package is fetched with npm into `folder` if missing, and kept only if its hash is correct.
+ * @throws when npm cannot fetch it or supplies something else, of which nothing is kept.
+ */
+export async function pinnedProgram(folder, pinned) {
   const place = join(folder, `${pinned.version}-${pinned.sha512.slice(0, 16)}`);
   if (!existsSync(place)) await fetchInto(folder, place, pinned);
-  const program = join(place, 'package', pinned.file);
-  return pinned.file === 'pnpm' ? [program] : [process.execPath, program];
+  return join(place, 'package', pinned.file);
 }
 
 function pinOf(packageJson, machine) {
@@ -83,7 +91,8 @@ function ownPackageJson() {
   return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 }
 
-function thisMachine() {
+/** The platform and architecture, with `-musl` for a Linux with another C library. */
+export function thisMachine() {
   const isMusl = process.platform === 'linux' && process.report.getReport().header.glibcVersionRuntime === undefined;
   return `${process.platform}-${process.arch}${isMusl ? '-musl' : ''}`;
 }

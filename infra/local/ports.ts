@@ -22,17 +22,17 @@ const defaultPorts: SuitePorts = {
   notifications: 3003,
   mailPage: 1080,
   smtp: 1025,
-  postgres: 54320,
-  amqp: 56720,
-  management: 56721,
-  // below the range that Linux uses for ports of outgoing connections
+  // below the ports that Linux (32768…) and macOS (49152…) assign to outgoing connections, one of which could otherwise have the port
+  postgres: 25432,
+  amqp: 26718,
+  management: 26719,
   epmd: 26720,
   erlang: 26721,
 };
 
 const names = Object.keys(defaultPorts) as (keyof SuitePorts)[];
 
-/** The default ports, or those from `TASKWIRE_PORT_BASE` upwards, in the order above. */
+/** The default ports, or consecutive ports from `TASKWIRE_PORT_BASE` upwards in the order above. */
 export function configuredPorts(base: string | undefined): SuitePorts {
   if (base === undefined || base === '') return defaultPorts;
   const first = Number(base);

@@ -30,7 +30,8 @@ export function neededPorts(ports: SuitePorts, external: ExternalServers): Parti
   };
 }
 
-// Linux reserves the port of an outgoing connection for 60 s after it ended, and some default ports are in the range that Linux uses for them.
+// Linux reserves the port of an outgoing connection for 60 s after the connection has ended, and some default ports are in the range that Linux uses
+// for them.
 const closingMs = 65_000;
 
 /**

@@ -1,7 +1,7 @@
 import type { ManagedProcess } from '@taskwire/process-supervisor';
 import { supervise, type ProcessEvent, type Restarts, type SupervisedProcess } from './supervised-process.ts';
 
-/** One node of the suite: a long-running process, or a step that ends when `run` resolves. It begins once everything in `after` is ready. */
+/** One node of the suite: a long-running process, or a step that ends when `run` resolves. A node starts once everything in `after` is ready. */
 export type Node = { name: string; after: string[] } & (
   { start: (signal: AbortSignal) => Promise<ManagedProcess> } | { run: (signal: AbortSignal) => Promise<void> }
 );
@@ -15,7 +15,10 @@ export type ProcessGraph = {
   stop(): Promise<void>;
 };
 
-/** Starts every node as early as its `after` allows. @throws the first failure, after stopping everything again. */
+/**
+ * Starts every node as early as its `after` allows.
+ * @throws the first failure, after stopping all nodes that were started.
+ */
 export async function startGraph(
   nodes: Node[],
   o: {
@@ -54,7 +57,7 @@ export async function startGraph(
   };
 
   if (o.signal?.aborted) interrupt.abort();
-  // nodes are listed so that each comes after its dependencies
+  // nodes are listed so that each follows its dependencies
   for (const node of nodes) ready.set(node.name, begin(node));
   const onAbort = () => void cancel();
   o.signal?.addEventListener('abort', onAbort);

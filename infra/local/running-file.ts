@@ -3,7 +3,10 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The file that a running start keeps in its folder. It is the lock against a second start, and says how other commands reach the suite. */
+/**
+ * The file that a running start keeps in its folder. The file serves as the lock against a second start, and shows other commands how to reach the
+ * suite.
+ */
 export type Running = {
   pid: number;
   url: string;

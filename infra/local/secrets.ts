@@ -6,7 +6,7 @@ export type ServiceName = 'auth' | 'tasks' | 'notifications';
 
 export const serviceNames: readonly ServiceName[] = ['auth', 'tasks', 'notifications'];
 
-/** The random secrets of one suite; never the same for two suites. */
+/** The random secrets of one suite; each suite has different ones. */
 export type Secrets = {
   database: Record<ServiceName | 'superuser', string>;
   amqp: Record<ServiceName | 'operator', string>;

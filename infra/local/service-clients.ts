@@ -16,7 +16,7 @@ export function newClientKey(): string {
   return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
-/** The private key as a single-line JWK, for files that allow no multi-line values. */
+/** The private key as a single-line JWK, for files that do not support multi-line values. */
 export function clientKeyAsJwk(pem: string): string {
   return JSON.stringify(createPrivateKey(pem).export({ format: 'jwk' }));
 }

@@ -19,7 +19,7 @@ export type Wiring = {
 // the launcher kills a service half a second after this; the whole suite must stop within 10 s
 export const shutdownTimeoutMs = 4500;
 
-/** Settings that an installation has to choose with care, with their values for development: access is not restricted. */
+/** Settings that an installation must choose carefully, with values for development, which do not restrict access. */
 export const developmentSettings = { REGISTRATION: 'open', AUTH_REQUIRE_VERIFIED_EMAIL: 'off' } as const;
 
 /** The usual origins of front ends' development servers (Vite; Next.js and others). */
@@ -30,7 +30,7 @@ const originsEnv = z.object({
 });
 
 /**
- * Origins of pages that may call from scripts: those of `CORS_ORIGINS`, or the usual ones of development.
+ * Origins of pages whose scripts may call the API: those of `CORS_ORIGINS`, or the usual ones for development.
  * @throws EnvError for an invalid origin.
  */
 export function chosenOrigins(env: NodeJS.ProcessEnv): string[] {
@@ -40,15 +40,31 @@ export function chosenOrigins(env: NodeJS.ProcessEnv): string[] {
 /** Limits for each user's expensive operations; the services' defaults apply unless the environment of `npm start` sets them. */
 const userLimits = ['TASK_CREATIONS_PER_MINUTE', 'SHUFFLES_PER_MINUTE'];
 
-/** How long services keep old data, of docs/retention.md; the services' defaults apply unless the environment of `npm start` sets them. */
+/** The retention periods of docs/retention.md; the services' defaults apply unless the environment of `npm start` sets them. */
 const retentionPeriods = [
   ...['AUDIT_ENTRY_DAYS', 'AUDIT_ORIGIN_DAYS', 'ERASE_DELETED_USERS_DAYS'],
-  ...['DELETED_TASK_DAYS', 'NOTIFICATION_DAYS', 'DEAD_LETTER_DAYS', 'DEAD_LETTER_AUDIT_DAYS'],
+  ...[
+    'DELETED_TASK_DAYS',
+    'SETTLED_JOB_DAYS',
+    'DEAD_JOB_DAYS',
+    'NOTIFICATION_DAYS',
+    'DEAD_LETTER_DAYS',
+    'DEAD_LETTER_AUDIT_DAYS',
+  ],
 ];
+
+/** The number of partitions of events, as recorded by `taskwire partitions`. */
+const eventPartitions = 'EVENT_PARTITIONS';
 
 /** The development settings, overridden by the environment of `npm start`. */
 export function chosenSettings(env: NodeJS.ProcessEnv): Record<string, string> {
-  const names = [...Object.keys(developmentSettings), 'REGISTRATION_DOMAINS', ...userLimits, ...retentionPeriods];
+  const names = [
+    ...Object.keys(developmentSettings),
+    'REGISTRATION_DOMAINS',
+    eventPartitions,
+    ...userLimits,
+    ...retentionPeriods,
+  ];
   const given = names.flatMap((name) => (env[name] ? [[name, env[name]]] : []));
   return { ...developmentSettings, ...(Object.fromEntries(given) as Record<string, string>) };
 }

@@ -52,7 +52,7 @@ async function start(): Promise<void> {
   const url = `http://localhost:${ports.gateway}`;
 
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  chmodSync(dir, 0o700); // also a folder created by an older version
+  chmodSync(dir, 0o700); // also corrects the mode of a folder created by an older version
   const folder = lockFolder(runningFile, { pid: process.pid, url });
   if (folder.kind === 'taken') {
     throw new Error(
@@ -88,7 +88,7 @@ async function start(): Promise<void> {
     logLevel: process.env.LOG_LEVEL ?? 'info',
     corsOrigins,
     env: { auth: settings, tasks: settings, notifications: settings },
-    // front-end developers log in far more often, from one address, than an office does
+    // front-end developers log in from one address far more often than the users of an office do
     gateway: { requestsPerSecond: 2_000, burst: 2_000, loginsPerMinute: 1_200, loginBurst: 200 },
     signal: stopping.signal,
   });

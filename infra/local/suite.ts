@@ -1,10 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   inheritedEnv,
   provisionDatabase,
-  runToEnd,
   startMailCatcher,
   startNginx,
   startPostgres,
@@ -13,7 +11,16 @@ import {
 import { assembleDocs } from '../gateway/docs.ts';
 import { renderGateway, type GatewayOptions } from '../gateway/render.ts';
 import type { ExternalServers } from './external-servers.ts';
-import { applyPolicies, operator, ownDatabase, ownTopology, startService } from './own-servers.ts';
+import {
+  applyPolicies,
+  migrateService,
+  operator,
+  ownDatabase,
+  ownTopology,
+  startService,
+  thisRelease,
+  type Release,
+} from './own-servers.ts';
 import { startGraph, type Node, type ProcessGraph, type Progress } from './process-graph.ts';
 import type { SuitePorts } from './ports.ts';
 import { serviceNames, type Secrets, type ServiceName } from './secrets.ts';
@@ -22,8 +29,6 @@ import { serviceEnv } from './service-env.ts';
 import type { ProcessEvent, Restarts } from './supervised-process.ts';
 import { addPeople, type Person } from './people.ts';
 import { gatewayUrl, ownPostgresUrl, suiteWiring } from './wiring.ts';
-
-const root = fileURLToPath(new URL('../../', import.meta.url));
 
 export type SuiteOptions = {
   /** Data, configuration and logs; nothing is written elsewhere. */
@@ -37,12 +42,14 @@ export type SuiteOptions = {
   onEvent?: (event: ProcessEvent) => void;
   onProgress?: (progress: Progress) => void;
   logLevel?: string;
-  /** Variables of a service that differ from the defaults. */
+  /** Environment variables of a service that differ from the defaults. */
   env?: Partial<Record<ServiceName, Record<string, string>>>;
   gateway?: Partial<Omit<GatewayOptions, 'corsOrigins'>>;
-  /** Origins of pages that may call the gateway from scripts. */
+  /** Origins of pages whose scripts may call the gateway. */
   corsOrigins?: readonly string[];
   postgresSettings?: Record<string, string>;
+  /** Returns the release to run when a service starts; by default this one. */
+  releaseOf?: (service: ServiceName) => Release;
   /** Aborts the start; processes started so far are stopped. */
   signal?: AbortSignal;
 };
@@ -61,7 +68,7 @@ export type Suite = Pick<ProcessGraph, 'process' | 'processes' | 'stop'> & {
   /** A service's credentials for calling others. */
   m2mClient(service: CallingService): { id: string; privateKey: string; issuer: string };
   managementUrl: string;
-  /** Origins of pages that may call the gateway from scripts. */
+  /** Origins of pages whose scripts may call the gateway. */
   corsOrigins: readonly string[];
   smtpUrl: string;
   /** The mail catcher's page; its API is under /api/email. */
@@ -77,7 +84,7 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
   const postgresUrl = ownPostgresUrl(ports, secrets);
   const managementUrl =
     external.managementUrl ?? `http://${operator}:${secrets.amqp.operator}@127.0.0.1:${ports.management}`;
-  const { corsOrigins = [] } = o;
+  const { corsOrigins = [], releaseOf = () => thisRelease } = o;
   const envOf = (service: ServiceName) => ({
     ...inheritedEnv(),
     ...serviceEnv(service, wiring),
@@ -136,27 +143,24 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
     async run(signal) {
       if (external.databases[service] === undefined)
         await provisionDatabase(postgresUrl, ownDatabase(service, secrets));
-      await runToEnd({
-        name: `the migration of ${service}`,
-        command: process.execPath,
-        args: [join(root, 'services', service, 'src/migrate.ts')],
-        env: envOf(service),
-        logFile: logFile(`${service}-migrate`),
-        timeoutMs: 60_000,
-        signal,
-      });
+      const to = { env: envOf(service), logFile: logFile(`${service}-migrate`) };
+      await migrateService(service, { ...to, signal, release: releaseOf(service) });
     },
   });
   const people: Node = {
     name: 'people',
-    // with the other services' queues in place, Auth's first events have a destination; otherwise they would be returned and retried
+    // the other services' queues must exist before Auth's first events; otherwise these would be returned and retried
     after: [...serviceNames],
-    run: (signal) => addPeople(o.people ?? [], { env: envOf('auth'), logFile: logFile('people'), signal }),
+    run: (signal) =>
+      addPeople(o.people ?? [], { env: envOf('auth'), logFile: logFile('people'), signal, release: releaseOf('auth') }),
   };
   const service = (name: ServiceName, ...after: string[]): Node => ({
     name,
     after: [`${name} database`, 'rabbitmq', ...after],
-    start: (signal) => startService(name, { port: ports[name], env: envOf(name), logFile: logFile(name), signal }),
+    start: (signal) => {
+      const at = { port: ports[name], env: envOf(name), logFile: logFile(name) };
+      return startService(name, { ...at, signal, release: releaseOf(name) });
+    },
   });
   const gateway: Node = {
     name: 'gateway',
@@ -185,7 +189,7 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
       ...(external.smtpUrl === undefined ? [mail] : []),
       ...serviceNames.map(migrated),
       service('auth'),
-      // both run without Auth, but would only log that it is unavailable until it is ready
+      // both could start without Auth, but would log that it is unavailable until it is ready
       service('tasks', 'auth'),
       service('notifications', 'auth', ...(external.smtpUrl === undefined ? ['mail'] : [])),
       gateway,

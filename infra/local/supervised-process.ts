@@ -10,11 +10,11 @@ export type SupervisedProcess = {
   start(): Promise<void>;
   /** Stops the process, and aborts a start in progress; it stays stopped until start(). */
   stop(): Promise<void>;
-  /** Resolves once the process has ended, by -9 unless another signal is given. `restarts` determines what happens then. */
+  /** Kills the process, with -9 unless another signal is given, and resolves once it has ended. `restarts` determines what happens next. */
   kill(signal?: NodeJS.Signals): Promise<void>;
 };
 
-/** `automatic`: a process that ends by itself is restarted, with back-off. `manual`: it stays down until start(), which tests decide. */
+/** `automatic`: a process that exits unexpectedly is restarted, with back-off. `manual`: it stays down until a test calls start(). */
 export type Restarts = 'automatic' | 'manual';
 
 export type ProcessEvent =
@@ -25,10 +25,10 @@ export type ProcessEvent =
 
 const firstPauseMs = 500;
 const maxPauseMs = 30_000;
-// a process that ran this long is healthy; a later failure counts as a new fault
+// a process that has run for this long is considered healthy; a later failure counts as a new fault
 const healthyMs = 60_000;
 
-/** Keeps one process running. Once it has started, nothing is thrown at the caller: later events go to `onEvent`. */
+/** Keeps one process running. After the start, nothing is thrown to the caller; later events are passed to `onEvent`. */
 export function supervise(o: {
   name: string;
   start: (signal: AbortSignal) => Promise<ManagedProcess>;

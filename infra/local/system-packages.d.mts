@@ -1,7 +1,7 @@
 /**
- * Installs system packages: Debian's with apt, as root or with a sudo that asks nothing; on macOS those of Homebrew, under the names
- * in `brewNames`. Services that come with them are not left running.
- * @throws with what to do by hand when neither works.
+ * Installs system packages: Debian's with apt, as root or with a sudo that needs no password; on macOS with Homebrew, under the names in `brewNames`.
+ * Services that these packages install are not left running.
+ * @throws an error that describes the manual steps if neither works.
  */
 export function installSystemPackages(
   names: string[],

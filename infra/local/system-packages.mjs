@@ -51,13 +51,14 @@ async function installWithApt(sudo, names) {
   const ownPolicy = !existsSync(policy);
   if (ownPolicy) await asRoot('sh', '-c', `printf '#!/bin/sh\\nexit 101\\n' > ${policy} && chmod 755 ${policy}`);
   try {
-    await asRoot('apt-get', 'update', '-q').catch(() => undefined); // a package index that could not be refreshed is often still good enough
+    // even if the package index could not be refreshed, the old index is often sufficient
+    await asRoot('apt-get', 'update', '-q').catch(() => undefined);
     await asRoot('apt-get', 'install', '-y', '-q', '--no-install-recommends', ...names);
   } finally {
     if (ownPolicy) await asRoot('rm', '-f', policy);
   }
   if (!existsSync('/run/systemd/system')) return;
-  // fails for a package without a service of the same name
+  // `systemctl disable` fails for a package without a service of the same name
   for (const name of names) await asRoot('systemctl', 'disable', '--now', name).catch(() => undefined);
 }
 

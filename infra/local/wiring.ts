@@ -15,7 +15,7 @@ export function ownPostgresUrl(ports: SuitePorts, secrets: Secrets): string {
   return `postgres://postgres:${secrets.database.superuser}@127.0.0.1:${ports.postgres}/postgres`;
 }
 
-/** The addresses with which the services of a suite find one another and their servers. */
+/** The addresses at which the services of a suite reach one another and their servers. */
 export function suiteWiring(o: {
   ports: SuitePorts;
   secrets: Secrets;
@@ -36,7 +36,7 @@ export function suiteWiring(o: {
   };
 }
 
-/** The URL without the administrator's login, which stays with the launcher: services use their own. */
+/** The URL without the administrator's login, which only the launcher keeps: services use their own logins. */
 function withoutLogin(url: string | undefined): string | undefined {
   if (url === undefined) return undefined;
   const stripped = new URL(url);

@@ -36,9 +36,9 @@ reassign owned by auth to auth_owner;
 revoke all on database taskwire_auth from public;
 grant connect on database taskwire_auth to auth;
 grant select, insert, update, delete on all tables in schema public to auth;
-grant usage on all sequences in schema public to auth;
+grant usage, select on all sequences in schema public to auth;
 alter default privileges for role auth_owner in schema public grant select, insert, update, delete on tables to auth;
-alter default privileges for role auth_owner in schema public grant usage on sequences to auth;
+alter default privileges for role auth_owner in schema public grant usage, select on sequences to auth;
 
 \connect taskwire_tasks
 alter database taskwire_tasks owner to tasks_owner;
@@ -46,9 +46,9 @@ reassign owned by tasks to tasks_owner;
 revoke all on database taskwire_tasks from public;
 grant connect on database taskwire_tasks to tasks;
 grant select, insert, update, delete on all tables in schema public to tasks;
-grant usage on all sequences in schema public to tasks;
+grant usage, select on all sequences in schema public to tasks;
 alter default privileges for role tasks_owner in schema public grant select, insert, update, delete on tables to tasks;
-alter default privileges for role tasks_owner in schema public grant usage on sequences to tasks;
+alter default privileges for role tasks_owner in schema public grant usage, select on sequences to tasks;
 
 \connect taskwire_notifications
 alter database taskwire_notifications owner to notifications_owner;
@@ -56,6 +56,6 @@ reassign owned by notifications to notifications_owner;
 revoke all on database taskwire_notifications from public;
 grant connect on database taskwire_notifications to notifications;
 grant select, insert, update, delete on all tables in schema public to notifications;
-grant usage on all sequences in schema public to notifications;
+grant usage, select on all sequences in schema public to notifications;
 alter default privileges for role notifications_owner in schema public grant select, insert, update, delete on tables to notifications;
-alter default privileges for role notifications_owner in schema public grant usage on sequences to notifications;
+alter default privileges for role notifications_owner in schema public grant usage, select on sequences to notifications;

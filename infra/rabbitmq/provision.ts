@@ -1,6 +1,6 @@
 // Usage: node infra/rabbitmq/provision.ts
-// Sets up a broker that is run by other means (docker compose, Kubernetes, a managed service): the vhost, the exchanges, a user for each service with
-// permissions for its own queues and events, and the policies of the queues. May be run again at any time.
+// Sets up a broker that is not started by npm start (docker compose, Kubernetes, a managed service): the vhost, the exchanges, a user for each
+// service with permissions for its own queues and events, and the policies of the queues. May be run again at any time.
 import { z } from 'zod';
 import { fields, readEnv } from '@taskwire/env';
 import { rabbitDefinitions, rabbitManagement } from '@taskwire/process-supervisor';

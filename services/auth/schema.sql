@@ -74,6 +74,19 @@ CREATE TABLE clients (
   CONSTRAINT clients_pkey PRIMARY KEY (client_id)
 );
 
+CREATE TABLE event_partitions (
+  singleton boolean NOT NULL DEFAULT true,
+  count integer NOT NULL DEFAULT 1,
+  phase text NOT NULL DEFAULT 'running'::text,
+  next_count integer,
+  CONSTRAINT event_partitions_check CHECK ((phase = 'running'::text) = (next_count IS NULL)),
+  CONSTRAINT event_partitions_count_check CHECK (count >= 1 AND count <= 64),
+  CONSTRAINT event_partitions_next_count_check CHECK (next_count >= 1 AND next_count <= 64),
+  CONSTRAINT event_partitions_phase_check CHECK (phase = ANY (ARRAY['running'::text, 'draining'::text, 'switching'::text])),
+  CONSTRAINT event_partitions_pkey PRIMARY KEY (singleton),
+  CONSTRAINT event_partitions_singleton_check CHECK (singleton)
+);
+
 CREATE TABLE invitations (
   id uuid NOT NULL,
   email text NOT NULL,
@@ -197,6 +210,21 @@ CREATE TABLE signing_keys (
   retired_at timestamp with time zone,
   signs_from timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   CONSTRAINT signing_keys_pkey PRIMARY KEY (kid)
+);
+
+CREATE TABLE source_epoch (
+  id integer NOT NULL,
+  system_identifier bigint NOT NULL,
+  timeline integer NOT NULL,
+  database_oid oid NOT NULL,
+  epoch integer NOT NULL,
+  raised_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  consistent_epoch integer NOT NULL,
+  recovery_target text NOT NULL DEFAULT ''::text,
+  is_restored boolean NOT NULL DEFAULT false,
+  CONSTRAINT source_epoch_consistent_is_reached CHECK (consistent_epoch >= 1 AND consistent_epoch <= epoch),
+  CONSTRAINT source_epoch_id_check CHECK (id = 1),
+  CONSTRAINT source_epoch_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE users (

@@ -116,9 +116,24 @@ CREATE TABLE directory_users (
   deletion_version integer,
   event_count integer NOT NULL DEFAULT 0,
   awaits_introduction boolean NOT NULL DEFAULT true,
+  source_epoch integer NOT NULL DEFAULT 1,
+  event_epoch integer NOT NULL DEFAULT 1,
   CONSTRAINT directory_users_fetched_is_whole CHECK (fetched_at IS NULL OR num_nulls(email, name, role, updated_at) = 0),
   CONSTRAINT directory_users_pkey PRIMARY KEY (id),
   CONSTRAINT directory_users_stale_is_scheduled CHECK ((stale_since IS NULL) = (next_fetch_at IS NULL))
+);
+
+CREATE TABLE event_partitions (
+  singleton boolean NOT NULL DEFAULT true,
+  count integer NOT NULL DEFAULT 1,
+  phase text NOT NULL DEFAULT 'running'::text,
+  next_count integer,
+  CONSTRAINT event_partitions_check CHECK ((phase = 'running'::text) = (next_count IS NULL)),
+  CONSTRAINT event_partitions_count_check CHECK (count >= 1 AND count <= 64),
+  CONSTRAINT event_partitions_next_count_check CHECK (next_count >= 1 AND next_count <= 64),
+  CONSTRAINT event_partitions_phase_check CHECK (phase = ANY (ARRAY['running'::text, 'draining'::text, 'switching'::text])),
+  CONSTRAINT event_partitions_pkey PRIMARY KEY (singleton),
+  CONSTRAINT event_partitions_singleton_check CHECK (singleton)
 );
 
 CREATE TABLE inbox (
@@ -183,6 +198,7 @@ CREATE TABLE notifications (
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   actor_id uuid,
   happened_at timestamp with time zone,
+  task_missing_since timestamp with time zone,
   CONSTRAINT notifications_event_id_user_id_type_key UNIQUE (event_id, user_id, type),
   CONSTRAINT notifications_pkey PRIMARY KEY (id),
   CONSTRAINT notifications_read_is_seen CHECK (read_at IS NULL OR seen_at IS NOT NULL),
@@ -199,6 +215,21 @@ CREATE TABLE schema_migrations (
   CONSTRAINT schema_migrations_pkey PRIMARY KEY (source, version)
 );
 
+CREATE TABLE source_epoch (
+  id integer NOT NULL,
+  system_identifier bigint NOT NULL,
+  timeline integer NOT NULL,
+  database_oid oid NOT NULL,
+  epoch integer NOT NULL,
+  raised_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  consistent_epoch integer NOT NULL,
+  recovery_target text NOT NULL DEFAULT ''::text,
+  is_restored boolean NOT NULL DEFAULT false,
+  CONSTRAINT source_epoch_consistent_is_reached CHECK (consistent_epoch >= 1 AND consistent_epoch <= epoch),
+  CONSTRAINT source_epoch_id_check CHECK (id = 1),
+  CONSTRAINT source_epoch_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE task_cache (
   id uuid NOT NULL,
   title text,
@@ -210,6 +241,9 @@ CREATE TABLE task_cache (
   state text,
   assignee_id uuid,
   progress_version integer,
+  source_epoch integer NOT NULL DEFAULT 1,
+  due_at timestamp with time zone,
+  due_version integer,
   CONSTRAINT task_cache_known_or_deleted CHECK (is_deleted OR title IS NOT NULL AND creator_id IS NOT NULL),
   CONSTRAINT task_cache_pkey PRIMARY KEY (id)
 );

@@ -196,8 +196,9 @@ PREPARE "task_cache.read_fresh" AS
 SELECT title, creator_id, is_deleted FROM task_cache WHERE id = $1 AND fresh_as_of >= $2::timestamptz;
 
 PREPARE "task_cache.store_fetched" AS
-INSERT INTO task_cache (id, title, creator_id, version, is_deleted, fresh_as_of, state, assignee_id, progress_version)
-VALUES ($1, $2, $3, $4, false, greatest($5::timestamptz, least($6::timestamptz, clock_timestamp())), $7, $8, $4)
+INSERT INTO task_cache (id, title, creator_id, version, is_deleted, fresh_as_of, state, assignee_id, progress_version, source_epoch,
+  due_at, due_version)
+VALUES ($1, $2, $3, $4, false, greatest($5::timestamptz, least($6::timestamptz, clock_timestamp())), $7, $8, $4, $9, $10, $4)
 ON CONFLICT (id) DO UPDATE SET
   title = excluded.title,
   creator_id = excluded.creator_id,
@@ -206,12 +207,18 @@ ON CONFLICT (id) DO UPDATE SET
   state = excluded.state,
   assignee_id = excluded.assignee_id,
   progress_version = excluded.progress_version,
+  source_epoch = excluded.source_epoch,
+  due_at = excluded.due_at,
+  due_version = excluded.due_version,
   fresh_as_of = greatest(task_cache.fresh_as_of, excluded.fresh_as_of),
   fetched_at = clock_timestamp()
-WHERE (task_cache.version < excluded.version OR (task_cache.version = excluded.version AND NOT task_cache.is_deleted))
-  AND (NOT task_cache.is_deleted OR task_cache.fresh_as_of < $5::timestamptz);
+WHERE task_cache.source_epoch < excluded.source_epoch
+  OR (task_cache.source_epoch = excluded.source_epoch
+    AND (task_cache.version < excluded.version OR (task_cache.version = excluded.version AND NOT task_cache.is_deleted))
+    AND (NOT task_cache.is_deleted OR task_cache.fresh_as_of < $5::timestamptz));
 
 PREPARE "task_cache.read_last" AS
 SELECT title, is_deleted AS "isDeleted", CASE WHEN progress_version = version THEN state END AS state, assignee_id AS "assigneeId",
+  to_char(due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "dueAt", due_version IS NOT DISTINCT FROM version AS "isDueAtKnown",
   (extract(epoch FROM clock_timestamp() - fetched_at) * 1000)::float8 AS "ageMs"
 FROM task_cache WHERE id = $1;

@@ -3,24 +3,32 @@
 PREPARE "tasks.create_draft" AS
 WITH draft AS MATERIALIZED (SELECT
   uuidv7() AS id, $1::text AS title, $2::text AS description, 'draft'::text AS state, $3::text AS priority,
-  $4::timestamptz AS due_at, $5::text[] AS labels, $6::uuid AS creator_id, $10::uuid AS assignee_id,
-  1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
+  $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, $10::uuid AS assignee_id,
+  'task' AS kind, NULL::uuid AS job_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
 ), shown AS MATERIALIZED (
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
-      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.labels, task.creator_id, task.assignee_id,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
-      task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json FROM draft task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
 ),
 stored AS (
-  INSERT INTO tasks (id, title, description, state, priority, due_at, labels, creator_id, assignee_id, version, created_at, updated_at)
+  INSERT INTO tasks (
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id,
+    version, created_at, updated_at
+  )
   SELECT draft.* FROM draft
   RETURNING id, updated_at, $7::jsonb AS events, $8::jsonb AS log
 ),
@@ -44,17 +52,22 @@ SELECT shown.json FROM shown JOIN stored USING (id);
 PREPARE "tasks.create_draft_idempotent" AS
 WITH draft AS MATERIALIZED (SELECT
   uuidv7() AS id, $1::text AS title, $2::text AS description, 'draft'::text AS state, $3::text AS priority,
-  $4::timestamptz AS due_at, $5::text[] AS labels, $6::uuid AS creator_id, $10::uuid AS assignee_id,
-  1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
+  $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, $10::uuid AS assignee_id,
+  'task' AS kind, NULL::uuid AS job_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
 ), shown AS MATERIALIZED (
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
-      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.labels, task.creator_id, task.assignee_id,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
-      task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json FROM draft task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
@@ -62,11 +75,14 @@ WITH draft AS MATERIALIZED (SELECT
 ),
 claimed AS (
   INSERT INTO idempotency_keys (actor_id, key, fingerprint, response_body, etag)
-  SELECT $6::uuid, $11, $12, json, 1 FROM shown
+  SELECT $6::uuid, $14, $15, json, 1 FROM shown
   ON CONFLICT DO NOTHING RETURNING key
 ),
 stored AS (
-  INSERT INTO tasks (id, title, description, state, priority, due_at, labels, creator_id, assignee_id, version, created_at, updated_at)
+  INSERT INTO tasks (
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id,
+    version, created_at, updated_at
+  )
   SELECT draft.* FROM draft CROSS JOIN claimed
   RETURNING id, updated_at, $7::jsonb AS events, $8::jsonb AS log
 ),
@@ -91,26 +107,34 @@ PREPARE "tasks.create_assigned" AS
 WITH draft AS MATERIALIZED (
 SELECT
   uuidv7() AS id, $1::text AS title, $2::text AS description, 'assigned'::text AS state, $3::text AS priority,
-  $4::timestamptz AS due_at, $5::text[] AS labels, $6::uuid AS creator_id, performer.id::uuid AS assignee_id,
-  1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
+  $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, performer.id::uuid AS assignee_id,
+  'task' AS kind, NULL::uuid AS job_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
 WHERE performer.id = $10 AND (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE)
 FOR SHARE OF performer
 ), shown AS MATERIALIZED (
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
-      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.labels, task.creator_id, task.assignee_id,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
-      task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json FROM draft task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
 ),
 stored AS (
-  INSERT INTO tasks (id, title, description, state, priority, due_at, labels, creator_id, assignee_id, version, created_at, updated_at)
+  INSERT INTO tasks (
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id,
+    version, created_at, updated_at
+  )
   SELECT draft.* FROM draft
   RETURNING id, updated_at, $7::jsonb AS events, $8::jsonb AS log
 ),
@@ -135,19 +159,24 @@ PREPARE "tasks.create_assigned_idempotent" AS
 WITH draft AS MATERIALIZED (
 SELECT
   uuidv7() AS id, $1::text AS title, $2::text AS description, 'assigned'::text AS state, $3::text AS priority,
-  $4::timestamptz AS due_at, $5::text[] AS labels, $6::uuid AS creator_id, performer.id::uuid AS assignee_id,
-  1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
+  $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, performer.id::uuid AS assignee_id,
+  'task' AS kind, NULL::uuid AS job_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
 WHERE performer.id = $10 AND (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE)
 FOR SHARE OF performer
 ), shown AS MATERIALIZED (
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
-      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.labels, task.creator_id, task.assignee_id,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
-      task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json FROM draft task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
@@ -155,12 +184,64 @@ FOR SHARE OF performer
 ),
 claimed AS (
   INSERT INTO idempotency_keys (actor_id, key, fingerprint, response_body, etag)
-  SELECT $6::uuid, $11, $12, json, 1 FROM shown
+  SELECT $6::uuid, $14, $15, json, 1 FROM shown
   ON CONFLICT DO NOTHING RETURNING key
 ),
 stored AS (
-  INSERT INTO tasks (id, title, description, state, priority, due_at, labels, creator_id, assignee_id, version, created_at, updated_at)
+  INSERT INTO tasks (
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id,
+    version, created_at, updated_at
+  )
   SELECT draft.* FROM draft CROSS JOIN claimed
+  RETURNING id, updated_at, $7::jsonb AS events, $8::jsonb AS log
+),
+logged AS (
+  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
+  SELECT stored.id, entry ->> 'action', $6::uuid, entry ->> 'field',
+    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', stored.updated_at
+  FROM stored, jsonb_array_elements(stored.log) WITH ORDINALITY AS listed (entry, place)
+  ORDER BY stored.id, place
+), emitted AS (
+  INSERT INTO outbox (type, aggregate_id, payload, headers)
+  SELECT event ->> 'type', stored.id::text, (
+      jsonb_build_object('task_uuid', stored.id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', $6::uuid)
+      || (event - 'type')
+    )::json, $9::json
+  FROM stored, jsonb_array_elements(stored.events) WITH ORDINALITY AS listed (event, place)
+  ORDER BY stored.id, place
+)
+SELECT shown.json FROM shown JOIN stored USING (id);
+
+PREPARE "tasks.create_of_job" AS
+WITH draft AS MATERIALIZED (SELECT
+  $14::uuid AS id, $1::text AS title, $2::text AS description, 'draft'::text AS state, $3::text AS priority,
+  $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, $10::uuid AS assignee_id,
+  'job' AS kind, $15::uuid AS job_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
+), shown AS MATERIALIZED (
+  SELECT task.id, (
+  SELECT to_json(shown)::text FROM (
+    SELECT task.id, task.title, task.description, task.state, task.priority,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.creator_id, task.assignee_id,
+      json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
+      CASE WHEN task.assignee_id IS NOT NULL
+        THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+  ) AS shown
+) AS json FROM draft task
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
+),
+stored AS (
+  INSERT INTO tasks (
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id,
+    version, created_at, updated_at
+  )
+  SELECT draft.* FROM draft
   RETURNING id, updated_at, $7::jsonb AS events, $8::jsonb AS log
 ),
 logged AS (
@@ -184,11 +265,16 @@ PREPARE "tasks.read_task" AS
 SELECT task.version, task.deleted_at IS NOT NULL AS is_deleted, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
-      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.labels, task.creator_id, task.assignee_id,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
-      task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
 FROM tasks task
@@ -196,7 +282,7 @@ FROM tasks task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
 WHERE task.id = $1;
 
-PREPARE "tasks.list_4eaaccfb" AS
+PREPARE "tasks.list_3befe7ea" AS
   WITH page AS MATERIALIZED (
     SELECT * FROM tasks task
     WHERE deleted_at IS NULL AND true
@@ -205,11 +291,16 @@ PREPARE "tasks.list_4eaaccfb" AS
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
-      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.labels, task.creator_id, task.assignee_id,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
-      task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -217,7 +308,7 @@ PREPARE "tasks.list_4eaaccfb" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_2939c350" AS
+PREPARE "tasks.list_dc7d119b" AS
   WITH page AS MATERIALIZED (
     SELECT * FROM tasks task
     WHERE deleted_at IS NULL AND assignee_id IS NOT DISTINCT FROM $1 AND true
@@ -226,11 +317,16 @@ PREPARE "tasks.list_2939c350" AS
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
-      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.labels, task.creator_id, task.assignee_id,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
-      task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -238,7 +334,7 @@ PREPARE "tasks.list_2939c350" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_1f5aa414" AS
+PREPARE "tasks.list_ec7e40fe" AS
   WITH page AS MATERIALIZED (
     SELECT * FROM tasks task
     WHERE deleted_at IS NULL AND state = $1 AND true
@@ -247,11 +343,16 @@ PREPARE "tasks.list_1f5aa414" AS
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
-      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.labels, task.creator_id, task.assignee_id,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
-      task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -259,7 +360,7 @@ PREPARE "tasks.list_1f5aa414" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_4e547532" AS
+PREPARE "tasks.list_24e8ea5f" AS
   WITH page AS MATERIALIZED (
     SELECT * FROM tasks task
     WHERE deleted_at IS NULL AND assignee_id = $1 AND true
@@ -268,11 +369,16 @@ PREPARE "tasks.list_4e547532" AS
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
-      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.labels, task.creator_id, task.assignee_id,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
-      task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -280,7 +386,7 @@ PREPARE "tasks.list_4e547532" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_f8c76d90" AS
+PREPARE "tasks.list_4813d6c5" AS
   WITH page AS MATERIALIZED (
     SELECT * FROM tasks task
     WHERE deleted_at IS NULL AND creator_id = $1 AND true
@@ -289,11 +395,16 @@ PREPARE "tasks.list_f8c76d90" AS
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
-      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.labels, task.creator_id, task.assignee_id,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
-      task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -303,8 +414,19 @@ PREPARE "tasks.list_f8c76d90" AS
 
 PREPARE "tasks.lock_task" AS
 SELECT
-  task.id, task.title, task.description, task.state, task.priority, to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.labels,
-  task.creator_id, task.assignee_id, task.awaiting_performer, task.version FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL FOR UPDATE;
+  task.id, task.title, task.description, task.state, task.priority, to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone,
+  task.due_all_day, task.remind_before, task.labels,
+  task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.version FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL FOR UPDATE;
+
+PREPARE "tasks.lock_task_and_job" AS
+WITH locked AS MATERIALIZED (
+  SELECT id FROM jobs WHERE id = (SELECT job_id FROM tasks WHERE id = $1) FOR UPDATE
+)
+SELECT
+task.id, task.title, task.description, task.state, task.priority, to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone,
+task.due_all_day, task.remind_before, task.labels,
+task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.version FROM tasks task
+WHERE task.id = $1 AND task.deleted_at IS NULL AND (SELECT count(*) FROM locked) >= 0 FOR UPDATE;
 
 PREPARE "tasks.apply_change" AS
 WITH
@@ -312,7 +434,7 @@ change AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset($1::jsonb) AS listed (id uuid, set jsonb, events jsonb, log jsonb) LIMIT 1
 ), stored AS (
   UPDATE tasks task SET
-    (title, description, state, priority, due_at, labels, assignee_id, awaiting_performer) = (SELECT title, description, state, priority, due_at, labels, assignee_id, awaiting_performer FROM jsonb_populate_record(task, change.set)),
+    (title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, assignee_id, awaiting_performer) = (SELECT title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, assignee_id, awaiting_performer FROM jsonb_populate_record(task, change.set)),
     version = task.version + 1,
     updated_at = greatest(clock_timestamp(), task.updated_at + interval '10 microseconds'),
     deleted_at = CASE WHEN change.set ? 'is_deleted' THEN clock_timestamp() END
@@ -337,11 +459,16 @@ logged AS (
 SELECT task.version, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
-      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.labels, task.creator_id, task.assignee_id,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
-      task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json FROM stored task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
@@ -351,11 +478,16 @@ PREPARE "tasks.read_unchanged" AS
 SELECT task.version, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
-      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.labels, task.creator_id, task.assignee_id,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
-      task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json FROM tasks task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
@@ -365,7 +497,7 @@ WHERE task.id = $1;
 PREPARE "tasks.pick_least_loaded" AS
 WITH assigned AS MATERIALIZED (
   SELECT assignee_id, count(*)::integer AS open_tasks FROM tasks
-  WHERE state IN ('assigned', 'in_progress') AND deleted_at IS NULL AND id IS DISTINCT FROM $1
+  WHERE state IN ('assigned', 'in_progress') AND assignee_id IS NOT NULL AND deleted_at IS NULL AND id IS DISTINCT FROM $1
   GROUP BY assignee_id
 ), load AS (
   SELECT id, sum(open_tasks)::integer AS open_tasks FROM (
@@ -391,3 +523,636 @@ WHERE task.state IN ('assigned', 'in_progress') AND task.deleted_at IS NULL AND 
   EXISTS (SELECT FROM tasks WHERE awaiting_performer AND deleted_at IS NULL)
   AND EXISTS (SELECT FROM directory_users WHERE (directory_users.role = 'member' AND NOT directory_users.is_deleted AND directory_users.email_verified IS NOT FALSE))
 ) AS needed;
+
+PREPARE "tasks.next_reminder" AS
+SELECT (extract(epoch FROM remind_at - clock_timestamp()) * 1000)::float8 AS "untilMs" FROM task_reminders
+WHERE state = 'armed' ORDER BY remind_at LIMIT 1;
+
+PREPARE "tasks.lock_due_tasks" AS
+SELECT task.id FROM task_reminders reminder JOIN tasks task ON task.id = reminder.task_id
+WHERE reminder.state = 'armed' AND reminder.remind_at <= now()
+ORDER BY reminder.remind_at LIMIT $1
+FOR UPDATE OF task SKIP LOCKED;
+
+PREPARE "tasks.read_due_reminders" AS
+SELECT task.id, task.assignee_id, task.due_time_zone, task.due_all_day, due.reminders
+FROM tasks task CROSS JOIN LATERAL (
+  SELECT json_agg(json_build_object(
+    'kind', kind, 'due_at', to_char(reminder.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'has_passed', reminder.due_at <= clock_timestamp()
+  )) AS reminders
+  FROM task_reminders reminder
+  WHERE reminder.task_id = task.id AND reminder.settled_at IS NULL AND reminder.remind_at <= now()
+) due
+WHERE task.id = ANY ($1::uuid[]) AND due.reminders IS NOT NULL
+ORDER BY task.id;
+
+PREPARE "tasks.settle_reminders" AS
+WITH given AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset($1::jsonb) AS listed (id uuid, settled jsonb, events jsonb, log jsonb)
+), settled AS (
+  UPDATE task_reminders reminder SET state = outcome.state, settled_at = clock_timestamp()
+  FROM given CROSS JOIN LATERAL jsonb_to_recordset(given.settled) AS outcome (kind text, due_at timestamptz, state text)
+  WHERE reminder.task_id = given.id AND reminder.kind = outcome.kind AND reminder.due_at = outcome.due_at
+    AND reminder.settled_at IS NULL
+  RETURNING reminder.task_id, reminder.kind, reminder.state, reminder.settled_at - reminder.remind_at AS late
+), reminded AS MATERIALIZED (
+  SELECT given.id, given.events, given.log, greatest(clock_timestamp(), task.updated_at + interval '10 microseconds') AS updated_at
+  FROM given JOIN tasks task ON task.id = given.id
+  WHERE given.id IN (SELECT task_id FROM settled)
+),
+logged AS (
+  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
+  SELECT reminded.id, entry ->> 'action', NULL::uuid, entry ->> 'field',
+    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', reminded.updated_at
+  FROM reminded, jsonb_array_elements(reminded.log) WITH ORDINALITY AS listed (entry, place)
+  ORDER BY reminded.id, place
+), emitted AS (
+  INSERT INTO outbox (type, aggregate_id, payload, headers)
+  SELECT event ->> 'type', reminded.id::text, (
+      jsonb_build_object('task_uuid', reminded.id, 'timestamp', to_char((reminded.updated_at - (jsonb_array_length(reminded.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL::uuid)
+      || (event - 'type')
+    )::json, $2::json
+  FROM reminded, jsonb_array_elements(reminded.events) WITH ORDINALITY AS listed (event, place)
+  ORDER BY reminded.id, place
+)
+SELECT kind, state, extract(epoch FROM late)::float8 AS "lateSeconds" FROM settled;
+
+PREPARE "jobs.enqueue" AS
+WITH given AS MATERIALIZED (
+  SELECT coalesce(given_id, uuidv7()) AS id, clock_timestamp() AS now, listed.*
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::smallint[], $6::integer[], $7::timestamptz[], $8::text[],
+    $9::float8[], $10::boolean[], $12::text[], $13::uuid[], $14::uuid[]) WITH ORDINALITY
+    AS listed (queue, kind, payload, run_at, priority, max_attempts, deadline, unique_key, window_ms, awaits, concurrency_key, given_id, task_id, place)
+), stored AS (
+  INSERT INTO jobs (id, queue, kind, payload, payload_bytes, state, priority, run_at, rank_at, max_attempts, deadline,
+    unique_key, unique_until, holds_key, awaits_predecessor, created_by, concurrency_key, task_id)
+  SELECT id, queue, kind, payload::json, octet_length(payload), CASE WHEN awaits OR run_at > now THEN 'scheduled' ELSE 'queued' END,
+    priority, greatest(run_at, now), greatest(run_at, now) - priority * interval '60 seconds', max_attempts, deadline,
+    unique_key, now + window_ms * interval '1 millisecond', unique_key IS NOT NULL, awaits, $11, concurrency_key, task_id
+  FROM given ORDER BY queue, unique_key, place
+  ON CONFLICT (queue, unique_key) WHERE holds_key DO NOTHING
+  RETURNING id, state, run_at, rank_at
+)
+SELECT given.place::integer - 1 AS place, stored.id, stored.state, to_char(stored.run_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS run_at,
+  to_char(stored.rank_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS rank_at
+FROM stored JOIN given USING (id) ORDER BY given.place;
+
+PREPARE "jobs.end_windows" AS
+WITH ended AS MATERIALIZED (
+  SELECT job.id FROM unnest($1::text[], $2::text[]) AS given (queue, unique_key)
+    JOIN jobs job ON job.queue = given.queue AND job.unique_key = given.unique_key AND job.holds_key
+  WHERE job.unique_until <= clock_timestamp()
+  ORDER BY job.id FOR NO KEY UPDATE OF job
+)
+UPDATE jobs SET holds_key = false FROM ended WHERE jobs.id = ended.id;
+
+PREPARE "jobs.find_key_holders" AS
+SELECT given.place::integer - 1 AS place, job.id, job.kind, job.state, to_char(job.run_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS run_at
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS given (queue, unique_key, place)
+  JOIN jobs job ON job.queue = given.queue AND job.unique_key = given.unique_key AND job.holds_key;
+
+PREPARE "jobs.lock_predecessors" AS
+WITH locked AS MATERIALIZED (
+  SELECT id, state FROM jobs WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+), marked AS (
+  UPDATE jobs SET has_dependents = true FROM locked WHERE jobs.id = locked.id AND locked.state <> 'succeeded' AND NOT has_dependents
+)
+SELECT id, state FROM locked;
+
+PREPARE "jobs.insert_dependencies" AS
+INSERT INTO job_dependencies (job_id, predecessor_id)
+SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING;
+
+PREPARE "jobs.read" AS
+SELECT job.queue, (
+    SELECT to_json(shown)::text FROM (
+      SELECT job.id, job.queue, job.kind, job.task_id, job.payload, job.state, job.priority,
+        to_char(job.run_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS run_at, to_char(job.deadline AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS deadline, job.attempts, job.max_attempts,
+        job.unique_key, job.progress, job.result, job.error, job.reason, job.cancel_requested,
+        to_char(job.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(job.settled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS settled_at
+    ) AS shown
+  ) AS json FROM jobs job WHERE job.id = $1;
+
+PREPARE "jobs.list_1e894d40" AS
+  SELECT job.id, (
+  SELECT to_json(shown)::text FROM (
+    SELECT job.id, job.queue, job.kind, job.task_id, job.payload, job.state, job.priority,
+      to_char(job.run_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS run_at, to_char(job.deadline AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS deadline, job.attempts, job.max_attempts,
+      job.unique_key, job.progress, job.result, job.error, job.reason, job.cancel_requested,
+      to_char(job.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(job.settled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS settled_at
+  ) AS shown
+) AS json FROM jobs job WHERE true ORDER BY job.id DESC LIMIT $1;
+
+PREPARE "jobs.list_fded5e1e" AS
+  SELECT job.id, (
+  SELECT to_json(shown)::text FROM (
+    SELECT job.id, job.queue, job.kind, job.task_id, job.payload, job.state, job.priority,
+      to_char(job.run_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS run_at, to_char(job.deadline AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS deadline, job.attempts, job.max_attempts,
+      job.unique_key, job.progress, job.result, job.error, job.reason, job.cancel_requested,
+      to_char(job.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(job.settled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS settled_at
+  ) AS shown
+) AS json FROM jobs job WHERE job.state = 'dead' AND true ORDER BY job.id DESC LIMIT $1;
+
+PREPARE "jobs.claim" AS
+WITH known AS MATERIALIZED (
+  SELECT FROM job_claims WHERE client_id = $1 AND claim_id = $2 AND expires_at > now() AND NOT $8
+), wanted AS MATERIALIZED (
+  SELECT queue, floor FROM unnest($3::text[], $4::timestamptz[]) AS given (queue, floor) WHERE NOT EXISTS (SELECT FROM known)
+), found AS MATERIALIZED (
+  SELECT job.* FROM wanted CROSS JOIN LATERAL (
+    SELECT id, rank_at, payload_bytes FROM jobs
+    WHERE queue = wanted.queue AND state = 'queued' AND concurrency_key IS NULL AND rank_at >= wanted.floor
+      AND (deadline IS NULL OR deadline > now())
+    ORDER BY rank_at, id LIMIT $5 FOR UPDATE SKIP LOCKED
+  ) job
+), ranked AS (
+  SELECT id, rank_at, row_number() OVER first_to_last AS place,
+    sum(payload_bytes + 512) OVER first_to_last AS bytes
+  FROM found WINDOW first_to_last AS (ORDER BY rank_at, id)
+), fenced AS MATERIALIZED (
+  SELECT id, place, nextval('job_fences') AS fence
+  FROM (SELECT id, place FROM ranked WHERE place <= $5 AND bytes <= $9 ORDER BY place) AS chosen
+), recorded AS (
+  INSERT INTO job_claims (client_id, claim_id, job_ids, fences, expires_at)
+  SELECT $1, $2, array_agg(id ORDER BY place), array_agg(fence ORDER BY place), now() + $6 * interval '1 millisecond'
+  FROM fenced HAVING count(*) > 0
+  ON CONFLICT (client_id, claim_id) DO UPDATE
+    SET job_ids = CASE WHEN $8 THEN job_claims.job_ids || excluded.job_ids ELSE excluded.job_ids END,
+      fences = CASE WHEN $8 THEN job_claims.fences || excluded.fences ELSE excluded.fences END, expires_at = excluded.expires_at
+    WHERE $8 OR job_claims.expires_at <= now()
+  RETURNING client_id
+), leased AS (
+  UPDATE jobs SET state = 'leased', fence = fenced.fence, lease_ms = $6, leased_at = clock_timestamp(),
+    lease_expires_at = clock_timestamp() + $6 * interval '1 millisecond', is_confirmed = false, had_grace = false,
+    client_id = $1, worker = $7, progress = NULL
+  FROM fenced WHERE jobs.id = fenced.id AND EXISTS (SELECT FROM recorded)
+  RETURNING fenced.place, jobs.payload_bytes + 512 AS bytes, (
+  SELECT to_json(shown)::text FROM (
+    SELECT jobs.id, jobs.queue, jobs.kind, jobs.payload, jobs.attempts + 1 AS attempt, jobs.fence,
+      jobs.id || '.' || jobs.fence AS lease_token, greatest(0, floor(extract(epoch FROM jobs.lease_expires_at - clock_timestamp()) * 1000))::integer AS lease_ms,
+      to_char(jobs.lease_expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS lease_expires_at, to_char(jobs.deadline AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS deadline
+  ) AS shown
+) AS json, jobs.state, jobs.task_id
+),
+followed AS MATERIALIZED (
+  SELECT follow_jobs(array_agg(task_id), array_agg(state), NULL::uuid, $10::json) AS count
+  FROM leased WHERE task_id IS NOT NULL HAVING count(*) > 0
+)
+SELECT leased.json, leased.bytes, ARRAY(
+    SELECT queue FROM wanted WHERE EXISTS (SELECT FROM jobs WHERE queue = wanted.queue AND state = 'queued' AND concurrency_key IS NOT NULL)
+  ) AS keyed,
+  EXISTS (SELECT FROM known) OR (EXISTS (SELECT FROM fenced) AND NOT EXISTS (SELECT FROM recorded)) AS is_repeated,
+  EXISTS (SELECT FROM followed WHERE count > 0) AS has_followed
+FROM (SELECT) AS one LEFT JOIN leased ON true ORDER BY leased.place;
+
+PREPARE "jobs.claim_keyed" AS
+WITH known AS MATERIALIZED (
+  SELECT FROM job_claims WHERE client_id = $1 AND claim_id = $2 AND expires_at > now() AND NOT $3
+), leased AS MATERIALIZED (
+  SELECT job.* FROM (SELECT WHERE NOT EXISTS (SELECT FROM known)) AS fresh
+    CROSS JOIN LATERAL lease_keyed_jobs($4, $5, $6, $7, 512, 100, $1, $8, $9) AS job
+), with_task AS MATERIALIZED (
+  SELECT job_task AS task_id, 'leased' AS state FROM leased WHERE job_task IS NOT NULL
+),
+followed AS MATERIALIZED (
+  SELECT follow_jobs(array_agg(task_id), array_agg(state), NULL::uuid, $10::json) AS count
+  FROM with_task WHERE task_id IS NOT NULL HAVING count(*) > 0
+), recorded AS (
+  INSERT INTO job_claims (client_id, claim_id, job_ids, fences, expires_at)
+  SELECT $1, $2, array_agg(job_id ORDER BY job_fence), array_agg(job_fence ORDER BY job_fence), now() + $9 * interval '1 millisecond'
+  FROM leased WHERE job_id IS NOT NULL HAVING count(*) > 0
+  ON CONFLICT (client_id, claim_id) DO UPDATE SET
+    job_ids = CASE WHEN $3 THEN job_claims.job_ids || excluded.job_ids ELSE excluded.job_ids END,
+    fences = CASE WHEN $3 THEN job_claims.fences || excluded.fences ELSE excluded.fences END,
+    expires_at = excluded.expires_at
+)
+SELECT EXISTS (SELECT FROM known) AS is_repeated, EXISTS (SELECT FROM followed WHERE count > 0) AS has_followed, leased.job_id AS id, leased.job_key AS key,
+  leased.job_bytes AS bytes
+FROM (SELECT) AS one LEFT JOIN leased ON true ORDER BY leased.job_fence;
+
+PREPARE "jobs.read_claim" AS
+SELECT (
+  SELECT to_json(shown)::text FROM (
+    SELECT job.id, job.queue, job.kind, job.payload, job.attempts + 1 AS attempt, job.fence,
+      job.id || '.' || job.fence AS lease_token, greatest(0, floor(extract(epoch FROM job.lease_expires_at - clock_timestamp()) * 1000))::integer AS lease_ms,
+      to_char(job.lease_expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS lease_expires_at, to_char(job.deadline AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS deadline
+  ) AS shown
+) AS json
+FROM job_claims claim CROSS JOIN LATERAL unnest(claim.job_ids, claim.fences) WITH ORDINALITY AS held (id, fence, place)
+  JOIN jobs job ON job.id = held.id AND job.fence = held.fence
+WHERE claim.client_id = $1 AND claim.claim_id = $2 AND claim.expires_at > now()
+ORDER BY held.place;
+
+PREPARE "jobs.count_claimable" AS
+SELECT given.queue, found.count + keyed.count AS count
+FROM unnest($1::text[], $2::timestamptz[]) AS given (queue, floor) CROSS JOIN LATERAL (
+  SELECT count(*)::integer AS count FROM (
+    SELECT FROM jobs WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NULL AND rank_at >= given.floor
+      AND (deadline IS NULL OR deadline > now())
+    ORDER BY rank_at, id LIMIT $3
+  ) AS first
+) found CROSS JOIN LATERAL (
+  SELECT EXISTS (SELECT FROM jobs WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NOT NULL)::integer AS count
+) keyed
+WHERE found.count + keyed.count > 0;
+
+PREPARE "jobs.find_floors" AS
+SELECT given.queue, to_char(least(first.rank_at, now() - interval '2 seconds') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS floor
+FROM unnest($1::text[], $2::timestamptz[]) AS given (queue, floor)
+  LEFT JOIN LATERAL (
+    SELECT rank_at FROM jobs
+    WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NULL AND rank_at >= given.floor
+    ORDER BY rank_at, id LIMIT 1
+  ) first ON true;
+
+PREPARE "jobs.extend_leases" AS
+WITH locked AS MATERIALIZED (
+  SELECT job.id, given.progress
+  FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS given (id, fence, progress) JOIN jobs job ON job.id = given.id
+  WHERE job.fence = given.fence AND job.queue = ANY ($4::text[])
+  ORDER BY job.id FOR NO KEY UPDATE OF job
+)
+UPDATE jobs SET lease_expires_at = clock_timestamp() + lease_ms * interval '1 millisecond', is_confirmed = true, had_grace = false,
+  progress = coalesce(locked.progress::json, jobs.progress)
+FROM locked WHERE jobs.id = locked.id
+RETURNING jobs.fence, greatest(0, floor(extract(epoch FROM jobs.lease_expires_at - clock_timestamp()) * 1000))::integer AS lease_ms, to_char(jobs.lease_expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS lease_expires_at, jobs.cancel_requested;
+
+PREPARE "jobs.settle" AS
+WITH locked AS MATERIALIZED (
+  SELECT job.id, job.fence, job.priority, job.attempts, job.max_attempts, job.crashes, job.undelivered,
+    job.cancel_requested, job.cancel_is_final, job.is_confirmed, job.leased_at, job.client_id, job.worker, given.verb, given.is_final, given.retry_after_ms, given.jitter, given.result, given.error
+  FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::boolean[], $5::float8[], $6::float8[], $7::text[], $8::text[])
+    AS given (id, fence, verb, is_final, retry_after_ms, jitter, result, error) JOIN jobs job ON job.id = given.id
+  WHERE job.fence = given.fence AND job.queue = ANY ($9::text[])
+  ORDER BY job.id FOR UPDATE OF job
+),
+judged AS MATERIALIZED (
+  SELECT *, CASE WHEN verb <> 'expired' THEN verb WHEN is_confirmed THEN 'crashed' ELSE 'undelivered' END AS outcome FROM locked
+), counted AS MATERIALIZED (
+  SELECT *, attempts + (outcome IN ('completed', 'failed', 'crashed'))::integer AS attempts_now,
+    crashes + (outcome = 'crashed')::integer AS crashes_now, undelivered + (outcome = 'undelivered')::integer AS undelivered_now
+  FROM judged
+), reasoned AS MATERIALIZED (
+  SELECT *, CASE
+    WHEN outcome = 'completed' AND NOT cancel_is_final THEN NULL
+    WHEN cancel_requested THEN 'requested'
+    WHEN is_final THEN 'final'
+    WHEN outcome = 'crashed' AND crashes_now >= 3 THEN 'poison'
+    WHEN outcome = 'undelivered' AND undelivered_now >= 10 THEN 'undelivered'
+    WHEN outcome IN ('failed', 'crashed') AND attempts_now >= max_attempts THEN 'attempts_exhausted'
+  END AS reason
+  FROM counted
+), decided AS MATERIALIZED (
+  SELECT *, CASE
+    WHEN outcome = 'completed' AND NOT cancel_is_final THEN 'succeeded'
+    WHEN reason = 'requested' THEN 'cancelled'
+    WHEN reason IS NOT NULL THEN 'dead'
+    WHEN outcome = 'failed' OR (outcome = 'crashed' AND crashes_now > 1) THEN 'scheduled'
+    ELSE 'queued'
+  END AS next_state, coalesce(CASE WHEN outcome = 'crashed' THEN jitter * least(3600000, 5000 * 2 ^ least(crashes_now - 1 - 1, 20)) ELSE retry_after_ms END,
+    jitter * least(3600000, 5000 * 2 ^ least(attempts_now - 1, 20))) AS pause_ms
+  FROM reasoned
+), ended AS (
+  UPDATE jobs SET state = decided.next_state, fence = NULL, attempts = attempts_now, crashes = crashes_now, undelivered = undelivered_now,
+    run_at = CASE WHEN next_state = 'scheduled' THEN clock_timestamp() + pause_ms * interval '1 millisecond' ELSE run_at END,
+    rank_at = CASE WHEN next_state = 'scheduled'
+      THEN clock_timestamp() + pause_ms * interval '1 millisecond' - jobs.priority * interval '60 seconds' ELSE rank_at END,
+    result = decided.result::json, error = coalesce(decided.error::json, jobs.error), reason = decided.reason,
+    settled_at = CASE WHEN next_state IN ('succeeded', 'dead', 'cancelled') THEN clock_timestamp() END,
+    holds_key = holds_key AND (next_state NOT IN ('succeeded', 'dead', 'cancelled') OR unique_until > clock_timestamp()) IS TRUE
+  FROM decided WHERE jobs.id = decided.id AND jobs.id = ANY (ARRAY(SELECT id FROM decided))
+  RETURNING jobs.id, decided.fence, jobs.queue, jobs.kind, jobs.state, jobs.reason, jobs.run_at, jobs.rank_at, jobs.has_dependents, jobs.settled_at, jobs.task_id,
+    jobs.concurrency_key IS NOT NULL AS is_keyed,
+    json_build_object('state', jobs.state, 'run_at', to_char(jobs.run_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) AS answer
+), logged AS (
+  INSERT INTO job_attempts (fence, job_id, attempt, outcome, answer, error, client_id, worker, leased_at, ended_at)
+  SELECT decided.fence, decided.id, decided.attempts + 1, outcome, answer, error::json, client_id, worker, leased_at, clock_timestamp()
+  FROM decided JOIN ended USING (fence)
+), emitted AS (INSERT INTO outbox (type, aggregate_id, payload, headers)
+  SELECT CASE state WHEN 'succeeded' THEN 'tasks.job.succeeded' WHEN 'dead' THEN 'tasks.job.dead' ELSE 'tasks.job.cancelled' END, id::text, json_build_object('job_id', id, 'queue', queue, 'kind', kind, 'reason', reason,
+    'timestamp', to_char(settled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL), $10::json
+  FROM ended WHERE state IN ('succeeded', 'dead', 'cancelled')
+),
+followed AS MATERIALIZED (
+  SELECT follow_jobs(array_agg(task_id), array_agg(state), NULL::uuid, $10::json) AS count
+  FROM ended WHERE task_id IS NOT NULL HAVING count(*) > 0
+)
+SELECT fence, answer, queue, state, to_char(rank_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS rank_at, has_dependents, is_keyed, EXISTS (SELECT FROM followed WHERE count > 0) AS has_followed FROM ended;
+
+PREPARE "jobs.read_answers" AS
+SELECT attempt.fence, attempt.answer
+FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS given (id, fence, verb)
+  JOIN job_attempts attempt ON attempt.fence = given.fence AND attempt.job_id = given.id AND attempt.outcome = given.verb
+  JOIN jobs job ON job.id = given.id AND job.queue = ANY ($4::text[]);
+
+PREPARE "jobs.note_heard" AS
+UPDATE job_contact SET heard_at = clock_timestamp();
+
+PREPARE "jobs.promote" AS
+WITH due AS MATERIALIZED (
+  SELECT id FROM jobs WHERE state = 'scheduled' AND NOT awaits_predecessor AND run_at <= now()
+  ORDER BY run_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+)
+UPDATE jobs SET state = 'queued' WHERE id = ANY (ARRAY(SELECT id FROM due))
+RETURNING jobs.queue, jobs.state, to_char(jobs.rank_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS rank_at;
+
+PREPARE "jobs.find_next_run" AS
+SELECT greatest(0, extract(epoch FROM run_at - clock_timestamp()) * 1000)::float8 AS in_ms FROM jobs
+WHERE state = 'scheduled' AND NOT awaits_predecessor ORDER BY run_at LIMIT 1;
+
+PREPARE "jobs.end_overdue" AS
+WITH late AS MATERIALIZED (
+  SELECT id FROM jobs WHERE deadline <= now() AND deadline IS NOT NULL AND state IN ('scheduled', 'queued')
+  ORDER BY deadline LIMIT 1000 FOR UPDATE SKIP LOCKED
+), settled AS (
+  UPDATE jobs SET state = 'dead', reason = 'deadline', settled_at = clock_timestamp(),
+    holds_key = holds_key AND (unique_until > clock_timestamp()) IS TRUE
+  WHERE id = ANY (ARRAY(SELECT id FROM late))
+  RETURNING jobs.id, jobs.queue, jobs.kind, jobs.state, jobs.reason, jobs.rank_at, jobs.has_dependents, jobs.settled_at, jobs.task_id
+), emitted AS (INSERT INTO outbox (type, aggregate_id, payload, headers)
+  SELECT CASE state WHEN 'succeeded' THEN 'tasks.job.succeeded' WHEN 'dead' THEN 'tasks.job.dead' ELSE 'tasks.job.cancelled' END, id::text, json_build_object('job_id', id, 'queue', queue, 'kind', kind, 'reason', reason,
+    'timestamp', to_char(settled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL), $1::json
+  FROM settled WHERE state IN ('succeeded', 'dead', 'cancelled')
+),
+followed AS MATERIALIZED (
+  SELECT follow_jobs(array_agg(task_id), array_agg(state), NULL::uuid, $1::json) AS count
+  FROM settled WHERE task_id IS NOT NULL HAVING count(*) > 0
+)
+SELECT id, queue, state, to_char(rank_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS rank_at, has_dependents, EXISTS (SELECT FROM followed WHERE count > 0) AS has_followed FROM settled;
+
+PREPARE "jobs.lock_reaper" AS
+SELECT extract(epoch FROM clock_timestamp() - reaper.ticked_at)::float8 * 1000 AS since_tick_ms,
+  extract(epoch FROM clock_timestamp() - contact.heard_at)::float8 * 1000 AS since_heard_ms, reaper.is_outage,
+  (SELECT fence FROM jobs WHERE fence >= $1 ORDER BY fence LIMIT 1) AS lowest_fence,
+  (SELECT last_value - (NOT is_called)::integer FROM job_fences) AS last_fence
+FROM job_reaper reaper, job_contact contact FOR UPDATE OF reaper SKIP LOCKED;
+
+PREPARE "jobs.expire_leases" AS
+WITH expired AS MATERIALIZED (
+  SELECT job.id, job.fence, job.priority, job.attempts, job.max_attempts, job.crashes, job.undelivered,
+    job.cancel_requested, job.cancel_is_final, job.is_confirmed, job.leased_at, job.client_id, job.worker, 'expired' AS verb, false AS is_final, NULL::float8 AS retry_after_ms, random() AS jitter, NULL::text AS result,
+    CASE WHEN job.is_confirmed THEN '{"code":"lease_expired","message":"The worker did not extend its lease in time."}' END AS error
+  FROM jobs job
+  WHERE job.fence >= $1 AND job.lease_expires_at + $2 * job.lease_ms * interval '1 millisecond' <= clock_timestamp()
+  ORDER BY job.id LIMIT 1000 FOR UPDATE OF job SKIP LOCKED
+),
+judged AS MATERIALIZED (
+  SELECT *, CASE WHEN verb <> 'expired' THEN verb WHEN is_confirmed THEN 'crashed' ELSE 'undelivered' END AS outcome FROM expired
+), counted AS MATERIALIZED (
+  SELECT *, attempts + (outcome IN ('completed', 'failed', 'crashed'))::integer AS attempts_now,
+    crashes + (outcome = 'crashed')::integer AS crashes_now, undelivered + (outcome = 'undelivered')::integer AS undelivered_now
+  FROM judged
+), reasoned AS MATERIALIZED (
+  SELECT *, CASE
+    WHEN outcome = 'completed' AND NOT cancel_is_final THEN NULL
+    WHEN cancel_requested THEN 'requested'
+    WHEN is_final THEN 'final'
+    WHEN outcome = 'crashed' AND crashes_now >= 3 THEN 'poison'
+    WHEN outcome = 'undelivered' AND undelivered_now >= 10 THEN 'undelivered'
+    WHEN outcome IN ('failed', 'crashed') AND attempts_now >= max_attempts THEN 'attempts_exhausted'
+  END AS reason
+  FROM counted
+), decided AS MATERIALIZED (
+  SELECT *, CASE
+    WHEN outcome = 'completed' AND NOT cancel_is_final THEN 'succeeded'
+    WHEN reason = 'requested' THEN 'cancelled'
+    WHEN reason IS NOT NULL THEN 'dead'
+    WHEN outcome = 'failed' OR (outcome = 'crashed' AND crashes_now > 1) THEN 'scheduled'
+    ELSE 'queued'
+  END AS next_state, coalesce(CASE WHEN outcome = 'crashed' THEN jitter * least(3600000, 5000 * 2 ^ least(crashes_now - 1 - 1, 20)) ELSE retry_after_ms END,
+    jitter * least(3600000, 5000 * 2 ^ least(attempts_now - 1, 20))) AS pause_ms
+  FROM reasoned
+), ended AS (
+  UPDATE jobs SET state = decided.next_state, fence = NULL, attempts = attempts_now, crashes = crashes_now, undelivered = undelivered_now,
+    run_at = CASE WHEN next_state = 'scheduled' THEN clock_timestamp() + pause_ms * interval '1 millisecond' ELSE run_at END,
+    rank_at = CASE WHEN next_state = 'scheduled'
+      THEN clock_timestamp() + pause_ms * interval '1 millisecond' - jobs.priority * interval '60 seconds' ELSE rank_at END,
+    result = decided.result::json, error = coalesce(decided.error::json, jobs.error), reason = decided.reason,
+    settled_at = CASE WHEN next_state IN ('succeeded', 'dead', 'cancelled') THEN clock_timestamp() END,
+    holds_key = holds_key AND (next_state NOT IN ('succeeded', 'dead', 'cancelled') OR unique_until > clock_timestamp()) IS TRUE
+  FROM decided WHERE jobs.id = decided.id AND jobs.id = ANY (ARRAY(SELECT id FROM decided))
+  RETURNING jobs.id, decided.fence, jobs.queue, jobs.kind, jobs.state, jobs.reason, jobs.run_at, jobs.rank_at, jobs.has_dependents, jobs.settled_at, jobs.task_id,
+    jobs.concurrency_key IS NOT NULL AS is_keyed,
+    json_build_object('state', jobs.state, 'run_at', to_char(jobs.run_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) AS answer
+), logged AS (
+  INSERT INTO job_attempts (fence, job_id, attempt, outcome, answer, error, client_id, worker, leased_at, ended_at)
+  SELECT decided.fence, decided.id, decided.attempts + 1, outcome, answer, error::json, client_id, worker, leased_at, clock_timestamp()
+  FROM decided JOIN ended USING (fence)
+), emitted AS (INSERT INTO outbox (type, aggregate_id, payload, headers)
+  SELECT CASE state WHEN 'succeeded' THEN 'tasks.job.succeeded' WHEN 'dead' THEN 'tasks.job.dead' ELSE 'tasks.job.cancelled' END, id::text, json_build_object('job_id', id, 'queue', queue, 'kind', kind, 'reason', reason,
+    'timestamp', to_char(settled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL), $3::json
+  FROM ended WHERE state IN ('succeeded', 'dead', 'cancelled')
+),
+followed AS MATERIALIZED (
+  SELECT follow_jobs(array_agg(task_id), array_agg(state), NULL::uuid, $3::json) AS count
+  FROM ended WHERE task_id IS NOT NULL HAVING count(*) > 0
+)
+SELECT queue, state, to_char(rank_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS rank_at, has_dependents, is_keyed, EXISTS (SELECT FROM followed WHERE count > 0) AS has_followed FROM ended;
+
+PREPARE "jobs.grace_leases" AS
+WITH held AS MATERIALIZED (
+  SELECT id FROM jobs WHERE fence >= $1 AND NOT had_grace ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE jobs SET lease_expires_at = clock_timestamp() + lease_ms * interval '1 millisecond', had_grace = true
+WHERE id = ANY (ARRAY(SELECT id FROM held));
+
+PREPARE "jobs.note_tick" AS
+UPDATE job_reaper SET ticked_at = clock_timestamp(), is_outage = $1;
+
+PREPARE "tasks.create_scheduled_draft" AS
+WITH draft AS MATERIALIZED (SELECT
+  $14::uuid AS id, $1::text AS title, $2::text AS description, 'draft'::text AS state, $3::text AS priority,
+  $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, $10::uuid AS assignee_id,
+  'task' AS kind, NULL::uuid AS job_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
+), shown AS MATERIALIZED (
+  SELECT task.id, (
+  SELECT to_json(shown)::text FROM (
+    SELECT task.id, task.title, task.description, task.state, task.priority,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.creator_id, task.assignee_id,
+      json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
+      CASE WHEN task.assignee_id IS NOT NULL
+        THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+  ) AS shown
+) AS json FROM draft task
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
+),
+stored AS (
+  INSERT INTO tasks (
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id,
+    version, created_at, updated_at
+  )
+  SELECT draft.* FROM draft
+  RETURNING id, updated_at, $7::jsonb AS events, $8::jsonb AS log
+),
+logged AS (
+  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
+  SELECT stored.id, entry ->> 'action', NULL::uuid, entry ->> 'field',
+    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', stored.updated_at
+  FROM stored, jsonb_array_elements(stored.log) WITH ORDINALITY AS listed (entry, place)
+  ORDER BY stored.id, place
+), emitted AS (
+  INSERT INTO outbox (type, aggregate_id, payload, headers)
+  SELECT event ->> 'type', stored.id::text, (
+      jsonb_build_object('task_uuid', stored.id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL::uuid)
+      || (event - 'type')
+    )::json, $9::json
+  FROM stored, jsonb_array_elements(stored.events) WITH ORDINALITY AS listed (event, place)
+  ORDER BY stored.id, place
+)
+SELECT shown.json FROM shown JOIN stored USING (id);
+
+PREPARE "tasks.create_scheduled_assigned" AS
+WITH draft AS MATERIALIZED (
+SELECT
+  $14::uuid AS id, $1::text AS title, $2::text AS description, 'assigned'::text AS state, $3::text AS priority,
+  $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, performer.id::uuid AS assignee_id,
+  'task' AS kind, NULL::uuid AS job_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
+WHERE performer.id = $10 AND (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE)
+FOR SHARE OF performer
+), shown AS MATERIALIZED (
+  SELECT task.id, (
+  SELECT to_json(shown)::text FROM (
+    SELECT task.id, task.title, task.description, task.state, task.priority,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.creator_id, task.assignee_id,
+      json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
+      CASE WHEN task.assignee_id IS NOT NULL
+        THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+  ) AS shown
+) AS json FROM draft task
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
+),
+stored AS (
+  INSERT INTO tasks (
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id,
+    version, created_at, updated_at
+  )
+  SELECT draft.* FROM draft
+  RETURNING id, updated_at, $7::jsonb AS events, $8::jsonb AS log
+),
+logged AS (
+  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
+  SELECT stored.id, entry ->> 'action', NULL::uuid, entry ->> 'field',
+    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', stored.updated_at
+  FROM stored, jsonb_array_elements(stored.log) WITH ORDINALITY AS listed (entry, place)
+  ORDER BY stored.id, place
+), emitted AS (
+  INSERT INTO outbox (type, aggregate_id, payload, headers)
+  SELECT event ->> 'type', stored.id::text, (
+      jsonb_build_object('task_uuid', stored.id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL::uuid)
+      || (event - 'type')
+    )::json, $9::json
+  FROM stored, jsonb_array_elements(stored.events) WITH ORDINALITY AS listed (event, place)
+  ORDER BY stored.id, place
+)
+SELECT shown.json FROM shown JOIN stored USING (id);
+
+PREPARE "tasks.lock_due_schedules" AS
+SELECT
+schedule.id, schedule.creator_id AS "creatorId", schedule.kind, schedule.expression, schedule.time_zone AS "timeZone",
+(extract(epoch FROM schedule.starts_at) * 1000)::float8 AS "startsAt", (extract(epoch FROM schedule.ends_at) * 1000)::float8 AS "endsAt", schedule.dst_gap AS "dstGap", schedule.target,
+schedule.acts_for AS "actsFor", schedule.catch_up AS "catchUp", schedule.overlap, schedule.regenerate, schedule.jitter_seconds AS "jitterSeconds",
+schedule.pause_after_failures AS "pauseAfterFailures", schedule.failures, (extract(epoch FROM schedule.paused_at) * 1000)::float8 AS "pausedAt",
+schedule.pause_reason AS "pauseReason", schedule.revision, (extract(epoch FROM schedule.next_at) * 1000)::float8 AS "nextAt", (extract(epoch FROM schedule.due_at) * 1000)::float8 AS "dueAt",
+(extract(epoch FROM schedule.last_at) * 1000)::float8 AS "lastAt", schedule.last_task_id AS "lastTaskId", schedule.last_job_id AS "lastJobId", schedule.awaits_end AS "awaitsEnd", (extract(epoch FROM schedule.queued_at) * 1000)::float8 AS "queuedAt",
+schedule.version, to_char(schedule.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "createdAt", to_char(schedule.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "updatedAt" FROM schedules schedule WHERE schedule.due_at <= clock_timestamp()
+ORDER BY schedule.due_at LIMIT $1 FOR UPDATE SKIP LOCKED;
+
+PREPARE "tasks.lock_released_schedules" AS
+SELECT
+schedule.id, schedule.creator_id AS "creatorId", schedule.kind, schedule.expression, schedule.time_zone AS "timeZone",
+(extract(epoch FROM schedule.starts_at) * 1000)::float8 AS "startsAt", (extract(epoch FROM schedule.ends_at) * 1000)::float8 AS "endsAt", schedule.dst_gap AS "dstGap", schedule.target,
+schedule.acts_for AS "actsFor", schedule.catch_up AS "catchUp", schedule.overlap, schedule.regenerate, schedule.jitter_seconds AS "jitterSeconds",
+schedule.pause_after_failures AS "pauseAfterFailures", schedule.failures, (extract(epoch FROM schedule.paused_at) * 1000)::float8 AS "pausedAt",
+schedule.pause_reason AS "pauseReason", schedule.revision, (extract(epoch FROM schedule.next_at) * 1000)::float8 AS "nextAt", (extract(epoch FROM schedule.due_at) * 1000)::float8 AS "dueAt",
+(extract(epoch FROM schedule.last_at) * 1000)::float8 AS "lastAt", schedule.last_task_id AS "lastTaskId", schedule.last_job_id AS "lastJobId", schedule.awaits_end AS "awaitsEnd", (extract(epoch FROM schedule.queued_at) * 1000)::float8 AS "queuedAt",
+schedule.version, to_char(schedule.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "createdAt", to_char(schedule.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "updatedAt" FROM schedules schedule WHERE schedule.queued_at IS NOT NULL AND NOT coalesce((
+  SELECT task.deleted_at IS NULL AND task.state IN ('draft', 'assigned', 'in_progress') FROM tasks task WHERE task.id = schedule.last_task_id
+), (
+  SELECT job.state IN ('scheduled', 'queued', 'leased') FROM jobs job WHERE job.id = schedule.last_job_id
+), false)
+ORDER BY schedule.id LIMIT $1 FOR UPDATE OF schedule SKIP LOCKED;
+
+PREPARE "tasks.lock_ended_schedules" AS
+SELECT
+schedule.id, schedule.creator_id AS "creatorId", schedule.kind, schedule.expression, schedule.time_zone AS "timeZone",
+(extract(epoch FROM schedule.starts_at) * 1000)::float8 AS "startsAt", (extract(epoch FROM schedule.ends_at) * 1000)::float8 AS "endsAt", schedule.dst_gap AS "dstGap", schedule.target,
+schedule.acts_for AS "actsFor", schedule.catch_up AS "catchUp", schedule.overlap, schedule.regenerate, schedule.jitter_seconds AS "jitterSeconds",
+schedule.pause_after_failures AS "pauseAfterFailures", schedule.failures, (extract(epoch FROM schedule.paused_at) * 1000)::float8 AS "pausedAt",
+schedule.pause_reason AS "pauseReason", schedule.revision, (extract(epoch FROM schedule.next_at) * 1000)::float8 AS "nextAt", (extract(epoch FROM schedule.due_at) * 1000)::float8 AS "dueAt",
+(extract(epoch FROM schedule.last_at) * 1000)::float8 AS "lastAt", schedule.last_task_id AS "lastTaskId", schedule.last_job_id AS "lastJobId", schedule.awaits_end AS "awaitsEnd", (extract(epoch FROM schedule.queued_at) * 1000)::float8 AS "queuedAt",
+schedule.version, to_char(schedule.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "createdAt", to_char(schedule.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "updatedAt", (extract(epoch FROM coalesce(
+    (SELECT job.settled_at FROM jobs job WHERE job.id = schedule.last_job_id),
+    (SELECT coalesce(task.deleted_at, task.updated_at) FROM tasks task WHERE task.id = schedule.last_task_id), clock_timestamp())) * 1000)::float8 AS "endedAt"
+FROM schedules schedule WHERE schedule.awaits_end AND NOT coalesce((
+  SELECT task.deleted_at IS NULL AND task.state IN ('draft', 'assigned', 'in_progress') FROM tasks task WHERE task.id = schedule.last_task_id
+), (
+  SELECT job.state IN ('scheduled', 'queued', 'leased') FROM jobs job WHERE job.id = schedule.last_job_id
+), false)
+ORDER BY schedule.id LIMIT $1 FOR UPDATE OF schedule SKIP LOCKED;
+
+PREPARE "tasks.lock_outdated_schedules" AS
+SELECT
+schedule.id, schedule.creator_id AS "creatorId", schedule.kind, schedule.expression, schedule.time_zone AS "timeZone",
+(extract(epoch FROM schedule.starts_at) * 1000)::float8 AS "startsAt", (extract(epoch FROM schedule.ends_at) * 1000)::float8 AS "endsAt", schedule.dst_gap AS "dstGap", schedule.target,
+schedule.acts_for AS "actsFor", schedule.catch_up AS "catchUp", schedule.overlap, schedule.regenerate, schedule.jitter_seconds AS "jitterSeconds",
+schedule.pause_after_failures AS "pauseAfterFailures", schedule.failures, (extract(epoch FROM schedule.paused_at) * 1000)::float8 AS "pausedAt",
+schedule.pause_reason AS "pauseReason", schedule.revision, (extract(epoch FROM schedule.next_at) * 1000)::float8 AS "nextAt", (extract(epoch FROM schedule.due_at) * 1000)::float8 AS "dueAt",
+(extract(epoch FROM schedule.last_at) * 1000)::float8 AS "lastAt", schedule.last_task_id AS "lastTaskId", schedule.last_job_id AS "lastJobId", schedule.awaits_end AS "awaitsEnd", (extract(epoch FROM schedule.queued_at) * 1000)::float8 AS "queuedAt",
+schedule.version, to_char(schedule.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "createdAt", to_char(schedule.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "updatedAt" FROM schedules schedule WHERE schedule.zone_database < $1 AND schedule.due_at > clock_timestamp()
+ORDER BY schedule.zone_database LIMIT $2 FOR UPDATE SKIP LOCKED;
+
+PREPARE "tasks.read_schedule_work" AS
+SELECT (
+    SELECT (extract(epoch FROM due_at - clock_timestamp()) * 1000)::float8 FROM schedules WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1
+  ) AS "dueInMs",
+  EXISTS (SELECT FROM schedules schedule WHERE schedule.queued_at IS NOT NULL AND NOT coalesce((
+  SELECT task.deleted_at IS NULL AND task.state IN ('draft', 'assigned', 'in_progress') FROM tasks task WHERE task.id = schedule.last_task_id
+), (
+  SELECT job.state IN ('scheduled', 'queued', 'leased') FROM jobs job WHERE job.id = schedule.last_job_id
+), false)) AS released,
+  EXISTS (SELECT FROM schedules schedule WHERE schedule.awaits_end AND NOT coalesce((
+  SELECT task.deleted_at IS NULL AND task.state IN ('draft', 'assigned', 'in_progress') FROM tasks task WHERE task.id = schedule.last_task_id
+), (
+  SELECT job.state IN ('scheduled', 'queued', 'leased') FROM jobs job WHERE job.id = schedule.last_job_id
+), false)) AS ended,
+  EXISTS (SELECT FROM schedules schedule WHERE schedule.zone_database < $1 AND schedule.due_at > clock_timestamp()) AS outdated;
+
+PREPARE "tasks.record_occurrences" AS
+WITH advanced AS (
+  UPDATE schedules SET next_at = (timestamptz 'epoch' + $2::float8 * interval '1 millisecond'), due_at = (timestamptz 'epoch' + $3::float8 * interval '1 millisecond'), last_at = (timestamptz 'epoch' + $4::float8 * interval '1 millisecond'), last_task_id = $5,
+    queued_at = (timestamptz 'epoch' + $6::float8 * interval '1 millisecond'), failures = $7, paused_at = (timestamptz 'epoch' + $8::float8 * interval '1 millisecond'), pause_reason = $9, zone_database = $10, last_job_id = $14,
+    awaits_end = $15
+  WHERE id = $1 RETURNING id, revision
+), decided AS (
+  INSERT INTO schedule_occurrences AS held (schedule_id, nominal_at, revision, cause, state, reason, task_id, job_id)
+  SELECT advanced.id, (timestamptz 'epoch' + given.at::float8 * interval '1 millisecond'), advanced.revision, given.cause, given.state, given.reason, given.task_id, given.job_id
+  FROM advanced, jsonb_to_recordset($11::jsonb) AS given (at float8, cause text, state text, reason text, task_id uuid, job_id uuid)
+  ON CONFLICT (schedule_id, nominal_at) DO UPDATE SET
+    cause = excluded.cause, state = excluded.state, reason = excluded.reason, task_id = excluded.task_id,
+    job_id = excluded.job_id, decided_at = clock_timestamp()
+  WHERE held.state = ANY ($12::text[])
+  RETURNING schedule_id, nominal_at, state, reason
+), emitted AS (
+  INSERT INTO outbox (type, aggregate_id, payload, headers)
+  SELECT 'tasks.schedule.skipped', skipped.schedule_id::text, json_build_object(
+      'schedule_uuid', skipped.schedule_id, 'nominal_at', to_char(skipped.nominal_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'reason', skipped.reason,
+      'timestamp', to_char((clock.now + skipped.place * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL), $13::json
+  FROM (SELECT clock_timestamp() AS now) AS clock,
+    (SELECT decided.*, row_number() OVER (ORDER BY nominal_at) AS place FROM decided WHERE state = 'skipped') AS skipped
+  ORDER BY skipped.place
+)
+SELECT count(*)::integer AS stored FROM decided;

@@ -9,7 +9,7 @@ import {
   startRabbit,
   type ManagedProcess,
 } from '@taskwire/process-supervisor';
-import { ownDatabase, ownTopology, startService } from '../../infra/local/own-servers.ts';
+import { ownDatabase, ownTopology, startService, thisRelease } from '../../infra/local/own-servers.ts';
 import { addPeople } from '../../infra/local/people.ts';
 import { freeSuitePorts } from '../../infra/local/ports.ts';
 import { newSecrets } from '../../infra/local/secrets.ts';
@@ -59,8 +59,8 @@ export async function startAuth(): Promise<AuthServer> {
     ...{ env, logFile, signal },
     timeoutMs: 60_000,
   });
-  parts.unshift(await startService('auth', { port: ports.auth, env, logFile, signal }));
-  await addPeople([person], { env, logFile, signal });
+  parts.unshift(await startService('auth', { port: ports.auth, env, logFile, signal, release: thisRelease }));
+  await addPeople([person], { env, logFile, signal, release: thisRelease });
   const url = `http://127.0.0.1:${ports.auth}`;
   return {
     url,

@@ -3,7 +3,7 @@ import amqp from 'amqplib';
 import { eventExchange } from '@taskwire/contracts';
 import type { BenchServers } from './servers.ts';
 
-/** Publishes a batch and then waits for all its confirms, as most programs do. */
+/** The batch size of a publisher that publishes a batch and then waits for all its confirms, as most programs do. */
 export const bareBatch = 500;
 /** The relay's maximum number of messages in flight, which is also the most that this client and broker can handle. */
 export const bareInFlight = 2_000;

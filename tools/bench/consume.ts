@@ -15,7 +15,7 @@ const rounds = 3;
 /** The peer handles a few hundred messages a second. */
 const peerEvents = 2_000;
 
-/** Measures events through the inbox with a one-row effect, against bare consumers that run the effect and acknowledge. */
+/** Measures the rate of events through the inbox with a one-row effect, compared with bare consumers that run the effect and acknowledge. */
 export async function measureConsume(): Promise<void> {
   console.log(`consume: ${rounds} × ${events.toLocaleString('en-US')} events, quorum queue, synchronous commits`);
   const servers = await startBenchServers();
@@ -60,7 +60,7 @@ export async function measureConsume(): Promise<void> {
   }
 }
 
-/** Starts a consumer that calls back for each message, and returns a function that stops it. */
+/** Starts a consumer that calls `onEach` for each message, and returns a function that stops the consumer. */
 type Consume = (onEach: () => void) => Promise<() => Promise<void>>;
 
 /** Messages per second, from the first to the last. */
@@ -74,7 +74,7 @@ async function measure(start: Consume): Promise<number> {
     if (count === events) all.resolve(performance.now());
   });
   const rate = (events / ((await all.promise) - first)) * 1000;
-  // let the last effects commit and the last acknowledgements leave
+  // leaves time for the last effects to commit and the last acknowledgements to be sent
   await delay(500);
   await stop();
   return rate;

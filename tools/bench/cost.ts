@@ -3,10 +3,10 @@ import { cpuTimeBetween, readCpuTimes, residentMegabytes } from './cpu-time.ts';
 import { printFigures, type Figure } from './figures.ts';
 import { startSuiteWorld, type SuiteWorld } from './suite-world.ts';
 
-/** Enough to keep two cores busy; more only queue. */
+/** Enough to keep two cores busy; more connections would only queue. */
 const connections = 32;
 const secondsPerOperation = 8;
-/** Each one is mailed, so a large number takes some seconds. */
+/** Each assignment is mailed, so a larger number would take too long. */
 const assignedTasks = 1_500;
 /** Fills one page of a list, and leaves more than one page of tasks and notifications to choose from. */
 const existingTasks = 200;
@@ -16,7 +16,7 @@ type Operation = { name: string; aim: number; whole?: true; load: Partial<autoca
 
 /**
  * Measures the CPU time that one operation costs in each process of the suite, at saturation, through the gateway. Unlike throughput, CPU time hardly
- * depends on other work of the machine. The load generator is not counted.
+ * depends on other work on the machine. The load generator is not counted.
  */
 export async function measureCost(): Promise<void> {
   console.log(

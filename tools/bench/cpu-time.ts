@@ -3,12 +3,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 type Process = { pid: number; parent: number; ticks: number; title: string };
 
-/** The CPU time of one process so far, in milliseconds, and the part of the suite that it counts for. */
+/** The CPU time of one process so far, in milliseconds, and the part of the suite to which it is attributed. */
 type Used = { part: string; ms: number };
 
 /**
- * The CPU time that each of these processes and their descendants has used so far, by process id. Backends of PostgreSQL count for the database that
- * they serve, its other processes as `PostgreSQL itself`. Linux only, because it reads `/proc`.
+ * The CPU time that each of these processes and their descendants has used so far, by process id. The time of PostgreSQL's backends is attributed to
+ * the database that they serve, and the time of its other processes to `PostgreSQL itself`. Linux only, because it reads `/proc`.
  */
 export function readCpuTimes(roots: ReadonlyMap<string, number>): Map<number, Used> {
   const all = allProcesses();
@@ -43,7 +43,8 @@ function allProcesses(): Process[] {
     .flatMap((name) => {
       try {
         const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-        // proc_pid_stat(5): the command, in parentheses, may contain spaces; of the fields after it the second is the parent, the 12th and 13th are times
+        // proc_pid_stat(5): the command, in parentheses, may contain spaces; of the fields after it, the second is the parent, and the 12th and 13th
+        // are CPU times
         const fields = stat
           .slice(stat.lastIndexOf(')') + 2)
           .split(' ')

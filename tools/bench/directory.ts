@@ -19,8 +19,8 @@ const probeRate = 100;
 const undisturbedSeconds = 15;
 
 /**
- * Measures filling an empty directory by paging through a running Auth, like `npm run taskwire -- directory rebuild`, while other callers use Auth.
- * The ceiling copies the same rows in the same pages from table to table: no HTTP, no token, no validation, no stored progress.
+ * Measures how long it takes to fill an empty directory by paging through a running Auth, like `npm run taskwire -- directory rebuild`, while other
+ * callers use Auth. The ceiling copies the same rows in the same pages from table to table: no HTTP, no token, no validation, no stored progress.
  */
 export async function measureDirectory(): Promise<void> {
   console.log(`directory: ${users.toLocaleString('en-US')} users, ${probeRate} other requests/s to Auth`);

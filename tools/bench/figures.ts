@@ -1,4 +1,4 @@
-/** A line of a result: the name of the measurement, its value, and its share of the ceiling if there is one. */
+/** A line of a result: the name of the measurement, its value, and its share of the ceiling, if one was measured. */
 export type Figure = { what: string; value: string; ratio?: number };
 
 /** Prints results as a table. Only ratios, not absolute figures, are comparable between machines. */

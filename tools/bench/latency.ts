@@ -18,14 +18,14 @@ import { peerName, relayByPeer } from './peer.ts';
 import { startBenchServers, type BenchServers } from './servers.ts';
 
 const rate = 500;
-/** The peer cannot sustain the full rate; this is about a quarter of its maximum. */
+/** The peer cannot sustain the full rate; this rate is about a quarter of its maximum. */
 const peerRate = 100;
 const seconds = 10;
 /** Suite and ceiling are measured alternately. */
 const rounds = 3;
 /** Warm-up events, not counted, after which connections, plans and caches are warm. */
 const warmUp = 500;
-/** An event that has not arrived this long after the last event was sent is considered lost. */
+/** An event that has not arrived within this time after the last event was sent is considered lost. */
 const patienceMs = 30_000;
 
 /** A route of events with `sent_at` to the receiver that was passed to `OpenRoute`. */

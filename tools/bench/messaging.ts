@@ -19,7 +19,7 @@ export function benchPayload(): z.output<typeof payload> {
   return { task_uuid: randomUUID(), sent_at: performance.now() };
 }
 
-/** A database with outbox, inbox and a table for effects, and a broker connection with a queue for it. */
+/** A database with outbox, inbox and a table for effects, and a broker connection with a queue for the events. */
 export type MessagingBench = { db: Database; rabbit: Rabbit; telemetry: Telemetry; stop(): Promise<void> };
 
 export async function createMessagingBench(servers: BenchServers): Promise<MessagingBench> {
@@ -43,7 +43,7 @@ export async function createMessagingBench(servers: BenchServers): Promise<Messa
   };
 }
 
-/** Creates an inbox whose handler writes one row, and calls back for each message. */
+/** Creates an inbox whose handler writes one row and calls a function for each message. */
 export function createBenchInbox(
   { db, rabbit, telemetry }: MessagingBench,
   onHandled: (sentAt: number) => void,

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { percentile, perSecond, printFigures, type Figure } from './figures.ts';
 import { startSuiteWorld, type LoggedIn, type SuiteWorld } from './suite-world.ts';
 
-/** A busy day, and the highest rate that one machine with two cores should sustain. */
+/** The rates in requests per second: a busy day's, and the highest that one machine with two cores should sustain. */
 const rates = [300, 700];
 const secondsPerRate = 20;
 const warmUpSeconds = 3;
@@ -28,7 +28,7 @@ type OpenTask = { id: string; by: LoggedIn; state: 'in_progress' | 'completed' }
 /**
  * Measures response times through the gateway at a fixed rate: 40 % read one task, 20 % list tasks, 15 % read their inbox, 15 % create an assigned
  * task, 10 % start or complete a task. The loop is open: a request is sent when it is due, whether or not earlier ones have been answered, and its
- * time counts from when it was due.
+ * response time is measured from the moment when it was due.
  */
 export async function measureMixed(): Promise<void> {
   console.log(`mixed: open loop through the gateway, ${secondsPerRate} s at each rate, everything on this machine`);
@@ -149,7 +149,7 @@ async function openLoop(
   return { samples, seconds: (performance.now() - began) / 1000 };
 }
 
-/** The body of a 2xx response. @throws for any other response, and when none arrives in time. */
+/** The body of a 2xx response. @throws for any other response, and if none arrives in time. */
 function exchange(agent: Agent, o: { method: string; url: string; token: string; body: unknown }): Promise<string> {
   const body = o.body === undefined ? undefined : JSON.stringify(o.body);
   const headers = {

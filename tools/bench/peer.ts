@@ -11,12 +11,12 @@ import {
 import { publishEvent, samplePayload } from './bare-publish.ts';
 import type { BenchServers } from './servers.ts';
 
-/** The installable peer: pg-transactional-outbox, with its polling listener on tables created by its own script. */
+/** The comparable package on npm: pg-transactional-outbox, with its polling listener on tables created by its own script. */
 export const peerName = 'pg-transactional-outbox 0.5.7, polling';
 
 /**
- * Its own default of 5 at a time; 10 to 100 were no faster, since each poll looks at all waiting messages. Its 500 ms between polls are reduced to
- * almost nothing.
+ * The batch size is the package's default of 5; sizes of 10 to 100 were no faster, since each poll examines all waiting messages. The default pause
+ * of 500 ms between polls is reduced to almost nothing.
  */
 const settings = { nextMessagesBatchSize: 5, nextMessagesPollingIntervalInMs: 10 };
 const connections = 10;
@@ -24,7 +24,7 @@ const connections = 10;
 type Handle = GeneralMessageHandler['handle'];
 
 /**
- * Drains a backlog of events, each confirmed, in the peer's faster mode, which keeps no order (`parallel`).
+ * Drains a backlog of events, each of which is confirmed, in the peer's faster mode, which keeps no order (`parallel`).
  * @returns events per second
  */
 export async function drainByPeer(servers: BenchServers, count: number): Promise<number> {
@@ -35,7 +35,7 @@ export async function drainByPeer(servers: BenchServers, count: number): Promise
 }
 
 /**
- * Handles messages already in its inbox, with a one-row effect; moving them from the queue into that table is not counted.
+ * Handles messages that are already in the peer's inbox table, with a one-row effect; moving them from the queue into that table is not counted.
  * @returns messages per second
  */
 export async function consumeByPeer(servers: BenchServers, count: number): Promise<number> {

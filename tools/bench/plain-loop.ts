@@ -12,9 +12,9 @@ const take = {
 };
 
 /**
- * The simplest relay that loses nothing: delete a batch, publish it, wait for all confirms, commit; one loop. It keeps one transaction open across
- * the network at any time, keeps no order between the batches of two owners, publishes a whole batch again after a crash, and is stopped by one row
- * that cannot be published.
+ * The simplest relay that loses no event: a loop that deletes a batch, publishes it, waits for all confirms, and commits. It always keeps a
+ * transaction open across the network, keeps no order between the batches of two processes, publishes a whole batch again after a crash, and is
+ * blocked by a single row that cannot be published.
  * @returns the number of drained rows and the elapsed milliseconds, after each batch
  */
 export async function drainPlainly({ databaseUrl, amqpUrl }: BenchServers): Promise<{ rows: number; atMs: number }[]> {

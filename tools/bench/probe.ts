@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { inheritedEnv } from '@taskwire/process-supervisor';
 
-/** Percentiles in milliseconds; a response that was due while another was late counts as late too. */
+/** Percentiles in milliseconds; a response that was due while another one was late counts as late too. */
 export type ProbeResult = { p50: number; p99: number };
 
 /** Sends requests at a steady rate from a separate process, so that work in this process does not distort response times. */

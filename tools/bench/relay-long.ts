@@ -8,7 +8,7 @@ import { eventsPerAggregate, measureCeiling } from './relay.ts';
 const million = 1_000_000;
 /** The number of events at the beginning or end of a long drain whose rate is compared with the whole. */
 const stretch = 100_000;
-/** The backlog of the plain loop while a snapshot is held; the loop slows down with each batch, and a million would take it half an hour. */
+/** The backlog of the plain loop while a snapshot is held; the loop slows down with each batch, and would need half an hour for a million rows. */
 const plainLoopBacklog = 200_000;
 const plainLoopStretch = 20_000;
 
@@ -32,8 +32,8 @@ export async function measureBacklog(bench: OutboxBench): Promise<void> {
 }
 
 /**
- * Does the same while another connection holds a snapshot older than all deletions: until it is released, no deleted row can be removed from table or
- * index. The plain loop, which scans all of them for each batch, is the comparison.
+ * Does the same while another connection holds a snapshot that is older than all deletions: until the snapshot is released, no deleted row can be
+ * removed from the table or its indexes. The result is compared with the plain loop, which scans all deleted rows for each batch.
  */
 export async function measureSnapshot(bench: OutboxBench): Promise<void> {
   const { servers, db, queue } = bench;

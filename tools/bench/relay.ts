@@ -7,9 +7,9 @@ import { drainPlainly } from './plain-loop.ts';
 
 /** Large enough to drain for a second or more, small enough to repeat. */
 const backlog = 50_000;
-/** All are measured in turn, so that changes in the machine's speed affect each of them. */
+/** All contenders are measured in turn, so that changes in the machine's speed affect all of them. */
 const rounds = 3;
-/** The peer drains a few hundred a second. */
+/** The peer drains only a few hundred events a second. */
 const peerBacklog = 2_000;
 /** Events of one aggregate in a backlog: a new task that is assigned at once produces three, which must be published one after the other. */
 export const eventsPerAggregate = 3;
@@ -24,7 +24,7 @@ export async function onOutbox(measure: (bench: OutboxBench) => Promise<void>): 
   }
 }
 
-/** Bare publishes with confirms of the same messages to the same queue. */
+/** Measures bare publishes, with confirms, of the same messages to the same queue. */
 export async function measureCeiling({ servers, queue }: OutboxBench): Promise<number> {
   const rate = await publishBare(servers, backlog, pipelined);
   await queue.arrived(backlog);

@@ -7,21 +7,21 @@ import { temporaryFolder } from './temporary-folder.ts';
 
 export type LoggedIn = { id: string; token: string };
 
-/** The whole suite with production settings, without limits for its few users, and with a manager and three members logged in. */
+/** The whole suite with production settings, with a manager and three members logged in, whose requests are not limited. */
 export type SuiteWorld = {
   suite: Suite;
   manager: LoggedIn;
   members: LoggedIn[];
   /** Calls the gateway. @throws when the response is not 2xx. */
   call<T>(method: string, path: string, o: { token: string; body?: unknown }): Promise<T>;
-  /** Resolves when the relays have published and the mails are sent. @throws after a minute without progress. */
+  /** Resolves when all events are published and all mails are sent. @throws after a minute without progress. */
   idle(): Promise<void>;
   stop(): Promise<void>;
 };
 
-/** More than any benchmark can send; limits have tests of their own. */
+/** More than any benchmark can send; limits have separate tests. */
 const unlimited = '1000000';
-/** A suite that has sent no mail and published no event for this long has lost one. */
+/** If the suite has neither published an event nor sent a mail for this long, the missing one is lost. */
 const patienceMs = 60_000;
 const pollMs = 50;
 

@@ -5,8 +5,8 @@ import { text } from 'node:stream/consumers';
 
 /**
  * The ceiling of the token endpoint: node:http and node:crypto that verify one assertion (ES256), sign one token (ES256), and do nothing else (no
- * client lookup, no jti to store, no grants, no logs, no metrics). Runs as a separate process; prints its port on stdout, and serves the CPU seconds
- * it has used at /cpu.
+ * client look-up, no stored jti, no grants, no logs, no metrics). Runs as a separate process; prints its port on stdout, and reports its CPU time in
+ * seconds at /cpu.
  */
 const [clientKeyPem, ownKeyPem] = process.argv.slice(2);
 if (clientKeyPem === undefined || ownKeyPem === undefined) {

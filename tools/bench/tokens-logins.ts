@@ -9,7 +9,7 @@ const floodConnections = 64;
 /** The rate of other requests, per second. */
 const steadyRate = 100;
 
-/** Measures log-ins, which argon2id limits, and their effect on logged-in users. */
+/** Measures log-ins, whose rate argon2id limits, and their effect on logged-in users. */
 export async function measureLogins(world: TokensWorld): Promise<void> {
   const login = {
     url: `${world.authUrl}/api/v1/auth/login`,
@@ -50,7 +50,10 @@ export async function measureLogins(world: TokensWorld): Promise<void> {
   ]);
 }
 
-/** Milliseconds from the time each request was due to its response, regardless of the previous one. */
+/**
+ * Sends requests at a steady rate, without waiting for earlier responses. Returns the response time of each in milliseconds, measured from the moment
+ * when the request was due.
+ */
 async function steadily(url: string, token: string): Promise<number[]> {
   const start = performance.now();
   const running: Promise<number>[] = [];

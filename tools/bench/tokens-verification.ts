@@ -3,7 +3,7 @@ import { jwtAuthenticator, remoteKeys } from '@taskwire/http-server';
 import { printFigures } from './figures.ts';
 import type { TokensWorld } from './tokens-world.ts';
 
-/** How often one token is repeated in the second part. */
+/** The number of times that a token is repeated in the second part. */
 const repeats = 100_000;
 
 /**

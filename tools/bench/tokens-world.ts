@@ -18,9 +18,9 @@ export type TokensWorld = {
   auth: TokenServer;
   /** The ceiling: see tokens-bare.ts. */
   bare: TokenServer;
-  /** The header of a client with a secret. */
+  /** The Authorization header of a client with a secret. */
   basic: string;
-  /** A fresh assertion of a client with a key. */
+  /** Returns a fresh assertion of a client with a key. */
   assertion(): string;
   person: Person;
   stop(): Promise<void>;
@@ -28,7 +28,7 @@ export type TokensWorld = {
 
 const readUsers = [{ audience: 'urn:taskwire:auth', scopes: ['users:read'] }];
 
-/** A running suite whose Auth has a client with a secret and one with a key, and the bare server beside it. */
+/** A running suite whose Auth has a client with a secret and one with a key, and the bare server. */
 export async function startTokensWorld(): Promise<TokensWorld> {
   const { dir, remove } = temporaryFolder();
   const secrets = newSecrets();
@@ -50,7 +50,7 @@ export async function startTokensWorld(): Promise<TokensWorld> {
     secrets,
     restarts: 'manual',
     people,
-    // one user logs in all the time, from one address
+    // a single user logs in continuously, from one address
     env: {
       auth: {
         OIDC_CLIENTS: JSON.stringify(clients),

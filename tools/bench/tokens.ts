@@ -6,7 +6,7 @@ import { startTokensWorld, type TokenServer, type TokensWorld } from './tokens-w
 
 const rounds = 3;
 const secondsPerRound = 6;
-/** Enough to keep a process busy; more only queue. */
+/** Enough to keep a process busy; more connections would only queue. */
 const connections = 16;
 /**
  * Ten times Keycloak's planning figure: "for every 120 client credential grants per second, 1 vCPU", in "Sizing CPU and memory" of
@@ -79,7 +79,7 @@ async function load(
   body: () => string,
   headers: Record<string, string> = {},
 ): Promise<Load> {
-  // created in advance, so that signing them takes no time from the server; more than any machine can use
+  // created in advance, so that signing them takes no CPU time from the server; their number exceeds what any machine can use
   const bodies = Array.from({ length: seconds * maxPerSecond }, body);
   let next = 0;
   const tokens: string[] = [];

@@ -12,9 +12,9 @@ import { temporaryFolder } from './temporary-folder.ts';
 
 const rounds = 3;
 const secondsPerRound = 8;
-/** Enough to keep two cores busy; more only queue. */
+/** Enough to keep two cores busy; more connections would only queue. */
 const connections = 32;
-/** The rate at which tail latency matters: a busy day, not a flood. */
+/** The rate at which the tail latency is measured: a busy day's, not a flood's. */
 const steadyRate = 500;
 
 /**

@@ -20,7 +20,7 @@ export const usage = `npm run chaos -- [--minutes 2] [--seed text] [--replicas 1
 npm run chaos -- --replay <history>     the same faults and requests at the same times
 npm run chaos -- --check <history>      nothing is run, the checker looks again`;
 
-/** The parsed arguments, or an error that names the invalid one. */
+/** Returns the parsed arguments, or an error that names the invalid one. */
 export function readArguments(args: string[]): Arguments | Error {
   try {
     return parse(args);

@@ -1,16 +1,7 @@
-/**
- * Deliberate bugs that the checker has to find. Each is a patch of the text of one product file, applied when a service loads it; the product has no
- * switch for it. A patch whose text is not found stops the service, so none can become stale unnoticed.
- */
-export type Bug = {
-  what: string;
-  patches: { file: string; find: string; put: string }[];
-};
+import type { Bug } from './bug.ts';
+import { jobBugs } from './bugs-jobs.ts';
 
-export const bugNames = ['ack-before-commit', 'delete-before-confirm', 'event-time-instead-of-version'] as const;
-export type BugName = (typeof bugNames)[number];
-
-export const bugs: Record<BugName, Bug> = {
+const messageBugs = {
   'ack-before-commit': {
     what: 'The consumer acks a message before its effect is committed.',
     patches: [
@@ -60,9 +51,14 @@ export const bugs: Record<BugName, Bug> = {
     patches: [
       {
         file: 'packages/user-directory/src/apply.ts',
-        find: 'stored.version < excluded.version',
+        find: '(stored.source_epoch, stored.version) < (excluded.source_epoch, excluded.version)',
         put: "coalesce(stored.event_at, '-infinity') < excluded.updated_at",
       },
     ],
   },
-};
+} satisfies Record<string, Bug>;
+
+export type BugName = keyof typeof messageBugs | keyof typeof jobBugs;
+
+export const bugs: Record<BugName, Bug> = { ...messageBugs, ...jobBugs };
+export const bugNames = Object.keys(bugs) as BugName[];

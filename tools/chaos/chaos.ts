@@ -6,18 +6,26 @@ import { fileURLToPath } from 'node:url';
 import { errorText } from '@taskwire/errors';
 import { reapFolderIfOrphaned, releaseFolder } from '@taskwire/process-supervisor';
 import { timedSay } from '../../infra/local/console.ts';
+import { addJobClient } from '../../infra/local/job-client.ts';
 import { installPrograms } from '../../infra/local/install-programs.ts';
 import { onStopSignal } from '../../infra/local/stop-signal.ts';
 import { readArguments, usage, type Arguments } from './arguments.ts';
 import { bugs } from './bugs.ts';
 import { check } from './check/check.ts';
 import type { Line } from './evidence.ts';
+import { injectPlan } from './faults/inject-plan.ts';
 import { createHistory, evidenceOf, only, readHistory } from './history.ts';
 import { createRandom } from './random.ts';
 import { report } from './report.ts';
 import { run } from './run.ts';
 import { planFaults } from './schedule.ts';
 import { startUnderTest } from './suite/under-test.ts';
+import { admin } from './workload/actors.ts';
+import { startFleet } from './workload/jobs/fleet.ts';
+import { jobQueue } from './workload/jobs/names.ts';
+
+/** About 60 requests a second: enough for every fault to affect some requests in flight. */
+const pace = { people: 12, minPauseMs: 20, maxPauseMs: 280 };
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const say = timedSay();
@@ -71,10 +79,22 @@ async function main(o: Arguments): Promise<number> {
     });
     try {
       say('the suite is up; traffic and faults begin');
+      const common = { underTest, seed, history, now, say, signal: stopping.signal };
+      const client = await addJobClient(underTest.suite, { id: 'chaos-jobs', queue: jobQueue });
       epoch = performance.now();
+      const endsAt = Date.now() + durationMs;
       await run({
-        ...{ underTest, known, seed, durationMs, plan, history, replayed, now, say },
-        signal: stopping.signal,
+        ...common,
+        startFleet: async (ending) =>
+          await startFleet({
+            ...{ url: underTest.suite.url, client, admin: known.users.get(admin)!, endsAt, ending },
+            random: createRandom(`${seed}/jobs`),
+            onJob: (act) => history.add({ line: 'job', act }),
+            onSchedule: (act) => history.add({ line: 'schedule', act }),
+          }),
+        ...{ known, pace, replayed, users: 'sometimes impatient' },
+        time: AbortSignal.timeout(durationMs),
+        disturb: injectPlan({ ...common, plan }),
       });
     } finally {
       await history.close();

@@ -1,5 +1,16 @@
 import type { ServiceName } from '../../infra/local/secrets.ts';
-import type { SecondReplica } from './suite/second-replicas.ts';
+import type { ReplicaName } from './suite/further-replicas.ts';
+import type {
+  AttemptRow,
+  JobAct,
+  JobAuditRow,
+  JobRow,
+  OccurrenceRow,
+  ReminderRow,
+  ScheduleAct,
+  ScheduleRow,
+} from './job-evidence.ts';
+import type { Step } from './mixed/plan.ts';
 import type { Intent } from './workload/intent.ts';
 import type { Consumer, Fault, PoisonForm } from './schedule.ts';
 
@@ -8,7 +19,11 @@ import type { Consumer, Fault, PoisonForm } from './schedule.ts';
  * other time is ISO 8601 with microseconds, from a database.
  */
 export type Evidence = {
+  /** If no faults are injected, every request must be served, with at most one retry. */
+  faults: 'injected' | 'none';
   operations: Operation[];
+  jobActs: JobAct[];
+  scheduleActs: ScheduleAct[];
   events: RecordedEvent[];
   injections: Injection[];
   takeovers: Takeover[];
@@ -19,13 +34,13 @@ export type Evidence = {
   world: World;
 };
 
-/** One try of a request. `status` is null if no response arrived. */
+/** One attempt of a request. `status` is null if no response arrived. */
 export type Attempt = { began: number; ended: number; status: number | null; problem?: string; error?: string };
 
-/** `unknown`: it may or may not have happened, or may happen later. */
+/** `unknown`: the change may or may not have happened, or may still happen later. */
 export type OperationOutcome = 'acknowledged' | 'refused' | 'unknown';
 
-/** A request of the workload with all its tries (one Idempotency-Key), and its outcome. */
+/** A request of the workload with all its attempts (under one Idempotency-Key), and its outcome. */
 export type Operation = {
   n: number;
   at: number;
@@ -36,14 +51,16 @@ export type Operation = {
   subjectId: string | null;
   attempts: Attempt[];
   outcome: OperationOutcome;
-  /** The body of the response that acknowledged it. */
+  /** The body of the response that acknowledged the request. */
   answer?: Answer;
   /** Bodies of later responses to the same request with the same key. */
   replays: Answer[];
 };
 
 /** The fields of responses that the checker reads; absent if the response lacks the field. */
-export type Answer = Partial<TaskAnswer & UserAnswer & { open: number; reassigned: number; ids: string[] }>;
+export type Answer = Partial<
+  TaskAnswer & UserAnswer & { open: number; reassigned: number; ids: string[]; next_cursor: string | null }
+>;
 
 type TaskAnswer = {
   id: string;
@@ -66,6 +83,10 @@ export type RecordedEvent = {
   actor: string | null;
   /** `assigned_to`, `unassigned_from` or `user_id`. */
   named: string | null;
+  /** The due date of a reminder, or the nominal instant of a skipped occurrence. */
+  instant?: string;
+  /** Why an occurrence was skipped. */
+  reason?: string;
 };
 
 /** A message that the operator put into a queue. */
@@ -73,11 +94,11 @@ export type Injection =
   | { kind: 'duplicate' | 'reorder'; to: Consumer; messageIds: string[] }
   | { kind: 'poison'; to: Consumer; form: PoisonForm; messageId: string };
 
-/** A takeover after a kill: another process resumed the work of the killed one this many milliseconds later. */
+/** A takeover after a kill, with the milliseconds until another process resumed the work of the killed one. */
 export type Takeover = {
   service: ServiceName;
   work: 'relay' | 'consumer';
-  killed: ServiceName | SecondReplica;
+  killed: ServiceName | ReplicaName;
   ms: number;
 };
 
@@ -93,6 +114,12 @@ export type World = {
   links: LinkRow[];
   tasks: TaskRow[];
   activity: ActivityRow[];
+  reminders: ReminderRow[];
+  schedules: ScheduleRow[];
+  occurrences: OccurrenceRow[];
+  jobs: JobRow[];
+  jobAttempts: AttemptRow[];
+  jobAudit: JobAuditRow[];
   directory: DirectoryRow[];
   inbox: InboxRow[];
   deadLetters: DeadLetterRow[];
@@ -126,7 +153,12 @@ export type LinkRow = {
   is_void: boolean;
 };
 
-export type TaskRow = TaskAnswer & { created_at: string; is_deleted: boolean; awaiting_performer: boolean };
+export type TaskRow = TaskAnswer & {
+  created_at: string;
+  due_at: string | null;
+  is_deleted: boolean;
+  awaiting_performer: boolean;
+};
 
 export type ActivityRow = {
   task_id: string;
@@ -168,7 +200,7 @@ export type NotificationRow = {
   type: string;
   task_id: string | null;
   created_at: string;
-  /** Whether it is shown in the app and not only mailed. */
+  /** Whether the notification is shown in the app and not only mailed. */
   is_in_app: boolean;
 };
 
@@ -185,10 +217,14 @@ export type DeliveryRow = {
 /** One line of the history file. */
 export type Line =
   | { line: 'run'; seed: string; minutes: number; replicas: 1 | 2; bug: string | null; startedAt: string }
+  | { line: 'mixed'; seed: string; from: string; to: string; planted: string | null; startedAt: string }
+  | { line: 'step'; began: number; ended: number; step: Step }
   | { line: 'plan'; at: number; fault: Fault }
   | { line: 'fault'; began: number; ended: number; fault: Fault; note?: string; failed?: true }
   | { line: 'recovery'; fault: Fault; ms: number }
   | { line: 'operation'; operation: Operation }
+  | { line: 'job'; act: JobAct }
+  | { line: 'schedule'; act: ScheduleAct }
   | { line: 'event'; at: number; event: RecordedEvent }
   | { line: 'injection'; at: number; injection: Injection }
   | { line: 'takeover'; at: number; takeover: Takeover }

@@ -1,7 +1,7 @@
 import { createWriteStream, readFileSync } from 'node:fs';
 import type { Evidence, Line } from './evidence.ts';
 
-/** The events of a run, in memory and in a file with one line for each. */
+/** The records of a run, in memory and in a file with one line for each. */
 export type History = {
   file: string;
   lines: readonly Line[];
@@ -25,7 +25,7 @@ export function createHistory(file: string): History {
   };
 }
 
-/** @throws when the file is not a history */
+/** @throws if the file is not a history. */
 export function readHistory(file: string): Line[] {
   const lines = readFileSync(file, 'utf8')
     .split('\n')
@@ -36,12 +36,15 @@ export function readHistory(file: string): Line[] {
   return lines;
 }
 
-/** The checker's input from a history. @throws when the run did not finish */
+/** Returns the checker's input from a history. @throws if the run did not finish. */
 export function evidenceOf(lines: readonly Line[]): Evidence {
   const world = only(lines, 'world')[0]?.world;
   if (world === undefined) throw new Error('The history ends before the state at the end was read.');
   return {
+    faults: only(lines, 'mixed').length > 0 ? 'none' : 'injected',
     operations: only(lines, 'operation').map(({ operation }) => operation),
+    jobActs: only(lines, 'job').map(({ act }) => act),
+    scheduleActs: only(lines, 'schedule').map(({ act }) => act),
     events: only(lines, 'event').map(({ event }) => event),
     injections: only(lines, 'injection').map(({ injection }) => injection),
     takeovers: only(lines, 'takeover').map(({ takeover }) => takeover),

@@ -1,6 +1,6 @@
 import type { ServiceName } from '../../infra/local/secrets.ts';
 
-/** Every endpoint of a link with a fault proxy in it. */
+/** An endpoint of a link that contains a fault proxy. */
 type End = ServiceName | 'gateway' | 'postgres' | 'rabbitmq' | 'mail';
 
 export type LinkDefinition = { from: End; to: End; speaks: 'http' | 'postgres' | 'amqp' | 'smtp' };

@@ -4,16 +4,16 @@ import { readUnfinished } from './observe/databases.ts';
 import type { Operator } from './suite/operator.ts';
 import type { SuiteUnderTest } from './suite/under-test.ts';
 
-/** The longest back-off after outages this short, plus a lease left by a killed process (10 s), plus the handling itself. */
+/** Enough for the longest back-off after such short outages, plus the remaining lease of a killed process (10 s), plus the handling itself. */
 const timeoutMs = 150_000;
 const lookEveryMs = 400;
 const sayEveryMs = 3_000;
-/** The number of consecutive checks with the same state, because messages being handled are in no table. */
+/** The number of consecutive checks with the same state, because messages that are being handled are in no table. */
 const looksInARow = 3;
 
 export type Quiescence = { tookMs: number; unfinished: string[] };
 
-/** Waits until no work is left anywhere. Returns the unfinished work after a time-out. */
+/** Waits until no work is left. After a time-out, returns the unfinished work. */
 export async function quiesce(o: {
   underTest: SuiteUnderTest;
   operator: Operator;

@@ -6,7 +6,7 @@ import { describeFault, faultLabel } from './schedule.ts';
 
 const shownOfEachRule = 5;
 
-/** The report of a run as one page of text. */
+/** Returns the report of a run as one page of text. */
 export function report(lines: readonly Line[], evidence: Evidence, violations: readonly Violation[]): string {
   return [
     table('faults', ['times', 'without effect', 'longest recovery'], faultRows(lines)),
@@ -59,7 +59,7 @@ function figures(lines: readonly Line[], { events, mails, world }: Evidence): st
   ].join('\n');
 }
 
-/** Milliseconds from each event to its arrival in each inbox, ascending; both times are from the clock of the databases. */
+/** Milliseconds from each event to its arrival in each inbox, ascending; both times are from the databases' clocks. */
 function eventLags(events: Evidence['events'], world: Evidence['world']): number[] {
   const times = new Map(events.map(({ messageId, timestamp }) => [messageId, Date.parse(timestamp)]));
   return world.inbox

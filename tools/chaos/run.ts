@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { check } from './check/check.ts';
 import type { Violation } from './check/violation.ts';
 import type { Evidence, Line } from './evidence.ts';
-import { createInject } from './faults/inject.ts';
 import { evidenceOf, only, type History } from './history.ts';
 import { readDatabases } from './observe/databases.ts';
 import { openMailBox } from './observe/mail-box.ts';
@@ -10,33 +9,45 @@ import { readPublicApi } from './observe/public-api.ts';
 import { recoveredAfter, watchReadiness } from './observe/readiness.ts';
 import { serviceNames } from '../../infra/local/secrets.ts';
 import { createRandom } from './random.ts';
-import { describeFault, type PlannedFault } from './schedule.ts';
 import { quiesce } from './quiesce.ts';
-import { createOperator } from './suite/operator.ts';
+import { createOperator, type Operator } from './suite/operator.ts';
 import type { SuiteUnderTest } from './suite/under-test.ts';
-import { driveTraffic, replayTraffic, type Drive } from './workload/drive.ts';
-import { createGenerator } from './workload/generate.ts';
+import { driveTraffic, replayTraffic, type Drive, type Pace } from './workload/drive.ts';
+import { createGenerator, type Generated } from './workload/generate.ts';
 import type { KnownState } from './workload/actors.ts';
+import type { Fleet } from './workload/jobs/fleet.ts';
 
 export type RunOptions = {
   underTest: SuiteUnderTest;
   known: KnownState;
   seed: string;
-  durationMs: number;
-  plan: readonly PlannedFault[];
+  pace: Pace;
+  /** Impatient users abandon some requests, whose outcome stays unknown. Patient users repeat every request that got no response. */
+  users: 'patient' | 'sometimes impatient';
+  /** Starts the programs that use jobs and schedules, and users' due dates; undefined for releases without them. `ending` ends their traffic. */
+  startFleet: ((ending: AbortSignal) => Promise<Fleet>) | undefined;
+  /** Ends the traffic. */
+  time: AbortSignal;
+  /** Disturbs the suite during the traffic. When it resolves, all faults have been repaired. */
+  disturb(o: { operator: Operator; ending: AbortSignal }): Promise<void>;
   history: History;
   /** The lines of another run, whose requests are repeated. */
   replayed: readonly Line[] | undefined;
-  /** Milliseconds since the start of the traffic; negative before. */
+  /** Milliseconds since the start of the traffic; negative before that. */
   now: () => number;
   say: (text: string) => void;
   signal: AbortSignal;
 };
 
-/** A state that does not satisfy a rule yet may still do so: a violation counts only if it persists after this many further checks. */
+/** A state that does not satisfy a rule yet may still converge: a violation counts only if it persists after this number of further checks. */
 const furtherLooks = 4;
 const lookAgainMs = 3_000;
 const progressMs = 10_000;
+
+/** About as long as users wait, and short enough that a link that drops traffic is noticed within a run. */
+const patienceMs = 4_000;
+/** Without faults, only a busy machine makes a request take long. The gateway itself waits for 30 s. */
+const longPatienceMs = 30_000;
 
 /** Drives traffic and faults, waits until the suite is quiescent, and checks the result. */
 export async function run(o: RunOptions): Promise<{ evidence: Evidence; violations: Violation[] }> {
@@ -44,11 +55,15 @@ export async function run(o: RunOptions): Promise<{ evidence: Evidence; violatio
   const operator = createOperator(underTest.suite.amqpUrl('operator'), o.signal);
   const readiness = watchReadiness(serviceNames.flatMap(underTest.replicas), o.now);
   const mailBox = openMailBox(underTest.suite.mailPageUrl, (mail) => history.add({ line: 'mail', mail }));
+  const ending = AbortSignal.any([o.time, o.signal]);
+  const fleet = await o.startFleet?.(ending);
   try {
-    await breakAndUse({ ...o, operator });
+    await useAndDisturb({ ...o, operator, ending });
+    await fleet?.sent;
     say('the traffic has ended; waiting until the suite is quiescent');
     const quiescence = await quiesce({ underTest, operator, notReady: readiness.missing, say });
     history.add({ line: 'quiescent', ...quiescence });
+    await fleet?.stop();
     for (const recovery of recoveries(history.lines, readiness.outages())) history.add(recovery);
     await underTest.recorder.caughtUp(AbortSignal.timeout(30_000));
     for (let looks = 0; ; looks++) {
@@ -65,19 +80,24 @@ export async function run(o: RunOptions): Promise<{ evidence: Evidence; violatio
       await delay(lookAgainMs);
     }
   } finally {
+    await fleet?.stop();
     await readiness.stop();
     await mailBox.stop();
   }
 }
 
-/** Resolves when the time is over and every fault is repaired. */
-async function breakAndUse(o: RunOptions & { operator: ReturnType<typeof createOperator> }): Promise<void> {
-  const { underTest, operator, history, now, say } = o;
-  const time = AbortSignal.timeout(o.durationMs);
-  const ending = AbortSignal.any([time, o.signal]);
+/** Runs traffic and faults. Resolves when the time has passed and every fault has been repaired. */
+async function useAndDisturb(o: RunOptions & { operator: Operator; ending: AbortSignal }): Promise<void> {
+  const { underTest, operator, history, now, say, ending } = o;
   const counts = { acknowledged: 0, refused: 0, unknown: 0 };
   const drive: Drive = {
-    caller: { url: underTest.suite.url, known: o.known, now, ending },
+    caller: {
+      ...{ url: underTest.suite.url, known: o.known, now, ending },
+      ...(o.users === 'patient'
+        ? { repeats: 'every change', patienceMs: longPatienceMs }
+        : { repeats: 'keyed changes', patienceMs }),
+    },
+    pace: o.pace,
     onOperation(operation) {
       counts[operation.outcome] += 1;
       history.add({ line: 'operation', operation });
@@ -86,32 +106,27 @@ async function breakAndUse(o: RunOptions & { operator: ReturnType<typeof createO
   const progress = setInterval(() => {
     say(`${counts.acknowledged} acknowledged, ${counts.refused} refused, ${counts.unknown} unknown`);
   }, progressMs);
-  const inject = createInject({
-    ...{ underTest, operator, ending },
-    random: createRandom(`${o.seed}/injections`),
-    onInjection: (injection) => history.add({ line: 'injection', at: now(), injection }),
-    onTakeover: (takeover) => history.add({ line: 'takeover', at: now(), takeover }),
-    signal: o.signal,
-  });
-
-  async function breakOne({ at, fault }: PlannedFault): Promise<void> {
-    await delay(Math.max(0, at - now()), undefined, { signal: ending });
-    say(`✂ ${describeFault(fault)}`);
-    const began = now();
-    const injected = await inject(fault);
-    history.add({ line: 'fault', began, ended: now(), fault, ...injected });
-  }
-
-  const faults = Promise.all(o.plan.map((planned) => breakOne(planned).catch(() => undefined)));
+  const disturbed = o.disturb({ operator, ending });
+  // awaited below
+  disturbed.catch(() => undefined);
   const random = createRandom(`${o.seed}/traffic`);
+  const generate = createGenerator(random, o.known, o.startFleet === undefined ? 'no due dates' : 'due dates');
   try {
-    if (o.replayed === undefined) await driveTraffic(drive, createGenerator(random, o.known), random.fork('pauses'));
+    if (o.replayed === undefined)
+      await driveTraffic(drive, o.users === 'patient' ? patiently(generate) : generate, random.fork('pauses'));
     else await replayTraffic(drive, recordedRequests(o.replayed));
   } finally {
     clearInterval(progress);
   }
-  await faults;
+  await disturbed;
   o.signal.throwIfAborted();
+}
+
+function patiently(generate: (now: number) => Generated): (now: number) => Generated {
+  return (now) => {
+    const { intent, twist } = generate(now);
+    return { intent, twist: twist.kind === 'impatient' ? { kind: 'none' } : twist };
+  };
 }
 
 function recordedRequests(lines: readonly Line[]) {

@@ -1,7 +1,7 @@
 import type { LinkFault } from '@taskwire/process-supervisor';
 import { serviceNames, type ServiceName } from '../../infra/local/secrets.ts';
 import { linkNames, links, type LinkName } from './links.ts';
-import type { SecondReplica } from './suite/second-replicas.ts';
+import type { SecondReplica } from './suite/further-replicas.ts';
 import type { Random } from './random.ts';
 
 /** A service that has a queue. */
@@ -11,11 +11,11 @@ export type Consumer = 'tasks' | 'notifications';
 export const poisonForms = ['not_json', 'wrong_schema', 'unknown_version', 'no_message_id'] as const;
 export type PoisonForm = (typeof poisonForms)[number];
 
-/** A fault and its duration. Times in milliseconds. */
+/** A fault and its duration. Times are in milliseconds. */
 export type Fault =
   /** kill -9; restarted after `downMs`. */
   | { kind: 'kill_service'; service: ServiceName | SecondReplica; downMs: number }
-  /** kill -9 of the process that currently does the work of a service, while nothing else is broken: the other process has to take over. */
+  /** kill -9 of the process that currently does the work of a service, while no other fault is active: the other process has to take over. */
   | { kind: 'takeover'; of: ServiceName }
   /** SIGSTOP, then SIGCONT: in between, the process still appears to be alive. */
   | { kind: 'freeze_service'; service: ServiceName | SecondReplica; ms: number }
@@ -30,7 +30,7 @@ export type Fault =
   | { kind: 'clock'; service: ServiceName; offsetMs: number }
   /** Previously published messages are delivered once more. */
   | { kind: 'duplicate'; to: Consumer; count: number }
-  /** Messages published during `ms` reach the queue in another order. */
+  /** Messages published during `ms` reach the queue in random order. */
   | { kind: 'reorder'; to: Consumer; ms: number }
   | { kind: 'poison'; to: Consumer; form: PoisonForm }
   | { kind: 'alarm'; of: 'memory' | 'disk'; ms: number };
@@ -39,8 +39,8 @@ export type Fault =
 export type PlannedFault = { at: number; fault: Fault };
 
 /**
- * The gap between two faults: short enough that some overlap, long enough that the suite recovers from most before the next one. About 40 faults fill
- * two minutes.
+ * The gap between two faults: short enough that some faults overlap, but long enough that the suite recovers from most of them before the next. About
+ * 40 faults fill two minutes.
  */
 const minGapMs = 1_200;
 const maxGapMs = 4_000;
@@ -51,8 +51,9 @@ const takeoverMs = 6_000;
 const quietEndMs = 5_000;
 
 /**
- * The faults of a run. If each service has two processes, the run begins with one takeover of each. The rest comes from shuffled decks that contain
- * every kind, so that a run of two minutes includes nearly all kinds. The same seed gives the same faults; a longer run begins like a shorter one.
+ * The faults of a run. If each service has two processes, the run begins with one takeover for each service. The other faults are drawn from shuffled
+ * decks that contain every kind, so that a run of two minutes includes nearly all kinds. The same seed gives the same faults; a longer run begins
+ * with the faults of a shorter one.
  */
 export function planFaults(random: Random, durationMs: number, replicas: 1 | 2): PlannedFault[] {
   const planned: PlannedFault[] = [];

@@ -92,7 +92,10 @@ export const canary: readonly Canary[] = [
   breaks('package-door', 'infra/local/suite.ts', "import { useSuite } from '../../e2e/suite.ts';"),
   breaks('package-door', 'tools/bench/tokens.ts', "import { keys } from '../../packages/http-server/src/index.ts';"),
   breaks('package-door', 'packages/inbox/test/bench.ts', "import { startSuite } from '../../../infra/local/suite.ts';"),
-  fine('tools/demo/demo.ts', "import { demoPeople } from '../../infra/local/people.ts'; import { a } from './api.ts';"),
+  fine(
+    'tools/demo/demo.ts',
+    "import { demoPeople } from '../../infra/local/people.ts'; import { a } from './until.ts';",
+  ),
   fine('tools/test/servers.ts', "import { startPostgres } from '@taskwire/process-supervisor';"),
   fine('e2e/suite.ts', "import { startSuite } from '../infra/local/suite.ts';"),
 

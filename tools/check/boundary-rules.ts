@@ -17,6 +17,7 @@ export const packageOrder = [
   'telemetry',
   'lifecycle',
   'postgres',
+  'partitions',
   'contracts',
   'http-server',
   'http-client',
@@ -26,6 +27,8 @@ export const packageOrder = [
   'dead-letters',
   'user-directory',
   'service',
+  'client',
+  'worker',
   'process-supervisor',
   'testing',
   'pact-testing',
@@ -106,7 +109,7 @@ function packageRule(from: Place, entry: Import): Broken {
     return { rule: 'test-only', message: `${specifier} is for tests` };
   }
   const name = /^@taskwire\/([^/]+)(\/.*)?$/.exec(specifier);
-  // the operators' commands include those of Auth, through the entry that its package declares
+  // the operators' commands include Auth's, through the entry that its package declares
   if (specifier === '@taskwire/service-auth/cli' && from.root === 'tools/cli') return undefined;
   if (name?.[2] !== undefined) return { rule: 'package-door', message: `${specifier} bypasses the package's index.ts` };
   const target = name?.[1] ?? '';

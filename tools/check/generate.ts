@@ -1,8 +1,11 @@
-// npm run generate: writes everything that is generated and committed — contracts/ from packages/contracts, and services/*/schema.sql from the
-// migrations, services/*/statements.sql from the services' prepared statements, and docs/retention.md from their rules.
+// npm run generate: writes everything that is generated and committed — contracts/ from packages/contracts, the client's table of operations and types
+// from both, services/*/schema.sql from the migrations, services/*/statements.sql from the services' prepared statements, docs/retention.md from the
+// retention rules, the table of docs/pact.md from the providers' tests, and the rules for Prometheus from infra/observability/alerts.ts.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { generateContracts } from './generated.ts';
+import { alertRules } from './alert-rules.ts';
+import { clientFolder, generateClient, generateContracts } from './generated.ts';
+import { pactPage, providerNames } from './pact-page.ts';
 import { retentionPage, tablesOfServices } from './retention.ts';
 import { schemasOfServices } from './schema.ts';
 import { statementsOfServices } from './statements.ts';
@@ -10,7 +13,14 @@ import { root } from './step.ts';
 
 await generateContracts(join(root, 'contracts'));
 console.log('wrote contracts/');
-for (const [file, sql] of [...(await schemasOfServices()), ...(await statementsOfServices())]) {
+await generateClient(join(root, clientFolder));
+console.log(`wrote ${clientFolder}`);
+for (const [file, sql] of [
+  ...(await schemasOfServices()),
+  ...(await statementsOfServices()),
+  ...pactPage(providerNames()),
+  ...alertRules(),
+]) {
   writeFileSync(join(root, file), sql);
   console.log(`wrote ${file}`);
 }

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { output, programOf, root, type Step } from './step.ts';
 
-/** Lint of every file, after the canary has shown that the project's own rules, the overrides for tests and the rules that need types still report. */
+/** Lints every file, after the canary has shown that the project's own rules, the overrides for tests and the rules that need types still report. */
 export const lintStep: Step = {
   name: 'lint (canary first)',
   faults: async () => {

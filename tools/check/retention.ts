@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { markdownTable } from './markdown-table.ts';
 import { root } from './step.ts';
 
 /** As `TableRetention` of packages/postgres. */
@@ -9,7 +10,7 @@ type TableRetention = {
   kept: Readonly<Record<string, string>>;
 };
 
-/** The tables of a service, and what it says about how long their rows are kept. */
+/** The tables of a service, and its statements about how long their rows are kept. */
 export type ServiceTables = { service: string; tables: readonly string[]; retention: readonly TableRetention[] };
 
 /** The tables of each service's schema.sql, and the retention with default periods that its `src/wire/retention.ts` describes. */
@@ -64,7 +65,7 @@ A loop of each service (\`PROCESS_ROLE\` \`worker\` or \`all\`) applies its rule
 each rule in turn. Any number of processes may run it. Two metrics have the label \`rule\`:
 
 - \`retention_rows_total\`: rows that were deleted or erased.
-- \`retention_overdue_seconds\`: for how long the oldest row that is left has been due. It is below the loop's interval (an hour at most) while the loop
+- \`retention_overdue_seconds\`: how long the oldest remaining row has been due. It is below the loop's interval (an hour at most) while the loop
   works; a value above a day means that it fails or does not run: read the log lines of the loops \`retention\` and \`inbox retention\`.
 `;
 
@@ -85,14 +86,4 @@ function sectionOf({ service, tables, retention }: ServiceTables): string {
   });
   const title = `${service.slice(0, 1).toUpperCase()}${service.slice(1)}`;
   return `## ${title}\n\n${markdownTable([['table', 'rows are kept', 'because', 'rule'], ...rows])}\n`;
-}
-
-/** A table as prettier formats it. */
-function markdownTable(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (row: readonly string[]) =>
-    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
-  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
-  const [header = [], ...body] = rows;
-  return [line(header), rule, ...body.map(line)].join('\n');
 }

@@ -11,7 +11,7 @@ type Read = (file: string) => string | undefined;
 const evidence =
   'the next paragraph must begin with "Run by `<test file>`: <title of the test>." or with "Tried on <date> …"';
 
-/** Names the commands of a document without evidence that they work, the tests that do not exist, and the scripts and files that are gone. */
+/** Names the commands of a document without evidence that they work, and the tests, scripts and files that do not exist. */
 export function runbookFaults(document: string, text: string, read: Read): string[] {
   const lines = text.split('\n');
   const faults: string[] = [];

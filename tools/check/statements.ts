@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { starFaults, starFaultsInSources } from './star-columns.ts';
 import { root } from './step.ts';
 
 /** A prepared statement of a service. */
@@ -14,9 +15,7 @@ export async function statementsOfServices(): Promise<Map<string, string>> {
   const modules = globSync('services/*/src/postgres/statements.ts', { cwd: root }).sort();
   const files = await Promise.all(
     modules.map(async (module): Promise<[string, string]> => {
-      const { hotStatements } = (await import(pathToFileURL(join(root, module)).href)) as {
-        hotStatements: readonly Statement[];
-      };
+      const hotStatements = await hotStatementsOf(module);
       const [, service = ''] = module.split('/');
       return [join(dirname(module), '../../statements.sql'), printStatements(service, hotStatements)];
     }),
@@ -29,15 +28,27 @@ export async function unlistedStatements(): Promise<string[]> {
   const modules = globSync('services/*/src/postgres/statements.ts', { cwd: root });
   const faults = await Promise.all(
     modules.map(async (module) => {
-      const { hotStatements } = (await import(pathToFileURL(join(root, module)).href)) as {
-        hotStatements: readonly Statement[];
-      };
+      const hotStatements = await hotStatementsOf(module);
       const sources = globSync(join(dirname(module), '*.ts'), { cwd: root });
       const text = sources.map((source) => readFileSync(join(root, source), 'utf8')).join('\n');
       return unlisted(text, hotStatements).map((name) => `${name} is missing in hotStatements of ${module}`);
     }),
   );
   return faults.flat().sort();
+}
+
+/** The prepared statements that return `*`. */
+export async function statementsThatReturnStar(): Promise<string[]> {
+  const modules = globSync('services/*/src/postgres/statements.ts', { cwd: root });
+  const faults = await Promise.all(modules.map(async (module) => await starFaults(await hotStatementsOf(module))));
+  return [...faults.flat(), ...starFaultsInSources()].sort();
+}
+
+async function hotStatementsOf(module: string): Promise<readonly Statement[]> {
+  const { hotStatements } = (await import(pathToFileURL(join(root, module)).href)) as {
+    hotStatements: readonly Statement[];
+  };
+  return hotStatements;
 }
 
 /** The names of statements in source text that no statement of the list has. A name with a variable part is compared up to that part. */

@@ -48,11 +48,12 @@ export function tool(name: string, packageName: string, args: string[]): Step {
 /** Runs a program from this repository to completion: returns nothing on success, otherwise its output. */
 export function output(command: string, args: string[], env: NodeJS.ProcessEnv = process.env): Promise<string[]> {
   return new Promise((resolve) => {
-    // colours are for terminals, and those of oxlint and knip would hide the lines from editors that search for them
+    // colours are for terminals, and the colours of oxlint and knip would hide the lines from editors that search for them; tsc and oxlint's rules with types
+    // run in Go, and spend a quarter less processor time when they collect garbage a quarter as often
     execFile(
       command,
       args,
-      { cwd: root, maxBuffer: 64 * 1024 * 1024, env: { ...env, NO_COLOR: '1' } },
+      { cwd: root, maxBuffer: 64 * 1024 * 1024, env: { ...env, NO_COLOR: '1', GOGC: '400' } },
       (error, stdout, stderr) => {
         const said = `${stdout}\n${stderr}`.trim();
         resolve(error === null ? [] : [said === '' ? error.message : said]);

@@ -25,8 +25,8 @@ export function addAuth(program: Command, process: CommandProcess, exit: (code: 
     });
 }
 
-/** Loads Auth's code, which the other commands start faster without, and which only the image of Auth contains. */
-async function authCommand() {
+/** Loads Auth's code only when it is needed: without it, the other commands start faster, and only the image of Auth contains it. */
+export async function authCommand() {
   try {
     return (await import('@taskwire/service-auth/cli')).runCommand;
   } catch (error) {
@@ -35,7 +35,8 @@ async function authCommand() {
   }
 }
 
-async function authEnvironment(env: Environment): Promise<Environment> {
+/** Returns the environment of Auth: the given one if it contains a database URL, and otherwise that of the running suite. */
+export async function authEnvironment(env: Environment): Promise<Environment> {
   if (env['DATABASE_URL'] !== undefined) return env;
   // an image does not contain the code that starts a suite
   const { suiteAuthEnvironment } = await import('./suite-auth-environment.ts');

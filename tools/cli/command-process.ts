@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Environment } from './suite-environment.ts';
 
-/** The parts of a process that a command uses; tests pass their own. */
+/** The parts of a process that a command uses; tests pass substitutes. */
 export type CommandProcess = {
   /** The command line that starts the program, for help and usage. */
   program: string;
@@ -16,7 +16,7 @@ export type CommandProcess = {
 /** Exit codes of the operators' commands. */
 export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
 
-/** The command failed for a reason that the operator can fix; the message names it. */
+/** The command failed for a reason that the operator can fix; the message names that reason. */
 export class CommandFault extends Error {
   override readonly name = 'CommandFault';
 }

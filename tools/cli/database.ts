@@ -6,6 +6,8 @@ import { createDatabase, requireMigrated, type Database, type MigrationSource } 
 import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
 import { externalServers } from '../../infra/local/external-servers.ts';
 import { consumerNames, type ConsumerName } from '../../infra/local/running-file.ts';
+import { authEnvironment } from './auth.ts';
+import type { ServiceName } from '../../infra/local/secrets.ts';
 import { CommandFault, type CommandProcess } from './command-process.ts';
 import { runningSuite, type Environment } from './suite-environment.ts';
 
@@ -14,20 +16,20 @@ export function serviceArgument(): Argument {
   return new Argument('<service>', 'the service whose database is used').choices(consumerNames);
 }
 
-/** A command's own telemetry; logs only errors, to standard error. */
+/** Creates a command's own telemetry, which logs only errors, to standard error. */
 export function commandTelemetry({ stderr }: CommandProcess): Telemetry {
   return createTelemetry({ service: 'taskwire', level: 'error', stream: stderr });
 }
 
-/** Opens the database of a service: the one in its environment variable, or that of the running suite. @throws CommandFault with the remedy. */
+/** Opens the database of a service: the one named by its environment variable, or that of the running suite. @throws CommandFault with the remedy. */
 export async function openDatabase(
-  service: ConsumerName,
+  service: ServiceName,
   env: Environment,
   { telemetry, needs = [inboxMigrations] }: { telemetry: Telemetry; needs?: readonly MigrationSource[] },
 ): Promise<Database> {
   const variable = `${service.toUpperCase()}_DATABASE_URL`;
   const named = namedDatabase(service, env);
-  const url = named ?? runningSuite(env)?.consumers[service].databaseUrl;
+  const url = named ?? (await runningDatabase(service, env));
   if (url === undefined) {
     throw new CommandFault(
       `The suite is not running on this machine, or is not ready. Start it in another terminal with npm start, or name a database with ${variable}.`,
@@ -54,6 +56,17 @@ export async function openDatabase(
   return db;
 }
 
+/** Opens the database of Auth. @throws CommandFault with the remedy. */
+export async function openAuthDatabase(env: Environment, telemetry: Telemetry): Promise<Database> {
+  const { DATABASE_URL: url } = await authEnvironment(env);
+  if (url === undefined) throw new CommandFault("Set DATABASE_URL to the URL of Auth's database.");
+  return await createDatabase({ url, poolSize: 2, applicationName: 'taskwire operator', telemetry }).catch(
+    (error: unknown) => {
+      throw new CommandFault(`The database of Auth cannot be reached: ${errorText(error)}.`);
+    },
+  );
+}
+
 /** Whether the database opened by `openDatabase` belongs to the running suite. */
 export function isOfRunningSuite(service: ConsumerName, env: Environment): boolean {
   const named = namedDatabase(service, env);
@@ -61,7 +74,16 @@ export function isOfRunningSuite(service: ConsumerName, env: Environment): boole
   return running !== undefined && (named === undefined || named === running.consumers[service].databaseUrl);
 }
 
-function namedDatabase(service: ConsumerName, env: Environment): string | undefined {
+/** The database of a service of the running suite. */
+async function runningDatabase(service: ServiceName, env: Environment): Promise<string | undefined> {
+  const running = runningSuite(env);
+  if (running === undefined || service !== 'auth') return running?.consumers[service as ConsumerName].databaseUrl;
+  // an image does not contain the code that starts a suite
+  const { suiteAuthEnvironment } = await import('./suite-auth-environment.ts');
+  return suiteAuthEnvironment(env)['DATABASE_URL'];
+}
+
+function namedDatabase(service: ServiceName, env: Environment): string | undefined {
   try {
     return externalServers(env).databases[service];
   } catch (error) {

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import type { ConsumerName } from '../../infra/local/running-file.ts';
 import { CommandFault, type CommandProcess } from './command-process.ts';
 import { commandTelemetry, isOfRunningSuite, openDatabase, serviceArgument } from './database.ts';
+import { interruptSignal } from './interrupt-signal.ts';
 import { runningSuite, type Environment } from './suite-environment.ts';
 
 const outsideEnv = z.object({
@@ -61,17 +62,6 @@ async function rebuild(service: ConsumerName, process: CommandProcess): Promise<
   } finally {
     await db.close();
   }
-}
-
-/** Aborts on Ctrl-C and SIGTERM. */
-function interruptSignal(): { signal: AbortSignal; dispose(): void } {
-  const stop = new AbortController();
-  const interrupt = (): void => stop.abort();
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  return {
-    signal: stop.signal,
-    dispose: () => void process.off('SIGINT', interrupt).off('SIGTERM', interrupt),
-  };
 }
 
 function authClient(service: ConsumerName, env: Environment, telemetry: Telemetry) {

@@ -1,8 +1,8 @@
 import type { Environment } from './suite-environment.ts';
 
 /**
- * Adds the database of the service whose container this is, under the name that the commands read. The image sets TASKWIRE_SERVICE, and the
- * container has the service's DATABASE_URL.
+ * Adds the database URL of the container's service, under the variable name that the commands read. The image sets TASKWIRE_SERVICE, and the
+ * container's environment contains the service's DATABASE_URL.
  */
 export function imageEnvironment(env: Environment): Environment {
   const { TASKWIRE_SERVICE: service, DATABASE_URL: url } = env;

@@ -4,8 +4,10 @@ import { addAuth } from './auth.ts';
 import { CommandFault, exitCodes, type CommandProcess } from './command-process.ts';
 import { addDeadLetters } from './dead-letters/commands.ts';
 import { addDirectory } from './directory.ts';
+import { addPartitions } from './partitions/commands.ts';
+import { addRestored } from './restored/command.ts';
 
-// the width of help that is written to a file or a pipe
+// the width of help texts that are written to a file or a pipe
 const fileWidth = 120;
 
 const environmentHelp = `
@@ -35,6 +37,8 @@ export async function runCommand(process: CommandProcess): Promise<number> {
   addAuth(program, process, (code) => (exitCode = code));
   addDeadLetters(program, process);
   addDirectory(program, process);
+  addRestored(program, process, (code) => (exitCode = code));
+  addPartitions(program, process);
   throwUsageErrors(program);
   try {
     await program.parseAsync(process.args, { from: 'user' });
@@ -48,7 +52,7 @@ export async function runCommand(process: CommandProcess): Promise<number> {
   }
 }
 
-/** The arguments are wrong, and nothing was attempted. The message names the argument and the remedy. */
+/** The arguments are invalid, and nothing was attempted. The message names the argument and the remedy. */
 class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -63,11 +67,11 @@ class HelpShown extends Error {
   }
 }
 
-/** Makes a command and all of its subcommands throw where commander would end the process. */
+/** Makes a command and all of its subcommands throw errors in cases where commander would end the process. */
 function throwUsageErrors(command: Command): void {
   command.exitOverride((error) => {
     if (error.code === 'commander.help' || error.code === 'commander.helpDisplayed') {
-      // commander shows the help with exit code 1 when a command is missing
+      // commander shows the help with exit code 1 if a command is missing
       throw new HelpShown(error.exitCode === 0 ? exitCodes.done : exitCodes.usage);
     }
     throw new UsageError(usageMessage(command, error));

@@ -19,7 +19,7 @@ export function withDotEnv(env: Environment): Environment {
   }
 }
 
-/** The suite that `npm start` runs on this machine, once it is ready. */
+/** Returns the suite that `npm start` runs on this machine, if it is ready. */
 export function runningSuite(env: Environment): Running['ready'] {
   return readRunning(join(localFolder(env), 'running.json'))?.ready;
 }

@@ -1,4 +1,5 @@
 import { connect } from 'amqplib';
+import { patienceMs } from './until.ts';
 
 export type SeenEvent = { key: string; payload: Record<string, unknown> };
 
@@ -7,9 +8,6 @@ export type EventWatch = {
   next(key: string, matches: (payload: Record<string, unknown>) => boolean): Promise<SeenEvent>;
   close(): Promise<void>;
 };
-
-// two orders of magnitude more than an event takes on a machine that is not overloaded
-const patienceMs = 15_000;
 
 /** Subscribes to everything that the suite publishes, with a queue that is deleted when the connection closes. */
 export async function watchEvents(amqpUrl: string, seen: (event: SeenEvent) => void): Promise<EventWatch> {

@@ -1,10 +1,10 @@
-// npm run smoke -- --url <https://…>: the main flow against a running installation, as its users see it
-//
-// SMOKE_MANAGER and SMOKE_MEMBER (email:password) are accounts with those roles and a verified address, kept for this purpose; the member is no
-// performer of real tasks. Without them, the users of npm start are used. The task is deleted at the end. Exits with 1 at the first step that fails.
+// npm run smoke -- --url <https://…>: the main flow against a running installation, as its users see it. SMOKE_MANAGER and SMOKE_MEMBER
+// (email:password) are accounts with those roles and a verified address, reserved for this purpose; the member must not be a performer of real tasks.
+// Without them, the users of npm start are used. The task is deleted at the end. Exits with 1 at the first step that fails.
 import { parseArgs } from 'node:util';
 import { errorText } from '@taskwire/errors';
 import { demoPassword } from '../../infra/local/people.ts';
+import type { Account } from './person.ts';
 import { runSmoke } from './smoke-flow.ts';
 
 try {
@@ -23,7 +23,7 @@ try {
   process.exitCode = 1;
 }
 
-function accountOf(variable: string, demoEmail: string): { email: string; password: string } {
+function accountOf(variable: string, demoEmail: string): Account {
   const value = process.env[variable];
   if (value === undefined) return { email: demoEmail, password: demoPassword };
   const colon = value.indexOf(':');

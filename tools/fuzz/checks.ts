@@ -2,16 +2,16 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { Json, Operation } from './operations.ts';
 
-/** A response as it came over the network. */
+/** A response as received over the network. */
 export type Received = { status: number; headers: Headers; text: string };
 
 const ajv = new Ajv2020({ strict: false, allErrors: false });
 addFormats.default(ajv);
 
-/** Headers that a documented response may lack: they depend on the request, or on the part that answers. */
+/** Headers that a documented response may lack, because they depend on the request, or on the service that responds. */
 const conditional = new Set(['Idempotency-Replayed', 'WWW-Authenticate', 'Retry-After', 'ETag']);
 
-/** Everything in which the response to a valid or to a bad request differs from the contract of the operation. */
+/** Returns all differences between the response to a valid or an invalid request and the operation's contract. */
 export function responseFaults(operation: Operation, response: Received, request: 'valid' | 'bad'): string[] {
   const { status, headers, text } = response;
   const declared = operation.responses[String(status)];
@@ -38,7 +38,7 @@ function bodyFaults(
   return validate(JSON.parse(text)) ? [] : [`the body of ${status} does not match: ${ajv.errorsText(validate.errors)}`];
 }
 
-/** Representations by URL and caller: an ETag changes if and only if the body does. */
+/** Compares representations by URL and caller: an ETag must change if and only if the body changes. */
 export function tagFaults(
   seen: Map<string, { tag: string; text: string }>,
   key: string,

@@ -1,6 +1,6 @@
 // npm run fuzz -- --requests <n> --seed <s>
 //
-// Starts a suite of its own, and sends it random sequences of valid and invalid requests, made from the contracts. Exits with 1 for a response that
+// Starts a separate suite, and sends it random sequences of valid and invalid requests, derived from the contracts. Exits with 1 for a response that
 // violates its contract, after shrinking the sequence and printing it as curl commands.
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,19 +14,20 @@ import { freeSuitePorts } from '../../infra/local/ports.ts';
 import { newSecrets } from '../../infra/local/secrets.ts';
 import { onStopSignal } from '../../infra/local/stop-signal.ts';
 import { startSuite, type Suite } from '../../infra/local/suite.ts';
+import { logIn, serviceActors } from './actors.ts';
 import { watchCauses } from './causes.ts';
-import { publicOperations } from './operations.ts';
+import { allOperations, type Server } from './operations.ts';
 import { curlOf, play, sequences, type Actors, type Exchange } from './sequence.ts';
 
-/** Limits have tests of their own; here they would answer most requests. */
+/** Limits have separate tests; here, they would cause most responses. */
 const unlimited = '1000000';
-/** A request that takes longer has found a fault of its own. */
+/** A request that takes longer is itself a fault. */
 const requestTimeoutMs = 30_000;
-/** The most requests that shrinking a failed sequence may send; a few dozen are usually enough. */
+/** The maximum number of requests for shrinking a failed sequence; a few dozen are usually enough. */
 const shrinkingRequests = 500;
-/** The relay publishes within milliseconds; this is ample on a loaded machine. */
+/** The relay publishes within milliseconds; this is enough time even on a loaded machine. */
 const settlingMs = 3_000;
-/** Access tokens live ten minutes, and some operations need a log-in of the last five. */
+/** Access tokens are valid for ten minutes, and some operations need a log-in within the last five. */
 const logInEveryMs = 4 * 60_000;
 
 const { values } = parseArgs({ options: { requests: { type: 'string', default: '10000' }, seed: { type: 'string' } } });
@@ -71,8 +72,9 @@ try {
 
 async function fuzz(suite: Suite): Promise<void> {
   const causes = await watchCauses(suite.amqpUrl('operator'));
-  const operations = publicOperations(new URL('../../contracts/', import.meta.url));
-  const names = [...demoPeople.map(({ email }) => email), 'stranger'];
+  const operations = allOperations(new URL('../../contracts/', import.meta.url));
+  const originOf = (server: Server) => (server === 'gateway' ? suite.url : suite.serviceUrl(server));
+  const names = { people: demoPeople.map(({ email }) => email), services: serviceActors, stranger: 'stranger' };
   const refused = new Map<string, Exchange>();
   const counts = new Map<number, number>();
   let [sent, loggedInAt, most] = [0, Number.NEGATIVE_INFINITY, requests];
@@ -82,14 +84,13 @@ async function fuzz(suite: Suite): Promise<void> {
   const result = await fc.check(
     fc.asyncProperty(sequences(operations, names), async (planned) => {
       if (stopping.signal.aborted || sent >= most) return;
-      if (performance.now() - loggedInAt > logInEveryMs)
-        [actors, loggedInAt] = [await logIn(suite.url), performance.now()];
+      if (performance.now() - loggedInAt > logInEveryMs) [actors, loggedInAt] = [await logIn(suite), performance.now()];
       last = [];
       const faults = await play(
         {
           actors,
-          async send(method, url, { headers, body }) {
-            const response = await fetch(`${suite.url}${url}`, {
+          async send({ server, method, url, headers, body }) {
+            const response = await fetch(`${originOf(server)}${url}`, {
               method,
               headers,
               body: body ?? null,
@@ -129,25 +130,11 @@ async function fuzz(suite: Suite): Promise<void> {
   );
   if (result.failed) {
     console.error(`${errorText(result.errorInstance)}\nafter ${result.numShrinks} shrinks:`);
-    for (const exchange of failed) console.error(curlOf(exchange, suite.url));
+    for (const exchange of failed) console.error(curlOf(exchange, originOf(exchange.server)));
   }
   for (const [id, exchange] of effects)
-    console.error(`request ${id} was refused, but published an event:\n${curlOf(exchange, suite.url)}`);
+    console.error(`request ${id} was refused, but published an event:\n${curlOf(exchange, originOf(exchange.server))}`);
   if (result.failed || effects.length > 0) process.exitCode = 1;
   if (causes.seen.size === 0)
     throw new Error('no request caused an event, so that the check of refused requests means nothing');
-}
-
-async function logIn(url: string): Promise<Actors> {
-  const sessions = demoPeople.map(async ({ email, password }) => {
-    const response = await fetch(`${url}/api/v1/auth/login`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ email, password }),
-    });
-    if (!response.ok) throw new Error(`${email} cannot log in: ${response.status} ${await response.text()}`);
-    const session = (await response.json()) as { access_token: string; user: { id: string } };
-    return [email, { token: session.access_token, id: session.user.id }] as const;
-  });
-  return Object.fromEntries(await Promise.all(sessions));
 }

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import type { Json } from './operations.ts';
 
-/** Values that a schema accepts. Rules that no schema expresses (a name without an address) may still refuse them. */
+/** Generates values that a schema accepts. Rules that a schema cannot express (such as a name without an address) may still refuse them. */
 export function valid(schema: Json): fc.Arbitrary<unknown> {
   if (schema['const'] !== undefined) return fc.constant(schema['const']);
   if (Array.isArray(schema['enum'])) return fc.constantFrom(...(schema['enum'] as unknown[]));
-  if (Array.isArray(schema['anyOf'])) return fc.oneof(...(schema['anyOf'] as Json[]).map(valid));
+  for (const choices of [schema['anyOf'], schema['oneOf']])
+    if (Array.isArray(choices)) return fc.oneof(...(choices as Json[]).map(valid));
   const { type } = schema;
   if (Array.isArray(type)) return fc.oneof(...type.map((each: unknown) => valid({ ...schema, type: each })));
   switch (type) {
@@ -13,6 +14,7 @@ export function valid(schema: Json): fc.Arbitrary<unknown> {
       return validObject(schema);
     case 'array':
       return fc.array(valid((schema['items'] ?? {}) as Json), {
+        minLength: number(schema['minItems'], 0),
         maxLength: Math.min(4, number(schema['maxItems'], 4)),
       });
     case 'integer':
@@ -34,6 +36,10 @@ function validText(schema: Json): fc.Arbitrary<string> {
       .map((date) => date.toISOString());
   const [minLength, maxLength] = [number(schema['minLength'], 0), number(schema['maxLength'], 300)];
   const pattern = new RegExp(typeof schema['pattern'] === 'string' ? schema['pattern'] : '', 'u');
+  if (!isAboutControls(pattern.source))
+    return fc
+      .stringMatching(new RegExp(pattern.source.replaceAll(/\(\?=[^)]*\)/g, '')))
+      .filter((text) => pattern.test(text) && text.length >= minLength && text.length <= maxLength);
   const lengths = { minLength, maxLength: Math.max(minLength, Math.min(maxLength, 300)) };
   return fc.oneof(
     {
@@ -49,6 +55,14 @@ function validText(schema: Json): fc.Arbitrary<string> {
   );
 }
 
+/**
+ * Whether a pattern accepts everything, or only excludes control characters, which most text lacks. Text for any other pattern is made from it, without
+ * the assertions `(?=…)`, which fast-check does not support.
+ */
+function isAboutControls(pattern: string): boolean {
+  return pattern === '(?:)' || pattern.startsWith(String.raw`^[^\u0000`);
+}
+
 function validObject(schema: Json): fc.Arbitrary<unknown> {
   const properties = Object.entries((schema['properties'] ?? {}) as Record<string, Json>);
   const required = (schema['required'] ?? []) as string[];
@@ -61,7 +75,7 @@ function number(value: unknown, otherwise: number): number {
   return typeof value === 'number' ? value : otherwise;
 }
 
-/** Bodies that the schema rejects: a valid one with a single fault. */
+/** Generates bodies that the schema rejects: each is a valid body with a single fault. */
 export function invalid(schema: Json): fc.Arbitrary<unknown> {
   const properties = Object.entries((schema['properties'] ?? {}) as Record<string, Json>);
   const required = (schema['required'] ?? []) as string[];
@@ -69,7 +83,7 @@ export function invalid(schema: Json): fc.Arbitrary<unknown> {
   if (schema['additionalProperties'] === false) faults.push((body) => ({ ...body, surplus: 1 }));
   for (const name of required) faults.push((body) => ({ ...body, [name]: undefined }));
   for (const [name, property] of properties) {
-    faults.push((body) => ({ ...body, [name]: { not: 'this' } }));
+    if (isRestricted(property)) faults.push((body) => ({ ...body, [name]: { not: 'this' } }));
     if (typeof property['maxLength'] === 'number') {
       const length = property['maxLength'] + 1;
       faults.push((body) => ({ ...body, [name]: 'x'.repeat(length) }));
@@ -77,4 +91,9 @@ export function invalid(schema: Json): fc.Arbitrary<unknown> {
     if (Array.isArray(property['enum'])) faults.push((body) => ({ ...body, [name]: 'no such value' }));
   }
   return fc.tuple(valid(schema), fc.constantFrom(...faults)).map(([body, fault]) => fault(body as Json));
+}
+
+/** Whether a schema rejects any value; one without a type accepts every JSON value. */
+function isRestricted(schema: Json): boolean {
+  return ['type', 'enum', 'const', 'anyOf', 'oneOf'].some((keyword) => keyword in schema);
 }

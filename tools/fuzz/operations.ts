@@ -5,9 +5,13 @@ export type Json = { readonly [key: string]: unknown };
 /** A parameter of an operation. */
 export type Parameter = { name: string; in: 'path' | 'query' | 'header'; required: boolean; schema: Json };
 
-/** An operation of the public API, as its OpenAPI document describes it, with all references resolved. */
+/** The server of an operation: the gateway, or the service itself for calls by other services. */
+export type Server = 'gateway' | 'auth' | 'tasks';
+
+/** An operation, as described by its OpenAPI document, with all references resolved. */
 export type Operation = {
   id: string;
+  server: Server;
   method: string;
   path: string;
   isOpen: boolean;
@@ -17,25 +21,33 @@ export type Operation = {
 };
 
 /**
- * Operations that end the sessions with which this run works, or whose answer is a page of another server. They have tests of their own. Users of the
- * run itself are never deleted or changed, because ids come from what a sequence created.
+ * Operations that end the sessions of this run, or whose response is a page of another server. They have separate tests. Users of the run itself are
+ * never deleted or changed, because requests only use ids of objects that their sequence created.
  */
 const leftOut = new Set(['logout', 'logoutEverywhere', 'changePassword', 'endSession', 'endConsent']);
 
-/** The operations of the public API that take JSON. */
-export function publicOperations(contracts: URL): Operation[] {
-  return ['auth', 'tasks', 'notifications'].flatMap((service) => {
-    const document = JSON.parse(readFileSync(new URL(`openapi/${service}.json`, contracts), 'utf8')) as Json;
+const documents: readonly [name: string, Server][] = [
+  ['auth', 'gateway'],
+  ['tasks', 'gateway'],
+  ['notifications', 'gateway'],
+  ['auth.internal', 'auth'],
+  ['tasks.internal', 'tasks'],
+];
+
+/** Returns the operations of the public and internal APIs that accept JSON. */
+export function allOperations(contracts: URL): Operation[] {
+  return documents.flatMap(([name, server]) => {
+    const document = JSON.parse(readFileSync(new URL(`openapi/${name}.json`, contracts), 'utf8')) as Json;
     return Object.entries(document['paths'] as Record<string, Json>).flatMap(([path, methods]) =>
       Object.entries(methods).flatMap(([method, operation]) => {
-        const described = operationOf(path, method, resolved(document, operation) as Json);
-        return path.startsWith('/api/') && !leftOut.has(described.id) ? [described] : [];
+        const described = operationOf({ path, method, server }, resolved(document, operation) as Json);
+        return (path.startsWith('/api/') || server !== 'gateway') && !leftOut.has(described.id) ? [described] : [];
       }),
     );
   });
 }
 
-function operationOf(path: string, method: string, operation: Json): Operation {
+function operationOf(at: { path: string; method: string; server: Server }, operation: Json): Operation {
   const {
     operationId,
     security,
@@ -51,8 +63,9 @@ function operationOf(path: string, method: string, operation: Json): Operation {
   };
   return {
     id: operationId,
-    method: method.toUpperCase(),
-    path,
+    server: at.server,
+    method: at.method.toUpperCase(),
+    path: at.path,
     isOpen: security.length === 0,
     parameters,
     body: requestBody?.content['application/json']?.schema,
@@ -68,7 +81,7 @@ function operationOf(path: string, method: string, operation: Json): Operation {
   };
 }
 
-/** The value with its references replaced by their targets; the documents have no recursive schemas. */
+/** Returns the value with its references replaced by their targets; the documents have no recursive schemas. */
 function resolved(document: Json, value: unknown): unknown {
   if (Array.isArray(value)) return value.map((each) => resolved(document, each));
   if (typeof value !== 'object' || value === null) return value;

@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { responseFaults, tagFaults, type Received } from './checks.ts';
 import { invalid, valid } from './inputs.ts';
-import type { Json, Operation, Parameter } from './operations.ts';
+import type { Json, Operation, Parameter, Server } from './operations.ts';
 
-/** A request that is planned: ids and tags are filled in from earlier answers when it is sent. */
+/** A planned request: when it is sent, ids and tags are filled in from earlier responses. */
 export type Step = {
   operation: Operation;
   actor: string;
   isBad: boolean;
   body: unknown;
   query: Json;
-  /** Chooses among the ids that the sequence has seen. */
+  /** Determines the choice among the ids that the sequence has received. */
   pick: number;
   /** Used where no id is known. */
   unknownId: string;
@@ -18,8 +18,9 @@ export type Step = {
   key: string | undefined;
 };
 
-/** A request as it was sent, with its answer. */
+/** A request as it was sent, with its response. */
 export type Exchange = {
+  server: Server;
   method: string;
   url: string;
   headers: Record<string, string>;
@@ -27,14 +28,19 @@ export type Exchange = {
   response: Received;
 };
 
-/** The people of a run, by the name under which steps act. */
-export type Actors = Readonly<Record<string, { token: string; id: string }>>;
+/** The users and services of a run, by the names that steps use for them. A service has a token for each service that it calls, and no id. */
+export type Actors = Readonly<Record<string, Person | ServiceActor>>;
+type Person = { token: string; id: string };
+type ServiceActor = { tokens: Partial<Record<Server, string>> };
 
-/** More steps would only take longer: a task's life has six. */
+/** More steps would only take longer: the life of a task has only six. */
 const longest = 30;
 
+/** The names of a run's actors. A stranger has no token. */
+export type Names = { people: readonly string[]; services: readonly string[]; stranger: string };
+
 /** Sequences of valid and invalid requests. */
-export function sequences(operations: readonly Operation[], actors: readonly string[]): fc.Arbitrary<Step[]> {
+export function sequences(operations: readonly Operation[], actors: Names): fc.Arbitrary<Step[]> {
   const weighted = operations.map((operation) => ({
     weight: weightOf(operation),
     arbitrary: steps(operation, actors),
@@ -46,20 +52,31 @@ export function sequences(operations: readonly Operation[], actors: readonly str
   });
 }
 
-/** Most operations need an object that the sequence has created, and tasks are what most of them are about. */
+/**
+ * Returns the relative frequency of an operation. Creations are more frequent, because most operations need an object that the sequence has created,
+ * usually a task.
+ */
 function weightOf({ id, path }: Operation): number {
   if (id === 'createTask') return 12;
   return path.startsWith('/api/v1/tasks') ? 3 : 1;
 }
 
-/** A step with or without a fault. OpenAPI cannot forbid parameters of an operation that has none, which the services ignore. */
-function steps(operation: Operation, actors: readonly string[]): fc.Arbitrary<Step> {
+/**
+ * Generates steps with or without a fault. OpenAPI cannot forbid parameters for an operation that has none, and the services ignore such parameters.
+ */
+function steps(operation: Operation, actors: Names): fc.Arbitrary<Step> {
+  const { people, services, stranger } = actors;
+  const callers = operation.server === 'gateway' ? people : services;
   const body = operation.body;
   const queries = operation.parameters.filter((parameter) => parameter.in === 'query');
   const choices = (isBad: boolean): fc.Arbitrary<Step> =>
     fc.record({
       operation: fc.constant(operation),
-      actor: fc.constantFrom(...actors),
+      // the token of any other actor is refused before the operation reads the request
+      actor: fc.oneof(
+        { weight: 7, arbitrary: fc.constantFrom(...callers) },
+        { weight: 1, arbitrary: fc.constantFrom(...people, ...services, stranger) },
+      ),
       isBad: fc.constant(isBad),
       body: body === undefined ? fc.constant(undefined) : isBad ? invalid(body) : valid(body),
       query: isBad && body === undefined ? fc.constant({ no_such_parameter: 'x' }) : queryOf(queries),
@@ -78,38 +95,36 @@ function queryOf(parameters: readonly Parameter[]): fc.Arbitrary<Json> {
   });
 }
 
-/** The parts of a run that all its sequences use. */
+/** The parts of a run that all sequences share. */
 export type Run = {
-  send(
-    method: string,
-    url: string,
-    init: { headers: Record<string, string>; body: string | undefined },
-  ): Promise<Received>;
+  send(request: Omit<Exchange, 'response'>): Promise<Received>;
   actors: Actors;
   /** Called with each exchange. */
   sent(exchange: Exchange): void;
 };
 
-/** Sends the requests of a sequence in their order. @returns the faults of the first response that has any. */
+/** Sends the requests of a sequence in order. @returns the faults of the first response that has faults. */
 export async function play(run: Run, planned: readonly Step[]): Promise<string[]> {
   const ids = new Map<string, string[]>();
   const seen = new Map<string, { tag: string; text: string }>();
   const tags = new Map<string, string>();
   for (const step of planned) {
     const { operation } = step;
-    const path = pathOf(step, ids);
+    const path = pathOf(step, ids, peopleOf(run.actors));
     const known = tags.get(path);
-    const request = { headers: headersOf(run.actors, step, known), body: bodyOf(run.actors, step) };
+    const { server, method } = operation;
+    const headers = headersOf(run.actors, step, known);
     const url = `${path}${textOf(step.query)}`;
+    const request = { server, method, url, headers, body: bodyOf(run.actors, step) };
     const exchange = async () => {
-      const response = await run.send(operation.method, url, request);
-      run.sent({ method: operation.method, url, ...request, response });
+      const response = await run.send(request);
+      run.sent({ ...request, response });
       return response;
     };
     const response = await exchange();
     const faults = responseFaults(operation, response, step.isBad ? 'bad' : 'valid');
-    if (operation.method === 'GET') faults.push(...tagFaults(seen, `${step.actor} ${url}`, response));
-    if (request.headers['idempotency-key'] !== undefined && response.status < 300)
+    if (method === 'GET') faults.push(...tagFaults(seen, `${step.actor} ${server} ${url}`, response));
+    if (headers['idempotency-key'] !== undefined && response.status < 300)
       faults.push(...repeatFaults(response, await exchange()));
     tags.set(response.headers.get('location') ?? path, response.headers.get('etag') ?? tags.get(path) ?? '*');
     if (response.status === 201) remember(ids, operation.path, response.text);
@@ -123,7 +138,7 @@ function repeatFaults(first: Received, second: Received): string[] {
   return isSame ? [] : [`the repeated Idempotency-Key got ${second.status} with other bytes`];
 }
 
-/** The collection whose ids a path takes: the word before `{id}`, or that of a creation. */
+/** Returns the collection to which the ids in a path belong: the word before `{id}`, or the last word for a creation. */
 function collectionOf(path: string): string {
   return (path.split('/{id}')[0] ?? '').split('/').at(-1) ?? '';
 }
@@ -133,8 +148,15 @@ function remember(ids: Map<string, string[]>, path: string, text: string): void 
   if (id !== undefined) ids.set(collectionOf(path), [...(ids.get(collectionOf(path)) ?? []), id]);
 }
 
-function pathOf({ operation, pick, unknownId }: Step, ids: Map<string, string[]>): string {
-  const known = ids.get(collectionOf(operation.path)) ?? [];
+function peopleOf(actors: Actors): Person[] {
+  return Object.values(actors).filter((actor) => 'id' in actor);
+}
+
+/** Internal operations only read, so they may be called with the ids of the run's own users. */
+function pathOf({ operation, pick, unknownId }: Step, ids: Map<string, string[]>, people: readonly Person[]): string {
+  const collection = collectionOf(operation.path);
+  const users = operation.server === 'auth' && collection === 'users' ? people.map(({ id }) => id) : [];
+  const known = [...users, ...(ids.get(collection) ?? [])];
   return operation.path.replace('{id}', known[pick % Math.max(1, known.length)] ?? unknownId);
 }
 
@@ -145,7 +167,7 @@ function headersOf(
 ): Record<string, string> {
   const takes = (name: string) =>
     operation.parameters.some((parameter) => parameter.in === 'header' && parameter.name === name);
-  const token = actors[actor]?.token;
+  const token = tokenOf(actors[actor], operation.server);
   const match = ifMatch === 'known' ? known : ifMatch;
   return {
     ...(token === undefined || operation.isOpen ? {} : { authorization: `Bearer ${token}` }),
@@ -155,14 +177,30 @@ function headersOf(
   };
 }
 
-/** The body as text. Random assignees never exist, and exclude each other: some are replaced by people of the run, and most are left out. */
-function bodyOf(actors: Actors, { body, isBad, pick }: Step): string | undefined {
+function tokenOf(actor: Actors[string] | undefined, server: Server): string | undefined {
+  if (actor === undefined) return undefined;
+  return 'tokens' in actor ? actor.tokens[server] : actor.token;
+}
+
+/**
+ * Returns the body as text. Random assignees never exist, and only one field for an assignee is allowed, so some are replaced by users of the run,
+ * and most are omitted.
+ */
+function bodyOf(actors: Actors, step: Step): string | undefined {
+  const { isBad, pick } = step;
+  const body = step.operation.id === 'createTask' && !isBad ? taskBody(step.body as Json, pick) : step.body;
   if (body === undefined) return undefined;
-  const people = Object.values(actors);
+  const people = peopleOf(actors);
   if (isBad || typeof body !== 'object' || body === null || !('assignee_id' in body) || pick % 4 === 0)
     return JSON.stringify(body);
   const assignee = pick % 4 === 1 ? people[pick % people.length]?.id : undefined;
   return JSON.stringify({ ...body, assign: undefined, assignee_id: assignee });
+}
+
+/** A new task is carried out by people or by a job, which the schema of the body cannot express. Every other body with a job keeps it. */
+function taskBody(body: Json, pick: number): Json {
+  if ('job' in body && pick % 2 === 0) return { ...body, kind: 'job', assign: undefined, assignee_id: undefined };
+  return { ...body, kind: undefined, job: undefined };
 }
 
 function textOf(query: Json): string {
@@ -170,7 +208,7 @@ function textOf(query: Json): string {
   return text === '' ? '' : `?${text}`;
 }
 
-/** An exchange as a command that can be pasted into a shell; tokens are left out. */
+/** Formats an exchange as a command that can be pasted into a shell, without tokens. */
 export function curlOf({ method, url, headers, body, response }: Exchange, origin: string): string {
   const quoted = (text: string) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
   const sent = Object.entries(headers).map(

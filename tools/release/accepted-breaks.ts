@@ -1,7 +1,7 @@
 import { compareReleases } from '@taskwire/postgres';
 import { z } from 'zod';
 
-/** Callers need at least three months to change: less than a quarterly release would leave some of them without a chance. */
+/** Callers need at least three months to change: a period shorter than a quarterly release cycle would be too short for some of them. */
 const noticeDays = 90;
 
 export const acceptedSchema = z.strictObject({
@@ -10,7 +10,7 @@ export const acceptedSchema = z.strictObject({
   breaks: z.record(
     z.string(),
     z.discriminatedUnion('kind', [
-      /** The document promised what the service never did, so no caller can depend on it. */
+      /** The document promised something that the service never did, so no caller can depend on it. */
       z.strictObject({ kind: z.literal('correction'), reason: z.string().min(20) }),
       /** The operation was deprecated, and its sunset has passed. */
       z.strictObject({ kind: z.literal('sunset'), reason: z.string().min(20) }),
@@ -30,11 +30,11 @@ export type Acceptance = {
   today: Date;
   /** The `info.version` of a document in both versions. */
   versions: { before: (path: string) => string | undefined; after: (path: string) => string | undefined };
-  /** The dates that the last release announced for the operation of a break. */
+  /** Returns the dates that the last release announced for the operation that a break affects. */
   sunsetOf: (text: string) => { since: string; sunset: string } | undefined;
 };
 
-/** Breaks that are not accepted, and entries that accept nothing or too much. */
+/** Returns the breaks that are not accepted, and entries that accept nothing or too much. */
 export function acceptedFaults({ accepted, breaks, base, today, versions, sunsetOf }: Acceptance): string[] {
   const entries = Object.entries(accepted.breaks);
   if (accepted.since !== base) {
@@ -44,7 +44,7 @@ export function acceptedFaults({ accepted, breaks, base, today, versions, sunset
   const raised = (text: string) => {
     const document = text.split(/[ :]/)[0] ?? '';
     const [was, is] = [versions.before(document), versions.after(document)];
-    // the table of permissions has no version, and a removed document none any more
+    // the table of permissions has no version, and a removed document no longer has one
     return was === undefined || is === undefined || compareReleases(is, was) > 0;
   };
   return [

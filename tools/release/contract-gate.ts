@@ -11,12 +11,12 @@ const findingsSchema = z.array(z.object({ judgement: z.enum(['break', 'note']), 
 /** A difference between the contracts of two versions. */
 export type Finding = z.infer<typeof findingsSchema>[number];
 
-/** The faults for which the gate stays closed, and all differences since the last recorded release. */
+/** The faults that make the gate fail, and all differences since the last recorded release. */
 export type GateResult = { release: string; findings: Finding[]; faults: string[] };
 
 /**
  * Compares the documents in `contracts/` with those of the last recorded release. Every break must be accepted for the next release, with its reason.
- * @throws if the clone lacks the release's commit, with the command that fetches it: a comparison with nothing must not pass.
+ * @throws an error with the command that fetches the release's commit, if the clone lacks it: the check must not pass without a comparison.
  */
 export function judgeContracts(root: string, today: Date): GateResult {
   const base = lastRelease(root);
@@ -54,7 +54,7 @@ function writeContracts(root: string, base: ReleaseRecord, folder: string): void
   }
 }
 
-/** Runs the program that knows the documents; packages/contracts owns the rules. */
+/** Runs the program that compares the documents; the rules belong to packages/contracts. */
 function judge(root: string, before: string, after: string): Finding[] {
   const program = join(root, 'packages/contracts/generate/judge.ts');
   const output = execFileSync(process.execPath, ['--no-warnings', program, before, after], {
@@ -68,7 +68,7 @@ function readAccepted(root: string): AcceptedBreaks {
   return acceptedSchema.parse(JSON.parse(readFileSync(join(root, 'packages/contracts/accepted-breaks.json'), 'utf8')));
 }
 
-/** The `info.version` that covers a document: its own, or that of AsyncAPI for the schema of an event. */
+/** Returns the `info.version` that applies to a document: its own, or for an event's schema that of the AsyncAPI document. */
 function versionIn(folder: string, path: string): string | undefined {
   const file = join(folder, path.startsWith('events/') ? 'asyncapi.yaml' : path);
   if (!existsSync(file)) return undefined;
@@ -82,7 +82,7 @@ const operationSchema = z.object({
 });
 const documentSchema = z.object({ paths: z.record(z.string(), z.record(z.string(), operationSchema)) });
 
-/** The dates that the release announced for the operation of a break, in its document and by the headers of its responses. */
+/** Returns the dates that the release announced, in its document and by response headers, for the operation that a break affects. */
 function sunsetIn(folder: string, text: string): { since: string; sunset: string } | undefined {
   const [, document, method = '', path = ''] = /^(openapi\/\S+) ([A-Z]+) (\/\S*?):?(?: |$)/.exec(text) ?? [];
   if (document === undefined) return undefined;

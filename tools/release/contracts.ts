@@ -1,4 +1,4 @@
-// npm run contracts: judges every difference between contracts/ and the last recorded release
+// npm run contracts: classifies every difference between contracts/ and the last recorded release
 import { fileURLToPath } from 'node:url';
 import { errorText } from '@taskwire/errors';
 import { judgeContracts } from './contract-gate.ts';

@@ -1,27 +1,30 @@
 import type { Deployments } from './deployments.ts';
-import { filesOfRelease, fileOfRelease, git, readRecords, type ReleaseRecord } from './records.ts';
+import { filesOfRelease, fileOfRelease, git, readRecords } from './records.ts';
 
-/** A version of a service: a release, or the commit that is to be deployed. */
+/** A version of a service: a release, or the commit to be deployed. */
 export type Version = { service: string; version: string; commit: string };
 
-/** One pact to verify: what the consumer expects, against the provider's code. */
+/** A pact to verify: the consumer's expectations of the provider's code. */
 export type PactCheck = { consumer: Version; provider: Version; pact: string };
 
-/** The checks before a deployment, and the providers that the service needs and the environment lacks. */
-export type DeploymentPlan = { checks: PactCheck[]; missing: string[] };
+/** The checks before a deployment, and the providers that the service needs but the environment lacks. */
+export type DeploymentPlan = { candidate: Version; checks: PactCheck[]; missing: string[] };
 
 const folder = 'contracts/pacts';
 
 /**
- * The pacts that decide whether the checked-out version of a service can be deployed: those of the deployed consumers against it, and its own against
- * the deployed providers. All of them come from git.
- * @throws if a deployed release is not recorded, or the clone lacks its commit.
+ * The pacts that decide whether a release of a service, or else its checked-out version, can be deployed: the pacts of the deployed consumers with
+ * it, and its own pacts with the deployed providers. All of them are read from git.
+ * @throws if a deployed release is not recorded, or if the clone lacks its commit.
  */
-export function planDeployment(root: string, service: string, deployed: Deployments): DeploymentPlan {
-  const commit = git(root, 'rev-parse', 'HEAD').trim();
-  const candidate = { service, version: commit.slice(0, 7), commit };
+export function planDeployment(
+  root: string,
+  { service, release }: { service: string; release?: string | undefined },
+  deployed: Deployments,
+): DeploymentPlan {
+  const candidate = { service, ...(release === undefined ? checkedOut(root) : releaseOf(root, release)) };
   const running = Object.entries(deployed).flatMap(([name, releases]) =>
-    releases.map((release) => ({ service: name, version: release, ...commitOf(root, release) })),
+    releases.map((each) => ({ service: name, ...releaseOf(root, each) })),
   );
   const others = running.filter((each) => each.service !== service);
   const asProvider = others.flatMap((consumer) =>
@@ -34,13 +37,18 @@ export function planDeployment(root: string, service: string, deployed: Deployme
     others.filter((each) => each.service === name).map((provider) => ({ consumer: candidate, provider, pact: text })),
   );
   const missing = own.map(({ provider }) => provider).filter((name) => deployed[name] === undefined);
-  return { checks: [...asProvider, ...asConsumer], missing };
+  return { candidate, checks: [...asProvider, ...asConsumer], missing };
 }
 
-function commitOf(root: string, release: string): Pick<ReleaseRecord, 'commit'> {
+function checkedOut(root: string): Omit<Version, 'service'> {
+  const commit = git(root, 'rev-parse', 'HEAD').trim();
+  return { version: commit.slice(0, 7), commit };
+}
+
+function releaseOf(root: string, release: string): Omit<Version, 'service'> {
   const record = readRecords(root).find(({ version }) => version === release);
-  if (record === undefined) throw new Error(`releases/ has no record of ${release}, which is deployed`);
-  return { commit: record.commit };
+  if (record === undefined) throw new Error(`releases/ has no record of ${release}`);
+  return { version: release, commit: record.commit };
 }
 
 function pactsIn(root: string, version: Version): { consumer: string; provider: string; text: string }[] {
@@ -53,7 +61,7 @@ function pactsIn(root: string, version: Version): { consumer: string; provider: 
 type Contents = { content?: Record<string, unknown> };
 type Pact = { interactions: { response?: { body?: Contents }; contents?: Contents }[] };
 
-/** The pact of a consumer that reads a field which no provider has, as if the provider had removed it. */
+/** Returns the pact with an additional field that the provider lacks, as if the provider had removed the field. */
 export function withRemovedField(pact: string): string {
   const changed = JSON.parse(pact) as Pact;
   const bodies = changed.interactions.flatMap(({ response, contents }) => [response?.body, contents]);

@@ -1,6 +1,6 @@
 // npm run deployment -- <service> --to <environment> --release <version> start|finish
 //
-// Records a rollout before and after it, so that npm run can-deploy knows what runs. The caller commits deployments/<environment>.json.
+// Records a rollout before and after it, so that npm run can-deploy knows which releases run. The caller commits deployments/<environment>.json.
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { errorText } from '@taskwire/errors';

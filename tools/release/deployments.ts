@@ -7,7 +7,7 @@ const deploymentsSchema = z.record(z.string(), z.array(z.string()).min(1));
 /** The releases of each service that run in an environment: two of them during a rollout. */
 export type Deployments = z.infer<typeof deploymentsSchema>;
 
-/** Reads `deployments/<environment>.json`. @throws if the environment has none, or an invalid one. */
+/** Reads `deployments/<environment>.json`. @throws if the file is missing or invalid. */
 export function readDeployments(root: string, environment: string): Deployments {
   const path = `deployments/${environment}.json`;
   try {

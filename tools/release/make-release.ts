@@ -4,9 +4,15 @@ import { compareReleases, isRelease } from '@taskwire/postgres';
 import { closeSection } from './changelog.ts';
 import { git, lastMigrations, readRecords, recordsFolder, type ReleaseRecord } from './records.ts';
 
+/** The files with exceptions from the gates, each with the member that lists them. Exceptions apply to one release. */
+const exceptions = {
+  'packages/contracts/accepted-breaks.json': 'breaks',
+  'tools/release/migrations/accepted.json': 'faults',
+} as const;
+
 /**
  * Makes a release of the repository in `root`, and returns what happened. Everything is checked before the first file is written.
- * @throws with the reason and the remedy if the version, the working tree or the changelog is not fit for a release.
+ * @throws an error with the reason and the remedy if the version, the working tree or the changelog is not ready for a release.
  */
 export function makeRelease(root: string, args: readonly string[], now: Date): string {
   const [version = '', ...rest] = args;
@@ -30,6 +36,8 @@ export function makeRelease(root: string, args: readonly string[], now: Date): s
   writeFileSync(join(root, recordsFolder, `${version}.json`), `${JSON.stringify(record, null, 2)}\n`);
   for (const manifest of globSync('{.,packages/*,services/*,tools/*,infra,e2e}/package.json', { cwd: root }))
     setVersion(join(root, manifest), version);
+  for (const [path, member] of Object.entries(exceptions))
+    writeFileSync(join(root, path), `${JSON.stringify({ since: version, [member]: {} }, null, 2)}\n`);
   git(root, 'add', '--all');
   git(root, 'commit', '--quiet', '--message', `Release ${version}`);
   git(root, 'tag', '--annotate', `v${version}`, '--message', `Release ${version}`);

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import type { Version } from './deployment-checks.ts';
 import { git } from './records.ts';
 
-/** The answer of a provider's test about one pact. */
+/** The result of a provider's test for one pact. */
 export type Verdict = { ok: boolean; output: string };
 
 /** A checked-out version of a provider, in which pacts can be verified. */
 export type ProviderWorktree = { verify(consumer: string, pact: string): Promise<Verdict>; remove(): void };
 
-/** Checks a version out into a worktree of its own. Its first test installs its dependencies there. */
+/** Checks a version out into a separate worktree. The first test there installs the dependencies. */
 export function providerWorktree(root: string, { service, commit }: Version): ProviderWorktree {
   const parent = mkdtempSync(join(tmpdir(), 'taskwire-provider-'));
   const dir = join(parent, 'worktree');
@@ -35,7 +35,7 @@ export function providerWorktree(root: string, { service, commit }: Version): Pr
   };
 }
 
-/** Variables of this run that would make the other version use this one's files, or the broker's pacts instead of the given one. */
+/** Environment variables of this run that would make the other version use this version's files, or the broker's pacts instead of the given one. */
 const ownVariables = /^(TASKWIRE_|PACT_BROKER_|NODE_COMPILE_CACHE$|npm_)/;
 
 async function run(cwd: string, args: string[]): Promise<Verdict> {

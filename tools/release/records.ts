@@ -9,9 +9,9 @@ const release = z.string().refine(isRelease, 'must be a release, such as 0.2.0')
 const recordSchema = z.strictObject({
   version: release,
   date: z.iso.date(),
-  /** The commit whose files are the release, apart from the record, the changelog's heading and the versions in the manifests. */
+  /** The commit whose files form the release, except for the record, the changelog's heading and the versions in the manifests. */
   commit: z.string().regex(/^[0-9a-f]{40}$/, 'must be the 40 hexadecimal digits of a commit'),
-  /** The last migration of each owner: a service, or a package with tables of its own. */
+  /** The last migration of each owner: a service, or a package with its own tables. */
   migrations: z.record(z.string(), z.string().regex(/^\d{4}_[a-z0-9_]+$/)),
 });
 
@@ -21,7 +21,9 @@ export type ReleaseRecord = z.infer<typeof recordSchema>;
 /** The folder of the records, relative to the repository. */
 export const recordsFolder = 'releases';
 
-/** Reads all records, the oldest release first. @throws with the file if a record is invalid, or has another version than its name. */
+/**
+ * Reads all records, the oldest release first. @throws an error that names the file, if a record is invalid, or if its version differs from its name.
+ */
 export function readRecords(root: string): ReleaseRecord[] {
   const files = readdirSync(join(root, recordsFolder)).filter((file) => file.endsWith('.json'));
   return files
@@ -35,7 +37,7 @@ export function readRecords(root: string): ReleaseRecord[] {
     .toSorted((a, b) => compareReleases(a.version, b.version));
 }
 
-/** Returns the last recorded release. @throws if none is recorded: a comparison with nothing must not pass. */
+/** Returns the last recorded release. @throws if none is recorded, because a check must not pass without a comparison. */
 export function lastRelease(root: string): ReleaseRecord {
   const last = readRecords(root).at(-1);
   if (last === undefined) throw new Error(`${recordsFolder}/ records no release to compare with`);
@@ -66,7 +68,7 @@ export function filesOfRelease(
   return git(root, 'ls-tree', '-r', '--name-only', commit, folder).split('\n').filter(Boolean);
 }
 
-/** @throws if the clone lacks the commit of a release, with the command that fetches it. */
+/** @throws an error with the command that fetches the commit of a release, if the clone lacks it. */
 export function requireCommit(root: string, { version, commit }: Pick<ReleaseRecord, 'version' | 'commit'>): void {
   try {
     git(root, 'cat-file', '-e', `${commit}^{commit}`);
@@ -82,7 +84,7 @@ export function git(root: string, ...args: string[]): string {
   return execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** The last migration of each owner in the working tree, for the record. */
+/** Returns the last migration of each owner in the working tree, for the record. */
 export function lastMigrations(root: string): Record<string, string> {
   const found: Record<string, string> = {};
   for (const kind of ['packages', 'services']) {

@@ -1,5 +1,5 @@
-// npm run audit: fails for a known vulnerability of at least moderate severity in what the services run. Exits with 2 if the registry does not say,
-// because silence is no pass.
+// npm run audit: fails for a known vulnerability of at least moderate severity in the services' run-time dependencies. Exits with 2 if the registry
+// does not respond, because a missing response must not count as a pass.
 import { errorText } from '@taskwire/errors';
 import { pnpm } from './pnpm.ts';
 import { verdictOf } from './verdict.ts';

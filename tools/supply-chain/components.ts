@@ -16,10 +16,10 @@ const materialsSchema = z.object({
   ),
 });
 
-/** A package of others, with its licences as SPDX ids or expressions. */
+/** A third-party package, with its licences as SPDX ids or expressions. */
 export type Component = { name: string; version: string; licences: string[] };
 
-/** The packages of others in a bill of materials. @throws if there are none: a bill of nothing must not pass. */
+/** Returns the third-party packages in a bill of materials. @throws if there are none, because an empty bill must not pass. */
 export function componentsOf(text: string): Component[] {
   const { components } = materialsSchema.parse(JSON.parse(text));
   const others = components.filter(({ group }) => group !== '@taskwire');
@@ -33,7 +33,7 @@ export function componentsOf(text: string): Component[] {
   }));
 }
 
-/** Licences that ask for no more than a notice. */
+/** Licences that require no more than a notice. */
 const allowed = new Set([
   'MIT',
   'MIT-0',
@@ -46,7 +46,10 @@ const allowed = new Set([
   'BlueOak-1.0.0',
 ]);
 
-/** The packages whose licence is not allowed, or that state none. Of alternatives, one suffices; of combined ones, each counts. */
+/**
+ * Returns the packages whose licence is not allowed, or that state none. Of alternative licences, one must be allowed; of combined licences, all must
+ * be.
+ */
 export function licenceFaults(components: readonly Component[]): string[] {
   return components.flatMap(({ name, version, licences }) => {
     if (licences.length > 0 && licences.every(isAllowed)) return [];
@@ -56,7 +59,7 @@ export function licenceFaults(components: readonly Component[]): string[] {
 
 function isAllowed(expression: string): boolean {
   const alternatives = expression.replaceAll(/[()]/g, '').split(' OR ');
-  // "A OR B AND C" would need a parser; none of our dependencies has one, and refusing it is safe
+  // "A OR B AND C" would need a parser; none of our dependencies has such an expression, and refusing it is safe
   if (alternatives.length > 1 && expression.includes(' AND ')) return false;
   return alternatives.some((each) => each.split(' AND ').every((id) => allowed.has(id.trim())));
 }

@@ -1,4 +1,4 @@
-// npm run licences: fails if a package that the services run has a licence that is not allowed
+// npm run licences: fails if a run-time dependency of the services has a licence that is not allowed
 import { errorText } from '@taskwire/errors';
 import { componentsOf, licenceFaults } from './components.ts';
 import { materials } from './pnpm.ts';

@@ -6,7 +6,7 @@ import { pinnedPnpm } from '../../infra/local/pinned-pnpm.mjs';
 /** The path of the repository. */
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** The packages that images contain; the folders that others need for tests and checks are not among their dependencies. */
+/** The packages in the images; packages that are needed only for tests and checks are not among their dependencies. */
 const shipped = ['@taskwire/service-auth', '@taskwire/service-tasks', '@taskwire/service-notifications'];
 
 /** Runs the pnpm of package.json. */
@@ -20,7 +20,7 @@ export async function pnpm(args: readonly string[]): Promise<{ code: number; std
   });
 }
 
-/** The run-time dependencies of the services, as CycloneDX. @throws with pnpm's output. */
+/** Returns the run-time dependencies of the services, as CycloneDX. @throws an error with pnpm's output. */
 export async function materials(): Promise<string> {
   const { code, stdout, stderr } = await pnpm([
     ...['sbom', '--sbom-format', 'cyclonedx', '--sbom-spec-version', '1.6', '--sbom-type', 'application', '--prod'],

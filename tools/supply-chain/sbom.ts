@@ -9,7 +9,7 @@ try {
   const [file = join(root, '.local/sbom.json')] = process.argv.slice(2);
   const text = await materials();
   writeFileSync(file, text);
-  console.log(`${file} lists ${componentsOf(text).length} packages of others`);
+  console.log(`${file} lists ${componentsOf(text).length} third-party packages`);
 } catch (error) {
   console.error(errorText(error));
   process.exitCode = 1;

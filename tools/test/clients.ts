@@ -21,5 +21,5 @@ try {
   process.exit(1);
 }
 process.env['TASKWIRE_TEST_STAGES'] = 'clients';
-// in this process, which receives the signals and the bootstrap's -9
+// in this process, which receives the signals and the bootstrap's kill -9
 await import('./run.ts');

@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { disposableFolder, releaseFolder } from '@taskwire/process-supervisor';
 import { codeLines, coveredLines, percent, sharesOf, type FileCoverage, type ScriptCoverage } from './line-coverage.ts';
 
-/** The share that the project promises. It is well below today's, so that one untested adapter does not fail the run. */
+/** The minimum coverage that the project promises. It is well below today's coverage, so that one untested adapter does not fail the run. */
 const leastPercent = 85;
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -15,12 +15,12 @@ const measured = '{packages,services}/*/src/**/*.ts';
 
 const folder = disposableFolder('taskwire-coverage-');
 process.env['NODE_V8_COVERAGE'] = folder;
-// V8 counts less exactly in functions that come from the compile cache
+// V8's counts are less exact for functions from the compile cache
 process.env['NODE_DISABLE_COMPILE_CACHE'] = '1';
 delete process.env['NODE_COMPILE_CACHE'];
 process.env['TASKWIRE_TEST_STAGES'] = 'coverage';
 try {
-  // in this process, which receives the signals and the bootstrap's -9
+  // in this process, which receives the signals and the bootstrap's kill -9
   await import('./run.ts');
   report(readCoverage());
 } finally {

@@ -2,5 +2,5 @@
 // Tests that take long, tests that measure time and therefore need a quiet machine, and every property with many runs.
 process.env['TASKWIRE_TEST_STAGES'] = 'drills';
 process.env['TASKWIRE_TEST_DRILLS'] = 'yes';
-// in this process, which receives the signals and the bootstrap's -9
+// in this process, which receives the signals and the bootstrap's kill -9
 await import('./run.ts');

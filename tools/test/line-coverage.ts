@@ -1,7 +1,7 @@
 import { stripTypeScriptTypes } from 'node:module';
 import { parseSync } from 'oxc-parser';
 
-/** V8's report about a script: functions with nested ranges, the inner ones more exact. Offsets are those of the source, because Node replaces types by spaces. */
+/** V8's report about a script: functions with nested ranges, the inner ones more exact. Offsets refer to the source, because Node replaces types with spaces. */
 export type ScriptCoverage = {
   url: string;
   functions: readonly {
@@ -9,7 +9,7 @@ export type ScriptCoverage = {
   }[];
 };
 
-/** The lines of a file that have code, and those of them that ran in any process. Lines are counted from 1. */
+/** The lines of a file that have code, and which of them ran in any process. Lines are counted from 1. */
 export type FileCoverage = { lines: number[]; covered: Set<number> };
 
 /** The lines of a source that have code: neither blank, nor a comment, nor only types, nor only punctuation such as `});`. */
@@ -25,7 +25,7 @@ export function codeLines(path: string, source: string): number[] {
 /** The lines that ran, at least in part, according to one process. */
 export function coveredLines(source: string, { functions }: ScriptCoverage): Set<number> {
   const counts = new Uint8Array(source.length);
-  // a range without runs inside one that ran comes after it, and a function after the one that contains it
+  // a range that did not run comes after the enclosing range that ran, and a function after its enclosing function
   const ranges = functions.flatMap((each) => each.ranges);
   const outerFirst = ranges.toSorted((a, b) => a.startOffset - b.startOffset || b.endOffset - a.endOffset);
   for (const { startOffset, endOffset, count } of outerFirst) counts.fill(count > 0 ? 1 : 0, startOffset, endOffset);
@@ -58,7 +58,7 @@ export function sharesOf(files: ReadonlyMap<string, FileCoverage>): { units: Sha
   return { units: [...units.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1)), all };
 }
 
-/** The share in percent; none of nothing is 0, because a measurement that finds no code must not pass. */
+/** The share in percent. The share of no lines is 0, because a measurement that finds no code must not pass. */
 export function percent({ lines, covered }: Share): number {
   return lines === 0 ? 0 : (100 * covered) / lines;
 }

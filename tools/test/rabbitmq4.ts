@@ -35,7 +35,7 @@ try {
 process.env['TASKWIRE_RABBITMQ_PROGRAMS'] = programs;
 process.env['TASKWIRE_TEST_STAGES'] = 'rabbitmq4';
 if (process.argv.slice(2).every((arg) => arg.startsWith('-'))) process.argv.splice(2, 0, ...messaging);
-// in this process, which receives the signals and the bootstrap's -9
+// in this process, which receives the signals and the bootstrap's kill -9
 await import('./run.ts');
 
 async function makeTree(): Promise<void> {

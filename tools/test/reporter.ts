@@ -1,10 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import Mocha from 'mocha';
+import { errorText } from '@taskwire/errors';
 import type { TestTime } from './run-stage.ts';
+
+/** Less than run-stage.ts waits for the process to end. */
+const sayOpenMs = 10_000;
 
 /**
  * Prints mocha's `spec` on the terminal, and writes the counts, the slowest ten tests and hooks and the duration of each file to the file named by
- * TASKWIRE_TEST_RESULT, from which run.ts sums up its stages. When a process of a parallel run crashes, mocha ends without an end event; the counts so far are then written as incomplete.
+ * TASKWIRE_TEST_RESULT, from which run.ts sums up its stages. When a process of a parallel run crashes, mocha ends without an end event; the counts so
+ * far are then written as incomplete.
  */
 export default class StageReporter extends Mocha.reporters.Spec {
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
@@ -33,7 +38,11 @@ export default class StageReporter extends Mocha.reporters.Spec {
     };
     const writeIncomplete = () => write(false);
     process.once('exit', writeIncomplete);
-    runner.on(Mocha.Runner.constants.EVENT_TEST_FAIL, (test) => failed.push(test.fullTitle()));
+    // the text of a property's error has the counterexample and how to repeat it
+    runner.on(Mocha.Runner.constants.EVENT_TEST_FAIL, (test, error: { message?: string }) =>
+      // a parallel run passes on an object with the properties of the error
+      failed.push(`${test.fullTitle()}: ${error instanceof Error ? errorText(error) : errorText(error.message)}`),
+    );
     runner.on(Mocha.Runner.constants.EVENT_TEST_END, (test) => {
       time(test.fullTitle(), test.duration);
       lastFile = test.file ?? lastFile;
@@ -42,13 +51,15 @@ export default class StageReporter extends Mocha.reporters.Spec {
     });
     runner.on(Mocha.Runner.constants.EVENT_HOOK_END, (hook) => {
       time(hook.fullTitle(), hook.duration);
-      // a parallel run reports file after file, and hooks without their file: what runs before a test is of the next one's file
+      // a parallel run reports one file after another, and hooks without their file: a hook that runs before a test belongs to that test's file
       if (hook.title.startsWith('"before')) before += hook.duration ?? 0;
       else spend(lastFile, hook.duration ?? 0);
     });
     runner.once(Mocha.Runner.constants.EVENT_RUN_END, () => {
       process.removeListener('exit', writeIncomplete);
       write(true);
+      // run-stage.ts kills a process that does not exit by itself; this line says why it did not
+      setTimeout(() => console.error(`still open: ${process.getActiveResourcesInfo().join(', ')}`), sayOpenMs).unref();
     });
   }
 }

@@ -24,7 +24,7 @@ const reporter = fileURLToPath(new URL('./reporter.ts', import.meta.url));
 
 /**
  * Runs the files in mocha. Never rejects: if mocha crashes, hangs or runs no test, that is a named failure. With `isBeside`, the output appears when
- * the stage has ended, not mixed into that of another lane.
+ * the stage has ended, not mixed with the output of another lane.
  */
 export async function runStage(
   stage: Stage,
@@ -47,7 +47,7 @@ export async function runStage(
     env: {
       ...(o.isBeside && process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}),
       ...inheritedEnv(),
-      // the CI's own variables are used by pact and mocha's colours, and contain nothing on which a test may depend; a test that starts its own
+      // the CI's own variables are used by pact and mocha's colours, and contain nothing that a test may depend on; a test that starts its own
       // RabbitMQ starts the version chosen for all
       ...pick(process.env, [
         'CI',

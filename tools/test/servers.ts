@@ -63,7 +63,7 @@ export async function startTestServers(dir: string): Promise<TestServers> {
   };
 }
 
-/** Their data is deleted next, so they need not end in good order, which takes RabbitMQ two seconds. */
+/** Their data is deleted next, so they need no graceful shutdown, which takes RabbitMQ two seconds. */
 async function end(starting: Promise<ManagedProcess>, signal: NodeJS.Signals): Promise<void> {
   const child = await starting.catch(() => undefined);
   child?.kill(signal);

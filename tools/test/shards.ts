@@ -39,7 +39,7 @@ export function lanesOfShard(lanes: readonly PlannedStage[][], shard: Shard, dur
 
 type Division = { shard: Shard; weigh: (file: string) => number; total: number[] };
 
-/** Gives the longest unit to the least loaded shard, again and again, and returns the files of the wanted one. */
+/** Repeatedly gives the longest remaining unit to the least loaded shard, and returns the files of the requested shard. */
 function divideLane(lane: readonly PlannedStage[], { shard, weigh, total }: Division): string[] {
   const weightOf = (files: readonly string[]) => files.reduce((sum, file) => sum + weigh(file), 0);
   const units = lane.flatMap(({ stage, files }) => (stage.isUndivided ? [files] : files.map((file) => [file])));
@@ -57,7 +57,7 @@ function divideLane(lane: readonly PlannedStage[], { shard, weigh, total }: Divi
   return chosen;
 }
 
-/** The shard with the least of this lane; of several, the one with the least of all lanes so far. */
+/** The shard with the least work of this lane; if several have the least, the one with the least work of all lanes so far. */
 function leastLoaded(loads: readonly number[], total: readonly number[]): number {
   const key = (index: number) => [loads[index] ?? 0, total[index] ?? 0] as const;
   return loads.reduce((best, _, index) => {

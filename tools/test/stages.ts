@@ -9,6 +9,10 @@ export type Stage = {
   needs: 'nothing' | 'programs' | 'servers';
   mochaArgs: string[];
   timeoutMinutes: number;
+  /** The folders of its files; without them, all folders with tests. */
+  folders?: string;
+  /** Folders whose files another stage runs. */
+  except?: string;
   /** Whether its files depend on each other, so that one machine must run them all. */
   isUndivided?: true;
 };
@@ -19,11 +23,15 @@ export type Lane = readonly Stage[];
 /** Three times what all of `npm test` should take on two idle cores: enough for a slower machine, and a hang is still detected. */
 const timeoutMinutes = 15;
 
-/** The settings shared by the end-to-end tests and those of clients: one suite for all files. */
+/** The settings shared by the end-to-end tests and the client tests: one suite for all files. */
 const onOneSuite = { needs: 'programs' as const, mochaArgs: ['--require', './e2e/suite.ts'], timeoutMinutes };
 
 /** Two processes on two cores; with three, a run takes as long, and the servers keep some tests waiting too long. More than four never pay. */
 const parallel = ['--parallel', '--jobs', String(Math.min(4, Math.max(2, availableParallelism())))];
+
+/** Folders whose component tests follow the short stages, so that all lanes end at about the same time; they take a quarter of the component tests' time. */
+const inShortLane =
+  '{infra/*,tools/*,packages/{dead-letters,http-client,postgres,process-supervisor},services/notifications}/test';
 
 /**
  * Component tests share only the servers: each file has its own databases and vhosts, so several run at once. The stages of the other lanes mostly
@@ -35,6 +43,7 @@ const lanes: Lane[] = [
     {
       name: 'component',
       pattern: '*.component.test.ts',
+      except: inShortLane,
       needs: 'servers',
       mochaArgs: parallel,
       timeoutMinutes,
@@ -45,17 +54,28 @@ const lanes: Lane[] = [
     { name: 'unit', pattern: '*.unit.test.ts', needs: 'nothing', mochaArgs: [], timeoutMinutes },
     { name: 'pact', pattern: '*.pact.test.ts', needs: 'servers', mochaArgs: [], timeoutMinutes, isUndivided: true },
     { name: 'launcher', pattern: '*.launcher.test.ts', needs: 'programs', mochaArgs: [], timeoutMinutes },
+    {
+      name: 'component, third lane',
+      pattern: '*.component.test.ts',
+      folders: inShortLane,
+      needs: 'servers',
+      mochaArgs: parallel,
+      timeoutMinutes,
+    },
   ],
 ];
 
 /** The stages of `npm run clients`: clients that need system programs besides those of the suite. */
 const clientLanes: Lane[] = [[{ name: 'clients', pattern: '*.client.test.ts', ...onOneSuite }]];
 
+/** Component test files that test more in a drill: larger tables, more rounds, deeper headers. */
+const alsoDrills = 'plans.component,order.component,poison.component';
+
 /** The stages of `npm run drills`: tests that take long, or measure time and therefore run alone; and the properties, with many runs. */
 const drillLanes: Lane[] = [
   [
-    { name: 'drills', pattern: '*.drill.test.ts', needs: 'servers', mochaArgs: [], timeoutMinutes: 20 },
-    { name: 'end to end', pattern: '{faults.e2e,*.e2e-drill}.test.ts', ...onOneSuite, timeoutMinutes: 20 },
+    { name: 'drills', pattern: `{*.drill,${alsoDrills}}.test.ts`, needs: 'servers', mochaArgs: [], timeoutMinutes: 30 },
+    { name: 'end to end', pattern: '{faults.e2e,*.e2e-drill}.test.ts', ...onOneSuite, timeoutMinutes: 30 },
     {
       name: 'properties',
       pattern: '*.property.*.test.ts',
@@ -73,7 +93,7 @@ export function lanesFor(command = ''): readonly Lane[] {
     drills: drillLanes,
     rabbitmq4: [...lanes, ...drillLanes],
     // without the end-to-end tests, which run most lines and check few of them
-    coverage: lanes.map((lane) => lane.filter(({ name }) => name === 'component' || name === 'unit')),
+    coverage: lanes.map((lane) => lane.filter(({ name }) => name.startsWith('component') || name === 'unit')),
   };
   return named[command] ?? lanes;
 }
@@ -83,9 +103,12 @@ const folders = '{packages/*/test,services/*/test,infra/*/test,tools/*/test,e2e}
 /** The test files of a stage, in execution order; with filters, those whose path contains one of them. */
 export function filesOf(stage: Stage, root: string, filters: string[]): string[] {
   const wanted = filters.map((filter) => (isAbsolute(filter) ? relative(root, filter) : filter.replace(/^\.\//, '')));
-  return globSync(`${folders}/**/${stage.pattern}`, { cwd: root, exclude: ['**/node_modules/**'] })
+  const exclude = ['**/node_modules/**', ...(stage.except === undefined ? [] : [`${stage.except}/**`])];
+  const files = globSync(`${stage.folders ?? folders}/**/${stage.pattern}`, { cwd: root, exclude })
     .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
     .sort(bySequence);
+  // processes that take one file after the other end together when the last files are short: infra's files are short, and tools' files are long
+  return stage.mochaArgs === parallel ? files.toReversed() : files;
 }
 
 // provider verification reads the files written by the consumer tests

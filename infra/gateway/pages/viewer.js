@@ -1,4 +1,4 @@
-// Starts the viewer. Everything it shows or calls is on the origin that it came from.
+// Starts the viewer. Everything that the viewer shows or calls is on its own origin.
 window.addEventListener('load', () => {
   window.SwaggerUIBundle({
     dom_id: '#swagger-ui',

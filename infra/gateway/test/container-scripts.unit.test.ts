@@ -14,7 +14,7 @@ function resolverOf(env: Record<string, string>): string {
 }
 
 describe("the resolver of the gateway's container", () => {
-  it('is the first name server alone, since nginx believes each one that says that a name does not exist', () => {
+  it('is only the first name server, since nginx believes any server that says that a name does not exist', () => {
     expect(resolverOf({ NGINX_LOCAL_RESOLVERS: '10.89.0.1 192.0.2.53 ' })).to.equal('resolver 10.89.0.1 valid=5s;');
     expect(resolverOf({ NGINX_LOCAL_RESOLVERS: '[fd00::1] 192.0.2.53 ' })).to.equal('resolver [fd00::1] valid=5s;');
   });
@@ -34,7 +34,7 @@ describe("the resolver of the gateway's container", () => {
 });
 
 describe("the health check of the gateway's container", () => {
-  /** Runs it with a wget that succeeds for all paths except this one. */
+  /** Runs the health check with a wget that succeeds for all paths except this one. */
   function check(silent: string) {
     const bin = mkdtempSync(join(tmpdir(), 'taskwire-wget-'));
     const wget = `#!/bin/sh\nfor url; do :; done\ntest "\${url##*:8080}" != '${silent}'\n`;

@@ -73,7 +73,7 @@ describe('The gateway for pages from other origins', () => {
     });
   });
 
-  it('adds its Vary to the one of the service', async () => {
+  it('adds its Vary to that of the service', async () => {
     const varying = await startGateway({
       services: { tasks: (_, response) => response.setHeader('Vary', 'Authorization').end() },
     });

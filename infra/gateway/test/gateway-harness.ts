@@ -27,14 +27,14 @@ export type Seen = { service: string; method: string; path: string; headers: Inc
 export type TestGateway = {
   port: number;
   send(sent: Sent): Promise<Answer>;
-  /** Sends like `send`, for a response from a service. Returns the request that the service received. */
+  /** Sends a request like `send`, and expects a response from a service. Returns the request that the service received. */
   seen(sent: Sent): Promise<Seen>;
   log(): Promise<Record<string, unknown>[]>;
   stop(): Promise<void>;
 };
 
 type TestGatewayOptions = Partial<Omit<GatewayOptions, 'port' | 'prefixDir'>> & {
-  /** Replaces the server that responds with the request it received. */
+  /** Request listeners that replace the servers that respond with the request they received. */
   services?: Partial<Record<'auth' | 'tasks' | 'notifications', RequestListener>>;
 };
 
@@ -67,7 +67,7 @@ export async function startGateway(given: TestGatewayOptions = {}): Promise<Test
     send,
     seen: async (sent) => JSON.parse((await send(sent)).text) as Seen,
     log: async () => {
-      // the line of a request is written after its response, but before the only worker handles another request
+      // the log line of a request is written after its response, but before the only worker handles the next request
       await send({ path: '/health' });
       const lines = (await readFile(join(prefixDir, 'access.log'), 'utf8')).trim().split('\n');
       return lines.map((line) => JSON.parse(line) as Record<string, unknown>);

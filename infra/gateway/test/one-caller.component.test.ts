@@ -110,7 +110,7 @@ describe('The gateway under load from one caller', function () {
     let afterAnswer: Slow[];
     let headers: Slow;
 
-    // all at once, each from a different caller, because it takes seconds until they end
+    // all connections are opened at once, each from a different caller, because they take seconds to end
     before(() => {
       endless = Array.from({ length: running }, () => slowBody('203.0.113.10'));
       afterAnswer = answered.map((to, index) => slowBody(`203.0.113.${20 + index}`, to));
@@ -126,7 +126,7 @@ describe('The gateway under load from one caller', function () {
       for (const one of endless) {
         expect(statusOf(one)).to.equal('408');
         expect(one.text).to.include('"code":"request_timeout"');
-        // 3 s, plus up to a second until nginx notices that, then up to 3 s in which it lingers
+        // 3 s, plus up to a second until nginx notices the timeout, plus up to 3 s of lingering
         expect(openFor(one)).to.be.within(3_000, 9_000);
       }
       expect((await verify('203.0.113.10')).status).to.equal(204);
@@ -162,7 +162,7 @@ describe('The gateway under load from one caller', function () {
       const same = ['192.0.2.1', '::ffff:192.0.2.1', '::ffff:c000:201', '192.0.2.1', '192.0.2.1'];
       expect(await statuses(...same)).to.deep.equal([200, 200, 200, 200, 429]);
       expect(await statuses('::ffff:192.0.2.2', '192.0.2.3'), 'other addresses').to.deep.equal([200, 200]);
-      // a byte of a prefix may equal that of a new line
+      // a byte of an address prefix may equal a newline character
       const newLines = Array.from({ length: 5 }, (_, index) => `2001:a0a:a0a:a0a::${index + 1}`);
       expect(await statuses(...newLines)).to.deep.equal([200, 200, 200, 200, 429]);
     } finally {

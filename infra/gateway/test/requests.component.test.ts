@@ -70,7 +70,7 @@ describe('The gateway as a proxy of headers and bodies', () => {
     const answer = await auth.send({
       method: 'DELETE',
       path: '/api/v1/users/018f',
-      // unlike fetch, Node's client sets no content length for the body of a DELETE
+      // unlike fetch, Node's HTTP client sets no Content-Length for the body of a DELETE
       headers: { 'content-type': 'application/json', 'content-length': String(body.length) },
       body,
     });

@@ -38,7 +38,7 @@ describe('Live notifications through the gateway', () => {
       const [chunk] = (await once(stream, 'data')) as [Buffer];
       expect(chunk.toString()).to.equal(event);
     }
-    // a silence of more than the second that ends other requests does not end the stream
+    // a silence longer than one second, which ends other requests, does not end the stream
     const slow = await gateway.send({ path: '/api/v1/notifications' });
     expect(slow.status).to.equal(504);
     service.write('id: 44\n\n');

@@ -61,7 +61,7 @@ describe('new-secrets.ts', () => {
       .match(/exists/);
   }).timeout(30_000);
 
-  it('refuses a folder that is no overlay', () => {
+  it('refuses a folder that is not an overlay', () => {
     expect(run(tmpdir(), '--smtp-url', 'smtp://mail:25').status).to.equal(2);
   }).timeout(30_000);
 });

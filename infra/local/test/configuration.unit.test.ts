@@ -19,7 +19,7 @@ describe('The configuration of npm start', () => {
       amqp: 18007,
       erlang: 18010,
     });
-    expect(configuredPorts(undefined)).to.include({ gateway: 8080, postgres: 54320, management: 56721 });
+    expect(configuredPorts(undefined)).to.include({ gateway: 8080, postgres: 25432, management: 26719 });
   });
 
   it('refuses a TASKWIRE_PORT_BASE that leaves no room for the ports', () => {

@@ -1,6 +1,6 @@
 import type { Exit, ManagedProcess } from '@taskwire/process-supervisor';
 
-/** A managed process that runs nothing: ends when asked to stop. */
+/** A managed process that runs no program, and ends when asked to stop. */
 export function fakeProcess(name: string, events: string[]): ManagedProcess & { die(): void } {
   let end: (exit: Exit) => void = () => undefined;
   const exited = new Promise<Exit>((resolve) => (end = resolve));

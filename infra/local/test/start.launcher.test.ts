@@ -1,22 +1,11 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import {
-  answers,
-  disposableFolder,
-  reapFolderIfOrphaned,
-  isAlive,
-  isPortFree,
-  releaseFolder,
-} from '@taskwire/process-supervisor';
+import { answers, disposableFolder, reapFolderIfOrphaned, releaseFolder } from '@taskwire/process-supervisor';
 import { waitFor } from '@taskwire/testing';
 import { configuredPorts, type SuitePorts } from '../ports.ts';
-import { demoPassword } from '../people.ts';
-
-const program = fileURLToPath(new URL('../start.ts', import.meta.url));
+import { childrenOf, elevenConsecutivePorts, launch, logIn, type Launcher } from './launcher.ts';
 
 describe('npm start', function () {
   this.timeout(180_000);
@@ -47,6 +36,19 @@ describe('npm start', function () {
     expect(await logIn(ports)).to.equal(200);
   });
 
+  it('allows pages of the usual development servers, and no others on the API', async () => {
+    const allowed = async (origin: string, path: string) => {
+      const headers = { origin, 'access-control-request-method': 'POST' };
+      const answer = await fetch(`http://localhost:${base}${path}`, { method: 'OPTIONS', headers });
+      return answer.headers.get('access-control-allow-origin');
+    };
+    for (const path of ['/api/v1/tasks', '/oidc/token']) {
+      for (const origin of ['http://localhost:5173', 'http://localhost:3000'])
+        expect(await allowed(origin, path), path).to.equal(origin);
+    }
+    expect(await allowed('http://localhost:4200', '/api/v1/tasks')).to.equal(null);
+  });
+
   it('keeps everything private to its owner: other users cannot read the folder', () => {
     expect(statSync(dir).mode & 0o777).to.equal(0o700);
     expect(statSync(join(dir, 'mail')).mode & 0o777).to.equal(0o700);
@@ -65,16 +67,6 @@ describe('npm start', function () {
     process.kill(Number(tasks?.pid), 'SIGKILL');
     await waitFor(() => launcher?.output().includes('tasks was restarted'), { timeoutMs: 30_000 });
     expect(launcher?.output()).to.match(/tasks ended by SIGKILL[^]*\| \{/);
-  });
-
-  it('leaves nothing behind when it is killed with -9, and the next start recovers with the data', async () => {
-    const parts = childrenOf(launcher?.pid).map(({ pid }) => pid);
-    expect(parts).to.have.length.above(7);
-    await launcher?.stop('SIGKILL');
-    launcher = launch(dir, base);
-    await launcher.ready();
-    expect(parts.filter(isAlive)).to.deep.equal([]);
-    expect(await logIn(ports)).to.equal(200);
   });
 
   it('stops everything within 10 s', async () => {
@@ -100,71 +92,3 @@ describe('npm start', function () {
     expect(await Promise.all(Object.values(ports).map(answers))).not.to.include(true);
   });
 });
-
-type Launcher = {
-  pid: number | undefined;
-  output(): string;
-  ended: Promise<number | null>;
-  ready(): Promise<void>;
-  stop(signal: NodeJS.Signals): Promise<number | null>;
-};
-
-function launch(dir: string, base: number): Launcher {
-  const child: ChildProcess = spawn(process.execPath, [program], {
-    env: { ...process.env, TASKWIRE_LOCAL_DIR: dir, TASKWIRE_PORT_BASE: String(base) },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  let over = false;
-  const ended = new Promise<number | null>((resolve) =>
-    child.once('close', (code) => {
-      over = true;
-      resolve(code);
-    }),
-  );
-  return {
-    pid: child.pid,
-    output: () => output,
-    ended,
-    async ready() {
-      await waitFor(() => over || output.includes('Ctrl-C stops everything'), {
-        timeoutMs: 120_000,
-        what: 'the suite to be ready',
-      });
-      if (over) throw new Error(`It ended:\n${output}`);
-    },
-    stop(signal) {
-      child.kill(signal);
-      return ended;
-    },
-  };
-}
-
-async function logIn(ports: SuitePorts): Promise<number> {
-  const response = await fetch(`http://127.0.0.1:${ports.gateway}/api/v1/auth/login`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ email: 'ann@taskwire.test', password: demoPassword }),
-  });
-  await response.arrayBuffer();
-  return response.status;
-}
-
-function childrenOf(parent: number | undefined): { pid: number; command: string }[] {
-  return execFileSync('ps', ['-A', '-o', 'pid=,ppid=,command='], { encoding: 'utf8' })
-    .split('\n')
-    .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
-    .filter((match) => Number(match?.[2]) === parent)
-    .map((match) => ({ pid: Number(match?.[1]), command: match?.[3] ?? '' }))
-    .filter(({ command }) => !command.startsWith('ps '));
-}
-
-async function elevenConsecutivePorts(): Promise<number> {
-  for (;;) {
-    const first = 20_000 + Math.floor(Math.random() * 11_000);
-    const free = await Promise.all(Array.from({ length: 11 }, (_, index) => isPortFree(first + index)));
-    if (!free.includes(false)) return first;
-  }
-}

@@ -24,7 +24,7 @@ describe('provision.sql', () => {
   beforeEach(clean);
   after(clean);
 
-  it('lets the owner migrate, and the service read and write rows of tables that exist and that later migrations create', async () => {
+  it('lets the owner migrate, and the service read and write rows, and read sequences, that later migrations create', async () => {
     await provision();
     await migrate(databaseUrl(server(), owner), migrations);
     const service = databaseUrl(server(), auth);
@@ -32,11 +32,20 @@ describe('provision.sql', () => {
     await query(service, 'update write_probe set at = now()');
     expect(await query(service, 'select id from write_probe')).to.deep.equal([{ id: 1 }]);
     await query(service, 'delete from write_probe');
+    // a list of privileges would check whether any one of them is granted
     expect(
       await query(
         service,
-        `select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace
-         and not has_table_privilege(oid, 'select, insert, update, delete')`,
+        `select relname, privilege from pg_class, unnest(array['select', 'insert', 'update', 'delete']) as privilege
+         where relkind = 'r' and relnamespace = 'public'::regnamespace and not has_table_privilege(pg_class.oid, privilege)`,
+      ),
+    ).to.deep.equal([]);
+    // the relay reads the last number of the outbox
+    expect(
+      await query(
+        service,
+        `select relname, privilege from pg_class, unnest(array['usage', 'select']) as privilege
+         where relkind = 'S' and relnamespace = 'public'::regnamespace and not has_sequence_privilege(pg_class.oid, privilege)`,
       ),
     ).to.deep.equal([]);
   });

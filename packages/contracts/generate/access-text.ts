@@ -14,14 +14,27 @@ const parties: Readonly<Record<Party, string>> = {
   everyone: 'every user',
 };
 
-/** The sentences on who may call an operation, and under which conditions that OpenAPI's security requirements cannot express. */
+/**
+ * Returns the sentences that say who may call an operation, and under which conditions, as far as OpenAPI's security requirements cannot express
+ * this.
+ */
 export function accessSentences(access: Access): string[] {
+  if (access.kind === 'service' && access.public === true) return [`For ${servicesWith(access.scope)}.`];
   if (access.kind !== 'user') return [];
   return [`For ${allowed(access).join('; for ')}.`, ...conditions(access)];
 }
 
-/** The parties, each group with the cases that it is for. */
-function allowed({ roles, objects }: UserAccess): string[] {
+/** Lists the parties, each group with the cases that it may use. */
+function allowed({ service, ...people }: UserAccess): string[] {
+  return [...allowedPeople(people), ...(service === undefined ? [] : [servicesWith(service)])];
+}
+
+/** Services are also limited to the queues of their registration. */
+function servicesWith(scope: string): string {
+  return `services with \`${scope}\``;
+}
+
+function allowedPeople({ roles, objects }: Pick<UserAccess, 'roles' | 'objects'>): string[] {
   if (objects === undefined) return [series(roles ?? ['everyone'])];
   const byParties = Map.groupBy(casesOf(objects), ([, listed]) => series(listed));
   return [...byParties].map(([text, cases]) => {
@@ -42,14 +55,15 @@ function series(listed: readonly Party[]): string {
   return [texts.slice(0, -1).join(', '), ...texts.slice(-1)].filter((text) => text !== '').join(' and ');
 }
 
-/** A table of all operations of users, with who may call them, as Markdown. */
+/** Returns a Markdown table of all operations for users, and of the parties that may call each. */
 export function permissionsDocument(services: Readonly<Record<string, Readonly<Record<string, Route>>>>): string {
   const sections = Object.entries(services).map(([title, routes]) => {
-    const rows = Object.values(routes).flatMap(({ method, path, summary, access }) =>
-      access.kind === 'user'
-        ? [`| \`${method.toUpperCase()} ${path}\` | ${summary} | ${allowed(access).join('; ')} | ${scopesOf(access)} | ${conditions(access).join(' ')} |`]
-        : [],
-    );
+    const rows = Object.values(routes).flatMap(({ method, path, summary, access }) => {
+      const row = (...cells: string[]) => `| \`${method.toUpperCase()} ${path}\` | ${summary} | ${cells.join(' | ')} |`;
+      if (access.kind === 'user') return [row(allowed(access).join('; '), scopesOf(access), conditions(access).join(' '))];
+      if (access.kind === 'service' && access.public === true) return [row(servicesWith(access.scope), `\`${access.scope}\``, '')];
+      return [];
+    });
     return [`## ${title}`, '', '| operation | summary | for | one of the scopes | condition |', '| --- | --- | --- | --- | --- |', ...rows].join('\n');
   });
   return `${[head, ...sections].join('\n\n')}\n`;

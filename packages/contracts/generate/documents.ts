@@ -16,8 +16,8 @@ const services: Readonly<Record<string, { title: string; version?: string; port:
 export type Document = { path: string; content: unknown };
 
 /**
- * All generated documents with their paths below `contracts/`. Routes for services have documents of their own, because the gateway does not expose
- * them, and front ends should not see routes that they cannot call.
+ * All generated documents with their paths below `contracts/`. Routes for services have separate documents, because the gateway does not expose them,
+ * and front ends should not see routes that they cannot call.
  */
 export function allDocuments(): Document[] {
   return [
@@ -29,7 +29,7 @@ export function allDocuments(): Document[] {
 }
 
 function openApiDocuments(name: string, { title, version, port, routes }: (typeof services)[string]): Document[] {
-  const isInternal = (route: Route) => route.access.kind === 'service';
+  const isInternal = (route: Route) => route.access.kind === 'service' && route.access.public !== true;
   const publicRoutes = Object.values(routes).filter((route) => !isInternal(route));
   const internalRoutes = Object.values(routes).filter(isInternal);
   const open = openApiDocument({

@@ -24,6 +24,11 @@ const headers: JsonSchema = {
     traceparent: { type: 'string', description: 'W3C trace context of the change' },
     tracestate: { type: 'string' },
     schema_version: { type: 'integer', const: eventSchemaVersion, description: 'the version of the payload schema' },
+    source_epoch: {
+      type: 'integer',
+      minimum: 2,
+      description: "the epoch of the publisher's database, which a restore raises; 1 if absent. Copies compare (epoch, version)",
+    },
     aggregate_id: { type: 'string', format: 'uuid', description: 'the subject of the event; events of one aggregate are delivered in order' },
   },
   required: ['schema_version', 'aggregate_id'],
@@ -50,7 +55,7 @@ export function asyncApiDocument(): Json {
     asyncapi: '3.0.0',
     info: {
       title: 'Taskwire events',
-      // raised by every change that breaks a consumer
+      // raised with every change that breaks a consumer
       version: '1.1.0',
       description: `Events, published to the topic exchange \`${eventExchange}\` after their change is committed.\n\n${properties}`,
       license: { name: 'MIT' },

@@ -12,10 +12,19 @@ const byName: Readonly<Record<string, unknown>> = {
   new_password: 'another long password',
   link: 'http://localhost:8080/oidc/account/verify?token=twl_x',
   title: 'Count the chairs',
+  time_zone: 'Europe/Berlin',
+  expression: '0 9 * * *',
+  due_in: 'P1D',
+  jitter: 'PT1M',
   label: 'office',
+  due_time_zone: 'Europe/Berlin',
+  remind_before: 'P1D',
   grant_type: 'client_credentials',
   scope: 'users:read',
   resource: 'urn:taskwire:auth',
+  queue: 'reports',
+  kind: 'render_report',
+  lease_token: '019a9d5e-4b7c-7cc1-8a53-6f0d2c1e9b42.7',
 };
 
 /** A deterministic value that fits the schema. Optional properties are included, unless their value would be the default. */
@@ -23,7 +32,7 @@ export function exampleOf(schema: JsonSchema, name = ''): unknown {
   if (schema['const'] !== undefined) return schema['const'];
   const options = schema['enum'];
   if (Array.isArray(options)) return options[0];
-  const branches = schema['anyOf'];
+  const branches = schema['anyOf'] ?? schema['oneOf'];
   if (Array.isArray(branches)) return exampleOf(branches[0] as JsonSchema, name);
   switch (schema['type']) {
     case 'object':
@@ -49,8 +58,10 @@ function exampleObject(schema: JsonSchema): unknown {
   return Object.fromEntries(wanted.map(([name, property]) => [name, exampleOf(property, name)]));
 }
 
-/** Whether a property excludes another one: a request has at most one of `assign` and `assignee_id`; client credentials are in the header. */
+/**
+ * Whether a property excludes another one: a request has at most one of `assign`, `assignee_id` and `job`, and client credentials are sent in the header.
+ */
 function isExclusive(name: string, schema: JsonSchema): boolean {
   const properties = (schema['properties'] ?? {}) as Record<string, JsonSchema>;
-  return (name === 'assign' && 'assignee_id' in properties) || name.startsWith('client_');
+  return (['assign', 'job'].includes(name) && 'assignee_id' in properties) || name.startsWith('client_');
 }

@@ -1,5 +1,5 @@
-// generate.ts <folder>: writes OpenAPI, AsyncAPI, the JSON Schemas of events and the table of permissions into the folder. It removes documents that are no
-// longer generated, and leaves all other files.
+// generate.ts <folder>: writes OpenAPI, AsyncAPI, the JSON Schemas of events and the table of permissions into the folder. Removes documents that are
+// no longer generated, and leaves all other files.
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';

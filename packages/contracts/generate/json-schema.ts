@@ -5,8 +5,9 @@ import { invitation } from '../src/rest/invitations.ts';
 import { tokenError, tokenResponse } from '../src/rest/oauth.ts';
 import { consent, openSession } from '../src/rest/sessions.ts';
 import { deadLetter, deadLetterDetail } from '../src/rest/dead-letters.ts';
+import { scheduleSchemas } from '../src/rest/schedule-schemas.ts';
 
-/** A JSON Schema (draft 2020-12, as OpenAPI 3.1 uses it). */
+/** A JSON Schema (draft 2020-12, as used by OpenAPI 3.1). */
 export type JsonSchema = { [keyword: string]: unknown };
 
 /** Schemas that documents define once, under these names. */
@@ -17,9 +18,13 @@ const shared: Readonly<Record<string, z.ZodType>> = {
   User: schemas.user,
   ListedUser: schemas.listedUser,
   InternalUser: schemas.internalUser,
+  InternalTask: schemas.internalTask,
   Task: schemas.task,
   Activity: schemas.activity,
   Notification: schemas.notification,
+  PlannedOccurrence: scheduleSchemas.plannedOccurrence,
+  Occurrence: scheduleSchemas.occurrence,
+  Schedule: scheduleSchemas.schedule,
   DeadLetter: deadLetter,
   DeadLetterDetail: deadLetterDetail,
   Session: openSession,
@@ -52,7 +57,7 @@ export function referringSchema(schema: z.ZodType): JsonSchema {
   return convert(schema, 'output', nameOf);
 }
 
-/** The same as `inputSchema`, with such references. Only enums are the same for what is sent and what is received. */
+/** The same as `inputSchema`, with references to shared schemas. Only enums are shared, because only they are the same in requests and responses. */
 export function referringInputSchema(schema: z.ZodType): JsonSchema {
   return convert(schema, 'input', enumNames);
 }
@@ -62,7 +67,7 @@ export function sharedNameOf(schema: z.ZodType): string | undefined {
   return nameOf.get(schema);
 }
 
-/** The schemas that a document defines: its own, and the shared ones that it refers to, directly or through one another, by name. */
+/** The schemas that a document defines: its own, and the shared schemas to which it refers directly or indirectly, by name. */
 export function componentsOf(document: unknown, own: Readonly<Record<string, JsonSchema>>): Record<string, JsonSchema> {
   const components: Record<string, JsonSchema> = { ...own };
   const queue = referencesIn([document, own]);
@@ -87,7 +92,7 @@ export function schemaReference(name: string): JsonSchema {
 function convert(schema: z.ZodType, io: 'input' | 'output', names: Names = new Map()): JsonSchema {
   const { $schema: _, ...converted } = z.toJSONSchema(schema, {
     io,
-    // a transform has no schema; its result is described in words
+    // a transform has no schema; its description explains the result
     unrepresentable: 'any',
     override({ zodSchema, jsonSchema, path }) {
       const name = path.length > 0 ? names.get(zodSchema) : undefined;
@@ -96,7 +101,7 @@ function convert(schema: z.ZodType, io: 'input' | 'output', names: Names = new M
         Object.assign(jsonSchema, schemaReference(name));
         return;
       }
-      // zod marks every object schema as closed; only a strictObject is meant to be
+      // zod marks every object schema as closed; only a strictObject should be closed
       if (zodSchema._zod.def.type === 'object' && !isStrict(zodSchema)) delete jsonSchema.additionalProperties;
       // every z.int() is a safe integer, so the bound adds nothing
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;

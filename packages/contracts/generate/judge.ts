@@ -1,4 +1,5 @@
-// judge.ts <folder of the earlier contracts> <folder of the later contracts>: judges every difference between the documents, and prints the findings as JSON.
+// judge.ts <folder of the earlier contracts> <folder of the later contracts>: classifies every difference between the documents, and prints the
+// findings as JSON.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compareDocuments, type DocumentTexts } from './compatibility/compare.ts';

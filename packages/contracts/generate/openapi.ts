@@ -13,14 +13,14 @@ const tagExample = '"3-aJ0C1kgWqZQpUeF2hQ8s1w7Yb9E"';
 export type OpenApiOptions = {
   title: string;
   description: string;
-  /** The version of the document, raised by every change that breaks a caller. */
+  /** The version of the document, raised with every change that breaks a caller. */
   version?: string;
-  /** The base URL of the paths; `/` is the origin from which the document was read. */
+  /** The base URL of the paths; `/` means the origin from which the document was loaded. */
   serverUrl: string;
   routes: readonly Route[];
 };
 
-/** An OpenAPI 3.1 document of these routes. The same routes produce the same document, key by key. */
+/** An OpenAPI 3.1 document of these routes. The same routes always produce the same document, with the keys in the same order. */
 export function openApiDocument({ title, description, version = '1.0.0', serverUrl, routes }: OpenApiOptions): Json {
   const paths: Record<string, Json> = {};
   for (const route of routes) (paths[route.path] ??= {})[route.method] = operation(route);
@@ -73,7 +73,7 @@ function parametersIn(place: 'path' | 'query', schema: Route['query']): Json[] {
   const required = (inputSchema(schema)['required'] ?? []) as string[];
   const inputs = propertiesOf(inputSchema(schema));
   return Object.entries(propertiesOf(outputSchema(schema))).map(([name, output]) => {
-    // a number is text in a URL, but is documented as a number; where the transform's result has no schema, the text is documented
+    // a number is text in a URL, but is documented as a number; if the transform's result has no schema, the text is documented
     const { description, ...rest } = Object.keys(output).some((keyword) => keyword === 'type' || keyword === 'anyOf')
       ? output
       : (inputs[name] ?? output);
@@ -165,7 +165,7 @@ const headers: Json = {
   },
 };
 
-/** Headers of deprecated operations are documented where there are any. */
+/** The headers of deprecated operations are documented only if an operation is deprecated. */
 function headersFor(routes: readonly Route[]): Json {
   const { Deprecation, Sunset, ...usual } = headers;
   return routes.some(({ deprecated }) => deprecated !== undefined) ? { ...usual, Deprecation, Sunset } : usual;

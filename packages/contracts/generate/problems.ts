@@ -28,7 +28,7 @@ function* general(route: Route): Generator<ProblemCode> {
     yield* ['bad_idempotency_key', 'idempotency_in_progress', 'idempotency_key_reused'] as const;
   }
   yield* ['internal', 'unavailable'] as const;
-  if (route.access.kind !== 'service') yield* ['uri_too_long', 'rate_limited', 'bad_gateway', 'timeout'] as const;
+  if (route.access.kind !== 'service' || route.access.public === true) yield* ['uri_too_long', 'rate_limited', 'bad_gateway', 'timeout'] as const;
 }
 
 /** The problem codes of a route by status. */

@@ -2,12 +2,12 @@ import type { z } from 'zod';
 import type { Route } from '../src/rest/route.ts';
 import { referringInputSchema, referringSchema, sharedNameOf, type JsonSchema } from './json-schema.ts';
 
-/** The name of a request body in the components: that of its operation. */
+/** The name of a request body in the components, derived from its operation. */
 export function bodyNameOf({ operationId }: Route): string {
   return `${capitalized(operationId)}Request`;
 }
 
-/** The name of a response body in the components: that of a shared schema, that of a list's items, or that of its operation. */
+/** The name of a response body in the components: the name of a shared schema, of a list's items, or of its operation. */
 export function responseNameOf({ operationId }: Route, schema: z.ZodType): string {
   const shared = sharedNameOf(schema);
   if (shared !== undefined) return shared;
@@ -16,7 +16,7 @@ export function responseNameOf({ operationId }: Route, schema: z.ZodType): strin
   return cursor === undefined || item === undefined ? `${capitalized(operationId)}Response` : `${item}List`;
 }
 
-/** The schemas of all bodies of these routes by name, except shared ones. Generators of clients name their types after them. */
+/** The schemas of all bodies of these routes by name, except shared ones. Client generators name their types after these. */
 export function namedSchemas(routes: readonly Route[]): Record<string, JsonSchema> {
   const found: Record<string, JsonSchema> = {};
   for (const route of routes) {

@@ -2,8 +2,11 @@ export { eventExchange, events, eventSchemaVersion, instant, uuid, type EventPay
 export { jsonText, type JsonText } from './rest/json-text.ts';
 export {
   audiences,
+  audiencesOf,
   casesOf,
+  everyService,
   firstPartyClient,
+  scopesOf,
   serviceScopes,
   userScopes,
   type Access,
@@ -29,8 +32,10 @@ export {
   type DeadLetterQuery,
   type DeadLetterRoutes,
 } from './rest/dead-letters.ts';
+export { windowMs } from './rest/job-schemas.ts';
 export { notificationsRoutes } from './rest/notifications.ts';
 export type { Consent, OpenSession } from './rest/sessions.ts';
 export { bodyLimitOf, defineRoute, type IfMatch, type Route } from './rest/route.ts';
+export { scheduleSchemas } from './rest/schedule-schemas.ts';
 export * as schemas from './rest/schemas.ts';
 export { tasksRoutes } from './rest/tasks.ts';

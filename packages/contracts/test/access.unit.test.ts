@@ -67,15 +67,18 @@ describe('The access rules of the contracts', () => {
     expect(operations(({ access }) => access.scopes.every((scope) => scope === 'admin'))).to.have.members([
       ...['listUsers', 'createUser', 'deleteUser', 'restoreUser', 'listAudit', 'shuffleTasks'],
       ...['createInvitation', 'listInvitations', 'revokeInvitation'],
+      ...['replayJob', 'replayJobs', 'dropJobs', 'setJobLimit'],
       ...deadLetters('Tasks'),
       ...deadLetters('Notifications'),
     ]);
-    // account:* covers the user's own account, admin covers others: the handler distinguishes them
+    // account:* covers the user's own account, and admin covers other accounts; the handler distinguishes the two cases
     expect(operations(({ access }) => access.scopes.includes('admin') && access.scopes.length > 1)).to.have.members(
       ['getUser', 'changeUser'],
     );
-    // the role is required with a scope other than admin, because assigning tasks is the daily work of managers
-    expect(operations(({ access }) => access.roles !== undefined && !access.scopes.includes('admin'))).to.deep.equal(['assignTask']);
+    // the role is required together with a scope other than admin, because this is daily work for managers
+    expect(operations(({ access }) => access.roles !== undefined && !access.scopes.includes('admin'))).to.deep.equal([
+      ...['assignTask', 'enqueueJob', 'enqueueJobs', 'getJob', 'listJobs', 'cancelJob', 'listJobLimits'],
+    ]);
   });
 
   it('reserve passwords, log-outs everywhere, and the end of sessions and consents for first-party tokens', () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { audiences, grantedScopes, scopeFaults, type ClientScopes as Settings } from '../src/index.ts';
+import { audiences, everyService, grantedScopes, scopeFaults, scopesOf, type ClientScopes as Settings } from '../src/index.ts';
 
 const [auth, tasks, notifications] = ['urn:taskwire:auth', 'urn:taskwire:tasks', 'urn:taskwire:notifications'];
 const forUsers = ['authorization_code', 'refresh_token'] as const;
@@ -15,9 +15,14 @@ describe('The grants of a client', () => {
   it('may contain user scopes to act for users, and service scopes to act on its own behalf', () => {
     for (const [audience, { user, service }] of Object.entries(audiences)) {
       expect(scopeFaults(client(forUsers, { audience, scopes: user }))).to.deep.equal([]);
-      expect(scopeFaults(client(forItself, { audience, scopes: service }))).to.deep.equal([]);
-      expect(scopeFaults(client(forBoth, { audience, scopes: user, own_scopes: service }))).to.deep.equal([]);
+      const queues = audience === tasks ? { queues: ['reports'] } : {};
+      expect(scopeFaults({ ...client(forItself, { audience, scopes: service }), ...queues })).to.deep.equal([]);
+      const both = client(forBoth, { audience, scopes: user, own_scopes: service });
+      expect(scopeFaults({ ...both, ...queues })).to.deep.equal([]);
     }
+    const [scopes, own_scopes] = [scopesOf(everyService, 'user'), scopesOf(everyService, 'service')];
+    const both = client(forBoth, { audience: everyService, scopes, own_scopes });
+    expect(scopeFaults({ ...both, queues: ['reports'] })).to.deep.equal([]);
   });
 
   const faults: [string, Settings, (string | number)[], string[]][] = [
@@ -94,6 +99,18 @@ describe('The grants of a client', () => {
       ['"urn:taskwire:tsaks" is not an audience', auth, tasks, notifications],
     ],
     [
+      'a service scope for every service on behalf of users',
+      client(forUsers, { audience: everyService, scopes: ['tasks:read', 'users:read'] }),
+      ['grants', 0, 'scopes', 1],
+      ['a service scope, which users cannot grant', 'known for urn:taskwire:api: account:read', 'notifications:write'],
+    ],
+    [
+      'every service as an audience to introspect',
+      { ...client(forItself), introspects: [everyService] },
+      ['introspects', 0],
+      ['"urn:taskwire:api" is not an audience; known: urn:taskwire:auth'],
+    ],
+    [
       'a JavaScript property name as audience',
       client(forItself, { audience: '__proto__', scopes: ['x'] }),
       ['grants', 0, 'audience'],
@@ -104,6 +121,18 @@ describe('The grants of a client', () => {
       client(forItself, { audience: auth, scopes: [] }, { audience: auth, scopes: [] }),
       ['grants', 1, 'audience'],
       ['twice'],
+    ],
+    [
+      'a scope of jobs without queues',
+      client(forItself, { audience: tasks, scopes: ['jobs:work'] }),
+      ['queues'],
+      ['are required with jobs:enqueue and jobs:work'],
+    ],
+    [
+      'queues without a scope of jobs',
+      { ...client(forItself, { audience: tasks, scopes: ['tasks:read'] }), queues: ['reports'] },
+      ['queues'],
+      ['are only for clients with jobs:enqueue or jobs:work'],
     ],
     [
       'an unknown audience to introspect',
@@ -167,5 +196,27 @@ describe('The granted scopes', () => {
     for (const audience of [auth, 'urn:x', '__proto__', '']) {
       expect(grantedScopes(settings, audience, 'user'), audience).to.equal(undefined);
     }
+  });
+
+  it('cover each service if they are for every service, and only those services whose scopes they have', () => {
+    const settings = client(forUsers, { audience: everyService, scopes: ['tasks:read', 'admin', 'users:read'] });
+    expect(grantedScopes(settings, everyService, 'user')).to.deep.equal(['tasks:read', 'admin']);
+    expect(grantedScopes(settings, tasks, 'user')).to.deep.equal(['tasks:read', 'admin']);
+    expect(grantedScopes(settings, auth, 'user')).to.deep.equal(['admin']);
+    const reading = client(forUsers, { audience: everyService, scopes: ['tasks:read'] });
+    expect(grantedScopes(reading, notifications, 'user')).to.equal(undefined);
+    expect(grantedScopes(settings, everyService, 'service')).to.equal(undefined);
+  });
+
+  it("combine a service's own grant with the grant for every service, which stays as it is", () => {
+    const settings = client(
+      forUsers,
+      { audience: everyService, scopes: ['tasks:read'] },
+      { audience: tasks, scopes: ['tasks:read', 'admin'] },
+    );
+    expect(grantedScopes(settings, tasks, 'user')).to.deep.equal(['tasks:read', 'admin']);
+    expect(grantedScopes(settings, everyService, 'user')).to.deep.equal(['tasks:read']);
+    const each = Object.entries(audiences).map(([audience, { user }]) => ({ audience, scopes: user }));
+    expect(grantedScopes(client(forUsers, ...each), everyService, 'user')).to.equal(undefined);
   });
 });

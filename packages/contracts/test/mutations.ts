@@ -1,16 +1,16 @@
 import type { Judgement } from '../generate/compatibility/finding.ts';
 
 /**
- * A change to one of the real documents, with the judgement that it must get. A path has words separated by ` > `: `#createTask` is an operation by its
- * id, `body` the schema of its JSON body, `answer 201` that of a JSON response, `header Location of 201` a response header, `query limit` a parameter,
- * `.title` a property, and any other word a key. References are followed.
+ * A change to one of the real documents, with the expected judgement. A path consists of words separated by ` > `: `#createTask` is an operation by
+ * its id, `body` the schema of its JSON body, `answer 201` the schema of a JSON response, `header Location of 201` a response header, `query limit` a
+ * parameter, `.title` a property, and any other word is a key. References are followed.
  */
 export type Mutation = {
   judgement: Judgement | 'nothing';
   document: string;
   change: 'remove' | 'set' | 'rename' | 'add' | 'drop';
   path: string;
-  /** The value to set or add, the list's value to drop, or the new name. */
+  /** The value to set or add, the value to remove from a list, or the new name. */
   value?: unknown;
 };
 

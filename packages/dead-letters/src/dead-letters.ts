@@ -8,13 +8,13 @@ import { dropOne, replayOne, type ResolveResult, type Resolution } from './resol
 export type Batch = { filter: DeadLetterFilter; limit: number };
 
 /**
- * `resolved`: the number resolved by this call. `more`: whether other dead letters match. `until`: pass it in the filter of the next batch to exclude
- * newer dead letters.
+ * `resolved`: the number resolved by this call. `more`: whether more dead letters match. `until`: the value to pass in the filter of the next batch,
+ * so that newer dead letters are excluded.
  */
 export type BatchResult = { resolved: number; more: boolean; until: string };
 
 /**
- * The messages of one service that failed permanently. Needs only the service's database, so that it serves both an API and a command. The service's
+ * Those messages of a service that failed permanently. Needs only the service's database, so that both an API and a command can use it. The service's
  * own inbox handles replayed messages within a second or two.
  */
 export type DeadLetters = {
@@ -43,7 +43,7 @@ export function createDeadLetters({ db }: { db: Database }): DeadLetters {
     const [bound] = await query<{ until: string }>(db.pool, readBound, [filter.until]);
     if (bound === undefined) throw new Error('the database did not return its time');
     const { until } = bound;
-    // a surplus row shows whether other dead letters match
+    // one row more than the limit shows whether more dead letters match
     const found = await findDead(db, { filter: { ...filter, until }, limit: limit + 1 });
     let resolved = 0;
     for (const id of found.slice(0, limit)) if ((await resolveOne(id)) === 'done') resolved += 1;

@@ -1,7 +1,7 @@
 import type { DeadLetter } from '@taskwire/contracts';
 import { defineEntity } from '@taskwire/postgres';
 
-/** A dead letter in lists, with the names of the contract. */
+/** A dead letter as shown in lists, with the field names of the contract. */
 export const deadLetterEntity = defineEntity<DeadLetter>({
   table: 'dead_letters',
   columns: {

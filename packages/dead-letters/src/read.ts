@@ -6,7 +6,7 @@ const summaryColumns = `
   ${isoMicros('received_at')} AS received_at, ${isoMicros('dead_at')} AS dead_at, ${isoMicros('resolved_at')} AS settled_at,
   resolved_by AS settled_by, resolved_reason AS settled_reason`;
 
-/** The maximum number of payload bytes shown; a payload that was handled at all is no larger. */
+/** The maximum number of payload bytes shown; a payload larger than this is never handled. */
 const shownBytes = 262_144;
 
 const read = `

@@ -54,7 +54,7 @@ const removeBlocker = `DELETE FROM inbox_pending WHERE message_id = $1::uuid AND
 export async function replayOne(db: Database, id: string, resolution: Resolution): Promise<ResolveResult> {
   return await resolve(db, id, { state: 'replayed', action: 'replay' }, resolution, async (tx, letter) => {
     const { message_id, handler, order_key } = letter;
-    // without a handler there is no position yet; the service's inbox looks for a handler (needs_routing)
+    // a message without a handler has no position yet; the service's inbox looks for a handler (needs_routing)
     if (handler === null) return;
     await query(tx, reinsertInboxRow, [message_id, handler]);
     await query(tx, returnToPending, [id]);

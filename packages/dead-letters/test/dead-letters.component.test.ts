@@ -168,7 +168,7 @@ describe('dead letters', () => {
       await harness.accepted(...events);
       await runRetries(inbox);
       broken.clear();
-      // with through_dead_letters only the first of a key is dead, and the others wait behind it
+      // with through_dead_letters, only the first message of a key is dead, and the others wait behind it
       const { data } = await search();
       expect(data).to.have.length(order === 'through_retry' ? 6 : 2);
       const batch = { filter: deadLetterFilter.parse({ type: 'tasks.#' }), limit: 4 };
@@ -256,7 +256,7 @@ describe('dead letters', () => {
     expect(await harness.rows('inbox_pending')).to.deep.equal([]);
   });
 
-  it('are resolved once by concurrent operators, and the audit names that one', async () => {
+  it('are resolved by one of several concurrent operators, whom the audit names', async () => {
     const inbox = await harness.start([testHandler({ order: 'through_dead_letters', decide })]);
     const events = Array.from({ length: 10 }, (_, n) => testEvent({ aggregateId: `a${n}` }));
     await deadLetter(...events);
@@ -289,7 +289,7 @@ describe('dead letters', () => {
     ]);
     expect(results.reduce((sum, { resolved }) => sum + resolved, 0)).to.equal(12);
     expect(await audit()).to.have.length(12);
-    // all of them fail again, later than `until`
+    // all messages fail again, after the time `until`
     await waitFor(async () => (await search()).data.length === 12);
     expect(await harness.deadLetters.replayBatch(batch, by)).to.include({ resolved: 0, more: false });
   });

@@ -40,7 +40,7 @@ function faultOf(jwk: Readonly<Record<string, unknown>>): string | undefined {
   }
 }
 
-/** The public key of a pair with which a client of Auth signs its assertions, as a JWK (RFC 7517). */
+/** The public key of the key pair with which a client of Auth signs its assertions, as a JWK (RFC 7517). */
 const clientJwk = z.looseObject({ kty: z.string(), kid: z.string().optional() }).superRefine((jwk, context) => {
   const message = faultOf(jwk);
   if (message !== undefined) context.addIssue({ code: 'custom', message });

@@ -18,7 +18,7 @@ export const port = integer(0, 65_535).describe('the TCP port to listen on, 0 fo
 /** A duration in milliseconds. */
 export const milliseconds = integer(1, 86_400_000);
 
-/** A URL with one of these schemes, kept as text. Errors never include the value, because it may contain a password. */
+/** A URL with one of these schemes, as text. Errors never include the value, because it may contain a password. */
 export function url(...schemes: string[]) {
   return z
     .string()
@@ -56,6 +56,12 @@ export const eventsWithoutUserId = z.enum(['accept', 'refuse']).default('accept'
 
 export const logLevel = z.enum(['error', 'warn', 'info', 'debug']);
 
+/** Comma-separated partition numbers, starting from 0. */
+export const partitionNumbers = z
+  .string()
+  .regex(/^\d{1,2}(,\d{1,2})*$/, 'must be numbers from 0 with commas between them, such as 0,1')
+  .transform((text) => [...new Set(text.split(',').map(Number))]);
+
 /** A switch: `true` or `on`, `false` or `off`. */
 export const flag = z
   .enum(['true', 'on', 'false', 'off'], { error: 'must be true or false' })
@@ -76,7 +82,7 @@ export const domains = z.string().transform((text, context) =>
 );
 
 function toDomain(given: string): string | undefined {
-  // the URL standard accepts many strings as a host (%61 as a, 0x7f.1 as an address), so plain ASCII is not passed through it
+  // the URL standard accepts many strings as a host (%61 as a, 0x7f.1 as an address), so plain ASCII is not passed to its parser
   const ascii = /[^\x20-\x7e]/.test(given) ? domainToASCII(given) : given;
   return hostName.test(ascii) ? ascii : undefined;
 }
@@ -126,7 +132,7 @@ export const privateKey = z
     try {
       return parsePrivateKey(text.startsWith('file://') ? readFileSync(new URL(text), 'utf8') : text);
     } catch (error) {
-      // only errors of readFileSync have both; an error about the key could contain it
+      // only errors of readFileSync have both fields; an error about the key could contain the key
       const { syscall, code } = error as NodeJS.ErrnoException;
       const message =
         syscall === undefined

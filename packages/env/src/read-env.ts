@@ -36,7 +36,7 @@ function describe(schema: z.ZodObject, name: string): string {
   return (field instanceof z.ZodType ? field.description : undefined) ?? 'it is required';
 }
 
-/** sysexits.h EX_CONFIG: something was found in an unconfigured or misconfigured state. */
+/** sysexits.h EX_CONFIG: "something was found in an unconfigured or misconfigured state". */
 const badConfiguration = 78;
 
 /** `readEnv` for the start of a process: writes faults to stderr, without a stack trace, and ends the process with code 78. */

@@ -64,6 +64,16 @@ export const problemTypes = {
   ineligible_assignee: { status: 422, title: 'This user cannot be assigned tasks' },
   no_performers: { status: 422, title: 'No eligible performer' },
 
+  // rules of jobs
+  lease_lost: { status: 409, title: 'The lease of the job has ended' },
+  job_exists: { status: 409, title: 'Another job has this unique key' },
+
+  // rules of schedules
+  schedule_never_runs: { status: 422, title: 'The schedule would never run' },
+  schedule_too_complex: { status: 422, title: 'The schedule takes too long to evaluate' },
+  too_many_schedules: { status: 422, title: 'The user has too many schedules' },
+  use_every_or_cron: { status: 422, title: 'A recurrence rule runs at most once a day for each time of day' },
+
   // server-side faults; no internal details are shown
   internal: { status: 500, title: 'Something went wrong' },
   bad_gateway: { status: 502, title: 'Bad response from an upstream service' },

@@ -1,8 +1,8 @@
 import { problem, type Problem } from './problem.ts';
 
 /**
- * Returns the problem for a token that has none of these scopes, one of which suffices, with the challenge of RFC 6750 section 3.1. `what` begins the
- * sentence for the caller.
+ * Returns the problem for a token that has none of these scopes (one would be enough), with the challenge of RFC 6750 section 3.1. The sentence for
+ * the caller begins with `what`.
  */
 export function insufficientScope(scopes: readonly string[], what = 'The token requires'): Problem {
   return problem('insufficient_scope', `${what} the scope ${scopes.join(' or ')}.`, {

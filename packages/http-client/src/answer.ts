@@ -8,7 +8,7 @@
  * - `status`: a response that means "not now" (408, 429, 5xx), or a response outside the contract
  * - `bad_answer`: a success whose body violates the contract or is too large
  * - `no_token`: no access token was available
- * - `unauthorized`: the service rejected a fresh token, or the token lacks a right (401, 403)
+ * - `unauthorized`: the service rejected a fresh token, or the token lacks a permission (401, 403)
  */
 export type UnavailableReason =
   | 'breaker_open'
@@ -32,12 +32,12 @@ export type Unavailable = {
   status?: number | undefined;
 };
 
-/** The result of reading from another service. Only programming errors are thrown. */
+/** The result of reading from another service. Only programming errors throw. */
 export type Answer<T> =
   | { kind: 'ok'; value: T }
   /** The service returned this in a problem document of its contract; a 404 or 410 from an intermediary is `unavailable`. */
   | { kind: 'not_found' }
-  /** The same; `detail` is that of the problem document: a sentence without secrets. */
+  /** As above; `detail` is the problem document's sentence, without secrets. */
   | { kind: 'gone'; detail: string }
   | Unavailable;
 

@@ -2,7 +2,7 @@ import CircuitBreaker from 'opossum';
 
 export type BreakerState = 'closed' | 'half_open' | 'open';
 
-/** A call's evidence about the health of the service. `neutral` is no evidence, for example because the caller cancelled immediately. */
+/** A call's evidence about the health of the service. `neutral`: the call is no evidence, for example because the caller cancelled immediately. */
 export type Verdict = 'success' | 'failure' | 'neutral';
 
 /** Permission to make one call; its verdict must be reported once. */
@@ -32,15 +32,15 @@ export type Breaker = {
 const trialMs = 1_000;
 
 /**
- * opossum only keeps the window of results and decides when to open; do not extend its role. Calls run outside, and their results are reported to it.
- * Running calls inside would bring in opossum 10's own behaviour (each point was reproduced in the tests):
- * - without `volumeThreshold` the first failure opens it
+ * opossum is used only to keep the window of results and to decide when to open; do not extend its role. Calls run outside, and their results are
+ * reported to it. Running calls inside would bring in opossum 10's own behaviour (each point was reproduced in the tests):
+ * - without `volumeThreshold` the first failure opens the breaker
  * - one abortController for all calls stays aborted for later calls
  * - calls over `capacity` count as failures: see concurrency-limit.ts
  * - errors that `errorFilter` accepts count as successes, and so close a half-open breaker: here neutral verdicts are not reported
- * - calls refused while it is open count into the error rate's base: here they never reach it
- * - a call that began before it opened and ends late closes (or opens) a half-open breaker: here such a call is recognized by its epoch
- * - earlier failures are still in the window after it has closed, when the window is longer than the reset time: here they are equal
+ * - calls refused while the breaker is open count into the error rate's base: here they never reach it
+ * - a call that began before the breaker opened and ends late closes (or opens) a half-open breaker: here such a call is recognized by its epoch
+ * - earlier failures are still in the window after the breaker has closed, if the window is longer than the reset time: here both are equal
  */
 export function createBreaker(options: BreakerOptions): Breaker {
   const { name, resetAfterMs, onState } = options;
@@ -79,7 +79,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
       report(verdict) {
         if (admittedIn !== epoch) return;
         if (verdict === 'neutral') trial = false;
-        // a reported failure rejects this promise; its caller already has the result. The state changes within microtasks, during which
+        // a reported failure rejects this promise; the call's caller already has the result. The state changes within microtasks, during which
         // `trial` keeps refusing other calls
         else circuit.fire(verdict).catch(() => undefined);
       },

@@ -2,8 +2,8 @@ import { randomUUID, type KeyObject } from 'node:crypto';
 import { SignJWT } from 'jose';
 
 /**
- * Authenticates a client to the token endpoint: returns the headers and form parameters to add to a token request. Called for each request, since an
- * assertion (`private_key_jwt`, RFC 7523) can be used only once.
+ * Authenticates a client to the token endpoint: returns the headers and form parameters to add to a token request. It is called for each request,
+ * because an assertion (`private_key_jwt`, RFC 7523) can be used only once.
  */
 export type ClientAuthentication = (
   tokenUrl: string,
@@ -19,8 +19,8 @@ export function clientSecretBasic(clientId: string, clientSecret: string): Clien
 const assertionSeconds = 60;
 
 /**
- * `private_key_jwt` (RFC 7523 section 2.2, OpenID Connect Core section 9): nothing that is sent, or stored by Auth, allows anyone else to impersonate
- * this client. The only audience is the issuer, so that no other server can reuse an assertion sent to it.
+ * `private_key_jwt` (RFC 7523 section 2.2, OpenID Connect Core section 9): neither the data that is sent nor the data that Auth stores allows anyone
+ * else to impersonate this client. The only audience is the issuer, so that no other server can reuse an assertion sent to it.
  * @throws when the key is neither P-256 nor Ed25519.
  */
 export function privateKeyJwt(client: {

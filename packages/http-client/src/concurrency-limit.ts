@@ -3,8 +3,8 @@ export type Release = () => void;
 
 export type ConcurrencyLimit = {
   /**
-   * Waits for a slot among the running calls, in the order of requests. `undefined` when the queue is full. A signal aborted while waiting removes the caller
-   * from the queue and rejects with the signal's reason.
+   * Waits for a slot among the running calls, in the order of requests. Returns `undefined` if the queue is full. A signal aborted while waiting
+   * removes the caller from the queue and rejects with the signal's reason.
    */
   take(signal: AbortSignal): Promise<Release | undefined>;
   readonly running: number;
@@ -12,8 +12,8 @@ export type ConcurrencyLimit = {
 };
 
 /**
- * Bounds how many calls run and how many wait. Deliberately outside the breaker: opossum counts calls over its `capacity` as failures of the service,
- * so a burst here would open the breaker of a healthy service.
+ * Limits how many calls run and how many wait. It is deliberately outside the breaker: opossum counts calls over its `capacity` as failures of the
+ * service, so a burst of calls would open the breaker of a healthy service.
  */
 export function createConcurrencyLimit(maxRunning: number, maxWaiting: number): ConcurrencyLimit {
   // a Set keeps the insertion order, and lets a caller leave from the middle

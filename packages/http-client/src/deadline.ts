@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** The time limit of one call, combined with its caller's signal. */
 export type Deadline = {
-  /** Aborted when the time is up (reason: a TimeoutError) or the caller cancels (the caller's reason). */
+  /** Aborted when the time limit passes (with a TimeoutError as the reason) or the caller cancels (with the caller's reason). */
   signal: AbortSignal;
   remainingMs(): number;
-  /** Whether the time limit passed, as opposed to the caller cancelling; a caller's own `AbortSignal.timeout` counts as a time limit. */
+  /** Whether the time limit passed, rather than the caller cancelling the call; a caller's own `AbortSignal.timeout` counts as a time limit. */
   timedOut(): boolean;
   /** Resolves after `ms`. @throws the signal's reason if it is aborted earlier. */
   pause(ms: number): Promise<void>;
@@ -15,7 +15,7 @@ export type Deadline = {
 
 /**
  * Creates a separate signal for each call. (`AbortSignal.any` would work, but keeps every call registered with a signal that lives as long as the
- * process, such as that of a loop.)
+ * process, such as a loop's.)
  */
 export function startDeadline(timeoutMs: number, caller: AbortSignal | undefined): Deadline {
   const controller = new AbortController();
@@ -30,7 +30,7 @@ export function startDeadline(timeoutMs: number, caller: AbortSignal | undefined
     signal,
     remainingMs: () => Math.max(0, endsAt - performance.now()),
     timedOut: () => signal.aborted && signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError',
-    // the delay itself would reject with an AbortError
+    // `delay` itself would reject with an AbortError
     pause: async (ms) => await delay(ms, undefined, { signal }).catch(() => signal.throwIfAborted()),
     release() {
       clearTimeout(timer);

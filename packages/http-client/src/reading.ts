@@ -49,8 +49,8 @@ export async function sendGet(
 }
 
 /**
- * A service that refuses a request is healthy. 429 is neutral: it concerns this caller. A body that violates the contract is detected later, and does
- * not affect the breaker either: one malformed row would otherwise block all users.
+ * A service that refuses a request is healthy. 429 is neutral, because it concerns only this caller. A body that violates the contract is detected
+ * later, and does not affect the breaker either: otherwise one malformed row would block the requests of all users.
  */
 function healthOf(status: number): Verdict {
   if (status >= 500 || status === 408) return 'failure';

@@ -1,14 +1,14 @@
-/** Allows retries as a share of calls, so that a failing service gets at most that much additional load. */
+/** Allows retries as a share of calls, so that the additional load on a failing service is limited to that share. */
 export type RetryBudget = {
-  /** Adds a share of a retry for each first attempt. */
+  /** Adds a fraction of a retry; called for each first attempt. */
   earn(): void;
   /** Whether a retry may be made; if so, deducts it. */
   spend(): boolean;
 };
 
 /**
- * A token bucket filled by calls, as in gRPC's retry throttling and Finagle's RetryBudget. It starts with `reserve` retries, which is also its
- * maximum: a rare failure after a quiet time is retried, and a long outage is not burdened with accumulated retries.
+ * A token bucket that calls fill, as in gRPC's retry throttling and Finagle's RetryBudget. It starts with `reserve` retries, which is also its
+ * maximum. So a rare failure after a quiet period is retried, and accumulated retries do not burden a service during a long outage.
  */
 export function createRetryBudget(share: number, reserve: number): RetryBudget {
   let balance = reserve;
@@ -25,7 +25,7 @@ export function createRetryBudget(share: number, reserve: number): RetryBudget {
   };
 }
 
-/** The maximum pause accepted from a Retry-After: a wrong clock or a typing error on the other side must not delay work for years. */
+/** The maximum pause accepted from a Retry-After: a wrong clock or a mistake in the other service must not delay work for years. */
 export const longestRetryAfterMs = 600_000;
 
 /**

@@ -26,19 +26,19 @@ export type ServiceClientOptions = {
   tuning?: Partial<ServiceClientTuning>;
 };
 
-/** The maximum pause after a 429, whatever its Retry-After; a wrong clock of the service must not disable a client for a day. */
+/** The maximum pause after a 429, whatever its Retry-After says; a wrong clock in the service must not disable a client for a day. */
 const maxRateLimitPauseMs = 60_000;
-/** A call cancelled sooner is no evidence about the service: its caller had little time left. */
+/** A call that is cancelled sooner is no evidence about the service, because its caller had little time left. */
 const minEvidenceMs = 500;
 
 export type GetOptions = {
-  /** Ends the call early; its answer is then `unavailable` (`cancelled`, or `deadline` for a signal that timed out). */
+  /** Ends the call early; its result is then `unavailable` (`cancelled`, or `deadline` for a signal that timed out). */
   signal?: AbortSignal | undefined;
   /** The total time of the call in milliseconds, including waiting for a slot, retries and their pauses. */
   timeoutMs?: number | undefined;
   /**
-   * Set it to read a resource that the service returns to one reader only. The service repeats the response for the same key, and rejects any other key.
-   * Retries of the call use the same key.
+   * Required to read a resource that the service returns to only one reader. The service repeats the response for the same key, and rejects any other
+   * key. Retries of the call use the same key.
    */
   idempotencyKey?: string | undefined;
 };
@@ -46,8 +46,8 @@ export type GetOptions = {
 export type ServiceClient = {
   readonly name: string;
   /**
-   * Reads a resource. Never throws for failures of the network or the service. The answer's value has been parsed by the schema, so unknown fields
-   * are removed. Retries transient failures (no connection, 5xx, 408, 429, and 401 once with a fresh token) within deadline and budget.
+   * Reads a resource. Never throws for failures of the network or the service. The schema has parsed the answer's value, so unknown fields are
+   * removed. Retries transient failures (no connection, 5xx, 408, 429, and 401 once with a fresh token) within deadline and budget.
    */
   get<S extends z.ZodType>(path: string, schema: S, options?: GetOptions): Promise<Answer<z.output<S>>>;
   /**
@@ -61,7 +61,7 @@ export type ServiceClient = {
 /** The parameters shared by all attempts of a call. */
 type Call<S extends z.ZodType> = { path: string; schema: S; idempotencyKey: string | undefined };
 
-/** The result of one attempt: the call's final answer, or an answer that another attempt may improve. */
+/** The result of one attempt: the call's final result, or a result that another attempt may change. */
 type Attempt<T> =
   | { kind: 'final'; answer: Answer<T> }
   | { kind: 'retry'; answer: Unavailable; pauseMs?: number | undefined }
@@ -79,7 +79,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
     headersTimeout: tuning.headersTimeoutMs,
     bodyTimeout: tuning.bodyTimeoutMs,
     maxResponseSize: tuning.maxBodyBytes,
-    // connections are renewed every five minutes, so that added replicas get their share
+    // connections are renewed every five minutes, so that new replicas get their share of the load
     clientTtl: 300_000,
   });
   const metrics = createClientMetrics(telemetry, name);
@@ -95,7 +95,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
       telemetry.logger[state === 'open' ? 'warn' : 'info'](`the breaker of ${name} is ${state.replace('_', ' ')}`);
     },
   });
-  /** The time before which no call is sent: a 429 concerns this client as a whole. */
+  /** The time before which no call is sent: a 429 applies to this client as a whole. */
   let rateLimitedUntil = 0;
 
   function rateLimitedForMs(): number {
@@ -128,7 +128,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
       const attempt = await attemptOnce(call, deadline, rejectedToken);
       if (attempt.kind === 'final') return attempt.answer;
       if (attempt.kind === 'rejected_token') {
-        // a token can be rejected before it expires (keys replaced, access changed): retry once with a fresh one, without a pause
+        // a token can be rejected before it expires (keys replaced, access changed): retry once, without a pause, with a fresh token
         if (rejectedToken !== undefined) return attempt.answer;
         rejectedToken = attempt.token;
         tokens.invalidate(attempt.token);

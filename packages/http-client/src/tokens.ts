@@ -20,11 +20,11 @@ export class TokenUnavailable extends Error {
   }
 }
 
-/** Access tokens of this service for calls to others. Create one instance per process. */
+/** Access tokens of this service for calls to other services. Create one instance per process. */
 export type TokenSource = {
   /**
    * Returns a token that has not expired. Any number of concurrent callers cause one request for each audience and scope; a caller's signal ends only
-   * its own wait.
+   * that caller's wait.
    * @throws TokenUnavailable, or the signal's reason.
    */
   get(wanted: TokenWanted, signal?: AbortSignal): Promise<string>;
@@ -33,7 +33,7 @@ export type TokenSource = {
    * and scope.
    */
   invalidate(token: string): void;
-  /** Ends renewals and connections; do not call `get` afterwards. */
+  /** Stops renewals and closes connections; do not call `get` afterwards. */
   close(): Promise<void>;
 };
 
@@ -41,9 +41,12 @@ export type M2mTokensOptions = { tokenUrl: string; telemetry: Telemetry } & (
   { clientId: string; clientSecret: string } | { authentication: ClientAuthentication }
 );
 
-/** A token request that takes longer has hung: the response requires only one signature. */
+/** A token request that takes longer has hung, because a response requires only one signature. */
 const requestTimeoutMs = 5_000;
-/** A token is not used in its last seconds: it must last for the call, and clocks differ slightly. A tenth of its lifetime, if that is less. */
+/**
+ * A token is not used in its last seconds, because it must remain valid during the call, and clocks differ slightly. If a tenth of its lifetime is
+ * shorter, that is the margin.
+ */
 const expiryMarginMs = 10_000;
 /** The first and the longest pause after failures. Callers fail fast in between. */
 const failurePause: BackOff = { baseMs: 200, capMs: 10_000, jitter: 'equal' };
@@ -75,8 +78,8 @@ type Entry = {
 };
 
 /**
- * Obtains tokens with `client_credentials` and keeps them until they expire: while Auth is unavailable, the current token stays in use. Renews them in the
- * background at a random point between 75 and 85 % of their lifetime, as long as they are in use, so that at the start of an outage at least 15 % of the
+ * Obtains tokens with `client_credentials` and keeps each until it expires: while Auth is unavailable, the current token stays in use. Renews a token
+ * that is in use in the background, at a random point between 75 and 85 % of its lifetime, so that at the start of an outage at least 15 % of the
  * lifetime is left.
  */
 export function createM2mTokens(options: M2mTokensOptions): TokenSource {
@@ -158,10 +161,10 @@ export function createM2mTokens(options: M2mTokensOptions): TokenSource {
     return entry.fetching;
   }
 
-  /** Renews by timer, for rare calls: otherwise the token would be old, or expired, just when Auth becomes unavailable. */
+  /** Renews by a timer, for clients that call rarely: otherwise their token could be old, or expired, at the moment when Auth becomes unavailable. */
   function renewAtTime(entry: Entry, at: number): void {
     clearTimeout(entry.timer);
-    // timers fire up to a millisecond early, and a timer that fires before the renewal is due is not set again
+    // timers fire up to a millisecond early, and a timer that fires before the renewal is due would not be set again
     entry.timer = setTimeout(() => renewIfDue(entry), Math.ceil(at - performance.now()) + 1).unref();
   }
 

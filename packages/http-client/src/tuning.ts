@@ -2,10 +2,11 @@ import type { BackOff } from '@taskwire/lifecycle';
 
 /** Times are in milliseconds. */
 export type ServiceClientTuning = {
-  /** The time limit of a call whose caller sets none: longer than two hanging attempts, shorter than people are willing to wait. */
+  /** The time limit of a call whose caller sets none: longer than two hanging attempts, but shorter than the time that people are willing to wait. */
   timeoutMs: number;
   /**
-   * A connection inside a data centre takes a few ms. This allows for one lost SYN, which is retransmitted after 1 s; later success is unlikely.
+   * A connection inside a data centre takes a few ms. This limit allows for one lost SYN, which is retransmitted after 1 s; a later success is
+   * unlikely.
    */
   connectTimeoutMs: number;
   /** Reads return single rows or pages; a service that sends nothing for this long has hung. */
@@ -13,11 +14,11 @@ export type ServiceClientTuning = {
   bodyTimeoutMs: number;
   /** The maximum size of a response body in bytes; a page of 100 users is about 40 KB. */
   maxBodyBytes: number;
-  /** The maximum number of concurrent requests, and so of connections. */
+  /** The maximum number of concurrent requests, and therefore of connections. */
   maxRunning: number;
-  /** The maximum number of calls waiting for a slot; more would time out there. */
+  /** The maximum number of calls waiting for a slot; additional calls would time out while waiting. */
   maxWaiting: number;
-  /** The maximum number of requests for one call, including the first, and the pauses between them. */
+  /** The maximum number of requests for one call, including the first. The pauses between requests follow. */
   maxAttempts: number;
   retryPause: BackOff;
   /** Retries as a share of calls, and the number available from the start. */

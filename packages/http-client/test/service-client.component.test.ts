@@ -126,7 +126,7 @@ describe('a client of another service', () => {
   }
 
   for (const status of [400, 403, 409, 422, 301, 204, 501]) {
-    it(`does not retry a request answered with ${status}`, async () => {
+    it(`does not retry a request that got ${status}`, async () => {
       server.answer(json(status, {}));
       const answer = await client().get('/users/a', schema);
       expect(answer).to.include({ kind: 'unavailable', reason: status === 403 ? 'unauthorized' : 'status' });
@@ -135,7 +135,7 @@ describe('a client of another service', () => {
   }
 
   for (const status of [408, 500, 502, 503, 504]) {
-    it(`retries a request answered with ${status}`, async () => {
+    it(`retries a request that got ${status}`, async () => {
       server.answer(inTurn(json(status, {}), ok));
       expect((await client().get('/users/a', schema)).kind).to.equal('ok');
       expect(server.requests).to.have.length(2);
@@ -147,7 +147,7 @@ describe('a client of another service', () => {
     expect((await client().get('/users/a', schema)).kind).to.equal('ok');
   });
 
-  it('retries a request answered with 401 once, immediately, with a fresh token', async () => {
+  it('retries a request that got 401 once, immediately, with a fresh token', async () => {
     server.answer((request, response) =>
       (request.headers.authorization === 'Bearer token 2' ? ok : json(401, {}))(request, response),
     );

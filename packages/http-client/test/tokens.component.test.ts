@@ -86,7 +86,7 @@ describe('tokens for calls between services', () => {
     const other = { audience: 'urn:taskwire:tasks', scope: 'tasks:read' };
     await tokens.get(wanted);
     await waitFor(() => auth.requests.length === 2, { what: 'the renewal of the token that was used once' });
-    // while the used token is renewed twice more, the unused one must not be renewed
+    // while the token in use is renewed twice more, the unused one must not be renewed
     await waitFor(async () => (await tokens.get(other)) === 'token 5', { timeoutMs: 10_000 });
     const requestsBefore = auth.requests.filter(({ body }) => body.includes('taskwire%3Aauth'));
     expect(requestsBefore).to.have.length(2);

@@ -7,23 +7,25 @@ import type { IfMatch } from './preconditions.ts';
 type Parsed<S> = S extends z.ZodType ? z.output<S> : undefined;
 
 type ActorOf<A extends Route['access']> = A['kind'] extends 'user'
-  ? UserActor
+  ? A extends { service: string }
+    ? UserActor | ServiceActor
+    : UserActor
   : A['kind'] extends 'service'
     ? ServiceActor
     : A extends { user: 'optional' }
       ? UserActor | undefined
       : undefined;
 
-/** The request passed to a handler: only what the contract names, validated and typed. */
+/** The request passed to a handler: only the parts that the contract names, validated and typed. */
 export type RequestOf<R extends Route> = {
   params: Parsed<R['params']>;
   query: Parsed<R['query']>;
-  /** Undefined if the contract allows the body to be omitted and it was. */
+  /** Undefined if the body was omitted, where the contract allows this. */
   body: R['optionalBody'] extends true ? Parsed<R['body']> | undefined : Parsed<R['body']>;
   actor: ActorOf<R['access']>;
-  /** Present if the contract says `ifMatch`; never undefined on a route that requires it. */
+  /** Present if the contract says `ifMatch`; never undefined on a route that requires If-Match. */
   ifMatch: R['ifMatch'] extends 'required' ? IfMatch : IfMatch | undefined;
-  /** Identifies the request, so that it is executed at most once, if the contract says `idempotent` and the caller sent an Idempotency-Key. */
+  /** If the contract says `idempotent` and the caller sent an Idempotency-Key: identifies the request, so that it is executed at most once. */
   idempotent: R['idempotent'] extends true ? IdempotentRequest | undefined : undefined;
   /** The caller's address, as seen by the trusted proxy. */
   ip: string;
@@ -33,11 +35,13 @@ export type RequestOf<R extends Route> = {
   requestId: string;
   /** The caller's own id of the request, unverified. */
   clientRequestId: string | null;
+  /** Returns a signal that is aborted when the caller closes the connection before the response. */
+  hangUp: () => AbortSignal;
 };
 
 /**
- * A body that is already JSON text, as produced by the database; sent unchanged. `schema` is that of the response, and the type of the text names it.
- * Nothing checks the text at run time, so a test has to parse it with the schema.
+ * A body that is already JSON text, as produced by the database; sent unchanged. `schema` is the schema of the response, which the type of the text
+ * also names. The text is not checked at run time, so a test must parse it with the schema.
  */
 export class PreserializedJson<S extends z.ZodType = z.ZodType> {
   readonly schema: S;
@@ -59,13 +63,13 @@ type ResponseHead<S> = ResponseExtras & { status: S };
 
 type ResponseExtras = {
   headers?: Readonly<Record<string, string>>;
-  /** The version of the resource, sent in the strong entity tag of the body. */
+  /** The version of the resource, which becomes part of the strong entity tag. */
   etag?: number | undefined;
 };
 
 /**
- * Whether the response is that of an earlier request with the same Idempotency-Key, which `Idempotency-Replayed` reports. Required, so that a handler
- * cannot forget the key: only code that has looked up the key knows the value.
+ * Whether this is the saved response to an earlier request with the same Idempotency-Key, which the header `Idempotency-Replayed` reports. The field is
+ * required, so that a handler cannot forget the key: only code that has looked up the key knows its value.
  */
 type Replayable<R extends Route> = R['idempotent'] extends true ? { replayed: boolean } : object;
 
@@ -96,7 +100,7 @@ export type UntypedResponse = {
 };
 
 /**
- * Binds a contract's route to its handler. A table of such bindings is the API of a service.
+ * Binds a contract's route to its handler. A table of such bindings forms the API of a service.
  * @throws Error for an idempotent route without authentication.
  */
 export function bind<R extends Route>(route: R, handle: HandlerOf<R>): BoundRoute {

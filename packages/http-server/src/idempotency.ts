@@ -4,7 +4,7 @@ import type { Actor } from './access/actor.ts';
 
 /** A request with an Idempotency-Key, to be carried out at most once. Keys are scoped to their callers. */
 export type IdempotentRequest = {
-  /** The id of the user, or of the service. */
+  /** The id of the user or service that sent the request. */
   actorId: string;
   key: string;
   /** SHA-256 of operation, path and body. Two requests with the same key and different fingerprints are different requests. */

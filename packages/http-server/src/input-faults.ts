@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 
 /**
- * The requirement on a value, as the end of a sentence that begins with the name of its field, for rules of a schema without a message of their own.
- * It never repeats the value.
+ * Returns the requirement on a value, as the end of a sentence that begins with the name of its field, for schema rules that have no message. Never
+ * repeats the value.
  */
 export function faultOf(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
@@ -23,7 +23,7 @@ export function faultOf(issue: z.core.$ZodRawIssue): string | undefined {
   }
 }
 
-/** For a value with several accepted forms, if the schema does not describe what they have in common. */
+/** The message for a value with several accepted forms, if the schema does not describe them together. */
 export const noForm = 'has none of the accepted forms';
 
 /** Whether the fault is that the field was not sent. */
@@ -48,7 +48,7 @@ const types: Readonly<Record<string, string>> = {
 };
 
 function ofType(expected: string, input: unknown): string {
-  // a repeated query parameter is a list where a string is expected
+  // a repeated query parameter results in a list where a string is expected
   if (expected === 'string' && Array.isArray(input)) return 'must be one string, given once';
   const wanted = types[expected] ?? `of type ${expected}`;
   return input === undefined ? `${required}${wanted}` : `must be ${wanted}`;

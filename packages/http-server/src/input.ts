@@ -4,12 +4,12 @@ import { faultOf, isMissing, noForm } from './input-faults.ts';
 
 /** The maximum number of faults in one response; a hostile body must not produce a huge response. */
 const mostErrors = 50;
-/** The maximum number of faults in the detail, which is for people, who fix a few at a time. */
+/** The maximum number of faults in the detail, which is read by people, who fix a few faults at a time. */
 const mostInDetail = 3;
 const mostNames = 5;
 
 /**
- * Parses one part of a request. `fieldHints` says, for fields that the schema does not have, what to do instead of sending them.
+ * Parses one part of a request. `fieldHints` describes the alternatives to fields that the schema does not have.
  * @throws Problem `invalid_input` that names every invalid field and its requirement, without repeating the value sent.
  */
 export function parseInput<S extends z.ZodType>(
@@ -74,7 +74,7 @@ function toFieldErrors(issue: z.core.$ZodIssue, fieldHints: Readonly<Record<stri
 
 const unknownField = 'is not a field of this request';
 
-/** A contract's own rule names its code as `params: { code }`; zod's rules have zod's codes. */
+/** A rule defined by the contract specifies its code as `params: { code }`; zod's own rules have zod's codes. */
 function codeOf(issue: z.core.$ZodIssue): string {
   const code: unknown = issue.code === 'custom' ? issue.params?.['code'] : undefined;
   return typeof code === 'string' ? code : issue.code;

@@ -2,13 +2,19 @@ import { Router, type Response } from 'express';
 import { errorText } from '@taskwire/errors';
 import { redact, type Telemetry } from '@taskwire/telemetry';
 
-/** Checks a dependency of the service; rejects with the reason while it is unusable. A warning is reported without making the service unready. */
+/**
+ * Checks a dependency of the service; rejects with the reason while the dependency is unusable. A warning is reported without making the service
+ * unready.
+ */
 export type ReadinessCheck = () => Promise<void> | Promise<{ warning: string } | undefined>;
 
 /** The time limit of one check, in milliseconds: probes run every few seconds and need a negative result in time. */
 const checkTimeoutMs = 2_000;
 
-/** `/health`: the process responds. `/ready`: it can do its work. `/metrics`: Prometheus text. For operators, not routed by the gateway. */
+/**
+ * `/health`: the process responds. `/ready`: it can do its work. `/metrics`: Prometheus text. These paths are for operators, and the gateway does not
+ * route them.
+ */
 export function operations(
   telemetry: Telemetry,
   checks: Readonly<Record<string, ReadinessCheck>>,

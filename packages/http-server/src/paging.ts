@@ -2,11 +2,14 @@ import { createHash } from 'node:crypto';
 import { problem } from '@taskwire/errors';
 import { z } from 'zod';
 
-/** The identity of a list for its cursors. */
+/** Identifies a list, so that a cursor can be tied to it. */
 export type List = {
   /** The operation id. */
   name: string;
-  /** Everything that determines the contents and order of the list: filters, sorting, and the caller if the list is theirs. Not the limit. */
+  /**
+   * Everything that determines the contents and order of the list: filters, sorting, and the caller if the list depends on the caller. Excludes the
+   * limit.
+   */
   filter: Readonly<Record<string, unknown>>;
 };
 
@@ -16,7 +19,10 @@ type Position = readonly string[];
 /** Encodes positions in one list as opaque, URL-safe text. */
 export type Cursors = {
   encode(position: Position): string;
-  /** Returns undefined at the beginning. @throws Problem `bad_cursor` for text that this list, with this filter and order, did not return. */
+  /**
+   * Returns the position in a cursor, or undefined for the beginning of the list. @throws Problem `bad_cursor` for text that this list, with this
+   * filter and order, did not return.
+   */
   decode(cursor: string | undefined): Position | undefined;
 };
 
@@ -24,7 +30,7 @@ export type Cursors = {
 const instant = z.iso.datetime().regex(/^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
 /** A UUID as the database produces it. */
 const id = z.guid();
-/** The digits of a positive bigint. One with 19 digits may exceed its range. */
+/** The digits of a positive bigint. A number with 19 digits may exceed the range of bigint. */
 const number = z.string().regex(/^\d{1,18}$/);
 
 /** The components of positions. A cursor is input, so each component is validated before the database reads it. */
@@ -34,7 +40,7 @@ const positions = {
   number: number.transform((value) => [value]),
 } as const;
 
-/** The kind of a list's positions, by the columns that order it. */
+/** The kind of a list's positions, determined by the columns that order the list. */
 export type PositionKind = keyof typeof positions;
 
 /** Creates the cursors of a list. */

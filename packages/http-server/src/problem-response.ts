@@ -30,7 +30,7 @@ export function problemDocument(error: Problem, requestId: string): ProblemDocum
 }
 
 /**
- * Converts any error to a problem: an error that is neither a problem nor a known fault of the request becomes `internal` with the error as its
+ * Converts any error to a problem: an error that is neither a problem nor a known error in the request becomes `internal` with the error as its
  * cause.
  */
 export function toProblem(error: unknown): Problem {

@@ -11,13 +11,13 @@ const validRequestId = /^[A-Za-z0-9][\w.:-]{0,63}$/;
 
 /** The ids by which a request can be found. */
 export type RequestIds = {
-  /** Created by the gateway, by a calling service, or here. An outside caller cannot choose it. */
+  /** Created by the gateway, by a calling service, or by this service. An outside caller cannot choose it. */
   requestId: string;
   /** The caller's `X-Request-Id`, unverified; null if absent or malformed. */
   clientRequestId: string | null;
 };
 
-/** Whether an address is that of a proxy whose headers are trusted. */
+/** Whether an address belongs to a proxy whose headers are trusted. */
 export type IsTrusted = (address: string, hop: number) => boolean;
 
 /** The state of a request while it is being served. */
@@ -67,7 +67,7 @@ export function observeRequests(telemetry: Telemetry, isTrusted: IsTrusted) {
     const ids = { request_id: requestId, ...(clientRequestId === null ? {} : { client_request_id: clientRequestId }) };
     withLogContext(ids, () => {
       openExtractedTrace(traceCarrier(request), `HTTP ${method}`, (end) => {
-        // bound to this context, because the socket emits the event outside it
+        // bound to the current async context, because the socket emits the event outside it
         const ended = AsyncLocalStorage.bind(() => {
           finish();
           end();

@@ -18,17 +18,25 @@ import { headerOf, requestIds, stateOf } from './request.ts';
 export type RouteParts = {
   authenticator: Authenticator;
   refused: ReturnType<typeof observeRefusals>;
+  /** The epoch of the service's database, which entity tags contain. */
+  sourceEpoch: () => number;
   /** The caller's address, as seen by the trusted proxy. */
   addressOf: (request: IncomingMessage) => string;
 };
 
-/** Serves a request of one route. `params` are those of its path, decoded. A rejection is the response. */
+/** Serves a request of one route. `params` are the decoded parameters of its path. If the promise is rejected, the error becomes the response. */
 export type RouteHandler = (request: IncomingMessage, response: ServerResponse, params: PathParams) => Promise<void>;
 
 type PathParams = Readonly<Record<string, string>>;
 
 /** A request with the results of the steps so far. */
-type Received = { request: IncomingMessage; params: PathParams; actor: Actor | undefined; body: unknown };
+type Received = {
+  request: IncomingMessage;
+  params: PathParams;
+  actor: Actor | undefined;
+  body: unknown;
+  epoch: number;
+};
 
 /** The steps of one operation, in the order in which their faults are reported: authentication, authorization, validation, execution. */
 export function routeHandler({ route, handle }: BoundRoute, parts: RouteParts): RouteHandler {
@@ -41,7 +49,7 @@ export function routeHandler({ route, handle }: BoundRoute, parts: RouteParts): 
 
   return async (request, response, params) => {
     stateOf(request).route = route.path;
-    // also for errors, 304 and optional tokens: a cache must never serve one caller's response to another
+    // also set for errors, 304 and optional tokens: a cache must never serve one caller's response to another
     if (isPersonal) response.setHeader('Vary', 'Authorization');
     let actor: Actor | undefined;
     try {
@@ -49,8 +57,13 @@ export function routeHandler({ route, handle }: BoundRoute, parts: RouteParts): 
       if (actor !== undefined) requireAccess(route.access, actor);
       const body = await readBody?.(request);
       if (!isAwaited(request, response)) return;
-      const input = { ...readRequest(route, { request, params, actor, body }), ...detailsOf(request) };
-      send(route, { request, response }, await handle(input as never));
+      const epoch = parts.sourceEpoch();
+      const input = {
+        ...readRequest(route, { request, params, actor, body, epoch }),
+        ...detailsOf(request),
+        hangUp: () => hangUpOf(response),
+      };
+      send(route, { request, response, epoch }, await handle(input as never));
     } catch (error) {
       if (actor !== undefined) await parts.refused(error, { ...detailsOf(request), route, actor, params });
       throw error;
@@ -78,8 +91,8 @@ function identifiesCaller(access: Route['access'], authorization: string | undef
 }
 
 /**
- * Whether the caller is still waiting for the response. Work for a caller who hung up, or whose time limit (`X-Timeout-Ms`, counted from the caller's
- * request) passed in the queue, would only delay other requests.
+ * Whether the caller is still waiting for the response. Work for a caller who has disconnected, or whose time limit (`X-Timeout-Ms`, counted from the
+ * caller's request) passed while the request was queued, would only delay other requests.
  * @throws Problem `timeout`; `bad_request` for an invalid time.
  */
 function isAwaited(request: IncomingMessage, response: ServerResponse): boolean {
@@ -97,11 +110,18 @@ function isAwaited(request: IncomingMessage, response: ServerResponse): boolean 
   return true;
 }
 
-function readRequest(route: Route, { request, params: sent, actor, body: sentBody }: Received): object {
+function hangUpOf(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  if (response.destroyed) controller.abort();
+  else response.once('close', () => controller.abort());
+  return controller.signal;
+}
+
+function readRequest(route: Route, { request, params: sent, actor, body: sentBody, epoch }: Received): object {
   const params = route.params && parseInput(route.params, sent);
   const query = route.query && parseInput(route.query, parse(queryOf(request)), route.fieldHints);
   const body = parseBody(route, sentBody);
-  const ifMatch = route.ifMatch && readIfMatch(route, request);
+  const ifMatch = route.ifMatch && readIfMatch(route, request, epoch);
   const key = route.idempotent === true ? parseIdempotencyKey(headerOf(request, 'idempotency-key')) : undefined;
   const isIdempotent = key !== undefined && actor !== undefined;
   const idempotent = isIdempotent ? idempotentRequest(route, { key, actor, params, body }) : undefined;
@@ -118,8 +138,8 @@ function parseBody({ body: schema, optionalBody, fieldHints }: Route, body: unkn
   return parseInput(schema, body, fieldHints);
 }
 
-function readIfMatch(route: Route, request: IncomingMessage): IfMatch | undefined {
-  const ifMatch = parseIfMatch(headerOf(request, 'if-match'));
+function readIfMatch(route: Route, request: IncomingMessage, epoch: number): IfMatch | undefined {
+  const ifMatch = parseIfMatch(headerOf(request, 'if-match'), epoch);
   if (ifMatch === undefined && route.ifMatch === 'required') {
     throw problem('precondition_required', 'Send If-Match with the ETag that you read, or * to change any version.');
   }
@@ -128,7 +148,7 @@ function readIfMatch(route: Route, request: IncomingMessage): IfMatch | undefine
 
 function send(
   route: Route,
-  { request, response }: { request: IncomingMessage; response: ServerResponse },
+  { request, response, epoch }: { request: IncomingMessage; response: ServerResponse; epoch: number },
   answer: UntypedResponse,
 ): void {
   const { headers = {}, etag: version, body } = answer;
@@ -143,7 +163,7 @@ function send(
     response.setHeader('Location', locationOf(route.location, text));
   }
   if (version !== undefined) {
-    const tag = representationTag(version, text);
+    const tag = representationTag({ version, epoch }, text);
     response.setHeader('ETag', tag);
     if (route.method === 'get' && isNotModified(headerOf(request, 'if-none-match'), tag)) {
       response.statusCode = 304;
@@ -154,8 +174,8 @@ function send(
   response.end(text);
 }
 
-/** The path of the created resource. @throws when the body has no id, which is a fault of the contract. */
-/** RFC 9745 has seconds since 1970, RFC 8594 an HTTP date. */
+/** The path of the created resource. @throws if the body has no id, which is a mistake in the contract. */
+/** RFC 9745 uses seconds since 1970, and RFC 8594 an HTTP date. */
 function sendDeprecation(response: ServerResponse, { since, sunset }: NonNullable<Route['deprecated']>): void {
   response.setHeader('Deprecation', `@${Date.parse(since) / 1000}`);
   response.setHeader('Sunset', new Date(sunset).toUTCString());

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import parseUrl from 'parseurl';
@@ -21,7 +22,7 @@ import { routeHandler } from './route-handler.ts';
 import { createRouter } from './router.ts';
 
 /**
- * A path of a protocol that a contract cannot describe, such as OpenID Connect: the handler reads the request and sends the response itself. Errors
+ * A path of a protocol that a contract cannot describe, such as OpenID Connect. The handler reads the request and sends the response itself. Errors
  * that it throws are sent as problems.
  */
 export type RawRoute = {
@@ -45,8 +46,15 @@ export type HttpServerOptions = {
    */
   onRefusal?: OnRefusal;
   readiness: Readonly<Record<string, ReadinessCheck>>;
+  /** The epoch of the service's database, for entity tags; 1 if omitted. */
+  sourceEpoch?: () => number;
   /** How long a whole request may take to arrive, in milliseconds; for tests that cannot wait for the usual 10 s. */
   requestTimeoutMs?: number;
+  /**
+   * How long `stop` leaves idle connections open, in milliseconds; 0 if omitted. A proxy may be sending a request on one of them, and could not
+   * repeat a lost request. While stopping, each response asks for its connection to be closed, so that in the end only unused connections are left.
+   */
+  drainMs?: number;
 };
 
 export type HttpServer = Component & {
@@ -55,11 +63,11 @@ export type HttpServer = Component & {
 };
 
 /**
- * How long a whole request may take to arrive; after that the server responds with 408 and closes the connection. The largest body then needs 7 kB/s.
- * The gateway passes bodies on as they arrive, so this also bounds how long a slow caller holds a connection there.
+ * How long a whole request may take to arrive; after that the server responds with 408 and closes the connection. The largest body therefore needs 7
+ * kB/s. The gateway passes bodies on as they arrive, so this limit also bounds how long a slow caller occupies a connection of the gateway.
  */
 const requestTimeoutMs = 10_000;
-/** How often to check for requests that take too long; Node's default of 30 s would let them take four times as long. */
+/** How often to check for requests that take too long; with Node's default of 30 s, they could take four times as long. */
 const timeoutCheckMs = 1_000;
 /** Longer than the 60 s for which nginx keeps idle upstream connections, so that the gateway never writes into a closing socket. */
 const keepAliveTimeoutMs = 75_000;
@@ -68,7 +76,7 @@ const closeIdleEveryMs = 50;
 
 /**
  * Serves the routes of a contract: authentication, authorization, validation and problem documents in one place, so that a handler deals only with
- * valid requests. `stop` closes the listener, lets running requests finish, then resolves.
+ * valid requests. `stop` closes the listener, serves requests on open connections for `drainMs`, lets running requests finish, then resolves.
  */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { telemetry } = options;
@@ -98,7 +106,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     async stop() {
       if (!server.listening) return;
       stopping = true;
-      const closed = new Promise((resolve) => server.close(resolve));
+      // the close method of http.Server would close idle connections at once
+      const closed = new Promise((resolve) => NetServer.prototype.close.call(server, resolve));
+      await Promise.race([closed, delay(options.drainMs ?? 0)]);
+      // closes idle connections, and stops the check for requests that take too long
+      server.close(() => undefined);
       const closeIdleTimer = setInterval(() => server.closeIdleConnections(), closeIdleEveryMs);
       await closed;
       clearInterval(closeIdleTimer);
@@ -120,6 +132,7 @@ function requestListener(options: HttpServerOptions, isStopping: () => boolean):
   const observe = observeRequests(telemetry, isTrusted);
   const parts = {
     authenticator,
+    sourceEpoch: options.sourceEpoch ?? (() => 1),
     refused: observeRefusals(telemetry, options.onRefusal),
     addressOf: (request: IncomingMessage) => proxyAddress(request, isTrusted) ?? '',
   };
@@ -186,7 +199,7 @@ async function listen(server: Server, port: number, host: string): Promise<void>
   });
 }
 
-/** Node's own link from a socket to its current response; null between requests. */
+/** Node's internal reference from a socket to its current response; null between requests. */
 type HttpSocket = Socket & { _httpMessage?: ServerResponse | null };
 
 /**

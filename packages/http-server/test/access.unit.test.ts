@@ -125,7 +125,12 @@ describe('Access to an operation', () => {
   });
 
   it('is denied to services on operations for users, and to users on operations for services, whatever their scopes', async () => {
-    const service: Actor = { kind: 'service', clientId: 'tasks', scopes: new Set([...userScopes, 'users:read']) };
+    const service: Actor = {
+      kind: 'service',
+      queues: [],
+      clientId: 'tasks',
+      scopes: new Set([...userScopes, 'users:read']),
+    };
     for (const one of [reading, either, own, administration]) expect((await ask(service, one)).status).to.equal(403);
     expect((await ask(service, internal)).status).to.equal(204);
     expect((await ask(firstParty, internal)).code).to.equal('insufficient_scope');
@@ -153,7 +158,7 @@ describe('Access to an operation', () => {
     expect((await ask(third(), administration)).code).to.equal('insufficient_scope');
   });
 
-  it('is logged with an id that an outside caller cannot choose, and with the one that they sent', async () => {
+  it('is logged with an id that an outside caller cannot choose, and with the id that the caller sent', async () => {
     const { headers } = await ask(firstParty, reading, {
       'x-request-id': 'chosen',
       'x-client-request-id': 'also-chosen',

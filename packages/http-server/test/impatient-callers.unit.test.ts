@@ -17,7 +17,7 @@ const route = defineRoute({
 
 describe('A request whose caller stops waiting', () => {
   let server: HttpServer;
-  /** The number of callers named `held` whose authentication waits for `letIn`. */
+  /** The number of callers with the token `held` whose authentication is waiting for `letIn`. */
   let held = 0;
   const letIn = Promise.withResolvers<void>();
   const served: string[] = [];
@@ -69,7 +69,7 @@ describe('A request whose caller stops waiting', () => {
     while (held < 2) await metrics();
     caller.abort();
     await asked.catch(() => undefined);
-    // wait until the server has noticed that the caller hung up
+    // wait until the server has noticed that the caller has disconnected
     while (!(await metrics()).includes('status="499"'));
     letIn.resolve();
     expect(await late).to.have.nested.property('body.code', 'timeout');

@@ -13,7 +13,7 @@ describe('A preserialized body', () => {
 
   it('accepts neither plain text nor the text of another schema, according to the compiler', () => {
     const other = jsonText(z.object({ name: z.string() }), { name: 'a' });
-    // @ts-expect-error plain text, of which nothing says what it describes
+    // @ts-expect-error plain text, whose type does not name the schema that describes it
     expect(new PreserializedJson(thing, '{}').text).to.equal('{}');
     // @ts-expect-error the text of another schema
     expect(new PreserializedJson(thing, other).text).to.equal('{"name":"a"}');

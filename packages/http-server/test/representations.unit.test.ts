@@ -160,11 +160,14 @@ describe('The HTTP server', () => {
     it('rejects an If-Match that is not an entity tag', async () =>
       expect((await change('7')).body.code).to.equal('bad_etag'));
     it('parses a list of tags, and ignores weak ones', async () =>
-      expect((await change('"7", W/"8", "x", "9-abc", "10-"')).body.ifMatch).to.deep.equal([7, 9]));
-    it('accepts *', async () => expect((await change('*')).body.ifMatch).to.equal('*'));
+      expect((await change('"7", W/"8", "x", "9-abc", "10-"')).body.ifMatch).to.deep.equal({
+        epoch: 1,
+        versions: [7, 9],
+      }));
+    it('accepts *', async () => expect((await change('*')).body.ifMatch).to.deep.equal({ epoch: 1, versions: 'any' }));
     it('parses the version in a tag that it sent', async () => {
       const tag = (await call(path)).headers.get('etag') ?? '';
-      expect((await change(tag)).body.ifMatch).to.deep.equal([7]);
+      expect((await change(tag)).body.ifMatch).to.deep.equal({ epoch: 1, versions: [7] });
     });
 
     it('responds with 304 if the caller has the representation, even one compressed by a proxy', async () => {

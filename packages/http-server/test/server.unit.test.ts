@@ -71,13 +71,13 @@ describe('the HTTP server', () => {
       expect(body.errors.map((error: { field: string }) => error.field)).to.have.members(['title', 'labels.1', 'x']);
     });
 
-    it('answers bytes that are not HTTP with a problem, and closes the connection', async () => {
+    it('rejects bytes that are not HTTP with a problem, and closes the connection', async () => {
       const socket = connect(Number(new URL(server.url()).port), '127.0.0.1');
       socket.write('nonsense\r\n\r\n');
       expect(await text(socket)).to.match(/^HTTP\/1\.1 400 .*"code":"bad_request"/s);
     });
 
-    it('answers headers that are too large with 431', async () => {
+    it('rejects headers that are too large with 431', async () => {
       const answer = await server.call('/api/v1/things/first', { headers: { 'x-large': 'x'.repeat(20_000) } });
       expect([answer.status, answer.body.code]).to.deep.equal([431, 'headers_too_large']);
     });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { Agent, createServer, request, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
@@ -13,43 +13,77 @@ function quiet() {
 }
 
 describe('Stopping the HTTP server', () => {
-  it('lets running requests finish and accepts no new ones', async () => {
+  const slow = defineRoute({
+    method: 'get',
+    path: '/api/v1/slow',
+    operationId: 'slow',
+    summary: '',
+    tag: '',
+    access: { kind: 'anyone' },
+    responses: { 204: null },
+  });
+
+  /** A server whose requests respond when `release` resolves. */
+  async function started({ drainMs, release = Promise.resolve() }: { drainMs?: number; release?: Promise<void> }) {
     const entered = Promise.withResolvers<void>();
-    const release = Promise.withResolvers<void>();
-    const slow = defineRoute({
-      method: 'get',
-      path: '/api/v1/slow',
-      operationId: 'slow',
-      summary: '',
-      tag: '',
-      access: { kind: 'anyone' },
-      responses: { 204: null },
-    });
     const server = createHttpServer({
       telemetry: quiet(),
       host: '127.0.0.1',
       port: 0,
       trustedProxies: [],
       readiness: {},
+      ...(drainMs !== undefined && { drainMs }),
       authenticator: { authenticate: async () => Promise.reject(new Error('not asked')) },
       routes: [
         bind(slow, async () => {
           entered.resolve();
-          await release.promise;
+          await release;
           return response(204);
         }),
       ],
     });
     await server.start();
-    const url = server.url();
+    return { server, url: server.url(), entered: entered.promise };
+  }
+
+  it('lets running requests finish and accepts no new ones', async () => {
+    const release = Promise.withResolvers<void>();
+    const { server, url, entered } = await started({ release: release.promise });
     const running = fetch(`${url}/api/v1/slow`);
-    await entered.promise;
+    await entered;
     const stopped = server.stop();
     const refused = await fetch(`${url}/health`).catch((error: unknown) => error);
     release.resolve();
     expect((await running).status).to.equal(204);
     await stopped;
     expect(refused).to.be.instanceOf(TypeError);
+  });
+
+  it('serves a request on a kept connection while it drains, closes it with the response, and stops once none is left', async () => {
+    // a drain of a minute ends early, or the test exceeds its timeout
+    const { server, url } = await started({ drainMs: 60_000 });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const get = async () => {
+      const [message] = (await once(request(`${url}/api/v1/slow`, { agent }).end(), 'response')) as [IncomingMessage];
+      const port = message.socket.localPort;
+      message.resume();
+      await once(message, 'end');
+      return { status: message.statusCode, connection: message.headers.connection, port };
+    };
+    const before = await get();
+    expect(before).to.deep.include({ status: 204, connection: 'keep-alive' });
+    const stopped = server.stop();
+    expect(await get()).to.deep.equal({ status: 204, connection: 'close', port: before.port });
+    await stopped;
+    agent.destroy();
+  });
+
+  it('closes the connections that are idle after the drain', async () => {
+    const { server, url } = await started({ drainMs: 20 });
+    const agent = new Agent({ keepAlive: true });
+    const [message] = (await once(request(`${url}/api/v1/slow`, { agent }).end(), 'response')) as [IncomingMessage];
+    message.resume();
+    await Promise.all([once(message.socket, 'close'), once(message, 'end').then(async () => await server.stop())]);
   });
 });
 

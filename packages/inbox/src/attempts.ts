@@ -9,8 +9,8 @@ import { failureOf, type Effect, type Outcome } from './outcome.ts';
 import type { HandlerRunner } from './run-handler.ts';
 
 /**
- * The origin of a job, which stores the decision about it: the queue (message-receiver.ts) or a row of inbox_pending (pending-worker.ts). Each
- * operation resolves when its result is stored. It waits while the database is down.
+ * The origin of a job, where the decision about the job is stored: the queue (message-receiver.ts) or a row of inbox_pending (pending-worker.ts).
+ * Each operation resolves when its result is stored. It waits while the database is unavailable.
  */
 export type JobSource = {
   job: Job;

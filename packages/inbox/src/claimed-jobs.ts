@@ -11,7 +11,7 @@ export type Claim = Omit<Job, 'blocksWhenDead'> & {
   leaseId: string;
   /** The number of attempts that count, including this one. */
   attempts: number;
-  /** The number of earlier attempts that did not count. */
+  /** The number of earlier attempts that do not count. */
   freeAttempts: number;
   /** Milliseconds since the message arrived or was replayed. */
   pendingForMs: number;
@@ -30,9 +30,9 @@ type ClaimRow = MessageRow & {
   crash_count: number;
 };
 
-// The attempt is counted here, before the handler runs: a message that kills the process has used one up. A remaining lease has expired, so its owner
-// died or hung. A message whose handler this build does not know belongs to another build while two run concurrently during a deploy. After an hour no
-// other build is expected, so the message is claimed and becomes a dead letter.
+// The claim counts the attempt before the handler runs, so that a message that kills the process has used one up. A row that still has a lease can
+// only be claimed because the lease expired: its owner died or hung. A message whose handler this build does not know belongs to another build while
+// two run concurrently during a deploy. After an hour no other build is expected, so the message is claimed and becomes a dead letter.
 const claimSql = ({ dueAt, leaseState }: { dueAt: string; leaseState: string }): string => `
   ${claimDue({
     table: 'inbox_pending',
@@ -64,8 +64,8 @@ const removeSql = `
   DELETE FROM inbox_pending WHERE seq = $1 AND lease_id = $2
   RETURNING errors::text AS errors, received_at::text AS received_at`;
 
-// Keep the first error and the latest 29: a two-day outage produces hundreds. $6 is 1 when the attempt doesn't count. An earlier message in the chain
-// can only be one replayed in the meantime; it goes first.
+// Keep the first error and the latest 29: a two-day outage produces hundreds. $6 is 1 if the attempt doesn't count. An earlier message of the key can
+// only be one that was replayed in the meantime; that message goes first.
 const releaseSql = `
   UPDATE inbox_pending
   SET lease_id = NULL, lease_expires_at = NULL, last_error = $4,
@@ -85,7 +85,7 @@ const keepAsBlockerSql = `
 /** The handlers whose messages are claimed, and the length of the lease. */
 export type Claiming = { handlers: readonly string[]; leaseMs: number };
 
-/** Claims due messages without an expired lease, in the order in which they came due. */
+/** Claims due messages that have no expired lease, in the order in which they came due. */
 export async function claimDueJobs(db: Database, limit: number, claiming: Claiming): Promise<Claim[]> {
   return await claim(db, { name: 'inbox.claim_due', text: claimDueSql }, limit, claiming);
 }
@@ -113,7 +113,7 @@ export async function renewLeases(db: Database, claims: readonly Claim[], leaseM
 }
 
 /**
- * Completes a claim, in the caller's transaction, and makes the next message of its key due.
+ * Completes a claim in the caller's transaction, and makes the next message of the key due.
  * @returns false if the lease expired and another process has the message: the caller must roll back.
  */
 export async function completeClaim(tx: Tx, { seq, leaseId, handler, orderKey }: Claim): Promise<boolean> {

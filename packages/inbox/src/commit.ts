@@ -4,18 +4,20 @@ import type { Job } from './job.ts';
 import type { Effect } from './outcome.ts';
 import { rememberUnblocked } from './received-jobs.ts';
 
-/** `refused`: the message is already done or recorded, or an earlier one with its key is not completed. A refused message has no effect. */
+/** `refused`: the message is already done or recorded, or an earlier message with the same key is not completed. A refused message has no effect. */
 export type CommitResult = 'committed' | 'refused';
 
 /** With more effects, a transaction would hold the locks of its first effects for too long. */
 const maxTogether = 50;
-/** A transaction that lost a deadlock succeeds alone on its first or second retry. More conflicts indicate a bug in the effect. */
+/**
+ * A transaction that was aborted in a deadlock succeeds on its first or second retry when it runs alone. More conflicts indicate a bug in the effect.
+ */
 const maxConflicts = 3;
 
 /**
  * Commits effects together with the rows that remember their messages. Effects that are ready at the same time share one transaction, since a commit
  * costs more than most effects. If that transaction fails, each effect runs alone, so that one failure does not affect the others.
- * @returns a function that rejects with the error of this effect.
+ * @returns a function that commits one effect, and rejects with the error of that effect.
  */
 export function createCommitter(db: Database): (job: Job, effect: Effect | undefined) => Promise<CommitResult> {
   type Item = { job: Job; effect: Effect | undefined };

@@ -10,14 +10,14 @@ const probe = { baseMs: 100, capMs: 2_000 };
 const maxFailures = 3;
 
 /**
- * Runs work that needs only the database. While the database cannot work (as shown by an SQLSTATE or by a writing probe), it waits, and continues
- * when the database is back. The work must be safe to repeat: a commit whose response was lost may have taken effect.
+ * Runs work that needs only the database. While the database is unavailable (as shown by an SQLSTATE or by a writing probe), it waits, and it
+ * continues when the database is back. The work must be safe to repeat: a commit whose response was lost may have taken effect.
  */
 export type DatabaseOutage = {
   /** @throws the error of the work if it fails although the database works, or the signal's reason. */
   retryWhileDatabaseIsDown<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
   /**
-   * For work without an alternative, such as recording a failure: also retries after a lock timeout or a statement timeout.
+   * For work that has no alternative, such as recording a failure: also retries after a lock timeout or a statement timeout.
    * @throws as `retryWhileDatabaseIsDown` does, for any other error.
    */
   retryWhileDatabaseIsDownOrBusy<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
@@ -58,7 +58,7 @@ export function createDatabaseOutage(options: {
         const outage = outageOf(error);
         probing ??= untilBack().finally(() => (probing = undefined));
         if (await raceAbort(probing, signal)) failures = 0;
-        // the probe passed, but the work failed in an outage: one that affects only its table, or one that has ended since
+        // the probe passed, but the work failed because of an outage that affects only its table, or has ended in the meantime
         else if (outage !== undefined && outages.includes(outage))
           await delay(backOffMs(tries, probe), undefined, { signal });
         else if (failures >= maxFailures) throw error;

@@ -28,7 +28,7 @@ export function createDeadLetterQueueConsumer(options: {
     const reason = delivery.headersFault === undefined ? storable(death?.reason ?? 'unknown') : 'unreadable_headers';
     const error = storable(`dead-lettered by the queue ${delivery.routingKey}: ${reason}`);
     const failure = { reason, error, attempts: delivery.deliveryCount };
-    // the routing key is now that of the dead-letter queue, but the type is still the event's
+    // the routing key is now the dead-letter queue's, but the type is still the event's
     const message = toMessage(delivery);
     const wanted = handlers.of(message.type);
     if (wanted.length === 0 && options.ignores(message.type))

@@ -4,25 +4,25 @@ import { describeJob, type Job, type UnhandledJob } from './job.ts';
 import type { InboxMetrics } from './metrics.ts';
 import { jobColumns, jobValues } from './stored-message.ts';
 
-/** Why a message failed permanently. `attempts` count; `freeAttempts` do not. */
+/** Why a message failed permanently, with the number of attempts that count (`attempts`) and that do not count (`freeAttempts`). */
 export type Failure = { reason: string; error: string; attempts: number; freeAttempts?: number };
 
 /** The history of the message. Times are PostgreSQL's text. */
 export type History = {
-  /** The earlier entries of its error history, as JSON. */
+  /** The earlier entries of the error history, as JSON. */
   errors?: string | undefined;
   receivedAt?: string | undefined;
-  /** Its position within its key, for a replay; by default, a new one. */
+  /** The message's position within its key, for a replay; by default a new position. */
   seq?: string | undefined;
 };
 
 /**
- * Records a message that failed permanently, in the caller's transaction. After the commit it is counted and logged. Every dead letter is written by
- * this function.
+ * Records a message that failed permanently, in the caller's transaction. After the commit it is counted and logged. This is the only function that
+ * writes dead letters.
  */
 export type DeadLetterWriter = (tx: Tx, job: Job | UnhandledJob, failure: Failure, history?: History) => Promise<void>;
 
-// a dead letter that blocks nothing still has a position within its key
+// a dead letter that blocks no other message still has a position within its key
 const insertDeadLetter = `
   INSERT INTO dead_letters (${jobColumns}, attempts, reason, error, errors, seq, received_at)
   VALUES ($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text, to_timestamp($8::float8), $9::json, $10::bytea,

@@ -7,7 +7,7 @@ import type { Effect, Outcome } from './outcome.ts';
 export type Attempts = {
   /** Attempts that count. */
   counted: number;
-  /** Attempts that do not count, because a dependency was unavailable. The attempt that has just ended is not among them yet. */
+  /** Attempts that do not count, because a dependency was unavailable. Does not yet include the attempt that has just ended. */
   free: number;
   /** Milliseconds since the message arrived or was replayed. */
   pendingForMs: number;
@@ -24,8 +24,8 @@ export type Decision =
   | { kind: 'dead_letter'; reason: DeadLetterReason; error: string };
 
 /**
- * Decides what happens to a message after an attempt. An attempt that found a dependency unavailable is free: it is limited by the age of the message
- * instead of by their number. `backOff` is replaced by tests.
+ * Decides what happens to a message after an attempt. An attempt that found a dependency unavailable is free: such attempts are limited by the age of
+ * the message instead of by their number. Tests replace `backOff`.
  */
 export function decide(
   result: Outcome,

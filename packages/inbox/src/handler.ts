@@ -7,6 +7,8 @@ export type HandlerContext = {
   /** The type of the message, which matters if the handler's type is a pattern. */
   type: string;
   aggregateId: string | undefined;
+  /** The epoch of the database whose change the message announces; 1 for a message without one. */
+  sourceEpoch: number;
   /** 1 for the first attempt. */
   attempt: number;
   /** Aborted when the handler times out, and when the process stops. */
@@ -14,10 +16,9 @@ export type HandlerContext = {
 };
 
 /**
- * The order that is kept within an aggregate:
- * none: none, messages of one aggregate may be handled concurrently;
- * through_retry: a message waits while an earlier one is being retried, but not for a dead letter;
- * through_dead_letters: a message also waits for an earlier dead letter, until that is replayed or dropped.
+ * The order that is kept within an aggregate: none: no order, so messages of one aggregate may be handled concurrently; through_retry: a message
+ * waits while an earlier one is being retried, but not for a dead letter; through_dead_letters: a message also waits for an earlier dead letter,
+ * until that is replayed or dropped.
  */
 export type Order = 'none' | 'through_retry' | 'through_dead_letters';
 
@@ -38,7 +39,7 @@ export type Handler = {
   handle(event: unknown, context: HandlerContext): Promise<Outcome>;
 };
 
-/** Defines a handler whose `handle` receives the payload as parsed by its schema. */
+/** Defines a handler whose `handle` receives the payload as parsed by the schema. */
 export function defineHandler<S extends z.ZodType>(
   handler: Omit<Handler, 'schema' | 'handle'> & {
     schema: S;
@@ -73,7 +74,7 @@ export function indexHandlers(handlers: readonly Handler[]): Handlers {
       let found = byType.get(type);
       if (found === undefined) {
         found = candidates.filter(({ matches }) => matches(type)).map(({ handler }) => handler);
-        // there are few types, but arbitrary types published under a pattern must not fill the memory
+        // there are few types, but arbitrary types published under a pattern must not fill up the memory
         if (byType.size < 1_000) byType.set(type, found);
       }
       return found;

@@ -24,7 +24,7 @@ export const inboxMigrations: MigrationSource = {
 };
 
 export type Inbox = Component & {
-  /** Runs one round of every retry that is due, replayed messages included. For tests. */
+  /** Runs one round of all due retries, including replayed messages. For tests. */
   tick(): Promise<Progress>;
 };
 
@@ -33,10 +33,17 @@ export type InboxOptions = {
   rabbit: Rabbit;
   /** `<service>.events`. Messages that the queue dead-letters are read from `<queue>.dead`. */
   queue: string;
+  /** The queues that are consumed instead of `queue`, if it is divided into partitions. They share the dead-letter queue of `queue`. */
+  queues?: readonly string[];
+  /**
+   * Called before consuming starts. While it rejects, no message is consumed; consuming ends when the returned signal is aborted. Default: always
+   * permitted.
+   */
+  permission?: () => Promise<AbortSignal>;
   handlers: readonly Handler[];
   /**
-   * Types, or type patterns, that the queue is bound to but this service does not handle. If no handler matches such a message, it is acknowledged
-   * without a row or a dead letter. Any other message without a handler becomes a dead letter.
+   * Types, or type patterns, to which the queue is bound but which this service does not handle. If no handler matches such a message, it is
+   * acknowledged without a row or a dead letter. Any other message without a handler becomes a dead letter.
    */
   ignore?: readonly string[];
   /** The senders whose events are trusted. Default: logins named like the service, and messages that have passed the broker's topic permissions. */
@@ -52,7 +59,7 @@ export type InboxOptions = {
  * together, and only then is the message acknowledged. Failed messages are recorded and retried; permanent failures become dead letters.
  */
 export function createInbox(options: InboxOptions): Inbox {
-  const { db, rabbit, queue, telemetry } = options;
+  const { db, rabbit, queue, queues = [queue], permission, telemetry } = options;
   const { logger } = telemetry;
   const limits = { ...inboxLimits, ...options.limits };
   const metrics = inboxMetrics(telemetry.metrics);
@@ -97,9 +104,11 @@ export function createInbox(options: InboxOptions): Inbox {
     onRecorded,
   });
   const receiveDead = createDeadLetterQueueConsumer({ db, handlers, ignores, deadLetter, outage, metrics });
-  // a database without the tables is no more ready than an unavailable one
-  const ready = async (): Promise<void> =>
-    void (await query(db.pool, 'SELECT lease_expires_at FROM inbox_pending LIMIT 0'));
+  // a database without the inbox's tables is as unready as an unavailable one
+  const ready = async (): Promise<AbortSignal | undefined> => {
+    await query(db.pool, 'SELECT lease_expires_at FROM inbox_pending LIMIT 0');
+    return await permission?.();
+  };
   let consumers: Consumer[] = [];
 
   return {
@@ -111,13 +120,14 @@ export function createInbox(options: InboxOptions): Inbox {
     },
     async start() {
       await Promise.all(loops.map((loop) => loop.start()));
+      const { prefetch } = limits;
       consumers = [
-        rabbit.consume({ queue, prefetch: limits.prefetch, ready, onMessage: receive }),
-        rabbit.consume({ queue: `${queue}.dead`, prefetch: limits.prefetch, ready, onMessage: receiveDead }),
+        ...queues.map((name) => rabbit.consume({ queue: name, prefetch, ready, onMessage: receive })),
+        rabbit.consume({ queue: `${queue}.dead`, prefetch, ready, onMessage: receiveDead }),
       ];
     },
     async stop() {
-      // slow handlers get half of the time that a consumer waits for them
+      // slow handlers are aborted after half of the time for which the consumer waits for them
       const abortHandlers = setTimeout(() => {
         for (const each of [runner, retryRunner]) each.stop(new Error('the process is stopping'));
       }, 2_500);

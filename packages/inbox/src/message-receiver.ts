@@ -33,7 +33,7 @@ export type MessageReceiverOptions = {
   outage: DatabaseOutage;
   limits: InboxLimits;
   metrics: InboxMetrics;
-  /** Called after a message was recorded that can be attempted at once. */
+  /** Called when a message has been recorded that can be attempted at once. */
   onRecorded: () => void;
 };
 
@@ -43,7 +43,7 @@ const maxLookups = 200;
 const firstAttempt: Attempts = { counted: 1, free: 0, pendingForMs: 0 };
 
 /**
- * Processes messages from the queue. The returned function resolves when the message can be acknowledged, which is when its effect is committed or
+ * Processes messages from the queue. The returned function resolves when the message can be acknowledged, that is, when its effect is committed or
  * its failure is recorded. For each handler and key, one message runs at a time, in queue order.
  */
 export function createMessageReceiver(options: MessageReceiverOptions): (delivery: Delivery) => Promise<void> {
@@ -73,7 +73,8 @@ export function createMessageReceiver(options: MessageReceiverOptions): (deliver
       async complete(effect) {
         const result = await outage.retryWhileDatabaseIsDown(() => commit(job, effect), signal);
         if (result === 'committed') return 'completed';
-        // another process has the message, or recorded an earlier one of its key that now blocks it; the attempt to record it shows which
+        // another process has this message, or has recorded an earlier message of the key that now blocks this one; recording this message shows
+        // which
         await recordUnattempted(job, 'waiting', signal);
         return 'taken_over';
       },
@@ -116,7 +117,7 @@ export function createMessageReceiver(options: MessageReceiverOptions): (deliver
       wanted.map((handler) => {
         const job = jobFor(message, handler);
         const run = (): Promise<void> =>
-          // after repeated deliveries this message may be the one that kills the process, so it is recorded before it is attempted
+          // a message that was delivered repeatedly may be the one that kills the process, so it is recorded before it is attempted
           isSuspect ? recordUnattempted(job, 'suspect', signal) : handle(job, handler, signal);
         return job.orderKey === undefined ? run() : chains.after(`${handler.name} ${job.orderKey}`, run, signal);
       }),

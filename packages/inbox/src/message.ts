@@ -13,9 +13,9 @@ export type Message = {
   appId: string | undefined;
   /** Seconds since the epoch. Undefined if the sent value is not a time between the years 1970 and 9999. */
   sentAt: number | undefined;
-  /** How the message arrived. Undefined for messages stored by a version that did not record it; that version has already accepted them. */
+  /** How the message arrived. Undefined for messages stored by a version that did not record it; such messages have already been accepted. */
   provenance: Provenance | undefined;
-  /** JSON text, including the provenance under a key of its own. */
+  /** JSON text, including the provenance under a separate key. */
   headers: string;
   payload: Buffer;
 };
@@ -36,7 +36,10 @@ export type Invalid = { kind: 'invalid'; reason: InvalidReason; error: string };
 
 /** The versions of event payloads that this build can read. */
 const schemaVersions: readonly unknown[] = [1];
-/** An index row (2,704 bytes at most) must have room for the key, at three bytes per character, and for a handler's name. Ids have 36 characters. */
+/**
+ * An index row (2,704 bytes at most) must have room for the key, at three bytes per character, and for a handler's name. Valid ids have 36
+ * characters.
+ */
 const maxKeyLength = 500;
 /** Several times the size that an outbox accepts (64 KiB). A dead letter of this size is still usable in psql. */
 const maxPayloadBytes = 262_144;
@@ -79,6 +82,15 @@ export function storedProvenance(headers: string): Provenance | undefined {
 /** Returns the `schema_version` header of a stored message as received. */
 export function schemaVersionOf({ headers }: Message): unknown {
   return (JSON.parse(headers) as Record<string, unknown>)['schema_version'];
+}
+
+/** The greatest epoch that fits its columns. */
+const maxEpoch = 2_147_483_647;
+
+/** Returns the epoch of the publisher's database; 1 for a message without a valid one. */
+export function sourceEpochOf({ headers }: Message): number {
+  const { source_epoch: epoch } = JSON.parse(headers) as Record<string, unknown>;
+  return typeof epoch === 'number' && Number.isInteger(epoch) && epoch >= 1 && epoch <= maxEpoch ? epoch : 1;
 }
 
 /** Checks a message independently of its handlers. Returns the fault, or undefined. */
@@ -129,7 +141,10 @@ export function orderKey(message: Message, handler: NamedHandler): string | unde
   return handler.order === 'none' ? undefined : message.aggregateId;
 }
 
-/** A timestamp in microseconds or nanoseconds exceeds PostgreSQL's range of times; one in milliseconds exceeds the four-digit years of ISO 8601. */
+/**
+ * Returns undefined for times that cannot be stored: a timestamp in microseconds or nanoseconds exceeds PostgreSQL's range, and one in milliseconds
+ * exceeds the four-digit years of ISO 8601.
+ */
 function storableTime(seconds: number | undefined): number | undefined {
   return seconds !== undefined && seconds < 253_402_300_800 ? seconds : undefined;
 }

@@ -16,7 +16,7 @@ export const inboxMetrics = metricsOnce((registry) => {
       name: 'inbox_handle_seconds',
       help: 'Duration of each attempt of a handler.',
       labelNames: ['handler'],
-      // from the duration of one statement to the timeout of a handler
+      // from the duration of one statement up to the timeout of a handler
       buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 30],
       registers,
     }),

@@ -25,7 +25,10 @@ export type PendingWorkerOptions = {
   db: Database;
   handlers: Handlers;
   senders: SenderRules;
-  /** Runs handlers separately from those of new messages, so that claimed messages run at once: in a shared queue their leases would expire. */
+  /**
+   * Runs handlers separately from those of new messages, so that claimed messages run at once: in a shared queue, their leases would expire while
+   * they wait.
+   */
   attempts: AttemptRunner;
   deadLetter: DeadLetterWriter;
   outage: DatabaseOutage;
@@ -36,7 +39,7 @@ export type PendingWorkerOptions = {
 };
 
 const pollMs = 1_000;
-/** The maximum time for which places stay empty for a suspect: other messages may be due and can use the places. */
+/** The maximum time for which slots stay empty for a suspect, because other due messages could use the slots. */
 const suspectPauseMs = 1_000;
 
 /**
@@ -66,7 +69,7 @@ export function createPendingWorker(options: PendingWorkerOptions): Loop {
     logger,
   });
 
-  /** A suspect runs alone. After it, the other messages have a turn. */
+  /** Claims a suspect on its own; after that, the other messages have a turn. */
   async function claim(places: number): Promise<readonly Claim[]> {
     if (suspect !== undefined || !options.claimWhile()) return [];
     if (isOthersTurn) {
@@ -98,7 +101,7 @@ export function createPendingWorker(options: PendingWorkerOptions): Loop {
     return true;
   }
 
-  /** Never rejects: the result of one message is no evidence about others. */
+  /** Never rejects: the result of one message says nothing about others. */
   async function attemptClaimed(claimed: Claim, signal: AbortSignal): Promise<void> {
     try {
       await attempt(claimed, signal);
@@ -127,7 +130,7 @@ export function createPendingWorker(options: PendingWorkerOptions): Loop {
         reason: 'crashed',
         error: `${claimed.crashCount} processes died or hung while handling this message`,
       });
-    // a message from the dead-letter queue was recorded without being read
+    // a message from the dead-letter queue was recorded without being parsed
     const { message } = claimed;
     const checks = { schemaVersion: schemaVersionOf(message), handlerCount: 1, senders: options.senders };
     const read = checkMessage(message, checks) ?? readEvent(message, handler);
@@ -141,7 +144,7 @@ export function createPendingWorker(options: PendingWorkerOptions): Loop {
       attempts: { counted: claimed.attempts, free: claimed.freeAttempts, pendingForMs: claimed.pendingForMs },
       async complete(effect) {
         const completeWithEffect = async (tx: Tx): Promise<boolean> => {
-          // the lease expired: another process has the message, or a commit took effect whose response was lost
+          // the lease expired: another process has the message, or an earlier commit took effect although its response was lost
           if (!(await completeClaim(tx, claimed))) return false;
           await effect?.(tx);
           return true;

@@ -13,7 +13,7 @@ export type DedupeLookup = {
 };
 
 // OFFSET 0, here and below, makes PostgreSQL probe the index for each message. Without it, PostgreSQL may read the whole table into memory for a
-// batch. It keeps such a plan, made while the table was small, until the statistics are refreshed.
+// batch. Such a plan, made while the table was small, is kept until the statistics are refreshed.
 const isBlocked = `
   job.order_key IS NOT NULL AND EXISTS (
     SELECT FROM inbox_pending p WHERE p.handler = job.handler AND p.order_key = job.order_key OFFSET 0)`;
@@ -75,7 +75,7 @@ export type PendingMessage = {
   errors: string;
 };
 
-/** The state of a message that was never attempted. */
+/** The initial state of a message that has not been attempted. */
 export const notAttempted: PendingMessage = {
   attempts: 0,
   freeAttempts: 0,

@@ -9,12 +9,12 @@ import { notAttempted, recordPending } from './received-jobs.ts';
 import type { SenderRules } from './sender.ts';
 import { readMessageColumns, toMessage, type MessageRow } from './stored-message.ts';
 
-/** The same interval as the poll for recorded messages; a replay is not urgent. */
+/** The same interval as the poll for recorded messages; replays are not urgent. */
 const pollMs = 1_000;
 
 const findUnroutedSql = 'SELECT FROM dead_letters WHERE needs_routing LIMIT 1';
 
-// one at a time across all processes, so that messages of one key keep their order
+// only one transaction at a time, across all processes, so that messages of one key keep their order
 const lockRoutingSql = `SELECT pg_try_advisory_xact_lock(hashtextextended('inbox replay routing', 0)) AS "isLocked"`;
 
 const takeUnroutedSql = `
@@ -35,7 +35,7 @@ export function createReplayRouting(options: {
   senders: SenderRules;
   deadLetter: DeadLetterWriter;
   logger: Logger;
-  /** Called after a message was recorded that can be attempted at once. */
+  /** Called when a message has been recorded that can be attempted at once. */
   onRecorded: () => void;
 }): Loop {
   const { db, handlers, ignores, deadLetter, logger } = options;

@@ -11,11 +11,11 @@ import {
 import type { Telemetry } from '@taskwire/telemetry';
 import type { InboxLimits } from './limits.ts';
 
-/** Deleting this many rows takes some tens of milliseconds. The rows are adjacent in the table and at the left edge of its key. */
+/** Deleting this many rows takes some tens of milliseconds. The rows are adjacent in the table and at the low end of its key. */
 const batch = 5_000;
-/** A dead letter holds its message, of a megabyte at most, so a batch is smaller. */
+/** A dead letter contains its message, which can be as large as a megabyte, so these batches are smaller. */
 const deadLetterBatch = 500;
-/** At thousands of messages per second, a longer pause would lead to many batches without a pause in between. */
+/** At thousands of messages per second, longer intervals would accumulate many batches, which then run without a pause in between. */
 const everyMs = 60_000;
 const dayMs = 86_400_000;
 
@@ -28,7 +28,7 @@ export function inboxRetention(periods: InboxPeriods): TableRetention {
     table: 'inbox',
     keeps: `${retentionMs / dayMs} days after it was received`,
     because: 'a duplicate can arrive as late as a relay or broker returns from an outage',
-    // The id carries the time at which the message was created, and received_at the time at which it arrived. A message that was in transit for
+    // The id contains the time at which the message was created, and received_at is the time at which it arrived. A message that was in transit for
     // longer than the retention is still remembered for the full retention.
     where: "message_id < $1::uuid AND received_at < now() - $2::float8 * interval '1 millisecond'",
     values: () => [lowestUuidOf(Date.now() - retentionMs), retentionMs],
@@ -38,9 +38,9 @@ export function inboxRetention(periods: InboxPeriods): TableRetention {
   });
   const resolved = deleteInBatches({
     table: 'dead_letters',
-    keeps: `${resolvedDeadLetterDays} days after it was replayed or dropped (DEAD_LETTER_DAYS); until then for as long as it is open`,
+    keeps: `${resolvedDeadLetterDays} days after it was replayed or dropped (DEAD_LETTER_DAYS); an open one is kept indefinitely`,
     because: 'its message shows what an incident cost; an open one is the only copy of its message',
-    // a replayed message that never had a handler is only in this row until one is found
+    // a replayed message that never had a handler exists only in this row until a handler is found
     where: 'resolved_at < now() - make_interval(days => $1::integer) AND NOT needs_routing',
     values: () => [resolvedDeadLetterDays],
     orderBy: 'resolved_at',
@@ -85,7 +85,7 @@ export function createInboxRetention(options: { db: Database; periods: InboxPeri
   return createRetention({ db, name: 'inbox retention', rules, intervalMs: everyMs, telemetry });
 }
 
-/** The lowest version 7 UUID of a millisecond. RFC 9562 puts the time into the first 48 bits. */
+/** The lowest version 7 UUID of a millisecond. The first 48 bits are the time (RFC 9562). */
 function lowestUuidOf(ms: number): string {
   const hex = Math.max(0, ms).toString(16).split('.')[0]?.padStart(12, '0') ?? '';
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { withExtractedTrace, withLogContext, type TraceCarrier } from '@taskwire/telemetry';
 import type { NamedHandler } from './handler.ts';
-import type { Message } from './message.ts';
+import { sourceEpochOf, type Message } from './message.ts';
 import { failureOf, retry, type Outcome } from './outcome.ts';
 import { storable } from './storable.ts';
 
@@ -15,7 +15,10 @@ export type HandlerRunner = {
   stop(reason: Error): void;
 };
 
-/** `concurrency`: the number of handlers that may run at a time. `timeoutMs`: how long a handler may run. Whatever it does after that is ignored. */
+/**
+ * `concurrency`: the number of handlers that may run at a time. `timeoutMs`: how long a handler may run. The result of a handler that exceeds this
+ * time is ignored.
+ */
 export function createHandlerRunner({
   concurrency,
   timeoutMs,
@@ -57,6 +60,7 @@ export function createHandlerRunner({
       messageId: message.id ?? '',
       type: message.type,
       aggregateId: message.aggregateId,
+      sourceEpoch: sourceEpochOf(message),
       attempt,
       signal: controller.signal,
     };

@@ -5,8 +5,8 @@ import { deadExchange, loginsOf, type Delivery, type EventLogins } from '@taskwi
 export type SenderRules = {
   logins: EventLogins;
   /**
-   * `accept`: an event without `user_id` is trusted if it has passed the broker's topic permissions. `refuse`: it is never trusted; for a
-   * broker without topic permissions.
+   * `accept`: an event without `user_id` is trusted if it has passed the broker's topic permissions. `refuse`: such an event is never trusted; use
+   * this for a broker without topic permissions.
    */
   withoutUserId: 'accept' | 'refuse';
 };
@@ -24,7 +24,7 @@ export function provenanceOf({ userId, exchange, routingKey, deaths }: Delivery)
   const [death, ...others] = deaths;
   if (death === undefined) return { userId, exchange, routingKey };
   if (exchange !== deadExchange || others.length > 0) return { userId, exchange: undefined, routingKey: undefined };
-  // optional, because if other logins may write to that exchange, they could have written this header too
+  // optional, because other logins that may write to that exchange could also have forged this header
   return { userId, exchange: death.exchange, routingKey: death['routing-keys']?.[0] };
 }
 
@@ -33,8 +33,8 @@ export function provenanceOf({ userId, exchange, routingKey, deaths }: Delivery)
  *
  * The broker has verified that a `user_id` is the login of the publisher. A message without one is trusted if it was published to the event exchange
  * under the routing key of its type and came directly from there: the broker's topic permissions have then admitted its publisher. A login could
- * bypass them by routing a message through its own exchange or queue, or under a second routing key (header `CC`); the message then has another
- * exchange, another routing key, or a dead-letter history.
+ * bypass these permissions by routing a message through its own exchange or queue, or under a second routing key (header `CC`); the message then has
+ * another exchange, another routing key, or a dead-letter history.
  */
 export function senderFault(
   event: { type: string; appId: string | undefined; provenance: Provenance },

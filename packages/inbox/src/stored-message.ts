@@ -15,7 +15,7 @@ export type MessageRow = {
   payload: Buffer;
 };
 
-/** The columns that a stored message has besides its id, read into a `MessageRow`. */
+/** The columns of a stored message, except its id, read into a `MessageRow`. */
 export const readMessageColumns = `
   type, aggregate_id, correlation_id, app_id, extract(epoch FROM sent_at)::float8 AS sent_at, headers::text AS headers, payload`;
 

@@ -17,7 +17,7 @@ const handler = testHandler({
     return recordEffect(context);
   },
 });
-// short, so that the deaths follow one another
+// short, so that the process dies several times in quick succession
 const limits = { leaseMs: 300, maxCrashes: 3, concurrency: 4 };
 const inbox = createInbox({ db, rabbit, queue: eventQueue(service), handlers: [handler], telemetry, limits });
 await rabbit.start();

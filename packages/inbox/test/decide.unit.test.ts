@@ -87,7 +87,7 @@ describe('decision after an attempt', () => {
         const attempts = { counted: 0, free: 0, pendingForMs: 0 };
         const counted = outcomes.filter((outcome) => !('isFree' in outcome)).length;
         const diedAt = outcomes.findIndex((outcome) => {
-          // the claim counts the attempt, and a free release subtracts it again
+          // the claim counts the attempt, and releasing it as a free attempt subtracts it again
           attempts.counted += 1;
           const decision = decide(outcome, attempts, inboxLimits);
           if (decision.kind === 'dead_letter') return true;

@@ -125,7 +125,7 @@ describe('inbox during faults', () => {
     let cut = false;
     const decide = (context: HandlerContext) => recordEffect(context);
     await harness.start([testHandler({ decide })], { limits: neverRetry });
-    // the server commits, and its response is lost
+    // the server commits, but its response is lost
     await query(
       harness.database.db.pool,
       `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
@@ -193,7 +193,7 @@ describe('inbox during faults', () => {
 
   it('claims one suspect at a time, even when the statistics show a table of one row', async () => {
     const { pool } = harness.database.db;
-    // the state after processes died while handling them
+    // the state after processes have died while handling the messages
     const leave = (count: number) =>
       query(
         pool,

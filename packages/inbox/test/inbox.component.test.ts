@@ -150,7 +150,7 @@ describe('inbox', () => {
     await harness.publish(hung);
     await waitFor(() => hanging === 1);
     await harness.makeDue();
-    // its lease would expire in a queue behind the other
+    // its lease would expire if it waited in a queue behind the other message
     await inbox.tick();
     expect(await harness.effects()).to.deep.equal([failed.messageId]);
     hang.resolve();
@@ -268,7 +268,7 @@ describe('inbox', () => {
     await harness.accepted(...events);
     const { pool } = harness.database.db;
     const old = '01900000-0000-7000-8000-000000000000';
-    // created long ago but received just now, and the reverse: both may be redelivered
+    // one message was created long ago but received just now, the other the reverse: both may still be redelivered
     await query(pool, `INSERT INTO inbox VALUES ($1, 'received now', now())`, [old]);
     await query(pool, `INSERT INTO inbox VALUES ($1, 'old', now() - interval '8 days')`, [old]);
     await query(pool, `UPDATE inbox SET received_at = now() - interval '8 days' WHERE message_id = $1`, [

@@ -5,6 +5,7 @@ import { dead, done, retry, unavailable, type HandlerContext } from '@taskwire/i
 import { query } from '@taskwire/postgres';
 import { deadExchange, eventQueue, type OutgoingMessage } from '@taskwire/rabbit';
 import {
+  isDrill,
   neverRetry,
   publishRaw,
   recordEffect,
@@ -69,7 +70,8 @@ describe('poison messages', () => {
     });
   }
 
-  for (const nestedHeaders of [1_000, 18_000]) {
+  // amqplib overflows the stack over 18,000 levels, which the tests of @taskwire/rabbit show faster
+  for (const nestedHeaders of isDrill ? [1_000, 18_000] : [1_000]) {
     it(`with unreadable headers become dead letters, and cost no other message a delivery: ${nestedHeaders} levels`, async function () {
       this.timeout(30_000);
       const inbox = await harness.start([testHandler()]);
@@ -153,7 +155,7 @@ describe('poison messages', () => {
     });
   });
 
-  it('of an unknown type are handled when replayed to a build that knows it', async () => {
+  it('of an unknown type are handled when replayed to a build that handles the type', async () => {
     const old = await harness.start([testHandler()]);
     const events = [1, 2, 3].map(() => testEvent({ routingKey: 'auth.user.promoted' }));
     await harness.publish(...events);

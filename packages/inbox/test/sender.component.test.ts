@@ -98,7 +98,8 @@ describe('an event that impersonates another service', function () {
     expect(dead[0]).to.include({ reason: 'wrong_sender' });
   });
 
-  // each of these routes an event of Auth to the queue of Notifications with the login of Tasks, bypassing the broker's topic permissions
+  // each of these detours, used with the login of Tasks, routes an event of Auth to the queue of Notifications, bypassing the broker's topic
+  // permissions
   const detours: [string, (channel: ConfirmChannel) => Promise<unknown>][] = [
     [
       'by an exchange of its own with an alternate exchange',
@@ -143,7 +144,7 @@ describe('an event that impersonates another service', function () {
     for (const forged of ['', ' and claims that its own queue dead-lettered it'] as const) {
       it(`is rejected when a service sends it ${way}${forged}`, async () => {
         await start();
-        // names another queue, because the broker drops a message whose history contains the queue that it is routed to next
+        // the history names another queue, because the broker drops a message whose history contains the next queue
         const death = { count: 1, reason: 'delivery_limit', queue: 'tasks.events', exchange };
         const headers = forged === '' ? {} : { 'x-death': [{ ...death, 'routing-keys': [deletion] }] };
         const refused = await as('tasks', async (channel) => {
@@ -191,7 +192,7 @@ describe('an event that impersonates another service', function () {
   });
 
   it('does not include a message from the dead-letter queue whose consumer died', async () => {
-    // it is stored with the provenance that the broker recorded, and can be replayed
+    // the message is stored with the provenance that the broker recorded, and can be replayed
     const { content, options } = anEvent();
     await as(undefined, async (channel) => {
       await channel.assertQueue('notifications.events', {

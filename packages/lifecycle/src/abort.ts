@@ -4,7 +4,7 @@
  */
 export async function raceAbort<T>(promise: Promise<T>, ...signals: readonly (AbortSignal | undefined)[]): Promise<T> {
   const aborted = Promise.withResolvers<never>();
-  // removed at the end, because some signals live as long as the process (AbortSignal.any would keep one entry for each call)
+  // the listeners are removed at the end, because some signals live as long as the process (AbortSignal.any would keep an entry for each call)
   const listeners = signals.flatMap((signal) =>
     signal === undefined ? [] : [{ signal, onAbort: () => aborted.reject(signal.reason) }],
   );

@@ -2,15 +2,15 @@ import { errorText } from '@taskwire/errors';
 import type { Logger } from '@taskwire/telemetry';
 
 /**
- * How long a claim outlives its process, and how often a live process renews it, in milliseconds. Users hardly notice a delay of ten seconds after a
- * crash. Three renewals may be late or lost before another process takes over.
+ * How long a claim outlives its process, and the interval at which a live process renews it, in milliseconds. Users hardly notice a delay of ten
+ * seconds after a crash. Three renewals may be late or lost before another process takes over.
  */
 export const lease = { ms: 10_000, renewEveryMs: 2_500 } as const;
 
 export type Heartbeat = { stop(): void };
 
 /**
- * Calls `renew` every `everyMs` until it is stopped. One renewal runs at a time, and missed renewals are not made up. A failed renewal is logged and
+ * Calls `renew` every `everyMs` until it is stopped. One renewal runs at a time, and missed renewals are not repeated. A failed renewal is logged and
  * retried at the next beat. The timer does not keep the process alive.
  */
 export function startHeartbeat(options: {

@@ -9,7 +9,7 @@ export type Progress = 'more' | 'idle';
 
 /** A component that repeats rounds of work until it is stopped. */
 export type Loop = Component & {
-  /** A hint that there is work. The next round starts at once, or right after the one that is running. Never waits and never throws. */
+  /** A hint that work exists. The next round starts at once, or right after the one that is running. Never waits and never throws. */
   wake(): void;
   /** Runs one round now, for tests and commands, after any round that is already running. Rejects with the error of the round. */
   tick(): Promise<Progress>;

@@ -5,7 +5,7 @@ import type { Logger } from '@taskwire/telemetry';
 export type Component = { name: string; start(): Promise<void>; stop(): Promise<void> };
 
 export type ProcessOptions = {
-  /** In start order. They stop in reverse order, so that dependencies stop last. */
+  /** The components in start order. They stop in reverse order, so that dependencies stop last. */
   components: readonly Component[];
   logger: Logger;
   /** How long all stops together may take, in milliseconds. After that the process ends with code 1, even if components still run. */
@@ -16,9 +16,9 @@ export type ProcessOptions = {
 };
 
 /**
- * Runs the components until a signal arrives. If one fails to start, the components started so far are stopped, and the process ends with code 1. An
- * uncaught error means that the state of the process is unknown: the error is logged, all components are stopped, and the code is 1. A second signal
- * ends the process at once.
+ * Runs the components until a signal arrives. If one fails to start, the components started so far are stopped, and the process ends with code 1.
+ * After an uncaught error, the state of the process is unknown: the error is logged, all components are stopped, and the exit code is 1. A second
+ * signal ends the process at once.
  */
 export async function runProcess(options: ProcessOptions): Promise<void> {
   const { components, logger, shutdownTimeoutMs } = options;

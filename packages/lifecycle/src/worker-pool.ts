@@ -7,8 +7,8 @@ export type WorkerPoolOptions<J> = {
   /** The maximum number of jobs that run at a time. */
   concurrency: number;
   /**
-   * Claims at most `places` due jobs; fewer if the caller limits its own pace. No jobs means that nothing is due, or that nothing may be claimed now,
-   * such as while a dependency is known to be unavailable. A rejection makes the pool back off.
+   * Claims at most `places` due jobs, or fewer to limit the pace. An empty result means that no job is due, or that none may be claimed now, for
+   * example while a dependency is known to be unavailable. A rejection makes the pool back off.
    */
   claim(places: number, signal: AbortSignal): Promise<readonly J[]>;
   /**
@@ -16,7 +16,7 @@ export type WorkerPoolOptions<J> = {
    * off and probes.
    */
   run(job: J, signal: AbortSignal): Promise<void>;
-  /** How long a due job may wait until it is noticed if nothing wakes the pool, in milliseconds. */
+  /** How long a due job may remain unnoticed if nothing wakes the pool, in milliseconds. */
   intervalMs: number;
   /** The longest pause after repeated failures, in milliseconds. */
   maxBackOffMs?: number | undefined;
@@ -24,19 +24,19 @@ export type WorkerPoolOptions<J> = {
 };
 
 export type WorkerPool<J> = Loop & {
-  /** The jobs that are running now, such as to renew their leases. */
+  /** Returns the jobs that are running now, for example so that their leases can be renewed. */
   running(): J[];
 };
 
 /**
- * Runs jobs that are claimed from a queue. Each place is refilled as soon as its job ends, so that a slow job occupies one place and delays no other.
- * While nothing is due, the pool claims once per `intervalMs`, or when it is woken.
+ * Runs jobs that are claimed from a queue. Each slot is refilled as soon as its job ends, so that a slow job occupies one slot and delays no other
+ * job. While nothing is due, the pool claims once per `intervalMs`, or when it is woken.
  *
  * After `run` has rejected, the pool probes: jobs run one at a time, with growing pauses between them, until one of them succeeds.
  *
- * `tick` claims once and waits for the jobs that are running at that time. Its result is `more` if there were any, so that tests and commands can repeat it
- * until nothing is due. It rejects if one of these jobs did. `stop` claims nothing more, and waits for all running jobs. If the process ends during a
- * job, another process claims the job once its lease has expired.
+ * `tick` claims once and waits for the jobs that are running at that time. Its result is `more` if any were running, so that tests and commands can
+ * repeat it until nothing is due. It rejects if one of these jobs rejected. `stop` claims nothing more, and waits for all running jobs. If the
+ * process ends during a job, another process claims the job once its lease has expired.
  *
  * Used for the retries of an inbox, the deliveries of notifications and the refresher of a user directory.
  */

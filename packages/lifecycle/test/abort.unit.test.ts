@@ -5,7 +5,7 @@ import { raceAbort, untilAborted } from '@taskwire/lifecycle';
 const never = new Promise<never>(() => undefined);
 
 describe('raceAbort', () => {
-  it('settles as the promise does', async () => {
+  it('settles like the promise', async () => {
     const { signal } = new AbortController();
     expect(await raceAbort(Promise.resolve(1), signal, undefined)).to.equal(1);
     const failure = await raceAbort(Promise.reject(new Error('failed')), signal).catch((error: unknown) => error);

@@ -6,7 +6,7 @@ import { createLoop } from '../src/index.ts';
 
 const { logger } = createTelemetry({ service: 'test', stream: new PassThrough().resume() });
 
-/** The timeout of tests that wait for a round, which may never come. */
+/** The timeout of tests that wait for a round, which may never start. */
 const limitMs = 1000;
 
 describe('a loop', () => {

@@ -6,7 +6,7 @@ import { createWorkerPool, type WorkerPool } from '../src/index.ts';
 
 const { logger } = createTelemetry({ service: 'test', stream: new PassThrough().resume() });
 
-/** A queue of numbered jobs; each runs until the test ends it, or ends by itself. */
+/** A queue of numbered jobs; each runs until the test ends it or the job completes. */
 function createQueue(count: number) {
   const due = Array.from({ length: count }, (_, n) => n);
   const claims: number[] = [];
@@ -117,7 +117,7 @@ describe('worker pool', function () {
     pool = createWorkerPool({ ...onlyWhenWoken, maxBackOffMs: 2, concurrency: 5, claim: queue.claim, run });
     await pool.start();
     await waitFor(() => queue.due.length === 0);
-    // five jobs at once, four failed probes and one that succeeded
+    // five jobs at once, then four probes that fail and one that succeeds
     expect(queue.claims.slice(0, 6)).to.deep.equal([5, 1, 1, 1, 1, 1]);
     expect(queue.claims[6]).to.equal(5);
   });

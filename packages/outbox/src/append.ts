@@ -24,12 +24,12 @@ export const outboxRetention = {
 export type NewEvent = {
   /** Routing key, `<service>.<entity>.<event>`. */
   type: string;
-  /** The entity that the event is about. Each consumer receives the events of one aggregate in the order of their ids. */
+  /** The id of the entity that the event is about. Each consumer receives the events of one aggregate in the order of their ids. */
   aggregateId: string;
   payload: object;
 };
 
-/** Events carry ids, not documents. Larger payloads would let the few thousand rows that the relay reads ahead fill its memory. */
+/** Events carry ids, not documents. If payloads were larger, the few thousand rows that the relay reads ahead could fill its memory. */
 const maxPayloadBytes = 65_536;
 
 const appendSql = `
@@ -49,7 +49,7 @@ export async function appendEvents(tx: Tx, events: readonly NewEvent[]): Promise
   tx.afterCommit(relayHint(tx.database));
 }
 
-/** `appendEvents` on any connection, without waking the relay: its poll finds the events. */
+/** Like `appendEvents`, but on any connection and without waking the relay, whose poll finds the events. */
 export async function insertEvents(db: Queryable, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return;
   const payloads = events.map(({ type, payload }) => encodePayload(type, payload));
@@ -61,7 +61,7 @@ export async function insertEvents(db: Queryable, events: readonly NewEvent[]): 
 }
 
 /**
- * Returns the INSERT for a single statement that changes an aggregate and appends its events: `WITH task AS (UPDATE …), event AS
+ * Returns the INSERT to use in a single statement that changes an aggregate and appends its events: `WITH task AS (UPDATE …), event AS
  * (${outboxInsertSql(select)}) …`. `select` yields type, aggregate_id, payload (json) and headers (json, from `eventHeaders()` as a parameter). It
  * must read from the CTE that changes the aggregate, so that PostgreSQL runs that CTE first. Run the statement with `runWithEvents`.
  */
@@ -74,6 +74,11 @@ export async function runWithEvents<R extends object>(db: Database | Tx, stateme
   if ('run' in db) return await db.run<R>(statement, relayHint(db));
   db.afterCommit(relayHint(db.database));
   return await db.query<R>(statement);
+}
+
+/** Wakes the relay after a committed statement that may contain `outboxInsertSql`, if it has appended events. */
+export function hintEvents(db: Database): void {
+  relayHint(db)();
 }
 
 /** Returns the trace context and correlation id of the current work, as JSON text for the outbox's `headers` column. */

@@ -1,9 +1,8 @@
+import type { Partition } from '@taskwire/partitions';
 import type { LeaderConnection } from './leader-connection.ts';
-import { rowColumns, toRow, type RawRow, type Row } from './rows.ts';
+import { andPartition, rowColumns, toRow, type RawRow, type Row } from './rows.ts';
 
-/**
- * The rows that wait in the database. A blocker is the first row of its aggregate and could not be published; the rows behind it are blocked by it.
- */
+/** The rows that wait in the database. A blocker is the first row of its aggregate and could not be published; it blocks the rows behind it. */
 export type BlockedRows = {
   /** Records blockers with the time of their next attempt, and the rows that they block. */
   record(blockers: readonly { id: number; error: string; waitMs: number }[], blocked: readonly number[]): Promise<void>;
@@ -17,10 +16,10 @@ export type BlockedRows = {
   oldestCreatedAtMs(): number | undefined;
 };
 
-/** The gauge needs no more: only whether it is 0, and whether it is large, matters. */
+/** The gauge needs no larger count: it matters only whether the value is 0, and whether it is large. */
 const countLimit = 10_000;
 
-const sql = {
+const sqlOf = (partition: Partition) => ({
   recordBlockers: {
     name: 'outbox.record_blockers',
     text: `UPDATE outbox o
@@ -34,17 +33,19 @@ const sql = {
     name: 'outbox.record_blocked',
     text: `UPDATE outbox SET next_attempt_at = 'infinity' WHERE id = ANY ($1::bigint[]) AND next_attempt_at IS NULL`,
   },
-  // A leader that dies between publishing a blocker and releasing the rows behind it leaves them without one. Their first row becomes the blocker.
+  // If a leader dies between publishing a blocker and releasing the rows behind it, these rows have no blocker. The first of them becomes the
+  // blocker.
   appointBlockers: {
     name: 'outbox.appoint_blockers',
     text: `UPDATE outbox o SET next_attempt_at = now()
       FROM (SELECT DISTINCT ON (aggregate_id) id, next_attempt_at FROM outbox
-            WHERE next_attempt_at IS NOT NULL ORDER BY aggregate_id, id) AS first
+            WHERE next_attempt_at IS NOT NULL${andPartition(partition)} ORDER BY aggregate_id, id) AS first
       WHERE o.id = first.id AND first.next_attempt_at = 'infinity'`,
   },
   dueBlockers: {
     name: 'outbox.list_due_blockers',
-    text: `SELECT ${rowColumns('false')} FROM outbox o WHERE next_attempt_at <= now() ORDER BY next_attempt_at LIMIT $1`,
+    text: `SELECT ${rowColumns('false')} FROM outbox o
+      WHERE next_attempt_at <= now()${andPartition(partition)} ORDER BY next_attempt_at LIMIT $1`,
   },
   firstOf: {
     name: 'outbox.list_blocked',
@@ -55,11 +56,12 @@ const sql = {
   count: {
     name: 'outbox.count_blocked',
     text: `SELECT count(*), (extract(epoch FROM min(created_at)) * 1000)::bigint
-      FROM (SELECT created_at FROM outbox WHERE next_attempt_at IS NOT NULL LIMIT ${countLimit}) blocked`,
+      FROM (SELECT created_at FROM outbox WHERE next_attempt_at IS NOT NULL${andPartition(partition)} LIMIT ${countLimit}) blocked`,
   },
-};
+});
 
-export function createBlockedRows(connection: LeaderConnection): BlockedRows {
+export function createBlockedRows(connection: LeaderConnection, partition: Partition): BlockedRows {
+  const sql = sqlOf(partition);
   let appointed = false;
   let count = 0;
   let oldest: number | undefined;

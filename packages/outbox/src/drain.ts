@@ -1,14 +1,15 @@
 import { backOffMs, type BackOff } from '@taskwire/lifecycle';
+import type { Partition } from '@taskwire/partitions';
 import type { Publisher } from '@taskwire/rabbit';
 import type { Telemetry } from '@taskwire/telemetry';
 import { createBlockedRows } from './blocked-rows.ts';
-import { outboxMetrics } from './metrics.ts';
+import { outboxMetrics, partitionLabels } from './metrics.ts';
 import type { LeaderConnection } from './leader-connection.ts';
 import { createReader } from './reader.ts';
 import { createWindow } from './window.ts';
 
 export type RelayLimits = {
-  /** The maximum number of rows in memory: enough for most of a second at full speed. */
+  /** The maximum number of rows in memory: enough for almost a second at full speed. */
   window: number;
   /**
    * Nothing more is read while the payloads in memory have this many bytes. That is 64 MiB, plus the batch that was read last, if all payloads have
@@ -16,7 +17,8 @@ export type RelayLimits = {
    */
   windowBytes: number;
   /**
-   * The maximum number of unconfirmed publishes. RabbitMQ confirms a quorum queue in batches of its log; more in flight only makes confirms later.
+   * The maximum number of unconfirmed publishes. RabbitMQ confirms messages of a quorum queue in batches of its log, so a larger number would only
+   * delay confirms.
    */
   inFlight: number;
   /** The number of rows that one statement reads or deletes, which takes PostgreSQL a few milliseconds. */
@@ -29,7 +31,10 @@ export type DrainStats = { rows: number; blocked: number; oldestAgeSeconds: numb
 
 /** One term of outbox leadership, from acquiring the lock until losing it. */
 export type Drain = {
-  /** Publishes pending rows. Resolves when nothing is left to do now, or when `signal` is aborted and the sent messages are confirmed or failed. */
+  /**
+   * Publishes pending rows. Resolves when no more work is possible now, or when `signal` is aborted and all sent messages have been confirmed or have
+   * failed.
+   */
   round(signal: AbortSignal): Promise<void>;
   wake(): void;
   stats(): DrainStats;
@@ -41,6 +46,7 @@ export type DrainOptions = {
   connection: LeaderConnection;
   publisher: Publisher;
   appId: string;
+  partition: Partition;
   limits: RelayLimits;
   telemetry: Telemetry;
 };
@@ -59,12 +65,16 @@ const finishTimeoutMs = 3_000;
 
 const deleteSql = { name: 'outbox.delete_rows', text: 'DELETE FROM outbox WHERE id = ANY ($1::bigint[])' };
 
-export function createDrain({ connection, publisher, appId, limits, telemetry }: DrainOptions): Drain {
+export function createDrain({ connection, publisher, appId, partition, limits, telemetry }: DrainOptions): Drain {
   const { logger } = telemetry;
   const metrics = outboxMetrics(telemetry.metrics);
-  const window = createWindow({ publisher, appId, maxInFlight: limits.inFlight, onProgress: () => wakeIfDue() });
-  const reader = createReader({ connection, known: window.known });
-  const blockedRows = createBlockedRows(connection);
+  const labels = partitionLabels(partition);
+  const window = createWindow({
+    ...{ publisher, sender: { appId, partition, sourceEpoch: connection.sourceEpoch }, maxInFlight: limits.inFlight },
+    onProgress: () => wakeIfDue(),
+  });
+  const reader = createReader({ connection, partition, known: window.known });
+  const blockedRows = createBlockedRows(connection, partition);
   let blockedOnRead: number[] = [];
   let more = true;
   let readAt = -Infinity;
@@ -103,7 +113,8 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
   /** Order matters: record blocked rows before asking whether an aggregate still has any. */
   async function flush(): Promise<void> {
     const confirmed = window.takeConfirmed();
-    // taken together: an aggregate's next blocked rows are read only after its last published row is deleted, or that row would be read again
+    // both are taken together: an aggregate's next blocked rows may be read only after its last published row is deleted; otherwise that row would be
+    // read again
     const toRelease = window.takeToRelease();
     if (confirmed.length > 0) {
       await connection.run(deleteSql, [confirmed]);
@@ -184,9 +195,9 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
   }
 
   function report({ rows, blocked, oldestAgeSeconds }: DrainStats): void {
-    metrics.rows.set(rows);
-    metrics.blocked.set(blocked);
-    metrics.oldestAge.set(oldestAgeSeconds);
+    metrics.rows.set(labels, rows);
+    metrics.blocked.set(labels, blocked);
+    metrics.oldestAge.set(labels, oldestAgeSeconds);
   }
 
   async function sleepUntilDue(): Promise<void> {
@@ -205,7 +216,7 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
     });
   }
 
-  /** Sends nothing new, and deletes rows that are confirmed within the timeout. */
+  /** Sends no more messages, and deletes rows that are confirmed within the timeout. */
   async function finish(): Promise<void> {
     window.close();
     const deadline = now() + finishTimeoutMs;
@@ -224,7 +235,7 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
       const onAbort = (): void => interruptSleep?.();
       signal.addEventListener('abort', onAbort);
       try {
-        // a wake-up announces rows, which a read finds; what only a poll finds may wait for the next one that is due
+        // a wake-up announces rows, which a read finds; work that only a poll finds may wait for the next regular poll
         if (!woken) polledAt = -Infinity;
         woken = false;
         for (;;) {

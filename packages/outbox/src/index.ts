@@ -1,6 +1,7 @@
 export {
   appendEvents,
   eventHeaders,
+  hintEvents,
   insertEvents,
   outboxInsertSql,
   outboxMigrations,

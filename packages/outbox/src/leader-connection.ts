@@ -1,33 +1,38 @@
 import { Socket } from 'node:net';
-import { pinSession, sessionName } from '@taskwire/postgres';
+import { relayLock, type Partition } from '@taskwire/partitions';
+import { pinSession, sessionName, sourceEpochOf } from '@taskwire/postgres';
 import pg from 'pg';
 import { notifyChannel } from './notifier.ts';
 
 /**
  * The relay's own connection. It holds the lock that makes its process the leader, and every statement of the relay runs on it, one after the other.
- * Without the connection there is no lock, and without the lock no statement runs.
+ * If the connection is lost, so is the lock, and without the lock no statement runs.
  */
 export type LeaderConnection = {
   /** Aborted with the reason when the connection is lost. */
   lost: AbortSignal;
-  /** Takes the lock if it is free. Resolves to whether it was. */
-  tryLock(): Promise<boolean>;
+  /** The published epoch of the database. It can be raised only while no connection is open. */
+  sourceEpoch: number;
+  /** Tries to take the lock of a partition. Resolves to whether it was free. */
+  tryLock(partition: Partition): Promise<boolean>;
   /** Runs one statement. Values are returned in PostgreSQL's text format. A statement that times out destroys the connection. */
   run<R extends (string | null)[]>(statement: { name: string; text: string }, values?: unknown[]): Promise<R[]>;
   close(): Promise<void>;
 };
 
-/** The bytes of "outbox" as a bigint. Advisory locks are scoped to one database, and so is an outbox, so no further key is needed. */
-const relayLock = '122550254464888';
 const connectTimeoutMs = 5_000;
-/** A scan over a million dead rows takes about a second on a slow disk. Beyond this limit the server is unreachable. */
+/**
+ * A scan over a million dead rows takes about a second on a slow disk. A statement that takes longer than this limit means that the server is
+ * unreachable.
+ */
 const statementTimeoutMs = 10_000;
 const closeTimeoutMs = 1_000;
 
 /**
- * How the server detects that this side is gone without closing the connection (a cut cable, a frozen machine or process), and then releases the
- * lock. Without a statement: after 3 s, three times the poll interval. While sending: after 3 s without an acknowledgement. While a statement runs:
- * by checking the socket every second. With the standby's poll of one second, a failover takes less than 5 s.
+ * The settings with which the server detects that this process has disappeared without closing the connection (a cut cable, a frozen machine or
+ * process), so that it releases the lock. Without a statement: after 3 s, three times the poll interval. While sending: after 3 s without an
+ * acknowledgement. While a statement runs: by checking the socket every second. With the standby's poll of one second, a failover takes less than 5
+ * s.
  */
 const deadPeerSettings = {
   idle_session_timeout: 3_000,
@@ -35,7 +40,10 @@ const deadPeerSettings = {
   client_connection_check_interval: 1_000,
 };
 
-/** Each statement is designed for one plan, by index. Statistics taken while the queue was empty must not make PostgreSQL choose another one. */
+/**
+ * Each statement is designed for one plan, which uses an index. Statistics taken while the queue was empty must not make PostgreSQL choose another
+ * one.
+ */
 const planSettings = { enable_seqscan: 'off', enable_bitmapscan: 'off', plan_cache_mode: 'force_generic_plan' };
 
 const keepText = { getTypeParser: () => (value: string) => value };
@@ -84,9 +92,11 @@ export async function openLeaderConnection(options: {
     }
   }
 
+  let sourceEpoch: number;
   try {
     await client.connect();
     await pinSession(client);
+    sourceEpoch = (await sourceEpochOf(client)).published;
     await run({ name: 'outbox.listen', text: `LISTEN ${notifyChannel}` });
   } catch (error) {
     socket.destroy();
@@ -95,12 +105,21 @@ export async function openLeaderConnection(options: {
 
   return {
     lost: lost.signal,
+    sourceEpoch,
     run,
-    async tryLock() {
-      const [row] = await run<[string]>({ name: 'outbox.lock', text: 'SELECT pg_try_advisory_lock($1::bigint)' }, [
-        relayLock,
-      ]);
-      return row?.[0] === 't';
+    async tryLock({ index, count }) {
+      const isTrue = async (name: string, call: string, key: string): Promise<boolean> => {
+        const [row] = await run<[string]>({ name: `outbox.${name}`, text: `SELECT ${call}($1::bigint)` }, [key]);
+        return row?.[0] === 't';
+      };
+      if (count === 1) return await isTrue('lock', 'pg_try_advisory_lock', relayLock);
+      // A leader of one partition shares the lock that the leader of the whole outbox holds exclusively, so they exclude each other. A standby must
+      // not hold this lock.
+      const own = String(BigInt(relayLock) + 1n + BigInt(index));
+      if (!(await isTrue('lock', 'pg_try_advisory_lock', own))) return false;
+      if (await isTrue('share_lock', 'pg_try_advisory_lock_shared', relayLock)) return true;
+      await isTrue('unlock', 'pg_advisory_unlock', own);
+      return false;
     },
     async close() {
       const timer = setTimeout(() => socket.destroy(), closeTimeoutMs);

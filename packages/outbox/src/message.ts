@@ -1,16 +1,23 @@
 import { eventSchemaVersion } from '@taskwire/contracts';
+import { partitionHeader, type Partition } from '@taskwire/partitions';
 import type { OutgoingMessage } from '@taskwire/rabbit';
 import type { Row } from './rows.ts';
 
 type StoredHeaders = { traceparent?: string; tracestate?: string; correlation_id?: string };
 
+/** The service that publishes, the partition of its rows, and the epoch of its database. */
+export type Sender = { appId: string; partition: Partition; sourceEpoch: number };
+
 /** Returns the AMQP message of a row. The message id is the same however often the row is published. */
-export function toMessage(row: Row, appId: string): OutgoingMessage {
+export function toMessage(row: Row, { appId, partition, sourceEpoch }: Sender): OutgoingMessage {
   const { correlation_id, traceparent, tracestate }: StoredHeaders = JSON.parse(row.headers);
   const headers: Record<string, string | number> = {
     schema_version: eventSchemaVersion,
     aggregate_id: row.aggregateId,
   };
+  // absent in epoch 1, as in messages of releases without epochs
+  if (sourceEpoch > 1) headers['source_epoch'] = sourceEpoch;
+  if (partition.count > 1) headers['partition'] = partitionHeader(partition);
   if (traceparent !== undefined) headers['traceparent'] = traceparent;
   if (tracestate !== undefined) headers['tracestate'] = tracestate;
   return {

@@ -6,15 +6,19 @@ import type { Logger } from '@taskwire/telemetry';
 /** The channel on which relays are notified of new rows. */
 export const notifyChannel = 'outbox';
 
-/** NOTIFY takes a server-wide lock when it commits. 20 a second from each process are negligible, and no event is delayed longer than this. */
+/**
+ * NOTIFY takes a server-wide lock when it commits. At most 20 a second from each process are negligible, and no event is delayed for longer than
+ * this.
+ */
 const debounceMs = 50;
 
 const notifiers = new WeakMap<Database, () => void>();
 const noNotifier = (): void => undefined;
 
 /**
- * Returns the hint for `Tx.afterCommit` that wakes the relay of this database, even if it runs in another process. `appendEvents` registers the hint by itself;
- * statements that write to the outbox directly pass it to `Database.run`. Without a notifier, as on the command line, the relay's poll finds the events.
+ * Returns the hint for `Tx.afterCommit` that wakes the relay of this database, even if it runs in another process. `appendEvents` registers the hint
+ * itself; statements that write to the outbox directly pass it to `Database.run`. Without a notifier, as on the command line, the relay's poll finds
+ * the events.
  */
 export function relayHint(database: Database): () => void {
   return notifiers.get(database) ?? noNotifier;

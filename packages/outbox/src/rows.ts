@@ -1,3 +1,5 @@
+import { partitionSql, type Partition } from '@taskwire/partitions';
+
 /** An outbox row as the relay holds it in memory. */
 export type Row = {
   id: number;
@@ -17,10 +19,16 @@ export type Row = {
 /** The columns of `rowColumns`, in PostgreSQL's text format. */
 export type RawRow = [string, string, string, string, string, string, string, string, string];
 
-/** Returns the columns of a `Row`. The last one is whether the row is blocked by an earlier one, or just `false` if no rows are blocked. */
+/** Returns the columns of a `Row`. The last column says whether an earlier row blocks this one; it is just `false` if no rows are blocked. */
 export function rowColumns(isBlocked: string): string {
   return `o.id, o.message_id, o.type, o.aggregate_id, o.payload, o.headers,
     (extract(epoch FROM o.created_at) * 1000)::bigint, o.attempts, ${isBlocked}`;
+}
+
+/** Returns ` AND …` for the rows of a partition; empty for the only partition, which has all rows. */
+export function andPartition(partition: Partition, aggregateId = 'aggregate_id'): string {
+  const condition = partitionSql(aggregateId, partition);
+  return condition === undefined ? '' : ` AND ${condition}`;
 }
 
 export const isBlockedSql = `EXISTS (

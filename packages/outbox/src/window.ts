@@ -1,10 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import { errorText } from '@taskwire/errors';
 import { PublishError, type OutgoingMessage, type Publisher } from '@taskwire/rabbit';
-import { toMessage } from './message.ts';
+import { toMessage, type Sender } from './message.ts';
 import type { Row } from './rows.ts';
 
-/** A row that could not be published, and the ids of the rows that it blocks: all rows behind it in its aggregate. They go back to the database. */
+/**
+ * A row that could not be published, and the ids of the rows that it blocks: all rows behind it in its aggregate. All of these rows wait in the
+ * database.
+ */
 export type Blocked = { blocker: Row; reason: string; error: string; blocked: number[] };
 
 /**
@@ -15,7 +18,7 @@ export type Window = {
   add(rows: readonly Row[]): void;
   /** Appends rows that were blocked by a row which has since been published. */
   addReleased(aggregateId: string, rows: readonly Row[]): void;
-  /** Whether a row is in memory, including rows that are confirmed and not yet deleted. */
+  /** Whether a row is in memory, including rows that are confirmed but not yet deleted. */
   known(id: number): boolean;
   size(): number;
   /** The approximate size of the payloads in memory. */
@@ -23,17 +26,17 @@ export type Window = {
   /** The number of rows that are being published or waiting for an earlier row of their aggregate. */
   unpublished(): number;
   inFlight(): number;
-  /** The number of rows that are confirmed and not yet taken, and the monotonic time since when there is one. */
+  /** The number of rows that are confirmed but not yet taken, and the monotonic time since which at least one exists. */
   confirmed(): { count: number; since: number };
   takeConfirmed(): number[];
   hasBlocked(): boolean;
   /** Failed rows. Record them before adding rows: only then does a further row of the aggregate find them in the database. */
   takeBlocked(): Blocked[];
-  /** Aggregates whose blocked rows were published as far as they were read. The database may contain more of them. */
+  /** Aggregates of which all blocked rows in memory have been published. The database may contain more blocked rows of these aggregates. */
   takeToRelease(): string[];
   /** Removes rows from memory that are deleted, or recorded as blocked. */
   forget(ids: readonly number[]): void;
-  /** Ends the release of an aggregate that has no blocked rows left. */
+  /** Marks the release of an aggregate as finished: it has no blocked rows left. */
   released(aggregateId: string): void;
   oldestCreatedAtMs(): number | undefined;
   /** Stops sending. Messages that were already sent are still confirmed or failed. */
@@ -46,27 +49,27 @@ type Chain = {
   /** Whether its rows were blocked before. */
   recovering: boolean;
   failure: { reason: string; error: string } | undefined;
-  /** How often in succession the channel was lost while publishing its first row. */
+  /** The number of consecutive channel losses while the aggregate's first row was being published. */
   unknown: number;
 };
 
 export type WindowOptions = {
   publisher: Publisher;
-  appId: string;
+  sender: Sender;
   maxInFlight: number;
-  /** Called when rows can be taken, or when there is capacity for more. */
+  /** Called when rows can be taken, or when more rows can be added. */
   onProgress(): void;
 };
 
 /**
- * A lost channel is usually not caused by a row, and its rows are sent again. A row in flight during this many losses in succession may be the cause
- * (the broker may close the channel because of it), so it is blocked to let others through.
+ * The loss of a channel is usually not caused by a row, and the rows in flight are sent again. A row that was in flight during this many consecutive
+ * losses may be the cause (the broker may close the channel because of it), so the row is blocked to let others through.
  */
 const maxUnknown = 5;
 /** The publisher itself waits for its channel. This delay only prevents a busy loop when the publisher rejects at once. */
 const retryAfterMs = 50;
 
-export function createWindow({ publisher, appId, maxInFlight, onProgress }: WindowOptions): Window {
+export function createWindow({ publisher, sender, maxInFlight, onProgress }: WindowOptions): Window {
   const chains = new Map<string, Chain>();
   const known = new Map<number, Row>();
   const closing = new AbortController();
@@ -104,7 +107,7 @@ export function createWindow({ publisher, appId, maxInFlight, onProgress }: Wind
       const chain = ready[next++];
       if (chain !== undefined) send(chain);
     }
-    // the sent part is cut off now and then, instead of moving the array for each row
+    // the part that was sent is removed only occasionally, instead of shifting the array for each row
     if (next > 1_000 || next === ready.length) {
       ready = ready.slice(next);
       next = 0;
@@ -116,7 +119,7 @@ export function createWindow({ publisher, appId, maxInFlight, onProgress }: Wind
     if (row === undefined) return;
     let message: OutgoingMessage;
     try {
-      message = toMessage(row, appId);
+      message = toMessage(row, sender);
     } catch (error) {
       return block(chain, 'invalid', errorText(error));
     }

@@ -56,3 +56,6 @@ export async function createBench(): Promise<Bench> {
 export function anEvent(n: number, aggregateId = 'a') {
   return { type: 'tasks.task.changed', aggregateId, payload: { n } };
 }
+
+/** The only partition of an outbox that is not divided. */
+export const wholeOutbox = { index: 0, count: 1 } as const;

@@ -26,7 +26,7 @@ export function fakePublisher(
     inFlight += 1;
     try {
       const outcome = await answer(message, attempt);
-      // the broker takes messages in the order in which they were sent; only its confirm may be late
+      // the broker stores messages in the order in which they were sent; only its confirms may be late
       if (outcome === 'confirmed' || outcome === 'unknown but taken') taken.push(message);
       await simulateWork(delayMs());
       if (outcome === 'confirmed' || outcome === 'returned') return outcome;

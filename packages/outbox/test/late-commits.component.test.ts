@@ -3,7 +3,7 @@ import type { PoolClient } from 'pg';
 import { insertEvents } from '@taskwire/outbox';
 import { openLeaderConnection, type LeaderConnection } from '../src/leader-connection.ts';
 import { createReader, type Reader } from '../src/reader.ts';
-import { anEvent, createBench, type Bench } from './bench.ts';
+import { anEvent, createBench, type Bench, wholeOutbox } from './bench.ts';
 
 describe('rows of a transaction that commits late', () => {
   let bench: Bench;
@@ -21,7 +21,7 @@ describe('rows of a transaction that commits late', () => {
     await bench.drop();
   });
 
-  /** The payloads of aggregate `k` in the order in which the reader returns them, read until both are there. */
+  /** The payloads of aggregate `k` in the order in which the reader returns them; reads until both have been returned. */
   async function order(reader: Reader): Promise<number[]> {
     const read: number[] = [];
     for (let i = 0; read.length < 2 && i < 50; i++) {
@@ -34,7 +34,7 @@ describe('rows of a transaction that commits late', () => {
 
   it('are read before the next event of their aggregate, which commits right after them', async () => {
     const { pool } = bench.database.db;
-    const reader = createReader({ connection, known: () => false });
+    const reader = createReader({ connection, partition: wholeOutbox, known: () => false });
     await reader.read(100);
     await slow.query('BEGIN');
     await insertEvents(slow, [anEvent(1, 'k')]);
@@ -50,7 +50,7 @@ describe('rows of a transaction that commits late', () => {
     await pool.query('DELETE FROM outbox');
   });
 
-  // a read is at most this many statements
+  // a read consists of at most this number of statements
   for (let statements = 0; statements < 6; statements++) {
     it(`are read in their own order when they commit after ${statements} statements of a read, with rows below and above the cursor`, async () => {
       const { pool } = bench.database.db;
@@ -64,7 +64,12 @@ describe('rows of a transaction that commits late', () => {
       };
       let ms = 0;
       // the low watermark may rise with every read
-      const reader = createReader({ connection: interrupted, known: () => false, now: () => (ms += 1_000) });
+      const reader = createReader({
+        connection: interrupted,
+        partition: wholeOutbox,
+        known: () => false,
+        now: () => (ms += 1_000),
+      });
       await reader.read(100);
       await slow.query('BEGIN');
       await insertEvents(slow, [anEvent(1, 'k')]);

@@ -6,7 +6,7 @@ import { query } from '@taskwire/postgres';
 import { propertyRuns, propertyTimeoutMs } from '@taskwire/testing';
 import { openLeaderConnection, type LeaderConnection } from '../src/leader-connection.ts';
 import { createReader, type Reader } from '../src/reader.ts';
-import { anEvent, createBench, type Bench } from './bench.ts';
+import { anEvent, createBench, type Bench, wholeOutbox } from './bench.ts';
 
 type Step =
   | { do: 'insert'; writer: number; aggregate: number; rows: number }
@@ -57,7 +57,9 @@ describe('the reader of the outbox', () => {
     await bench.drop();
   });
 
-  /** Writers like the services: a transaction that appends events of an aggregate locks it until it ends. */
+  /**
+   * Writers that behave like the services: a transaction that appends events of an aggregate keeps the aggregate locked until the transaction ends.
+   */
   function createWriters() {
     const open = new Map<number, { ids: number[]; aggregates: Set<number> }>();
     const committed: { id: number; aggregate: string }[] = [];
@@ -76,7 +78,7 @@ describe('the reader of the outbox', () => {
       },
       async insert(index: number, aggregate: number, rows: number): Promise<void> {
         const locked = [...open].some(([other, { aggregates }]) => other !== index && aggregates.has(aggregate));
-        // it would have to wait for the lock
+        // this writer would have to wait for the lock
         if (locked) return;
         const mine = open.get(index) ?? { ids: [], aggregates: new Set() };
         if (!open.has(index)) await clients[index]!.query('BEGIN');
@@ -111,13 +113,14 @@ describe('the reader of the outbox', () => {
       async run(statement, values) {
         for (let n = pace[turn++ % pace.length]!; n > 0; n--) {
           const { value } = rest.next();
-          // the relay deletes between two reads, not within one
+          // the relay deletes rows between two reads, not during a read
           if (value !== undefined && value.do !== 'delete') await take(value);
         }
         return await connection.run(statement, values);
       },
     };
     const reader = createReader({
+      partition: wholeOutbox,
       connection: busy,
       known: (id) => inMemory.has(id),
       now: () => (time += clock[tick++ % clock.length]!),
@@ -148,7 +151,7 @@ describe('the reader of the outbox', () => {
     }
   }
 
-  /** Without writers, some more reads must find everything, and raise the low watermark to the cursor. */
+  /** Once no writer is running, a few more reads must find all rows, and raise the low watermark to the cursor. */
   async function readToTheEnd(read: () => Promise<number>, reader: Reader): Promise<void> {
     for (let quiet = 0; quiet < 60; quiet++) if ((await read()) > 0) quiet = 0;
     const { lowWatermark, cursor } = reader.position();
@@ -170,7 +173,7 @@ describe('the reader of the outbox', () => {
       await query(pool, 'DELETE FROM outbox');
       await clients[0]!.query(begin);
       let time = 0;
-      const reader = createReader({ connection, known: () => false, now: () => time });
+      const reader = createReader({ connection, partition: wholeOutbox, known: () => false, now: () => time });
       const read = async (): Promise<void> => {
         time += 3_600_000;
         reader.expectLateCommits();

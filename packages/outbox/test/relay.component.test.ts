@@ -34,6 +34,14 @@ describe('relay', () => {
     expect(await bench.rows()).to.deep.equal([]);
   });
 
+  it('names the published epoch of its database, once that is above 1', async () => {
+    const publisher = fakePublisher(() => 'confirmed');
+    await query(bench.database.db.pool, 'UPDATE source_epoch SET epoch = 3, consistent_epoch = 2');
+    await append(1);
+    await bench.relay(publisher).tick();
+    expect(publisher.taken[0]?.headers).to.deep.equal({ schema_version: 1, aggregate_id: 'a', source_epoch: 2 });
+  });
+
   it('sends the next event of an aggregate only after the previous one is confirmed, and other aggregates concurrently', async () => {
     const underWay = new Set<string>();
     let most = 0;
@@ -70,7 +78,7 @@ describe('relay', () => {
       expect(blocker?.['last_error']).to.be.a('string');
       expect(blocked).to.have.length(9);
 
-      // later events of the aggregate wait behind them, even in a relay that has none of them in memory
+      // later events of the aggregate wait behind these rows, even in a relay that has none of these rows in memory
       await append(4, () => 'broken', 40);
       await relay.stop();
       broken = false;
@@ -191,7 +199,7 @@ describe('relay', () => {
     await append(1);
     // the next poll sees it
     await waitFor(() => relay.stats().rows === 31).finally(() => (globalThis.setTimeout = setTimeout));
-    // a poll and its statements are a handful
+    // a poll and its statements need only a handful of timers
     expect(timers).to.be.lessThan(50);
   });
 

@@ -17,7 +17,7 @@ const change: fc.Arbitrary<Change> = fc.record({
   commits: fc.integer({ min: 0, max: 9 }).map((n) => n < 8),
 });
 const program = fc.record({
-  /** The changes that each of the concurrent writers makes, one after the other. */
+  /** The changes of each concurrent writer, which it makes one after the other. */
   writers: fc.array(fc.array(change, { minLength: 1, maxLength: 12 }), { minLength: 2, maxLength: 5 }),
   /** The broker's answers, in turn. */
   answers: fc.array(
@@ -28,7 +28,7 @@ const program = fc.record({
     { minLength: 50, maxLength: 50 },
   ),
   delaysMs: fc.array(fc.nat({ max: 4 }), { minLength: 10, maxLength: 10 }),
-  /** When the leader loses its connection, in milliseconds from the start. */
+  /** The times at which the leader loses its connection, in milliseconds from the start. */
   kills: fc.array(fc.nat({ max: 100 }), { maxLength: 3 }),
 });
 
@@ -40,7 +40,7 @@ describe('several relays with concurrent writers', () => {
   });
   after(async () => await bench.drop());
 
-  /** Like a service: the aggregate's row is locked by changing it, then its events are appended, numbered by the version. */
+  /** Writes in the same way as a service: locks the aggregate's row by changing it, then appends its events, numbered by the version. */
   async function write(changes: Change[]): Promise<void> {
     for (const { aggregate, events, pauseMs, commits } of changes) {
       const id = `a${aggregate}`;
@@ -62,7 +62,7 @@ describe('several relays with concurrent writers', () => {
     }
   }
 
-  /** As an inbox sees it: the first copy of each message, by aggregate. */
+  /** The messages as an inbox sees them: the first copy of each, by aggregate. */
   function consumed({ taken }: FakePublisher): Map<string, number[]> {
     const seen = new Set<string>();
     const first = taken.filter(({ messageId }) => !seen.has(messageId) && seen.add(messageId));

@@ -6,7 +6,7 @@ import { createUsersClient, type UsersClient } from '@taskwire/user-directory';
 import type { AuthConsumer } from './auth-pact.ts';
 import { exampleToken } from './pacts.ts';
 
-/** Reads from a provider with a service's own client for `target`; its token is that of the examples. */
+/** Reads from a provider with a service's own client for `target`; uses the token of the examples. */
 export async function readAsConsumer<T>(
   target: ServiceTarget,
   telemetry: Telemetry,
@@ -21,7 +21,7 @@ export async function readAsConsumer<T>(
   }
 }
 
-/** A service with a user directory as a consumer of Auth, with the same clients as in the service. */
+/** A service with a user directory as a consumer of Auth, with the same clients as the service itself. */
 export function authConsumer(name: string, telemetry: Telemetry): AuthConsumer {
   const ask = async <T>(baseUrl: string, question: (users: UsersClient) => Promise<T>): Promise<T> =>
     await readAsConsumer(authUsers({ AUTH_INTERNAL_URL: baseUrl }), telemetry, async (client) =>

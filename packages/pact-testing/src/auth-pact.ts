@@ -15,7 +15,7 @@ export const exampleClientSecret = clientSecret;
 
 type Answer = { kind: string };
 
-/** The consumer's own code, against which its expectations are tested. */
+/** The consumer's own code, with which its expectations are tested. */
 export type AuthConsumer = {
   name: string;
   getUser(baseUrl: string, id: string): Promise<Answer>;
@@ -37,7 +37,7 @@ export type AuthExpectations = {
 
 /**
  * Declares the expectations of a service with a user directory about Auth's REST API (mocha): users, tokens, keys. Such services use the same
- * packages, and so have the same expectations; each has its own pact, because they are deployed separately.
+ * packages, and therefore have the same expectations; each service has its own pact, because they are deployed separately.
  */
 export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpectations): void {
   const instant = exampleInstant(is);

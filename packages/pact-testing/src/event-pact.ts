@@ -18,7 +18,7 @@ export type EventExpectation = {
   pact: PactV4;
   is: typeof MatchersV3;
   type: string;
-  /** Distinguishes this example from others of the type, such as "by the system"; the provider finds it in the description. */
+  /** Distinguishes this example from other examples of the same type, such as "by the system"; the provider finds it in the description. */
   variant?: string;
   /** The aggregate id of the event. */
   aggregateId: string;

@@ -10,3 +10,4 @@ export {
 export { authConsumer, readAsConsumer } from './auth-consumer.ts';
 export { exampleClientSecret, exampleInstant, exampleUserId, expectAuth } from './auth-pact.ts';
 export { expectEvent, toProvidedMessage, type ExampleMessage } from './event-pact.ts';
+export { brokerFromEnvironment, canDeploy, type PactBroker } from './pact-broker.ts';

@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync, spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
 
 /** A Pact Broker, and the version and branch of this checkout. */
 export type PactBroker = { url: string; token: string | undefined; version: string; branch: string };
@@ -33,50 +32,44 @@ export function brokerSelection({ url, token, version, branch }: PactBroker) {
   };
 }
 
-/** Publishes the pacts of a folder, each for the version of this checkout; publishing the same pacts again changes nothing. */
+/** Publishes the pacts of a folder, each under the version of this checkout; publishing the same pacts again changes nothing. */
 export async function publishPacts(broker: PactBroker, folder: string): Promise<void> {
-  const files = globSync('*.json', { cwd: folder }).map((file) => readFileSync(join(folder, file)));
-  const pacts = files.map((file) => {
-    const { consumer, provider } = JSON.parse(file.toString()) as Record<'consumer' | 'provider', { name: string }>;
-    return { consumerName: consumer.name, providerName: provider.name, content: file.toString('base64') };
-  });
-  for (const [consumer, contracts] of Map.groupBy(pacts, ({ consumerName }) => consumerName)) {
-    const answer = await ask(broker, '/contracts/publish', {
-      pacticipantName: consumer,
-      pacticipantVersionNumber: broker.version,
-      branch: broker.branch,
-      contracts: contracts.map((contract) => ({
-        ...contract,
-        specification: 'pact',
-        contentType: 'application/json',
-      })),
-    });
-    if (!answer.ok) throw new Error(`the Pact Broker responded with ${answer.status} to the pacts of ${consumer}`);
-  }
+  const version = ['--consumer-app-version', broker.version, '--branch', broker.branch];
+  const { code, output } = await pactCli(broker, ['publish', folder, ...version]);
+  if (code !== 0) throw new Error(`the Pact Broker did not accept the pacts: ${output}`);
 }
 
-/** Whether this version of a service works with everything deployed in an environment, and the broker's reason. */
+/** Asks the broker whether a version of a service works with everything deployed in an environment. An error counts as "no". */
 export async function canDeploy(
   broker: PactBroker,
-  service: string,
-  environment: string,
-): Promise<{ ok: boolean; reason: string }> {
-  const query = new URLSearchParams({ pacticipant: service, version: broker.version, environment });
-  const answer = await ask(broker, `/can-i-deploy?${query}`);
-  if (!answer.ok) throw new Error(`the Pact Broker responded with ${answer.status} about ${service}`);
-  const { summary } = (await answer.json()) as { summary: { deployable: boolean | null; reason: string } };
-  return { ok: summary.deployable === true, reason: summary.reason };
+  { service, version, environment }: { service: string; version: string; environment: string },
+): Promise<{ ok: boolean; output: string }> {
+  const question = ['--pacticipant', service, '--version', version, '--to-environment', environment];
+  const { code, output } = await pactCli(broker, ['can-i-deploy', ...question]);
+  return { ok: code === 0, output };
 }
 
-async function ask({ url, token }: PactBroker, path: string, body?: unknown): Promise<Response> {
-  return await fetch(`${url}${path}`, {
-    method: body === undefined ? 'GET' : 'POST',
-    headers: {
-      accept: 'application/hal+json, application/json',
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    },
-    body: body === undefined ? null : JSON.stringify(body),
-    signal: AbortSignal.timeout(30_000),
+// the package's only program: a script for Node.js that starts the binary of the platform
+const cli = createRequire(import.meta.url).resolve('@pact-foundation/pact-cli/bin/pact.js');
+
+// the program itself retries 5xx responses for 64 s
+const timeoutMs = 120_000;
+
+/** Runs the broker commands of https://www.npmjs.com/package/@pact-foundation/pact-cli. */
+async function pactCli(broker: PactBroker, args: string[]): Promise<{ code: number | null; output: string }> {
+  // credentials in arguments would be visible to every user of the machine
+  const credentials = broker.token === undefined ? {} : { PACT_BROKER_TOKEN: broker.token };
+  const child = spawn(process.execPath, [cli, 'broker', ...args], {
+    env: { ...process.env, PACT_BROKER_BASE_URL: broker.url, ...credentials },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // a separate process group, because the script does not pass signals on to the binary
+    detached: true,
   });
+  const overdue = setTimeout(() => child.pid !== undefined && process.kill(-child.pid, 'SIGKILL'), timeoutMs);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const code = await new Promise<number | null>((resolve, reject) =>
+    child.once('error', reject).once('close', resolve),
+  ).finally(() => clearTimeout(overdue));
+  return { code, output: output.trim() };
 }

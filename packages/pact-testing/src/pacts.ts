@@ -9,15 +9,16 @@ import { brokerFromEnvironment, brokerSelection, publishPacts } from './pact-bro
 /** The folder of committed pacts. */
 const pactsFolder = fileURLToPath(new URL('../../../contracts/pacts/', import.meta.url));
 
-// otherwise the native library reports its use to an analytics service
+// otherwise the native library reports usage to an analytics service
 process.env['PACT_DO_NOT_TRACK'] = 'true';
 
 /**
- * Declares the tests of one service's expectations of another (mocha). They write `contracts/pacts/<consumer>-<provider>.json` when all of them have
- * passed; the same expectations produce the same file, byte by byte. A partial run (--grep) leaves the file unchanged. Pact keeps one native handle
+ * Declares the tests of one service's expectations of another (mocha). They write `contracts/pacts/<consumer>-<provider>.json` once all of them have
+ * passed; the same expectations produce the same file, byte for byte. A partial run (--grep) leaves the file unchanged. Pact keeps one native handle
  * per pair, so all expectations of a pair belong in one call.
  *
- * `formPact` is for requests whose body is a form: the builders of PactV4 support only JSON, XML and binary bodies. It writes into the same pact.
+ * `formPact` is for requests whose body is a form, because the builders of PactV4 support only JSON, XML and binary bodies. It writes to the same
+ * pact.
  */
 export function describePact(
   consumer: string,
@@ -66,7 +67,7 @@ export function exampleProblem(
   response: ResponseBuilder,
   body: { code: string; detail?: unknown },
 ): void {
-  // in this spelling, because with any other the mock server would also send the type of plain JSON
+  // spelled like this, because otherwise the mock server would also send the content type of plain JSON
   const type = { 'Content-Type': is.regex('^application/problem[+]json(;.*)?$', 'application/problem+json') };
   response.headers(type).jsonBody(body);
 }
@@ -82,7 +83,7 @@ function testsOf(suite: Mocha.Suite): Mocha.Test[] {
 
 type PactFile = { interactions: { description: string; type: string }[]; metadata: Record<string, unknown> };
 
-/** The pact without the versions of the tools that wrote it, with its interactions sorted. */
+/** Returns the pact with its interactions sorted, and without the versions of the tools that wrote it. */
 function normalized(text: string): string {
   const pact = JSON.parse(text) as PactFile;
   const { pactSpecification } = pact.metadata;
@@ -117,7 +118,7 @@ export type Verification = {
   provider: string;
   /** The base URL of the real provider. */
   baseUrl: string;
-  /** Handlers that bring the provider into a state; their results fill the consumers' `fromProviderState` expressions. */
+  /** Handlers that bring the provider into a state; their results replace the consumers' `fromProviderState` expressions. */
   states: Readonly<Record<string, (parameters: unknown) => Promise<Json | undefined>>>;
   /** Handlers by the description of the interaction: make the provider publish, and return the message that arrived. */
   messages: Readonly<Record<string, () => Promise<ProvidedMessage>>>;
@@ -142,8 +143,8 @@ export function exampleUserToken(role: Role): string {
 
 /**
  * Verifies a running provider against all its pacts: those in `contracts/pacts` or, if PACT_BROKER_BASE_URL is set, the broker's pacts for this
- * branch and for deployed versions, and publishes the results there. Pact itself only warns about a state without a handler, and responds to a failed
- * handler with 200: here both fail.
+ * branch and for deployed versions, and in that case publishes the results to the broker. Pact itself only warns about a state without a handler, and
+ * responds to a failed handler with 200; here, both make the verification fail.
  * @throws with every difference.
  */
 export async function verifyPacts(verification: Verification): Promise<void> {
@@ -155,7 +156,7 @@ export async function verifyPacts(verification: Verification): Promise<void> {
     tokens.set(exampleUserToken(role as Role), await userToken());
   }
 
-  /** Runs a handler of the provider's test by name; a failed or missing handler is a fault, however Pact treats it. */
+  /** Runs a handler of the provider's test by name; a failed or missing handler counts as a fault, however Pact treats it. */
   async function run<T>(what: string, handler: (() => Promise<T>) | undefined): Promise<T> {
     try {
       if (handler === undefined) throw new Error("the provider's test has no handler for it");
@@ -182,7 +183,7 @@ export async function verifyPacts(verification: Verification): Promise<void> {
       const { headers } = request;
       const real = tokens.get(/^Bearer (.*)$/.exec(headers.authorization ?? '')?.[1] ?? '');
       if (real !== undefined) headers.authorization = `Bearer ${real}`;
-      // Pact's proxy parses a form, and would forward it as JSON
+      // Pact's proxy parses forms, and would forward them as JSON
       if (request.is(formType) !== false) request.body = Buffer.from(new URLSearchParams(request.body).toString());
       next();
     },
@@ -227,7 +228,7 @@ function handlersByName<H, R>(
     {},
     {
       get(_target, name) {
-        // an interaction without a state requests a state with an empty name; logging the options reads `toJSON`
+        // an interaction without a state requests a state with an empty name; logging the options also reads `toJSON`
         if (typeof name === 'symbol' || name === '' || name === 'toJSON') return undefined;
         return entry(name, Object.hasOwn(given, name) ? given[name] : undefined);
       },

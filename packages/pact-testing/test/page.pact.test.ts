@@ -8,7 +8,7 @@ import { expect } from 'chai';
 const page = readFileSync(new URL('../../../docs/pact.md', import.meta.url), 'utf8');
 const modules = fileURLToPath(new URL('../node_modules', import.meta.url));
 
-/** Runs a consumer's test in an empty folder with nothing but Pact installed. */
+/** Runs a consumer's test in an empty folder where only Pact is installed. */
 function runConsumer(source: string): { status: number | null; output: string; pact: () => unknown; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'taskwire-outside-'));
   writeFileSync(join(folder, 'board.test.mjs'), source);
@@ -34,7 +34,7 @@ describe('The page for consumers in other repositories', () => {
     consumer.remove();
     expect(interactions).to.have.lengthOf(1);
     const [state] = interactions[0]?.providerStates ?? [];
-    expect(page).to.match(new RegExp(`^\\| tasks +\\| ${state?.name} +\\|$`, 'm'));
+    expect(page).to.match(new RegExp(`^\\| tasks +\\| state +\\| ${state?.name} +\\|$`, 'm'));
   }).timeout(60_000);
 
   it('has a test that fails when the consumer does not read what it declares (canary)', () => {

@@ -7,7 +7,7 @@ export type ClaimDue = {
   where: string;
   order: string;
   limit: string;
-  /** A new id for each claim: a process whose lease expired cannot write under the id of the next one. */
+  /** A new id for each claim, so that a process whose lease has expired cannot write under the id of the next claim. */
   leaseId: string;
   leaseMs: string;
   /** Further assignments, such as the count of attempts. */
@@ -15,13 +15,13 @@ export type ClaimDue = {
 };
 
 /**
- * Returns an UPDATE that leases due rows to one process, to which the caller adds RETURNING. Processes that run it at the same time get different
- * rows. The table has the columns `lease_id` and `lease_expires_at`.
+ * Returns an UPDATE that leases due rows to one process. The caller appends RETURNING to the statement. Processes that run the statement at the same
+ * time get different rows. The table has the columns `lease_id` and `lease_expires_at`.
  *
- * The rows are selected in an ARRAY, which is evaluated once. PostgreSQL may turn `IN (SELECT … LIMIT … FOR UPDATE SKIP LOCKED)` into a join that
- * repeats the subquery for each row of the table, finds different rows each time, and so claims more than the limit.
+ * The rows are selected in an ARRAY, which is evaluated only once, because PostgreSQL may turn `IN (SELECT … LIMIT … FOR UPDATE SKIP LOCKED)` into a
+ * join that repeats the subquery for each row of the table, finds different rows each time, and so claims more than the limit.
  *
- * Tables whose due time is also the end of the lease have a claim of their own: stale rows of the user directory, and deliveries.
+ * Tables whose due time is also the end of the lease use other statements: stale rows of the user directory, and deliveries.
  */
 export function claimDue({ table, key, where, order, limit, leaseId, leaseMs, set }: ClaimDue): string {
   return `

@@ -4,7 +4,7 @@ import { Gauge, type Registry } from 'prom-client';
 
 /** The difference between two clocks within which tokens are accepted (`clockTolerance` of the authenticator), in milliseconds. */
 const toleratedMs = 5_000;
-/** Half the lifetime of an access token. Beyond it, new tokens look expired, or expired ones look valid for as long again. */
+/** Half the lifetime of an access token. With a larger difference, new tokens could look expired, or expired tokens could look valid. */
 const unusableMs = 300_000;
 
 /**
@@ -35,7 +35,7 @@ export function createClockCheck(
     const { rows } = await pool.query<{ now: number }>(
       'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS now',
     );
-    // the database read its clock at some time between the two readings
+    // the database read its clock at some time between this process's two readings
     offsetMs = (before + Date.now()) / 2 - (rows[0]?.now ?? before);
     if (Math.abs(offsetMs) <= toleratedMs) {
       logged = false;

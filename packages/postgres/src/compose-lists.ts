@@ -6,7 +6,7 @@ import { createList } from './list.ts';
 import { query } from './query.ts';
 
 /**
- * Returns the statements that `read` would run on a database that returns no rows, in the order of their execution, without any connection: for
+ * Returns the statements that `read` would run on a database that returns no rows, in the order of their execution, without any connection. Used for
  * committed snapshots of the SQL that lists run.
  */
 export async function composeLists(
@@ -29,7 +29,7 @@ export async function composeLists(
   return statements;
 }
 
-/** Composes statements without a connection: TypeORM itself reads the entities only once it is connected. */
+/** A data source that composes statements without a connection; TypeORM's own reads the entities only once it is connected. */
 class UnconnectedDataSource extends DataSource {
   override async buildMetadatas(): Promise<void> {
     await super.buildMetadatas();

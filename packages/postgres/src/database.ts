@@ -11,6 +11,7 @@ import { isSharedBetweenTransactions } from './pooler.ts';
 import { observeErrors, query } from './query.ts';
 import { sessionName } from './release.ts';
 import { pinSession } from './session.ts';
+import { createEpochOfPool } from './source-epoch.ts';
 import { sqlStateOf } from './sql.ts';
 import { runHint, runTransaction } from './transaction.ts';
 import { asProblem } from './unavailable.ts';
@@ -21,7 +22,7 @@ export type DatabaseOptions = {
   url: string;
   /** The maximum number of connections of this process. */
   poolSize: number;
-  /** Shown in `pg_stat_activity`, followed by the release. */
+  /** The name shown in `pg_stat_activity`, where the release follows it. */
   applicationName: string;
   /** The entities of `list`. */
   entities?: readonly Entity<object>[];
@@ -31,22 +32,23 @@ export type DatabaseOptions = {
 /** How long a request may wait for a connection. A longer queue would only delay every response. */
 const connectionTimeoutMs = 5_000;
 const timeLimits = {
-  // no statement of a service should run longer; one that does is faulty, and must not hold its locks forever
+  // no statement of a service should run longer than this; a statement that does is faulty, and must not hold its locks forever
   statement_timeout: '5s',
   // an idle transaction has lost its owner (a bug, or a frozen process); its locks are released after this
   idle_in_transaction_session_timeout: '10s',
 };
-/** A server that has not responded by then, not even with a statement timeout, is considered unreachable. */
+/** A server that has not responded within this time, not even with a statement timeout, is considered unreachable. */
 const responseTimeoutMs = 6_000;
 
 /**
  * Opens the pool. Resolves when the first connection is open. Rejects if the database cannot be reached, or if the settings of a session cannot be
- * pinned. Connections lost later are replaced. Behind a pooler that shares connections between transactions, the database is not writable
+ * pinned. Connections that are lost later are replaced. Behind a pooler that shares connections between transactions, the database is not writable
  * (`checkWritable`): locks, LISTEN and session settings would be lost. Also rejects behind a pooler with too few connections for this check.
  */
 export async function createDatabase(options: DatabaseOptions): Promise<Database> {
   const { url, telemetry } = options;
   const unresponsive = closeUnresponsiveConnections(responseTimeoutMs, telemetry.logger);
+  const sourceEpoch = createEpochOfPool(telemetry);
   let proxied = false;
   const orm = new DataSource({
     type: 'postgres',
@@ -64,6 +66,7 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
         unresponsive.watch(client);
         const session = await pinSession(client, timeLimits);
         if (session.isProxied) proxied = true;
+        await sourceEpoch.read(client);
       },
     },
     logging: false,
@@ -113,6 +116,7 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
       await writability.check();
       return await checkClock();
     },
+    sourceEpoch: sourceEpoch.current,
     close: async () => {
       unresponsive.stop();
       if (orm.isInitialized) await orm.destroy();
@@ -126,9 +130,9 @@ const sharedConnections =
 
 /**
  * Prevents connection errors from ending the process. The pool listens for errors of idle connections. TypeORM listens for errors of its own
- * connections, but only from the microtask after it got them. A server that shuts down may announce that in the same packet as its last response. A
- * connection that is handed over with that response then breaks in between, and an error without a listener ends the process. The holder of the
- * connection gets the error from its next query, and the pool takes no broken connection back.
+ * connections, but only from the microtask after it received them. A server that shuts down may announce the shutdown in the same packet as its last
+ * response. A connection handed over with that response then breaks in between, and an error without a listener ends the process. The holder of the
+ * connection gets the error from its next query, and the pool discards broken connections.
  */
 function outliveErrors(client: ClientBase): void {
   client.on('error', () => undefined);

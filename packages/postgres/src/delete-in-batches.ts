@@ -2,12 +2,12 @@ import type { Queryable } from './handles.ts';
 import { query } from './query.ts';
 import type { RetentionRule } from './retention-rule.ts';
 
-/** Selects the rows to delete, and says why. */
+/** The rows to delete, and the reason. */
 export type Deletion = {
   table: string;
-  /** Default: the table. Needed if a table has several rules. */
+  /** The name of the rule. Default: the table's name. Required if a table has several rules. */
   name?: string;
-  /** How long the rows are kept, for operators: "90 days after it was resolved (DEAD_LETTER_DAYS)". */
+  /** How long the rows are kept, in words for operators: "90 days after it was resolved (DEAD_LETTER_DAYS)". */
   keeps: string;
   /** Why no longer, and why so long. */
   because: string;
@@ -15,23 +15,27 @@ export type Deletion = {
   where: string;
   /** The values of the placeholders, computed for each batch. */
   values?: () => readonly unknown[];
-  /** The column by which the oldest rows are deleted first. It has an index that serves the condition. Without it, any matching rows are deleted. */
+  /**
+   * The column that orders the rows, so that the oldest are deleted first. It needs an index that also serves the condition. Without this column,
+   * matching rows are deleted in any order.
+   */
   orderBy?: string;
-  /** The time in SQL at which a matching row should have been deleted. Placeholders are those of `where`. */
+  /** The time in SQL at which a matching row should have been deleted. The placeholders are the same as in `where`. */
   dueAt: string;
   /** Rows per batch. Bounds the duration of each statement and the number of its locks. */
   batch: number;
 };
 
 /**
- * Returns a rule that deletes rows in batches, each with one statement. Any number of processes may run it at the same time: each gets different
- * rows.
+ * Returns a rule that deletes rows in batches, each with one statement. Any number of processes may run the rule at the same time: each gets
+ * different rows.
  *
  * - The rows are selected once, in a materialised CTE. PostgreSQL may turn `IN (SELECT … LIMIT … FOR UPDATE SKIP LOCKED)` into a join that repeats
  *   the subquery for each row of the table, finds different rows each time, and so deletes more than the limit.
  * - After a full batch, the next one starts at its last row. The index keeps entries of deleted rows until they are vacuumed; scanning them again
- *   from the start would make each batch slower than the one before. Rows that were locked are found when the rule starts over.
- * - Rows are addressed by `ctid`, which works with any primary key. A row that another transaction updates at the same moment is left for a later round.
+ *   from the start would make each batch slower than the one before. Rows that were locked are found when the rule starts again from the beginning.
+ * - Rows are addressed by `ctid`, which works with any primary key. A row that another transaction updates at the same moment is left for a later
+ *   round.
  */
 export function deleteInBatches(deletion: Deletion): RetentionRule {
   const { table, name = table, keeps, because, batch } = deletion;
@@ -69,10 +73,10 @@ function statementOf({ table, where, orderBy, values = () => [], batch }: Deleti
   return { text, values: hasStart ? [...given, after] : given };
 }
 
-/** The part of a rule that says how late it is. */
+/** The part of a rule from which its delay is measured. */
 export type DueRows = Pick<Deletion, 'table' | 'where' | 'values' | 'orderBy' | 'dueAt'>;
 
-/** The seconds since the first row that a condition matches became due; 0 if it matches none. Reads one row, by the index that orders the rows. */
+/** The time in seconds since the first matching row became due; 0 if no row matches. Reads one row, using the index that orders the rows. */
 export async function overdueSeconds(
   db: Queryable,
   { table, where, values = () => [], orderBy, dueAt }: DueRows,

@@ -7,15 +7,15 @@ export type ColumnDefinition = {
   /** The column, if its name differs from the property's. */
   name?: string;
   nullable?: true;
-  /** `false`: the column can be used in conditions, but rows don't have it. */
+  /** `false`: the column can be used in conditions, but is not part of the rows. */
   select?: false;
 };
 
-/** A table whose rows `list` reads. A row's instants are text in ISO 8601 with microseconds; every other value is as pg returns it. */
+/** A table whose rows `list` reads. In rows, instants are text in ISO 8601 with microseconds; all other values have the form that pg returns. */
 export type Entity<R extends object> = {
   table: string;
   columns: Readonly<Record<string, ColumnDefinition>>;
-  /** The other columns of the table. A test compares all of them with the migrated table. */
+  /** The other columns of the table. A test compares all columns with the migrated table. */
   unmapped: readonly string[];
   /** The names of the columns that rows have. */
   selected: readonly string[];
@@ -24,15 +24,18 @@ export type Entity<R extends object> = {
 
 type EntityOptions<R extends object> = {
   table: string;
-  /** The columns that rows have, by property, in the order of `information_schema`'s names; and those for conditions only (`select: false`). */
+  /**
+   * The columns by property: those that are part of the rows, in the order of their names in `information_schema`, and those for conditions only
+   * (`select: false`).
+   */
   columns: { readonly [K in keyof R]: ColumnDefinition } & Readonly<Record<string, ColumnDefinition>>;
   unmapped?: readonly string[];
 };
 
-/** Maps a table for `list`. The mapping is read-only: it has no relations, and nothing is saved through it. */
+/** Maps a table for `list`. The mapping is read-only: it has no relations, and it is never used to save rows. */
 export function defineEntity<R extends object>({ table, columns, unmapped = [] }: EntityOptions<R>): Entity<R> {
   const definitions: Readonly<Record<string, ColumnDefinition>> = columns;
-  // TypeORM requires a primary key, although reading lists of columns makes no use of it
+  // TypeORM requires a primary key, although reading lists of columns does not use it
   const [first] = Object.keys(definitions);
   const schema = new EntitySchema<R>({
     name: table,

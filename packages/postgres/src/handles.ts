@@ -1,26 +1,32 @@
 import type { Pool, PoolClient } from 'pg';
 import type { Entity } from './entity.ts';
 import type { Keyset, Page, Place } from './keyset.ts';
+import type { SourceEpoch } from './source-epoch.ts';
 
 /** One service's database. */
 export type Database = {
   url: string;
   pool: Pool;
-  /** Runs `query` on the pool: the statement commits by itself. */
+  /** Runs `query` on the pool, where the statement is its own transaction. */
   query<R extends object>(statement: string | Statement, values?: readonly unknown[]): Promise<R[]>;
-  /** A list of an entity's rows, read on the pool. `alias` names the entity's columns in conditions. */
+  /** Returns a list of an entity's rows, read on the pool. `alias` names the entity's columns in conditions. */
   list<R extends object>(entity: Entity<R>, alias: string): List<R>;
   /**
    * Runs `work` in one READ COMMITTED transaction, committed if it resolves and rolled back if it rejects. `work` must not make network calls.
    * @throws Problem `unavailable` if the database is unavailable.
    */
   transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>;
-  /** Runs one statement that commits by itself, and then `afterCommit`, as `Tx.afterCommit` does. @throws as `query` does. */
+  /**
+   * Runs one statement as its own transaction, and then `afterCommit`, under the same rules as a hint of `Tx.afterCommit`. @throws the same errors as
+   * `query`.
+   */
   run<R extends object>(statement: Statement, afterCommit: () => void): Promise<R[]>;
   /** Resolves if a test write succeeds. @throws the reason why the database does not accept writes. */
   checkWritable(): Promise<void>;
-  /** The readiness check of a service: `checkWritable`, and a clock that agrees with the database's. @throws as either check does. */
+  /** The readiness check of a service: `checkWritable`, and a clock that agrees with the database's. @throws the error of either check. */
   checkReady(): Promise<{ warning: string } | undefined>;
+  /** The epoch of the database when the newest connection was opened. */
+  sourceEpoch(): SourceEpoch;
   close(): Promise<void>;
 };
 
@@ -30,31 +36,33 @@ export type Tx = {
   readonly database: Database;
   /** Runs `query` in this transaction. */
   query<R extends object>(statement: string | Statement, values?: readonly unknown[]): Promise<R[]>;
-  /** A list of an entity's rows, read in this transaction. `alias` names the entity's columns in conditions. */
+  /** Returns a list of an entity's rows, read in this transaction. `alias` names the entity's columns in conditions. */
   list<R extends object>(entity: Entity<R>, alias: string): List<R>;
   /**
-   * Runs `work` immediately before COMMIT, once even if it is registered several times: for effects that many parts of a transaction cause and one
-   * write completes. If it rejects, the transaction rolls back.
+   * Runs `work` immediately before COMMIT, and only once even if it is registered several times. Used when many parts of a transaction require the
+   * same write. If it rejects, the transaction rolls back.
    */
   beforeCommit(work: LastWork): void;
   /**
-   * Runs `hint` after COMMIT, once even if it is registered several times; also if the response to COMMIT was lost, but never after a rollback. A
-   * hint is lost if the process ends, so something else (a poll) must guarantee the effect. Its errors are logged.
+   * Runs `hint` after COMMIT, and only once even if it is registered several times. It also runs if the response to COMMIT was lost, but never after
+   * a rollback. A hint is lost if the process ends, so a poll must guarantee its effect. Its errors are logged.
    */
   afterCommit(hint: () => void): void;
 };
 
 /** The last work of a transaction. It is deduplicated by identity, so create it once, not for each transaction. */
 export type LastWork = {
-  /** Works run in ascending order. Each work that locks rows has its own number, so that all transactions lock in the same order. */
+  /**
+   * Units of work run in ascending order. Each unit that locks rows has its own number, so that all transactions take these locks in the same order.
+   */
   order: number;
   run(tx: Tx): Promise<void>;
 };
 
-/** Any handle that runs SQL: the pool (each statement on its own), a client of the pool, or a transaction. */
+/** Any handle that runs SQL: the pool (each statement is its own transaction), a client of the pool, or a transaction. */
 export type Queryable = Pool | PoolClient | Tx;
 
-/** A statement. With a `name` it is prepared once per connection, for hot paths. */
+/** A statement. If it has a `name`, it is prepared once per connection; used for hot paths. */
 export type Statement = { text: string; values?: readonly unknown[]; name?: string };
 
 export type TransactionOptions = {
@@ -73,13 +81,13 @@ export type List<R extends object> = {
   /** Adds a condition, unless one of its values is undefined, which means that the caller omitted this filter. */
   where(condition: string, values?: Values): List<R>;
   /**
-   * Prepares the statement under this name, followed by a hash of its text: for lists that are read often and have few combinations of filters. One
-   * plan for all values of a filter would be wrong for some.
+   * Prepares the statement under this name, followed by a hash of its text: Used for lists that are read often and have few combinations of filters.
+   * The name includes the hash because each combination of filters needs its own plan.
    */
   prepared(name: string): List<R>;
   /** @throws as `query` does. */
   page(order: Keyset, place: Place): Promise<Page<R>>;
-  /** The first rows, without a position to continue from. @throws as `query` does. */
+  /** Reads the first rows, which do not continue from a position. @throws the same errors as `query`. */
   first(order: Keyset, limit: number): Promise<R[]>;
 };
 

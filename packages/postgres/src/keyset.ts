@@ -1,30 +1,30 @@
 /**
- * The order of a list, by columns that are unique together. They all sort in one direction, so that one comparison of rows finds what follows a row,
- * and an index can serve it.
+ * The order of a list, by columns that are unique together. All columns sort in the same direction, so that a single row comparison finds the rows
+ * after a position, and an index can serve it.
  */
 export type Keyset = {
   direction: 'ASC' | 'DESC';
-  /** By the name that the column has in rows: the column as SQL, and the type to which PostgreSQL converts a position. */
+  /** The columns by their names in the rows: each as SQL, with the type to which PostgreSQL converts a position. */
   columns: Readonly<Record<string, KeyColumn>>;
 };
 
 type KeyColumn = {
   sql: string;
   type: 'timestamptz' | 'uuid' | 'bigint';
-  /** For a column with nulls, which no position can name: only `first` reads such a list. */
+  /** Set for a column with nulls. A position cannot contain a null, so only `first` can read such a list. */
   nulls?: 'NULLS FIRST';
 };
 
-/** The part of a list to read: after a position, which is that of a row of this list; from the beginning without one. */
+/** The part of a list to read: after the position of a row of this list, or from the beginning if no position is given. */
 export type Place = { after: readonly string[] | undefined; limit: number };
 
-/** A page of a list. `next` is the position of its last item; undefined if nothing follows. */
+/** A page of a list. `next` is the position of its last item; undefined on the last page. */
 export type Page<T> = { items: T[]; next: readonly string[] | undefined };
 
 /**
- * The clauses of a page for a statement in SQL, with numbered parameters from `first` on. `condition` finds what follows the position. A bare column
- * in ORDER BY would mean the text of that name in the select list, for which there is no index: qualify it with its table. The statement needs
- * `limit + 1` rows for `pageOf`.
+ * Returns the clauses that read a page in an SQL statement, with parameters numbered from `first`. `condition` matches the rows after the position.
+ * Qualify each column with its table: an unqualified name in ORDER BY would refer to the text of that name in the select list, which has no index.
+ * The statement needs `limit + 1` rows for `pageOf`.
  */
 export function keyset(
   { direction, columns }: Keyset,
@@ -44,14 +44,14 @@ export function keyset(
   return { condition, orderAndLimit: `ORDER BY ${order} LIMIT $${first + values.length - 1}`, values };
 }
 
-/** The condition that a row follows the position of these placeholders. */
+/** Returns the condition that a row follows the position in these placeholders. */
 export function followsSql({ direction, columns }: Keyset, placeholders: readonly string[]): string {
   const keys = Object.values(columns);
   const position = keys.map(({ type }, index) => `${placeholders[index]}::${type}`);
   return `(${keys.map(({ sql }) => sql).join(', ')}) ${direction === 'ASC' ? '>' : '<'} (${position.join(', ')})`;
 }
 
-/** Creates a page from `limit` rows and a surplus row, which shows whether another page follows. */
+/** Creates a page from at most `limit` rows and, if another page follows, one surplus row. */
 export function pageOf<R extends object>(
   rows: readonly R[],
   { columns }: Pick<Keyset, 'columns'>,

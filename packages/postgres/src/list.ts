@@ -15,8 +15,8 @@ type Parts = {
 };
 
 /**
- * TypeORM's query builder composes the statement, and `query` runs it: on the transaction's own connection, and with our errors. The builder's
- * `getMany` would make a Date of each instant, which loses the microseconds, so that a cursor made from it skips or repeats rows.
+ * TypeORM's query builder composes the statement, and `query` runs it, so that it uses the transaction's own connection and throws our errors. The
+ * builder's `getMany` would make a Date of each instant, which loses the microseconds, so that a cursor made from it skips or repeats rows.
  */
 export function createList<R extends object>(
   on: { orm: DataSource; db: Queryable },
@@ -72,7 +72,7 @@ function startingAfter(parts: Parts, order: Keyset, after: readonly string[]): P
 type Shape = Parts & { order: Keyset };
 type Composed = { text: string; names: readonly string[] };
 
-/** Composing takes longer than some of the statements themselves; the shapes are those of the code, so their number is bounded. */
+/** Composing takes longer than some of the statements themselves; the code determines the number of different statements, so the cache is bounded. */
 const composed = new WeakMap<DataSource, Map<string, Composed>>();
 
 function compose<R extends object>(orm: DataSource, entity: Entity<R>, alias: string, shape: Shape): Composed {
@@ -105,7 +105,7 @@ function composeWithBuilder<R extends object>(
   for (const { name, expression } of selections) builder.addSelect(expression, name);
   for (const condition of conditions) builder.andWhere(`(${condition})`);
   for (const { sql, nulls } of Object.values(order.columns)) builder.addOrderBy(sql, order.direction, nulls);
-  // each value is its own name, so that the builder shows the order of the numbered parameters
+  // each parameter's value is its own name, so that the builder's result shows the order of the numbered parameters
   builder.setParameters(Object.fromEntries(Object.keys(values).map((name) => [name, name])));
   const [text, inOrder] = builder.getQueryAndParameters();
   return { text: `${text} LIMIT $${inOrder.length + 1}`, names: inOrder as string[] };

@@ -4,13 +4,17 @@ import { keyOf, labelOf, readSources, type Migration, type MigrationSource } fro
 import { isTooNew, readApplied, refuseTooNew, unknownOf } from './migration-status.ts';
 import { compareReleases, isRelease, sessionName } from './release.ts';
 import { pinSession } from './session.ts';
+import { createSourceEpochTable } from './source-epoch.ts';
 import { isSqlState, sqlState } from './sql.ts';
 import { createProbeTable } from './writable.ts';
 
 /** The name of an applied migration, such as `outbox/0001_outbox`. */
 export type Applied = string;
 
-/** One lock for all migrations of a database (the bytes of "taskwire" as a bigint), so that replicas that start at the same time take turns. */
+/**
+ * One lock for all migrations of a database (the bytes of "taskwire" as a bigint), so that replicas that start at the same time migrate one after the
+ * other.
+ */
 const migrationLock = '8386110886542668389';
 /**
  * The lock is polled, because a statement that waits for it would hold a snapshot. CREATE INDEX CONCURRENTLY, run by the holder of the lock, would
@@ -23,14 +27,16 @@ const lockPollMs = 100;
  * short and is retried: https://postgres.ai/blog/20210923-zero-downtime-postgres-schema-migrations-lock-timeout-and-retries
  */
 const lockWaitMs = 1_000;
-/** Statements that queued proceed between two attempts. With this many attempts, a migration fails after about two minutes. */
+/** Between two attempts, queued statements proceed. With these values, a migration fails after about two minutes. */
 const lockPauseMs = 1_000;
 const lockTries = 60;
 
-/** Pauses between the batches of a backfill, as long as the batch took: the migration then takes at most half of the database's time. */
+/**
+ * The pause after each batch of a backfill, as a multiple of the batch's duration: with 1, the migration takes at most half of the database's time.
+ */
 const backfillDuty = 1;
 
-const createTable = `
+const createMigrationsTable = `
   CREATE TABLE IF NOT EXISTS schema_migrations (
     source      text        NOT NULL,
     version     integer     NOT NULL,
@@ -42,12 +48,16 @@ const createTable = `
   );
   ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS min_version text NOT NULL DEFAULT '0.1.0'`;
 
+/** The statements that create the tables of this package. */
+export const ownTables: readonly string[] = [createMigrationsTable, createProbeTable, createSourceEpochTable];
+
 /**
- * Migrates a database forward to this build and returns the applied migrations. Safe to call from several processes at once, and while services run,
- * of this release and of the one before: each file records the oldest release that works on its result (`min_version`, ADR 36). Blocks others for at
- * most a second at a time. A file that was interrupted runs again. Migrations are forward-only: https://martinfowler.com/articles/evodb.html
- * @throws if a file was changed after it ran, if the database is newer than this release can work on, or while a process is connected whose release
- * cannot work on the result of a pending file.
+ * Migrates a database forward to this build and returns the applied migrations. Safe to call from several processes at once, and while services of
+ * this release or the previous one are running: each file declares the oldest release that works with its result (`min_version`, ADR 36). Blocks
+ * other statements for at most a second at a time. An interrupted file runs again. Migrations are forward-only:
+ * https://martinfowler.com/articles/evodb.html
+ * @throws if a file was changed after it ran, if the database is too new for this release, or while a process is connected whose release cannot work
+ * with the result of a pending file.
  */
 export async function migrate(url: string, sources: readonly MigrationSource[]): Promise<Applied[]> {
   const client = new pg.Client({ connectionString: url, application_name: sessionName('taskwire migrate') });
@@ -55,8 +65,7 @@ export async function migrate(url: string, sources: readonly MigrationSource[]):
   try {
     await pinSession(client);
     await lock(client);
-    await client.query(createTable);
-    await client.query(createProbeTable);
+    for (const create of ownTables) await client.query(create);
     const known = await readSources(sources);
     const applied = await readApplied(client);
     refuseTooNew(unknownOf(known, applied).filter(isTooNew).map(labelOf));
@@ -86,7 +95,7 @@ async function lock(client: pg.Client): Promise<void> {
   while (!(await attempt())) await delay(lockPollMs);
 }
 
-/** Services check the schema only when they start, so processes that are already running are found by their sessions. */
+/** Services check the schema only when they start, so processes that are already running are detected by their sessions. */
 async function refuseOldSessions(client: pg.Client, migration: Migration): Promise<void> {
   const { rows } = await client.query<{ name: string }>(
     `SELECT DISTINCT application_name AS name FROM pg_stat_activity
@@ -99,7 +108,7 @@ async function refuseOldSessions(client: pg.Client, migration: Migration): Promi
   );
 }
 
-/** Sessions of the first release do not name it. */
+/** Returns the release in the name of a session. Sessions of the first release contain none. */
 function releaseOf(session: string): string {
   const last = session.split(' ').at(-1) ?? '';
   return isRelease(last) ? last : '0.1.0';
@@ -133,8 +142,8 @@ async function retried(client: pg.Client, migration: Migration, sql: string): Pr
 }
 
 /**
- * Runs one statement that waits for older transactions without blocking others, so it has no lock timeout. An index that an interrupted attempt left
- * is not valid, would be found by IF NOT EXISTS, and is therefore dropped first.
+ * Runs one statement that waits for older transactions without blocking other statements, so it has no lock timeout. An interrupted attempt leaves an
+ * invalid index, which IF NOT EXISTS would accept; therefore such an index is dropped first.
  */
 async function applyOutsideTransaction(client: pg.Client, migration: Migration): Promise<void> {
   const { rows } = await client.query<{ name: string }>(
@@ -150,7 +159,7 @@ async function applyOutsideTransaction(client: pg.Client, migration: Migration):
   await record(client, migration);
 }
 
-/** Repeats the statement, one transaction for each batch, until it changes no row. An interrupted backfill continues with the rows that are left. */
+/** Repeats the statement, one transaction for each batch, until it changes no row. An interrupted backfill continues with the remaining rows. */
 async function backfill(client: pg.Client, migration: Migration): Promise<void> {
   for (let changed = 1; changed > 0;) {
     const began = performance.now();

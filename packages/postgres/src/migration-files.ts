@@ -8,8 +8,9 @@ import { isRelease } from './release.ts';
 export type MigrationSource = { name: string; directory: URL };
 
 /**
- * How a file runs. `transaction`: in one, with a short lock timeout that is retried. `outside transaction`: a single statement that cannot run in a
- * transaction, such as CREATE INDEX CONCURRENTLY. `backfill`: a single statement that changes one batch of rows, repeated until it changes none.
+ * How a file runs. `transaction`: the file runs in one transaction, with a short lock timeout and retries. `outside transaction`: a single statement
+ * that cannot run in a transaction, such as CREATE INDEX CONCURRENTLY. `backfill`: a single statement that changes one batch of rows, repeated until
+ * it changes none.
  */
 export type MigrationMode = 'transaction' | 'outside transaction' | 'backfill';
 
@@ -19,15 +20,15 @@ export type Migration = {
   name: string;
   sql: string;
   checksum: string;
-  /** The oldest release that works on the result, with the data that the newer release writes. */
+  /** The oldest release that works with the migrated schema, and with the data that the newer release writes. */
   minVersion: string;
   mode: MigrationMode;
 };
 
-/** The `min_version` of files without a header. They are older than the header, and their checksums forbid adding one. */
+/** The `min_version` of files without a header. They predate the header, and adding one would change their checksums. */
 const firstRelease = '0.1.0';
 
-/** Reads the migrations of each source, in their order. @throws with the file and the remedy if a name or a header is wrong. */
+/** Reads the migrations of each source, in order. @throws an error with the file and the remedy if a name or a header is invalid. */
 export async function readSources(sources: readonly MigrationSource[]): Promise<Migration[]> {
   return (await Promise.all(sources.map(readSource))).flat();
 }
@@ -73,7 +74,7 @@ export function keyOf({ source, version }: { source: string; version: number }):
   return `${source}/${version}`;
 }
 
-/** Returns the name of a migration in messages, such as `outbox/0001_outbox`. */
+/** Returns the name of a migration for messages, such as `outbox/0001_outbox`. */
 export function labelOf({ source, version, name }: { source: string; version: number; name: string }): string {
   return `${source}/${String(version).padStart(4, '0')}_${name}`;
 }

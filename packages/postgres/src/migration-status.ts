@@ -15,11 +15,11 @@ export type AppliedMigration = {
 
 /** The difference between a database and the migrations of this build. */
 export type MigrationStatus = {
-  /** Migrations that this build knows and the database lacks. */
+  /** Migrations of this build that have not been applied to the database. */
   pending: string[];
-  /** Migrations that the database has and this build does not know, because a newer release applied them. */
+  /** Applied migrations that this build does not contain, because a newer release applied them. */
   unknown: string[];
-  /** Those of `unknown` whose result this release cannot work on. */
+  /** The migrations among `unknown` with whose result this release cannot work. */
   tooNew: string[];
 };
 
@@ -43,14 +43,14 @@ export async function requireMigrated(db: Queryable, sources: readonly Migration
 }
 
 /**
- * The check before a service starts. Rejects if a newer release has changed the schema in a way that this one cannot work on. The release before the
- * newest one always starts, so that rolling back is deploying it.
+ * The check before a service starts. Rejects if a newer release has changed the schema so that this release cannot work with it. The release before
+ * the newest one always starts, so that a rollback consists of deploying it.
  */
 export async function refuseNewerDatabase(db: Queryable, sources: readonly MigrationSource[]): Promise<void> {
   refuseTooNew((await migrationStatus(db, sources)).tooNew);
 }
 
-/** @throws if the list is not empty, with its migrations. */
+/** @throws an error that names the migrations, if the list is not empty. */
 export function refuseTooNew(tooNew: readonly string[]): void {
   if (tooNew.length === 0) return;
   throw new Error(
@@ -58,7 +58,7 @@ export function refuseTooNew(tooNew: readonly string[]): void {
   );
 }
 
-/** The applied migrations that this build does not know. */
+/** Returns the applied migrations that this build does not contain. */
 export function unknownOf(
   known: readonly Migration[],
   applied: ReadonlyMap<string, AppliedMigration>,
@@ -75,7 +75,7 @@ export function isTooNew({ min_version: minVersion }: AppliedMigration): boolean
 export async function readApplied(db: Queryable | pg.Client): Promise<Map<string, AppliedMigration>> {
   const [table] = await rows<{ exists: boolean }>(db, "SELECT to_regclass('schema_migrations') IS NOT NULL AS exists");
   if (table?.exists !== true) return new Map();
-  // not by the column's name, because a database of the first release has none until it is migrated
+  // read through the row as JSON and not by the column's name, because a database of the first release lacks the column until it is migrated
   const applied = await rows<AppliedMigration>(
     db,
     `SELECT source, version, name, checksum, coalesce(to_jsonb(m) ->> 'min_version', '0.1.0') AS min_version

@@ -1,15 +1,15 @@
 import pg from 'pg';
 
-/** How many transactions are held open concurrently, to make a pooler that shares connections reveal itself. */
+/** How many transactions are held open concurrently, so that a pooler that shares connections is detected. */
 const holders = 3;
 
-/** A pooler without free connections makes clients wait for two minutes; a service must not hang that long at start without a message. */
+/** A pooler without free connections makes clients wait for two minutes; at start-up, a service must not hang that long without a message. */
 const patienceMs = 5_000;
 
 /**
  * Whether a pooler runs the statements of one connection on different server processes (PgBouncer's `pool_mode = transaction`). A setting of the
  * session is then missing in its next statement, or appears in another connection. https://www.pgbouncer.org/features.html
- * @throws if the pooler has no free connection within five seconds, or shares connections between statements; the error says which.
+ * @throws an error that says whether the pooler has had no free connection for five seconds, or shares connections between statements.
  */
 export async function isSharedBetweenTransactions(url: string): Promise<boolean> {
   const settings = { application_name: 'taskwire session check', query_timeout: patienceMs };
@@ -21,7 +21,7 @@ export async function isSharedBetweenTransactions(url: string): Promise<boolean>
   try {
     await client.connect();
     await client.query("SELECT set_config('taskwire.session', 'kept', false)");
-    // if server processes are shared, one of these connections now gets the one that ran the statement above
+    // if server processes are shared, one of these connections now gets the process that ran the statement above
     for (const other of others) {
       await other.connect();
       await other.query('BEGIN');

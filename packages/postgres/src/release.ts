@@ -1,6 +1,6 @@
 import manifest from '../package.json' with { type: 'json' };
 
-/** The release of this build, such as `0.2.0`, or the last one before it. `npm run release` sets it. */
+/** The release of this build, such as `0.2.0`, or, between releases, the previous release. `npm run release` sets it. */
 export const release: string = manifest.version;
 
 /** Returns the name of a session in `pg_stat_activity`, which ends with the release: `taskwire tasks 0.2.0`. */
@@ -8,7 +8,7 @@ export function sessionName(name: string): string {
   return `${name} ${release}`;
 }
 
-/** Compares two releases: negative when `a` is older, 0 when they are equal. @throws if one is not of the form `1.2.3`. */
+/** Compares two releases: negative if `a` is older, 0 if they are equal. @throws if one is not of the form `1.2.3`. */
 export function compareReleases(a: string, b: string): number {
   const [left, right] = [partsOf(a), partsOf(b)];
   return left.map((part, index) => part - (right[index] ?? 0)).find((difference) => difference !== 0) ?? 0;

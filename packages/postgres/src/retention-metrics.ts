@@ -3,7 +3,7 @@ import { Counter, Gauge } from 'prom-client';
 import type { Database } from './handles.ts';
 import type { RetentionRule } from './retention-rule.ts';
 
-/** Rules run at intervals of minutes, so more frequent queries would show nothing new; each scrape within this time gets the same values. */
+/** Rules run at intervals of minutes, so more frequent queries would show nothing new; scrapes within this time get the same values. */
 const freshMs = 60_000;
 
 type Observed = { db: Database; rules: readonly RetentionRule[]; telemetry: Telemetry };
@@ -23,7 +23,7 @@ const retentionMetrics = metricsOnce((registry) => {
     help: 'Time since the oldest row that is left should have been deleted or erased, by rule of docs/retention.md; 0 if none is due. Alert above a day.',
     labelNames: ['rule'],
     registers,
-    // not by the loop of the rules: a loop that hangs would report its last, good value
+    // measured here and not by the loop that runs the rules: a hanging loop would keep reporting its last good value
     async collect() {
       if (performance.now() - measuredAt < freshMs) return;
       measuredAt = performance.now();

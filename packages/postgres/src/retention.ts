@@ -10,13 +10,14 @@ export const postgresRetention = {
   rules: [],
   kept: {
     schema_migrations: 'one row for each migration; a start compares them with the build',
+    source_epoch: 'one row, the identity of the database and its epoch',
     write_probe: 'one row, overwritten by each check of whether the database accepts writes',
   },
 } as const satisfies TableRetention;
 
 /**
- * Creates the loop that applies rules, one batch of each in turn, so that a backlog of one delays no other. A rule that fails doesn't keep the
- * others from running; in an outage of the database, all wait.
+ * Creates the loop that applies rules, one batch of each in turn, so that a backlog of one rule does not delay the others. If a rule fails, the
+ * others still run; during an outage of the database, all of them wait.
  */
 export function createRetention(options: {
   db: Database;

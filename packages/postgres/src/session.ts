@@ -9,7 +9,7 @@ const pinned = {
   IntervalStyle: 'postgres',
   TimeZone: 'UTC',
   bytea_output: 'hex',
-  // times in seconds are read as float8, with all their digits
+  // the code reads times in seconds as float8, with all their digits
   extra_float_digits: '1',
   client_encoding: 'UTF8',
   standard_conforming_strings: 'on',
@@ -19,7 +19,7 @@ const pinned = {
   search_path: 'public',
 } as const;
 
-/** `off` acknowledges changes that a server crash may lose. Every stronger level is the operator's choice. */
+/** With `off`, acknowledged changes can be lost in a crash of the server. The operator may choose any stronger level. */
 const durability = `set_config('synchronous_commit',
   CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)`;
 
@@ -37,8 +37,8 @@ export type Session = {
 };
 
 /**
- * Pins the settings of a new connection, with `more` from the caller, and reads them back. None of them is a startup parameter, because a pooler
- * refuses startup parameters that it does not know, or is configured to ignore them.
+ * Pins the settings of a new connection, with `more` from the caller, and reads them back. None of the settings is a startup parameter, because a
+ * pooler refuses unknown startup parameters, or ignores them if it is configured to.
  * @throws Error that names each setting that did not take effect, with its value.
  */
 export async function pinSession(client: ClientBase, more: Settings = {}): Promise<Session> {
@@ -56,7 +56,7 @@ export async function pinSession(client: ClientBase, more: Settings = {}): Promi
   return { isProxied: row.pid !== processIdOf(client) };
 }
 
-/** Returns the server process that responded when the connection was opened (BackendKeyData). A pooler responds with its own number. */
+/** Returns the server process that responded when the connection was opened (BackendKeyData). Behind a pooler, this is the pooler's own number. */
 function processIdOf(client: object): unknown {
   return Reflect.get(client, 'processID');
 }

@@ -7,7 +7,7 @@ export function isoMicros(column: string): string {
 
 /**
  * Returns SQL for the timestamp of the next change of a row: the current time, but at least `span` after the previous one. The timestamps of one row
- * therefore strictly increase, even if the server's clock is set back or two changes fall into one microsecond.
+ * therefore strictly increase, even if the server's clock is set back or two changes happen within one microsecond.
  */
 export function nextTimestamp(previous: string, span = "interval '1 microsecond'"): string {
   return `greatest(clock_timestamp(), ${previous} + ${span})`;
@@ -17,6 +17,7 @@ export function nextTimestamp(previous: string, span = "interval '1 microsecond'
 export const sqlState = {
   uniqueViolation: '23505',
   foreignKeyViolation: '23503',
+  undefinedTable: '42P01',
   serializationFailure: '40001',
   deadlockDetected: '40P01',
   lockNotAvailable: '55P03',

@@ -37,7 +37,7 @@ export async function runTransaction<T>(
       throw new Error('COMMIT rolled back, because a statement of the transaction had failed');
     return result;
   } catch (error) {
-    // an SQLSTATE is the server's response to COMMIT, so nothing was committed; without one, COMMIT may have taken effect
+    // an error with an SQLSTATE is the server's response to COMMIT, so nothing was committed; without an SQLSTATE, COMMIT may have taken effect
     if (outcome === 'unknown' && sqlStateOf(error) !== undefined) outcome = 'rolled back';
     isBroken = !(await hasRolledBack(client));
     throw error;
@@ -53,7 +53,7 @@ function beginSql({ lockTimeoutMs }: TransactionOptions): string {
   return lockTimeoutMs === undefined ? begin : `${begin}; SET LOCAL lock_timeout = ${Math.ceil(lockTimeoutMs)}`;
 }
 
-/** Also runs callbacks that are registered while others run. */
+/** Also runs work that is registered while other work runs. */
 async function runInOrder(tx: Tx, works: ReadonlySet<LastWork>): Promise<void> {
   const done = new Set<LastWork>();
   for (;;) {

@@ -1,8 +1,8 @@
 import { errorText, problem, Problem } from '@taskwire/errors';
 
 /**
- * SQLSTATEs (complete codes, or prefixes) which indicate that the database cannot work now, whatever the request. None of them is the fault of the
- * current request or message. https://www.postgresql.org/docs/current/errcodes-appendix.html
+ * SQLSTATEs (complete codes, or prefixes) which indicate that the database cannot serve any request now. The current request or message is not the
+ * cause of any of them. https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 const unavailableStates = [
   '08', // the connection failed
@@ -15,13 +15,13 @@ const unavailableStates = [
   '58', // the server's own I/O failed
 ];
 
-/** SQLSTATEs for a database that works, while the lock is held by another transaction or the statement is too slow at the moment. */
+/** SQLSTATEs of a working database in which another transaction holds the lock, or the statement is too slow at the moment. */
 const busyStates = [
   '55P03', // lock_timeout, NOWAIT
   '57014', // statement_timeout, or cancelled by an operator
 ];
 
-/** SQLSTATEs that may concern one table, one tablespace or one memory allocation: the probe's small write may still succeed. */
+/** SQLSTATEs that may affect only one table, one tablespace or one memory allocation: the probe's small write may still succeed. */
 const partialStates = ['42501', '531', '532', '534', '58'];
 
 /** System errors of sockets and lookups: https://nodejs.org/api/errors.html#common-system-errors */
@@ -34,10 +34,10 @@ const networkErrors = new Set([
 const connectionErrors =
   /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Client has encountered a connection error|Client was closed|Cannot use a pool after|The server does not support SSL|PostgreSQL said nothing for|unsupported startup parameter)/;
 
-/** `unavailable`: the database can do nothing. `busy`: this statement could not finish in time, but others may work. */
+/** `unavailable`: the database cannot serve requests. `busy`: this statement could not finish in time, but others may succeed. */
 export type Outage = 'unavailable' | 'busy';
 
-/** Returns the outage that an error indicates; undefined for any other error. The only place that decides this. */
+/** Returns the outage that an error indicates; undefined for any other error. No other function makes this decision. */
 export function outageOf(error: unknown): Outage | undefined {
   const cause = rootOf(error);
   if (!(cause instanceof Error)) return undefined;
@@ -53,7 +53,7 @@ export function outageOf(error: unknown): Outage | undefined {
   return connectionErrors.test(cause.message) ? 'unavailable' : undefined;
 }
 
-/** Whether an outage may affect some writes and not others. */
+/** Whether an outage may affect only some writes, so that a probe can succeed. */
 export function isUnseenByProbe(error: unknown): boolean {
   const cause = rootOf(error);
   const code: unknown = cause instanceof Error ? Reflect.get(cause, 'code') : undefined;

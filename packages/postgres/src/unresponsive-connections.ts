@@ -10,7 +10,7 @@ type Watched = { socket: Socket; wroteAt: number; readAtWrite: number; receivedA
 /**
  * Closes watched connections whose server has sent nothing for `limitMs` after a request. Packets dropped on the way (a failed switch, a frozen
  * machine) close no socket, and the kernel times out only after a quarter of an hour. The limit must be above the server's own `statement_timeout`,
- * before which a healthy server always responds. All other connections that received nothing since that request are closed with it, so that the next
+ * within which a healthy server always responds. All other connections that have received nothing since that request are closed too, so that the next
  * requests do not each have to detect the failure. Never throws: queries on a closed connection reject, and the pool replaces it.
  */
 export function closeUnresponsiveConnections(
@@ -31,7 +31,7 @@ export function closeUnresponsiveConnections(
     };
     const write = socket.write.bind(socket);
     socket.write = ((...args: Parameters<Socket['write']>) => {
-      // when several writes get no response in between, the first one counts
+      // if several writes follow without a response in between, the time of the first one counts
       if (entry.readAtWrite !== socket.bytesRead) {
         entry.readAtWrite = socket.bytesRead;
         entry.wroteAt = performance.now();
@@ -73,7 +73,8 @@ function isAwaitingResponse({ socket, readAtWrite }: Watched): boolean {
 
 /**
  * Returns the socket (TLS or not) of a connected pg client. pg has no public name for it; failing to start is better than running without the watch.
- * (pg's option `stream` accepts our own socket, but with TLS requests bypass that socket, and a request must be distinguished from a response.)
+ * (pg's option `stream` accepts our own socket. With TLS, however, requests bypass that socket, and the watch must distinguish requests from
+ * responses.)
  */
 function socketOf(client: object): Socket {
   const connection: unknown = Reflect.get(client, 'connection');

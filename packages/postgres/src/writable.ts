@@ -4,14 +4,14 @@ import { isUnseenByProbe, outageText } from './unavailable.ts';
 /** How long a probe may wait for a table, in milliseconds: probes of orchestrators time out after a second or two. */
 const lockWaitMs = 1_000;
 /**
- * How long an outage that made a statement fail, and that a probe cannot detect, is remembered. Consumers and loops then retry, and encounter it
- * again.
+ * How long an outage that a probe cannot detect is remembered after it made a statement fail. After this time, consumers and loops retry, and detect
+ * the outage again if it continues.
  */
 const rememberedMs = 5_000;
 
 /**
- * Makes a test write, and takes the lock of a write on every table. This detects a server that is read-only or out of disk or connections, and a
- * table that another session keeps locked, before a statement of the service fails.
+ * Makes a test write, and takes on every table the lock that a write takes. This detects a server that is read-only or has run out of disk space or
+ * connections, and a table that another session keeps locked, before a statement of the service fails.
  */
 const probe = `
   DO $probe$
@@ -27,7 +27,7 @@ const probe = `
   END
   $probe$`;
 
-/** The row that the probe writes. Created with the first migration, and by every later one if it is missing. */
+/** The table with the row that the probe writes. The first migration creates it, and later ones do so if it is missing. */
 export const createProbeTable =
   'CREATE TABLE IF NOT EXISTS write_probe (id integer PRIMARY KEY CHECK (id = 1), at timestamptz NOT NULL)';
 

@@ -81,7 +81,7 @@ describe('migrations', () => {
   });
 
   describe('of a newer release', () => {
-    /** Applies a further file, and returns a source that does not know it, as an older build. */
+    /** Applies a further file, and returns the source of an older build, which does not contain that file. */
     async function applyNewer(sql: string): Promise<MigrationSource> {
       await migrate(test.url, [source]);
       const newer = await mkdtemp(join(tmpdir(), 'taskwire-migrations-'));

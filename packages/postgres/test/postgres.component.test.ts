@@ -89,7 +89,7 @@ describe('a database that stops responding without closing a socket', () => {
     const telemetry = createTelemetry({ service: 'test', stream: silent() });
     const db = await createDatabase({ url: url.href, poolSize: 4, applicationName: 'test', telemetry });
     try {
-      // several connections, each of which would otherwise have to detect the failure by itself
+      // several connections: otherwise each would have to detect the failure separately
       await Promise.all([1, 2, 3, 4].map(async () => await query(db.pool, 'SELECT pg_sleep(0.05)')));
       proxy.set({ kind: 'half_open' });
       const began = performance.now();

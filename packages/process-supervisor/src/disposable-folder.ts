@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const inMemory = '/dev/shm';
-// A whole test run writes about 2 GB. Containers often have 64 MB here.
+// A whole test run writes about 2 GB. In containers, /dev/shm often has only 64 MB.
 const roomBytes = 4 * 1024 ** 3;
 // the programs need the rest of the memory
 const memoryBytes = 6 * 1024 ** 3;
 
 /**
- * Creates a folder for files that need not survive a crash of the machine. It is in memory if there is enough room, which halves the time of servers
- * that create and delete many files; otherwise it is among the system's temporary files.
+ * Creates a folder for files that need not survive a crash of the machine. The folder is in memory if enough is free, which halves the time of
+ * servers that create and delete many files; otherwise it is in the system's folder for temporary files.
  */
 export function disposableFolder(prefix: string): string {
   const dir = mkdtempSync(join(hasRoom() ? inMemory : tmpdir(), prefix));

@@ -9,9 +9,9 @@ export type LinkFault =
   /** At most this much arrives in each direction. */
   | { kind: 'throttle'; bytesPerSecond: number }
   /**
-   * Bytes are dropped in both directions without notice: no FIN, no RST. New connections are accepted, but reach no server. Affected connections stay dead
-   * when the link heals: for the client permanently, for the server until then (a server's own keep-alive would have detected it by that time, but
-   * those probes end at this proxy).
+   * Bytes are dropped in both directions without notice: no FIN, no RST. New connections are accepted, but reach no server. When the link heals,
+   * affected connections remain dead for the client, and are closed for the server (whose own keep-alive would have detected the fault by then, but
+   * its probes end at this proxy).
    */
   | { kind: 'half_open' }
   /** The client's requests arrive and are executed; the responses are dropped. Affected connections are reset when the link heals. */
@@ -24,7 +24,7 @@ export type Line = { set(fault: LinkFault | undefined): void };
 
 type Parcel = { bytes: Buffer | undefined; due: number };
 
-/** The sender has to wait while more than this is in transit, as with a congested network. */
+/** The sender has to wait while more than this number of bytes is in transit, as in a congested network. */
 const longestQueueBytes = 1024 * 1024;
 
 /** Forwards bytes, and the end of the stream, from one socket to the other, with the delay and throughput of the fault. */
@@ -85,7 +85,7 @@ export function openLine(from: Socket, to: Socket): Line {
       queue.length = 0;
       queuedBytes = 0;
       clearTimeout(timer);
-      // read what is still waiting, so that it is dropped
+      // read the bytes that are still waiting, so that they are dropped
       from.resume();
     },
   };

@@ -18,8 +18,8 @@ export type FaultProxy = {
 
 export type FaultProxyOptions = {
   /**
-   * The target server's port on 127.0.0.1; the server need not be listening yet. With several ports, connections go to each in turn, and if one
-   * refuses, to the next: like a load balancer without health checks.
+   * The target server's port on 127.0.0.1; the server need not be listening yet. With several ports, the proxy connects to each in turn, and to the
+   * next one if a connection is refused, like a load balancer without health checks.
    */
   targetPort: number | readonly number[];
   /** The port to listen on; a free one by default. */
@@ -58,7 +58,7 @@ export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOption
     };
     connections.add(connection);
     client.once('close', () => {
-      // the server behind a half-open link is not notified
+      // the server behind a half-open link is not notified of the end
       if (!connection.lost) destroy(connection.server);
       removeIfClosed(connection);
     });
@@ -158,7 +158,7 @@ function destroy(socket: Socket | undefined): void {
   if (socket !== undefined && !resetting.has(socket)) socket.destroy();
 }
 
-/** A server that does not listen. The proxy passes connections to it. */
+/** A server that does not listen itself; the proxy passes connections to it. */
 function answeringServer(fault: () => LinkFault | undefined): HttpServer {
   return createHttpServer((request, response) => {
     request.resume();

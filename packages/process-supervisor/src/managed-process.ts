@@ -20,7 +20,10 @@ export type ManagedProcess = {
   logFile: string;
   /** Resolves, never rejects, once the process has ended. */
   exited: Promise<Exit>;
-  /** Sends the stop signal, kills the process after the stop timeout, and resolves once it and its group have ended. May be called more than once. */
+  /**
+   * Sends the stop signal, kills the process after the stop timeout, and resolves once the process and its group have ended. May be called more than
+   * once.
+   */
   stop(): Promise<void>;
   /** Kills the process (not its whole group) at once, like `kill -9`; `exited` resolves when it has ended. */
   kill(signal?: NodeJS.Signals): void;
@@ -46,7 +49,7 @@ export type ProcessOptions = {
   signal?: AbortSignal;
 };
 
-/** A process could not be started; the message has the reason and the last lines of its log. */
+/** A process could not be started; the message contains the reason and the last lines of the process's log. */
 export class StartError extends Error {
   override name = 'StartError';
 }
@@ -63,7 +66,7 @@ export function inheritedEnv(source: NodeJS.ProcessEnv = process.env): NodeJS.Pr
 
 /**
  * Starts a process, appends its output to `logFile` and waits until it is ready.
- * @throws StartError when it ends or is not ready within `readyTimeoutMs`; nothing is left running then.
+ * @throws StartError if it ends or is not ready within `readyTimeoutMs`; then no process is left running.
  */
 export async function startProcess(o: ProcessOptions): Promise<ManagedProcess> {
   const child = await spawnProcess(o);
@@ -102,7 +105,7 @@ async function unlessAborted(probe: Promise<boolean>, signal: AbortSignal | unde
 
 /**
  * Runs a program to its end.
- * @throws StartError when it does not end with code 0 within `timeoutMs`.
+ * @throws StartError if it does not end with code 0 within `timeoutMs`.
  */
 export async function runToEnd(
   o: Omit<ProcessOptions, 'ready' | 'readyTimeoutMs'> & { timeoutMs: number },

@@ -1,5 +1,5 @@
-# Outlives its parent briefly, to clean up after a parent that was killed with -9.
-# stdin is a pipe that only the parent holds, so end of file means that the parent has ended, for any reason.
+# Briefly outlives its parent, in order to clean up if the parent was killed with -9. stdin is a pipe that only the parent holds, so end of file means
+# that the parent has ended, for any reason.
 #   add <pid> <signal>   a process group to end, first with this signal, five seconds later with KILL
 #   remove <pid>         this group has ended
 #   dir <path>           a folder to delete at the end

@@ -12,8 +12,8 @@ const reservations = join(tmpdir(), `taskwire-ports-${userInfo().uid}`);
 const reserved = new Set<number>();
 
 /**
- * Finds `n` unused ports on 127.0.0.1. They stay reserved against other processes that use this function until this process ends, so suites that
- * start at the same time do not collide.
+ * Finds `n` unused ports on 127.0.0.1. They stay reserved against other processes that use this function until this process ends, so that suites
+ * started at the same time do not collide.
  */
 export async function freePorts(n: number): Promise<number[]> {
   const found: number[] = [];
@@ -65,7 +65,7 @@ function reserve(port: number): boolean {
   } catch {
     if (isAlive(ownerOf(file))) return false;
     release(port);
-    return false; // a later attempt can reserve the port, unless another process is faster
+    return false; // a later attempt may succeed in reserving the port
   }
   if (reserved.size === 0) process.once('exit', () => [...reserved].forEach(release));
   reserved.add(port);

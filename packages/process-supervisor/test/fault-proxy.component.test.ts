@@ -57,7 +57,7 @@ describe('the fault proxy', () => {
     proxy.set({ kind: 'delay', ms: 60 });
     const answer = read(client, 'late, early');
     client.write('late, ');
-    // once the proxy has forwarded bytes of another connection, it has received these
+    // once the proxy has forwarded bytes of another connection, it has also received these bytes
     await echoed(await open(proxy), 'hello');
     client.write('early');
     proxy.heal();

@@ -60,7 +60,7 @@ describe('A local mail catcher', function () {
     expect((await caught(catcher)).map(({ subject }) => subject)).to.deep.equal(['Reset your password']);
   });
 
-  /** Sends a request with the headers that a browser adds to requests of another site's page. */
+  /** Sends a request with the headers that a browser adds to requests from another site's page. */
   const ask = (
     headers: Record<string, string>,
     method = 'GET',
@@ -99,7 +99,7 @@ describe('A local mail catcher', function () {
     }
   });
 
-  it('rejects pages from another origin, also over a WebSocket', async () => {
+  it('rejects pages from another origin, even over a WebSocket', async () => {
     const host = `localhost:${ports[1]}`;
     for (const origin of [
       'https://evil.example',
@@ -131,7 +131,7 @@ function send(to: MailCatcher, subject: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), host);
     socket.on('error', reject).on('close', () => (lines.length === 0 ? resolve() : reject(new Error('It hung up.'))));
-    // an answer ends with a line whose code has a space after it
+    // a response ends with a line whose code is followed by a space
     socket.on('data', (answer: Buffer) => {
       const line = /^\d{3} /m.test(answer.toString()) ? lines.shift() : undefined;
       if (line !== undefined) socket.write(`${line}\r\n`);

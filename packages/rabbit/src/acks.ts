@@ -10,7 +10,7 @@ export type Acks = {
   flush(): void;
 };
 
-/** The channel must have a single consumer: its delivery tags then count up from 1. */
+/** The channel must have a single consumer, so that its delivery tags count up from 1. */
 export function createAcks(channel: amqp.Channel): Acks {
   const gathered = new Map<number, ConsumeMessage>();
   /** Tags settled individually, above the first tag that is not settled. */

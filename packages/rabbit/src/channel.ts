@@ -5,7 +5,7 @@ import type { Connection } from './connection.ts';
 /** An open channel. When it closes, or its connection ends, `ended` is aborted with the reason. */
 export type OpenChannel<C extends amqp.Channel = amqp.Channel> = { channel: C; ended: AbortSignal };
 
-/** Declaring a quorum queue waits for an election; if anything takes longer than this, the broker hangs. */
+/** Declaring a quorum queue waits for an election; if any request takes longer than this, the broker has hung. */
 const responseTimeoutMs = 10_000;
 
 export async function openChannel(connection: Connection): Promise<OpenChannel> {
@@ -20,7 +20,7 @@ export async function closeChannel(connection: Connection, channel: amqp.Channel
   await answer<void>(connection, 'closing of a channel', (done) => channel.close(() => done(null, undefined)));
 }
 
-/** A callback of amqplib. Its types declare the error as always present, but it is null on success. */
+/** A callback of amqplib. amqplib's types declare the error as always present, but it is null on success. */
 export type Answer<T> = (error: Error | null, ok: T) => void;
 
 /**
@@ -52,7 +52,7 @@ async function open<C extends amqp.Channel>(
   const channel = await answer<C>(connection, 'opening of a channel', (done) => {
     let lastError: Error | undefined;
     const created = create(done);
-    // attached before the broker can answer: a channel without an error listener throws
+    // attached before the broker can respond: a channel without an error listener throws
     created.on('error', (error: Error) => (lastError = error));
     created.on('close', () => ended.abort(lastError ?? new Error('the channel was closed')));
   });

@@ -22,9 +22,12 @@ export type ConnectionOptions = {
   signal: AbortSignal;
 };
 
-/** The timeout for TCP, TLS and the AMQP handshake together. A starting broker can accept a socket long before it answers. */
+/** The timeout for TCP, TLS and the AMQP handshake together. A starting broker can accept a socket long before it responds. */
 const connectTimeoutMs = 10_000;
-/** A dead peer is detected after two or three intervals. RabbitMQ recommends 5 to 20 s; shorter intervals mistake a busy moment for a dead peer. */
+/**
+ * A dead peer is detected after two or three intervals. RabbitMQ recommends 5 to 20 s; with shorter intervals, a busy peer may be mistaken for a dead
+ * one.
+ */
 const heartbeatSeconds = 5;
 const closeTimeoutMs = 2_000;
 
@@ -35,7 +38,7 @@ const closeTimeoutMs = 2_000;
  */
 export function openConnection({ url, name, signal }: ConnectionOptions): Promise<Connection> {
   return new Promise((resolve, reject) => {
-    // net.connect destroys its socket on abort, which is the only way to close a socket that hangs or is half open
+    // aborting makes net.connect destroy its socket, which is the only way to close a socket that hangs or is half open
     const socket = new AbortController();
     const fail = (error: unknown): void => {
       clearTimeout(timer);

@@ -16,7 +16,7 @@ import { headersFault } from './unreadable-headers.ts';
 export type Delivery = {
   messageId: string | undefined;
   type: string | undefined;
-  /** The exchange that the message was published to; for a dead-lettered message, the one that it was dead-lettered to. */
+  /** The exchange to which the message was published, or, for a dead-lettered message, the exchange to which it was dead-lettered. */
   exchange: string;
   routingKey: string;
   body: Buffer;
@@ -31,9 +31,12 @@ export type Delivery = {
   userId: string | undefined;
   contentType: string | undefined;
   redelivered: boolean;
-  /** How many earlier deliveries from a quorum queue failed. A consumer's lost connection counts for every message that it held. */
+  /**
+   * How many earlier deliveries from a quorum queue failed. A lost connection of a consumer counts as a failed delivery of every message that it
+   * held.
+   */
   deliveryCount: number;
-  /** The dead-letter history of a message that comes from a dead-letter exchange. */
+  /** The dead-letter history of a message that was routed through a dead-letter exchange. */
   deaths: XDeath[];
   /** Aborted when the channel of the message is closed: its acknowledgement can no longer arrive, and it will be redelivered. */
   signal: AbortSignal;
@@ -48,8 +51,13 @@ export type ConsumeOptions = {
    * queue's delivery limit.
    */
   onMessage(delivery: Delivery): Promise<void>;
-  /** Checked before consuming starts, and before it resumes; nothing is consumed while it rejects. For example, a ping of the database. */
-  ready?: () => Promise<void>;
+  /** The mean of that pause, in milliseconds. */
+  requeuePauseMs?: number;
+  /**
+   * Called before consuming starts or resumes, for example to ping the database; no messages are consumed while it rejects. It may resolve to a
+   * signal. When that signal is aborted, consuming ends as it does with `stop`, until `ready` resolves again.
+   */
+  ready?: () => Promise<AbortSignal | undefined | void>;
 };
 
 export type Consumer = {
@@ -57,12 +65,12 @@ export type Consumer = {
   stop(): Promise<void>;
 };
 
-/** Long enough to keep a message from spinning, short enough not to delay the queue's order for long. */
-const requeuePauseMs = 1_000;
+/** Long enough to prevent a busy loop of redeliveries, but short enough not to delay later messages of the queue for long. */
+const defaultRequeuePauseMs = 1_000;
 const drainTimeoutMs = 5_000;
 
 export function createConsumer(
-  { queue, prefetch, onMessage, ready }: ConsumeOptions,
+  { queue, prefetch, onMessage, ready, requeuePauseMs = defaultRequeuePauseMs }: ConsumeOptions,
   { supervised, declare, telemetry }: { supervised: SupervisedConnection; declare: Declare; telemetry: Telemetry },
 ): Consumer & { queue: string; start(): void; up(): boolean } {
   const { logger } = telemetry;
@@ -71,6 +79,7 @@ export function createConsumer(
   const inProgress = new Set<Promise<void>>();
   let supervisor: { stop(): Promise<void> } | undefined;
   let stopping = false;
+  let suspended = false;
   let up = false;
 
   async function handle({ ended }: OpenChannel, acks: Acks, message: ConsumeMessage): Promise<void> {
@@ -102,8 +111,8 @@ export function createConsumer(
 
   function receive(open: OpenChannel, acks: Acks, message: ConsumeMessage): void {
     // messages that arrive while stopping stay unacknowledged: they return to the queue, in order, when the channel closes
-    if (stopping) return;
-    // can reject only because of a nack on a channel that has just closed
+    if (stopping || suspended) return;
+    // can reject only if the channel closed just before a nack
     const handled = handle(open, acks, message)
       .catch(() => metrics.deliveries.inc({ queue, outcome: 'lost' }))
       .finally(() => inProgress.delete(handled));
@@ -126,27 +135,35 @@ export function createConsumer(
   }
 
   async function session(signal: AbortSignal): Promise<void> {
-    if (ready !== undefined) await raceAbort(ready(), signal);
+    const permission = ready === undefined ? undefined : await raceAbort(ready(), signal);
     const connection = await supervised.get(signal);
-    await endingInTime(connection, signal, async () => await life(connection, signal));
+    await endingInTime(connection, signal, async () => await life(connection, permission ?? undefined, signal));
   }
 
-  async function life(connection: Connection, signal: AbortSignal): Promise<void> {
+  async function life(connection: Connection, permission: AbortSignal | undefined, signal: AbortSignal): Promise<void> {
     await declare(connection, 'everything');
     const open = await openChannel(connection);
     const cancelled = new AbortController();
     const acks = createAcks(open.channel);
+    suspended = false;
     await consume(connection, open, acks, cancelled);
     metrics.channelUp.set(label, 1);
     up = true;
     try {
-      await untilAborted(open.ended, cancelled.signal, signal);
+      await untilAborted(open.ended, cancelled.signal, signal, ...(permission === undefined ? [] : [permission]));
     } finally {
+      suspended = permission?.aborted === true;
+      if (suspended && !open.ended.aborted) await drained();
       up = false;
       metrics.channelUp.set(label, 0);
-      // also after a cancel, because unacknowledged messages would stay on the old channel
+      // needed even after a cancel, because unacknowledged messages would stay on the old channel
       if (!open.ended.aborted) await close(connection, open, acks).catch(() => undefined);
     }
+  }
+
+  async function drained(): Promise<void> {
+    const timeout = delay(drainTimeoutMs, undefined, { ref: false });
+    await Promise.race([Promise.allSettled(inProgress), timeout]);
   }
 
   return {
@@ -160,8 +177,7 @@ export function createConsumer(
       // No cancel first: with a single active consumer the next one would start at once, concurrently with the messages that are still being handled
       // here, and overtake them. Closing the channel hands over the messages and the active role together.
       stopping = true;
-      const timeout = delay(drainTimeoutMs, undefined, { ref: false });
-      await Promise.race([Promise.allSettled(inProgress), timeout]);
+      await drained();
       await supervisor?.stop();
       supervisor = undefined;
     },

@@ -1,4 +1,5 @@
 export { type ConsumeOptions, type Consumer, type Delivery } from './consumer.ts';
+export { openEventQueueAdmin, type EventQueueAdmin, type QueueState } from './event-queue-admin.ts';
 export { loginsOf, type EventLogins, type Sender } from './logins.ts';
 export { PublishError, type PublishErrorCode } from './publish-error.ts';
 export { type PublisherLimits } from './publisher-limits.ts';
@@ -8,6 +9,9 @@ export {
   deadExchange,
   deadQueue,
   eventQueue,
+  eventQueues,
+  partitionExchange,
+  partitionQueue,
   publishOnlyTopology,
   serviceTopology,
   type Topology,

@@ -3,11 +3,15 @@ import type { Policy } from './policies.ts';
 /** RabbitMQ's management API for one vhost. AMQP 0-9-1 can query neither policies nor bindings. */
 export type Management = {
   policies(signal: AbortSignal): Promise<Policy[]>;
-  /** Returns the bindings of a queue; empty if the queue does not exist. */
-  bindings(queue: string, signal: AbortSignal): Promise<Binding[]>;
+  /** Returns the bindings to a queue or an exchange; an empty list if it does not exist. */
+  bindings(destination: Destination, signal: AbortSignal): Promise<Binding[]>;
 };
 
-export type Binding = { exchange: string; routingKey: string };
+/** What a binding leads to. */
+export type Destination = { kind: 'queue' | 'exchange'; name: string };
+
+/** `partition` is the header of a binding to a headers exchange. */
+export type Binding = { exchange: string; routingKey: string; partition?: string | undefined };
 
 /** A management API that is busy collecting statistics must not delay the check for long. */
 const answerTimeoutMs = 5_000;
@@ -39,12 +43,14 @@ export function createManagement({ url, amqpUrl }: { url: string; amqpUrl: strin
 
   return {
     policies: async (signal) => (await get(`/policies/${vhost}`, signal)) as Policy[],
-    async bindings(queue, signal) {
-      const found = await get(`/queues/${vhost}/${encodeURIComponent(queue)}/bindings`, signal);
-      return (found as { source: string; routing_key: string }[]).map(({ source, routing_key: routingKey }) => ({
-        exchange: source,
-        routingKey,
+    async bindings({ kind, name }, signal) {
+      const path = `${vhost}/${encodeURIComponent(name)}/bindings`;
+      const found = await get(kind === 'queue' ? `/queues/${path}` : `/exchanges/${path}/destination`, signal);
+      return (found as FoundBinding[]).map(({ source, routing_key: routingKey, arguments: { partition } }) => ({
+        ...{ exchange: source, routingKey, partition },
       }));
     },
   };
 }
+
+type FoundBinding = { source: string; routing_key: string; arguments: { partition?: string } };

@@ -21,12 +21,13 @@ const equal = (key: string, needed: string): Requirement => ({
 });
 
 /**
- * Without a limit, RabbitMQ 3 redelivers a message that kills its consumer forever; RabbitMQ 4 drops it after 20 deliveries unless there is a
- * dead-letter exchange. A queue of dead letters must not drop a message because of redeliveries: -1 means "no limit" in RabbitMQ 4.
+ * Without a limit, RabbitMQ 3 forever redelivers a message that kills its consumer; RabbitMQ 4 drops it after 20 deliveries unless a dead-letter
+ * exchange is set. The queues of all partitions share one dead-letter queue. A dead-letter queue must not drop a message because of redeliveries; -1
+ * means "no limit" in RabbitMQ 4.
  */
 const eventRequirements = (queue: string): Requirement[] => [
   equal('dead-letter-exchange', deadExchange),
-  equal('dead-letter-routing-key', queue),
+  equal('dead-letter-routing-key', queue.replace(/\.\d+$/, '')),
   equal('dead-letter-strategy', 'at-least-once'),
   equal('overflow', 'reject-publish'),
   { key: 'delivery-limit', needs: 'from 1 to 20', holds: (value) => isNumber(value) && value >= 1 && value <= 20 },
@@ -59,7 +60,7 @@ function effectivePolicy(queue: string, policies: readonly Policy[]): Policy | u
     );
 }
 
-/** Erlang's regular expressions are PCRE's. A pattern that JavaScript cannot parse is not one of ours. */
+/** Erlang's regular expressions are PCRE's. A pattern that JavaScript cannot parse is not one of our own. */
 function matches(pattern: string, queue: string): boolean {
   try {
     return new RegExp(pattern).test(queue);

@@ -12,7 +12,7 @@ import { endingInTime, supervise } from './supervise.ts';
 import type { SupervisedConnection } from './supervised-connection.ts';
 
 export type OutgoingMessage = {
-  /** Unique among messages. The same id may be published again, but not concurrently. */
+  /** Unique for each message. A message may be published again with the same id, but not concurrently. */
   messageId: string;
   /** The routing key, which is also sent as the AMQP `type`. */
   routingKey: string;
@@ -34,11 +34,11 @@ export type Publisher = {
    * @throws PublishError
    */
   publish(message: OutgoingMessage, options?: { signal?: AbortSignal }): Promise<'confirmed' | 'returned'>;
-  /** The number of messages that were written and are not yet confirmed or failed. */
+  /** The number of messages that were written and have neither been confirmed nor failed yet. */
   inFlight(): number;
 };
 
-/** How long a stop waits for confirms; within the time that a process has to end (8 s). */
+/** How long a stop waits for confirms; it must fit within the time that a process has to end (8 s). */
 const drainTimeoutMs = 3_000;
 
 type Entry = {
@@ -46,7 +46,7 @@ type Entry = {
   resolve(outcome: 'confirmed' | 'returned'): void;
   reject(error: PublishError): void;
   returned: boolean;
-  /** When the publish was requested, and later when it was written, by the monotonic clock. */
+  /** The time at which the publish was requested, replaced by the time at which it was written; by the monotonic clock. */
   since: number;
   cancelWait: (() => void) | undefined;
 };
@@ -57,7 +57,7 @@ export type PublisherOptions = {
   supervised: SupervisedConnection;
   declare: Declare;
   exchange: string;
-  /** The login of the connection, sent as `user_id` with every message: the broker refuses any other. */
+  /** The login of the connection, sent as `user_id` with every message; the broker refuses any other value. */
   userId: string | undefined;
   telemetry: Telemetry;
   limits: PublisherLimits;
@@ -231,7 +231,7 @@ export function createPublisher(options: PublisherOptions): Publisher & {
     }
   }
 
-  /** amqplib calls back for each written message when a channel closes; this covers those that it might miss. */
+  /** amqplib calls back for each written message when a channel closes; this covers messages that it might miss. */
   function abandonWritten(): void {
     for (const entry of [...written])
       fail(entry, new PublishError('unknown', 'the channel was lost before the confirm'));

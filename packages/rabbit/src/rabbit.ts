@@ -19,7 +19,7 @@ export type Rabbit = Component & {
   /** Consumes from now on (or from `start`) until the consumer or the component is stopped. Messages are delivered at least once. */
   consume(options: ConsumeOptions): Consumer;
   /**
-   * Resolves if every requested consumer and the publisher work, and the topology could be declared when it was last verified; otherwise rejects with
+   * Resolves if the publisher and every requested consumer work, and the topology could be declared when it was last verified; otherwise rejects with
    * the names of the failed parts. The warning names the keys that are missing from the policies of the queues.
    */
   ping(): Promise<{ warning: string } | undefined>;
@@ -37,6 +37,10 @@ export type RabbitOptions = {
    * bindings cannot be reported.
    */
   managementUrl?: string | undefined;
+  /**
+   * Whether this process may declare its topology now. While this returns false, a publisher or consumer that reconnects waits. Default: always true.
+   */
+  mayDeclare?: () => boolean;
   /** How often the topology is verified and declared again, in milliseconds. */
   verifyEveryMs?: number | undefined;
   /** The service whose events are published. If `url` has a login of that service, every message carries the login as its `user_id`. */
@@ -44,7 +48,7 @@ export type RabbitOptions = {
   limits?: Partial<PublisherLimits>;
 };
 
-/** A topology part deleted under a consumer is restored within this time. A check makes about ten short requests to the broker. */
+/** A part of the topology that is deleted under a consumer is restored within this time. A check makes about ten short requests to the broker. */
 const verifyEveryMs = 30_000;
 
 /**
@@ -61,7 +65,8 @@ export function createRabbit(options: RabbitOptions): Rabbit {
     );
   const publishConnection = createSupervisedConnection({ url, name, purpose: 'publish', telemetry });
   const consumeConnection = createSupervisedConnection({ url, name, purpose: 'consume', telemetry });
-  const declare = createDeclare({ topology, telemetry });
+  const mayDeclare = options.mayDeclare ?? (() => true);
+  const declare = createDeclare({ topology, mayDeclare, telemetry });
   const check = createTopologyCheck({
     async connection(signal) {
       // uses the consumers' connection if there is one, because the publishing connection may be blocked for hours
@@ -69,6 +74,7 @@ export function createRabbit(options: RabbitOptions): Rabbit {
       return publisher === undefined ? undefined : await publishConnection.get(signal);
     },
     declare,
+    mayDeclare,
     plan: planOf(topology),
     management: managementUrl === undefined ? undefined : createManagement({ url: managementUrl, amqpUrl: url }),
     intervalMs: options.verifyEveryMs ?? verifyEveryMs,

@@ -12,9 +12,9 @@ export type Supervised = {
   onLost?: () => void;
 };
 
-/** The cap bounds how soon after the broker's return a service reconnects; the base is about one round trip to a busy broker. */
+/** The cap bounds the delay until a service reconnects once the broker is back; the base is about one round trip to a busy broker. */
 const backOff: BackOff = { baseMs: 100, capMs: 5_000 };
-/** A session that lived this long was sound. Its end is a new failure, so the first retry may be quick. */
+/** A session that lasted this long was healthy. Its end is a new failure, so the first retry may be quick. */
 const soundAfterMs = 10_000;
 
 /** Runs sessions one after the other until stopped, with exponential back-off and full jitter between failures. */
@@ -47,7 +47,7 @@ export function supervise({ what, session, logger, onLost }: Supervised): { stop
   };
 }
 
-/** How long a session may take to end gracefully after the signal; within the time that a process has to end (8 s). */
+/** How long a session may take to end gracefully after the signal; this must fit within the time that a process has to end (8 s). */
 const endTimeoutMs = 2_000;
 
 /**

@@ -3,23 +3,25 @@ import { createLoop, raceAbort, type Loop } from '@taskwire/lifecycle';
 import type { Telemetry } from '@taskwire/telemetry';
 import type { Connection } from './connection.ts';
 import type { Declare } from './declare.ts';
-import type { Management } from './management.ts';
+import type { Binding, Destination, Management } from './management.ts';
 import { rabbitMetrics } from './metrics.ts';
 import { missingPolicyKeys } from './policies.ts';
 import type { TopologyPlan } from './topology-plan.ts';
 
 export type TopologyCheck = Pick<Loop, 'start' | 'stop' | 'wake'> & {
-  /** Why the topology could not be declared when it was last verified; undefined if it could. */
+  /** Why the last declaration of the topology failed; undefined if it succeeded. */
   fault(): string | undefined;
-  /** Describes what works less safely than it should; undefined if nothing does. */
+  /** Describes reduced safety, such as missing policies; undefined if there is none. */
   warning(): string | undefined;
 };
 
 export type TopologyCheckOptions = {
-  /** Resolves to the connection to declare on, once it is open; undefined while the process uses none. */
+  /** Resolves to an open connection on which to declare; undefined while the process uses no connection. */
   connection(signal: AbortSignal): Promise<Connection | undefined>;
   declare: Declare;
   plan: Promise<TopologyPlan>;
+  /** Whether this process may declare now; it may not while its queues are about to be deleted. */
+  mayDeclare: () => boolean;
   /** Without it, neither policies nor lost bindings can be checked; bindings are still declared again. */
   management: Management | undefined;
   intervalMs: number;
@@ -38,12 +40,12 @@ export function createTopologyCheck(options: TopologyCheckOptions): TopologyChec
   const policyGaps = new Map<string, string>();
   let fault: string | undefined;
   let queryFault: string | undefined;
-  /** When all bindings were last known to exist. Bindings missing before the first time may be new in this version. */
+  /** When all bindings were last known to exist. Until this is set, missing bindings may just be new in this version. */
   let completeAt: Date | undefined;
 
   async function checkPolicies(plan: TopologyPlan, api: Management, signal: AbortSignal): Promise<void> {
     const policies = await api.policies(signal);
-    for (const queue of plan) {
+    for (const queue of plan.filter(({ kind }) => kind === 'queue')) {
       const missing = missingPolicyKeys(queue, policies);
       metrics.missingPolicyKeys.set({ queue: queue.name }, missing.length);
       const gap = missing.join(', ');
@@ -60,12 +62,12 @@ export function createTopologyCheck(options: TopologyCheckOptions): TopologyChec
 
   async function missingBindings(plan: TopologyPlan, api: Management, signal: AbortSignal): Promise<Missing[]> {
     const all: Missing[] = [];
-    for (const { name: queue, bindings } of plan) {
-      const found = await api.bindings(queue, signal);
+    for (const { kind, name, bindings } of plan) {
+      const found = await api.bindings({ kind, name }, signal);
       const keys = bindings
-        .filter((one) => !found.some((other) => other.exchange === one.exchange && other.routingKey === one.routingKey))
-        .map(({ exchange, routingKey }) => `${exchange} ${routingKey}`);
-      if (keys.length > 0) all.push({ queue, keys });
+        .filter((one) => !found.some((other) => isSame(one, other)))
+        .map(({ exchange, routingKey, partition }) => `${exchange} ${partition ?? routingKey}`);
+      if (keys.length > 0) all.push({ kind, queue: name, keys });
     }
     return all;
   }
@@ -91,16 +93,17 @@ export function createTopologyCheck(options: TopologyCheckOptions): TopologyChec
       if (reason !== queryFault) logger.warn(unseen, { error: reason });
       queryFault = reason;
       policyGaps.clear();
-      for (const { name } of plan) metrics.missingPolicyKeys.set({ queue: name }, Number.NaN);
+      for (const { kind, name } of plan)
+        if (kind === 'queue') metrics.missingPolicyKeys.set({ queue: name }, Number.NaN);
       return undefined;
     }
   }
 
   function report(missing: readonly Missing[]): void {
-    for (const { queue, keys } of missing) {
+    for (const { kind, queue, keys } of missing) {
       metrics.topologyLost.inc({ kind: 'binding', queue }, keys.length);
       logger.error(
-        `bindings of the queue ${queue} were missing and have been declared again; messages published until then were lost`,
+        `bindings of the ${kind} ${queue} were missing and have been declared again; messages published until then were lost`,
         {
           queue,
           bindings: keys,
@@ -118,11 +121,12 @@ export function createTopologyCheck(options: TopologyCheckOptions): TopologyChec
     async tick(signal) {
       const connection = await options.connection(signal);
       // the broker reads nothing from a connection that it has blocked, and the missing response would end the connection
-      if (connection === undefined || connection.blocked()) return 'idle';
+      if (connection === undefined || connection.blocked() || !options.mayDeclare()) return 'idle';
       const missing = await queryBroker(signal);
       const lookedAt = new Date();
       try {
-        // a hanging broker must not delay a stop; a queue that exists is left alone, because it may be deleted at this moment (see `cancellationMs`)
+        // raced with the signal, because a hanging broker must not delay a stop; an existing queue is left alone, because it may be deleted at this
+        // moment (see `cancellationMs`)
         await raceAbort(declare(connection, 'missing'), signal);
       } catch (error) {
         // the owner of the connection reports and replaces it when it is lost
@@ -156,5 +160,9 @@ export function createTopologyCheck(options: TopologyCheckOptions): TopologyChec
 
 const unseen = 'policies and lost bindings of the queues cannot be seen';
 
-/** The bindings that a queue lacks, as `exchange key`. */
-type Missing = { queue: string; keys: string[] };
+/** The bindings that a queue or an exchange lacks, as `exchange key`. */
+type Missing = { kind: Destination['kind']; queue: string; keys: string[] };
+
+function isSame(one: Binding, other: Binding): boolean {
+  return one.exchange === other.exchange && one.routingKey === other.routingKey && one.partition === other.partition;
+}

@@ -13,14 +13,15 @@ type FrameReader = { rest: Buffer; recvFrame(): Frame | false };
 const deepest = 16;
 
 /**
- * Makes a connection survive a message whose headers amqplib cannot decode. They may be nested so deeply that amqplib's recursion overflows the stack
- * (a few thousand levels; a frame has room for 20,000), or contain an unknown type. amqplib would close the connection, with all its consumers, and
- * would do so again each time the broker redelivers the message, in any queue that it reaches. Instead, the message is delivered without its headers.
+ * Makes a connection survive a message whose headers amqplib cannot decode. The headers may be nested so deeply that amqplib's recursion overflows
+ * the stack (a few thousand levels; a frame has room for 20,000), or contain an unknown type. amqplib would close the connection, with all its
+ * consumers, and would do so again each time the broker redelivers the message, in any queue that it reaches. Instead, the message is delivered
+ * without its headers.
  */
 export function tolerateUnreadableHeaders(connection: amqp.Connection): void {
   const reader = connection.connection as unknown as FrameReader;
   const receive = reader.recvFrame.bind(reader);
-  // amqplib looks the method up for each frame, and for each part of a frame that arrives in pieces
+  // amqplib looks up the method for each frame, and again for each part of a frame that arrives in pieces
   reader.recvFrame = () => {
     const bytes = reader.rest;
     try {

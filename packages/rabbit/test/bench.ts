@@ -1,7 +1,8 @@
 import { randomUUIDv7 } from 'node:crypto';
+import { expect } from 'chai';
 import { createTelemetry } from '@taskwire/telemetry';
 import { startFaultProxy, type FaultProxy } from '@taskwire/process-supervisor';
-import { silent, testBroker, type TestBroker, type TestService } from '@taskwire/testing';
+import { silent, testBroker, waitFor, type TestBroker, type TestService } from '@taskwire/testing';
 import { createTap, type Tap } from './tap.ts';
 import { createRabbit, serviceTopology } from '@taskwire/rabbit';
 import type { Delivery, OutgoingMessage, Rabbit, RabbitOptions } from '@taskwire/rabbit';
@@ -12,7 +13,7 @@ export type Bench = {
   network: FaultProxy;
   /** Between the network and the broker. */
   tap: Tap;
-  /** A process of the service `tasks`, started, bound to `auth.user.*`. It may publish what Auth does too, so its login is the operator's. */
+  /** Starts a process of the service `tasks`, bound to `auth.user.*`. The process also publishes Auth's events, so it uses the operator's login. */
   rabbit(
     options?: Partial<Omit<RabbitOptions, 'url'>> & {
       heartbeatSeconds?: number;
@@ -73,6 +74,26 @@ export function aMessage(message: Partial<OutgoingMessage> = {}): OutgoingMessag
     appId: 'auth',
     ...message,
   };
+}
+
+/**
+ * Publishes with a process whose socket fails after this number of bytes from the broker, and again once it is connected. Returns the number of times
+ * that the socket failed.
+ */
+export async function publishThroughCut(bench: Bench, bytes: number): Promise<number> {
+  bench.tap.cutAfter(bytes);
+  const rabbit = await bench.rabbit();
+  const publisher = rabbit.publisher();
+  const message = aMessage();
+  const published = publisher.publish(message).catch(() => undefined);
+  const before = bench.tap.cutOff();
+  await Promise.race([published, waitFor(() => bench.tap.cutOff() > before)]);
+  const cuts = bench.tap.cutOff() - before;
+  bench.tap.cutAfter(undefined);
+  await published;
+  expect(await publisher.publish(message)).to.equal('confirmed');
+  await rabbit.stop();
+  return cuts;
 }
 
 /** Collects deliveries by message id. */

@@ -3,11 +3,11 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 /** A proxy to the broker that can end the broker's stream at any byte, and insert bytes into it. */
 export type Tap = {
   port: number;
-  /** Ends each new connection after this many bytes from the broker; no connection if undefined. */
+  /** Ends each new connection after this number of bytes from the broker; with undefined, no connection is ended. */
   cutAfter(bytes: number | undefined): void;
   /** How many connections `cutAfter` has ended. */
   cutOff(): number;
-  /** Sends bytes to all clients, as if the broker had. */
+  /** Sends bytes to all clients as if they came from the broker. */
   inject(bytes: Buffer): void;
   stop(): Promise<void>;
 };

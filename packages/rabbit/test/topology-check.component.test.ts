@@ -31,12 +31,12 @@ describe('a consumer whose topology is changed while it runs', function () {
       }),
     });
     seen = collector();
-    // does not verify the topology during a test
+    // this interval is longer than any test, so the topology is not verified during a test
     publishing = await bench.rabbit({ verifyEveryMs: 3_600_000 });
   });
   afterEach(async () => await bench.drop());
 
-  /** A process of Tasks that consumes with its own login, ready. */
+  /** Starts a process of Tasks that consumes with its own login, and waits until it is ready. */
   async function consuming({ managed = true } = {}): Promise<Rabbit> {
     const rabbit = await bench.rabbit({
       login: 'tasks',
@@ -79,9 +79,9 @@ describe('a consumer whose topology is changed while it runs', function () {
   it('receives events again after its binding was deleted, and logs and counts the missing binding', async () => {
     await consuming();
     await receives();
-    // the first look has found everything in place
+    // the first check has found no missing binding or policy
     await waitFor(async () => (await metric('rabbit_missing_policy_keys', { queue })) === 0, patience);
-    // a binding that is deleted between the look and the declaration of one check is restored unseen
+    // a binding that is deleted between the query and the declaration of a check is restored without being reported
     await waitFor(async () => {
       await removeBinding().catch(() => undefined);
       return errors().some((message) => message.includes(`bindings of the queue ${queue} were missing`));
@@ -105,7 +105,7 @@ describe('a consumer whose topology is changed while it runs', function () {
   it('declares a deleted queue again, and counts it because its messages are lost', async () => {
     await consuming();
     await receives();
-    // any check that declares it may do so while the broker is cancelling its consumers
+    // a check may declare the queue while the broker is still cancelling its consumers
     await remove('queues', queue);
     await receives();
     expect(errors().filter((message) => message.includes(`the queue ${queue} was deleted`))).to.have.length(1);

@@ -28,7 +28,7 @@ describe('a message with unreadable headers', () => {
     return messageId;
   }
 
-  // amqplib decodes 1,000 levels, and overflows the stack over 18,000
+  // amqplib can decode 1,000 levels; 18,000 levels overflow its stack
   for (const levels of [1_000, 18_000]) {
     it(`is delivered once without its headers, costs no other message a delivery, and is logged: ${levels} levels`, async function () {
       this.timeout(30_000);
@@ -49,7 +49,7 @@ describe('a message with unreadable headers', () => {
       const rabbit = await bench.rabbit({ telemetry });
       const seen = collector();
       const held: Delivery[] = [];
-      // remains unacknowledged during the test: after a lost connection, it would be delivered again
+      // this message remains unacknowledged during the test; if the connection were lost, it would be delivered again
       const gate = Promise.withResolvers<void>();
       rabbit.consume({
         queue,
@@ -62,7 +62,7 @@ describe('a message with unreadable headers', () => {
       const [first, last] = [aMessage(), aMessage()];
       await rabbit.publisher().publish(first);
       await waitFor(() => held.length === 1);
-      // a busy broker may have cost the connection while it was set up
+      // with a busy broker, a connection may have been lost during the set-up
       const lostBefore = await lostConnections();
       const messageId = await publishNested(levels);
       await rabbit.publisher().publish(last);

@@ -14,7 +14,7 @@ export type ServiceTarget = {
 
 type Env = ClientEnv & { AUTH_INTERNAL_URL: string; ISSUER: string };
 
-/** Auth's users, as every user directory reads them. */
+/** The client target for reading Auth's users, as every user directory does. */
 export function authUsers(env: Pick<Env, 'AUTH_INTERNAL_URL'>): ServiceTarget {
   return { name: 'auth', baseUrl: env.AUTH_INTERNAL_URL, audience: 'urn:taskwire:auth', scope: 'users:read' };
 }
@@ -41,7 +41,7 @@ export function serviceClients<N extends string>(
     clients: Object.fromEntries(entries) as Record<N, ServiceClient>,
     component: {
       name: 'clients',
-      // opened here, so it must be closed with the service
+      // needs no start, but must be closed with the service
       start: async () => undefined,
       async stop() {
         await Promise.all(entries.map(async ([, client]) => await client.close()));

@@ -1,17 +1,29 @@
 import type { ServiceEnv } from '@taskwire/env';
 import { createHttpServer, type HttpServer, type HttpServerOptions } from '@taskwire/http-server';
 import type { Component } from '@taskwire/lifecycle';
+import { createPartitionWatch, partitionsOf, type PartitionWatch } from '@taskwire/partitions';
 import {
   createDatabase,
   refuseNewerDatabase,
   requireMigrated,
+  requireRecovered,
   type Database,
   type Entity,
   type MigrationSource,
 } from '@taskwire/postgres';
 import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
 
-type Env = Pick<ServiceEnv, 'DATABASE_URL' | 'HOST' | 'LOG_LEVEL' | 'PROCESS_ROLE' | 'TRUSTED_PROXIES'> & {
+type Env = Pick<
+  ServiceEnv,
+  | 'DATABASE_URL'
+  | 'DRAIN_MS'
+  | 'EVENT_PARTITIONS'
+  | 'EVENT_PARTITIONS_SERVED'
+  | 'HOST'
+  | 'LOG_LEVEL'
+  | 'PROCESS_ROLE'
+  | 'TRUSTED_PROXIES'
+> & {
   PORT: number;
   DATABASE_POOL_SIZE: number;
 };
@@ -21,6 +33,8 @@ export type ServiceOptions = {
   env: Env;
   migrations: readonly MigrationSource[];
   entities: readonly Entity<object>[];
+  /** Whether the service must not start on a database that was restored to an earlier time, until the operator's command has run (ADR 38). */
+  waitsForRecovery?: true;
   /** Replaces the service's telemetry in tests. */
   telemetry?: Telemetry | undefined;
 };
@@ -28,11 +42,16 @@ export type ServiceOptions = {
 export type Service = {
   telemetry: Telemetry;
   db: Database;
-  /** Refuses to start on a database whose migrations need a newer release. Closes the connections when it stops. */
+  /** The component of the database. Its start rejects if the applied migrations need a newer release; its stop closes the connections. */
   database: Component;
-  /** Returns parts of the public API if this process serves it, and otherwise none. */
+  /**
+   * The partitions that this process relays and consumes. In a process with background work, its start rejects if the number differs from the
+   * recorded one.
+   */
+  partitions: PartitionWatch;
+  /** Returns these parts of the public API if this process serves it, and otherwise an empty list. */
   serving<T>(parts: readonly T[]): readonly T[];
-  /** Returns parts of the background work if this process does it, and otherwise none. */
+  /** Returns these parts of the background work if this process does such work, and otherwise an empty list. */
   working<T>(parts: readonly T[]): readonly T[];
   /**
    * Creates the HTTP server: health, readiness and metrics in every process, and the given routes in those that serve the public API. A process that
@@ -43,11 +62,11 @@ export type Service = {
 
 export type ServeOptions = Pick<HttpServerOptions, 'routes' | 'rawRoutes' | 'authenticator' | 'onRefusal'> & {
   broker: { ping(): Promise<unknown> };
-  /** Readiness checks besides those of the database, its migrations and the broker. */
+  /** Readiness checks besides the checks of the database, its migrations and the broker. */
   readiness?: HttpServerOptions['readiness'];
 };
 
-/** Creates the parts that all services share. Nothing runs until the components are started. */
+/** Creates the parts that all services share. No part runs until the components are started. */
 export async function openService({ name, env, migrations, entities, ...options }: ServiceOptions): Promise<Service> {
   const telemetry = options.telemetry ?? createTelemetry({ service: name, level: env.LOG_LEVEL });
   const db = await createDatabase({
@@ -57,6 +76,7 @@ export async function openService({ name, env, migrations, entities, ...options 
     entities,
     telemetry,
   });
+  const partitions = createPartitionWatch({ db, partitions: partitionsOf(env), telemetry });
   const serving = <T>(parts: readonly T[]): readonly T[] => (env.PROCESS_ROLE === 'worker' ? [] : parts);
   const working = <T>(parts: readonly T[]): readonly T[] => (env.PROCESS_ROLE === 'api' ? [] : parts);
   return {
@@ -64,19 +84,27 @@ export async function openService({ name, env, migrations, entities, ...options 
     db,
     database: {
       name: 'database',
-      start: async () => await refuseNewerDatabase(db.pool, migrations),
+      async start() {
+        await refuseNewerDatabase(db.pool, migrations);
+        if (options.waitsForRecovery === true) requireRecovered(db.sourceEpoch(), name);
+      },
       stop: db.close,
     },
+    partitions,
     serving,
     working,
     serve({ routes, rawRoutes = [], broker, readiness = {}, ...handling }) {
-      const checks = Object.fromEntries(working([['broker', broker.ping] as const]));
+      const checks = Object.fromEntries(
+        working([['broker', broker.ping] as const, ['partitions', partitions.ready] as const]),
+      );
       return createHttpServer({
         ...handling,
         telemetry,
         host: env.HOST,
         port: env.PORT,
+        drainMs: env.DRAIN_MS,
         trustedProxies: env.TRUSTED_PROXIES,
+        sourceEpoch: () => db.sourceEpoch().epoch,
         routes: serving(routes),
         rawRoutes: serving(rawRoutes),
         readiness: {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { problem } from '@taskwire/errors';
+import { query } from '@taskwire/postgres';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, testDatabase, type TestDatabase } from '@taskwire/testing';
 import { openService } from '../src/index.ts';
@@ -11,12 +12,16 @@ describe('a service', () => {
   });
   after(async () => await database.drop());
 
-  const open = async (role: 'all' | 'api' | 'worker') =>
+  const open = async (role: 'all' | 'api' | 'worker', options: { waitsForRecovery?: true } = {}) =>
     await openService({
+      ...options,
       name: 'test',
       env: {
         DATABASE_URL: database.url,
         DATABASE_POOL_SIZE: 2,
+        DRAIN_MS: 0,
+        EVENT_PARTITIONS: 1,
+        EVENT_PARTITIONS_SERVED: undefined,
         HOST: '127.0.0.1',
         PORT: 0,
         LOG_LEVEL: 'error',
@@ -28,7 +33,7 @@ describe('a service', () => {
       telemetry: createTelemetry({ service: 'test', stream: silent() }),
     });
 
-  /** Returns what a process with a role serves, and the results of its readiness checks while the broker is unreachable. */
+  /** Returns the routes that a process with a role serves, and the results of its readiness checks while the broker is unreachable. */
   async function started(role: 'all' | 'api' | 'worker') {
     const service = await open(role);
     const http = service.serve({
@@ -53,11 +58,33 @@ describe('a service', () => {
   it('serves its routes, and needs the broker only for background work, according to its role', async () => {
     const [own, all] = [
       ['database', 'migrations', 'own'],
-      ['broker', 'database', 'migrations', 'own'],
+      ['broker', 'database', 'migrations', 'own', 'partitions'],
     ];
     expect(await started('all')).to.deep.equal({ raw: 200, ready: 503, checks: all });
     expect(await started('worker')).to.deep.equal({ raw: 404, ready: 503, checks: all });
     expect(await started('api')).to.deep.equal({ raw: 200, ready: 200, checks: own });
+  });
+
+  it('does not start on a database that was restored to a time, if it must wait, until the suite is consistent', async () => {
+    const set = async (text: string) => await query(database.db.pool, `UPDATE source_epoch SET ${text}`);
+    const start = async (options: { waitsForRecovery?: true }): Promise<string> => {
+      const service = await open('api', options);
+      try {
+        await service.database.start();
+        return 'started';
+      } catch (error) {
+        return String(error);
+      } finally {
+        await service.database.stop();
+      }
+    };
+    await set('epoch = 2, is_restored = true');
+    expect(await start({ waitsForRecovery: true })).to.match(/was restored to a time; run `taskwire restored test`/);
+    expect(await start({})).to.equal('started');
+    await set('is_restored = false');
+    expect(await start({ waitsForRecovery: true }), 'a promoted standby').to.equal('started');
+    await set('consistent_epoch = 2, is_restored = true');
+    expect(await start({ waitsForRecovery: true }), 'after the command').to.equal('started');
   });
 
   it('closes its database when it stops', async () => {

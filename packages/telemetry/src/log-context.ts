@@ -1,6 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** Fields that are added to every log line of one piece of work. None is undefined: it would hide the field of the same name that a line has itself. */
+/**
+ * Fields that are added to every log line of one piece of work. No value is undefined, because it would hide a field with the same name in the line
+ * itself.
+ */
 export type LogFields = {
   request_id?: string;
   /** The caller's own id of its request, unverified. */

@@ -1,21 +1,24 @@
 import type { Writable } from 'node:stream';
 
-/** Writes log lines to a stream, in order. What happens to a slow or closed stream is up to the stream. */
+/** Writes log lines to a stream, in order. A slow or closed stream is handled by the stream itself. */
 export type LogOutput = {
   /** Writes a line now, after all lines before it. */
   write(line: string): void;
   /** Writes a line within `batchMs`, together with the lines that follow it. */
   batch(line: string): void;
-  /** Resolves once the stream has taken all lines so far, or has failed. */
+  /** Resolves once the stream has accepted all lines written so far, or has failed. */
   flushed(): Promise<void>;
 };
 
-/** How long a line may wait, in milliseconds. It is what a killed process loses; more than a few lines per write save little. */
+/**
+ * How long a line may wait, in milliseconds. A killed process loses the lines of this period. Longer batches would save little more, because most of
+ * the gain comes from the first few lines per write.
+ */
 const batchMs = 10;
-/** A batch of this size, in characters, is written at once: it is the capacity of a pipe on Linux, in ASCII. */
+/** A batch of this size, in characters, is written at once. For ASCII text, the size is the capacity of a pipe on Linux. */
 const largestBatch = 64 * 1024;
 
-/** Write the batches that wait: at the end of the process by `process.exit`, by an uncaught error, or with nothing left to do. */
+/** Functions that write the waiting batches when the process ends: by `process.exit`, by an uncaught error, or because no work is left. */
 const waiting = new Set<() => void>();
 let isExiting = false;
 let flushesAtExit = false;
@@ -52,13 +55,13 @@ export function createLogOutput(stream: Writable): LogOutput {
     batch(line) {
       if (batched === '') {
         since = performance.now();
-        // the process need not stay for it: the end of the process writes the batch
+        // the timer need not keep the process running, because the batch is also written when the process ends
         timer = setTimeout(flush, batchMs).unref();
         flushAtExit();
         waiting.add(flush);
       }
       batched += `${line}\n`;
-      // a busy event loop runs the timer late, and an exiting process never
+      // in a busy event loop the timer runs late, and in an exiting process it never runs
       if (isExiting || batched.length >= largestBatch || performance.now() - since >= batchMs) flush();
     },
     async flushed() {

@@ -28,8 +28,8 @@ export function redact(value: unknown, depth = 0): unknown {
 }
 
 /**
- * Caches which field names are secret: a service logs the same few hundred names. The cache is bounded, because names from outside must not fill the
- * memory.
+ * Caches whether a field name is secret, because a service logs the same few hundred names. The cache is bounded, so that names from outside cannot
+ * fill the memory.
  */
 const secretNames = new Map<string, boolean>();
 const maxCachedNames = 1_000;

@@ -26,7 +26,7 @@ export type Telemetry = {
  * without secrets. One process may contain several telemetries; each has its own registry.
  *
  * Errors and warnings are written at once, after all lines before them. Other lines are written in batches, up to 10 ms later, and at the end of the
- * process; only a kill loses them. `stream` is for tests and commands, which get every line at once; the default is stdout.
+ * process; only a kill loses them. `stream` is for tests and commands, and gets every line at once; the default is stdout.
  */
 export function createTelemetry(options: { service: string; level?: string; stream?: Writable }): Telemetry {
   registerTracing();
@@ -35,7 +35,7 @@ export function createTelemetry(options: { service: string; level?: string; stre
   const isBatched = options.stream === undefined;
   const logger = winston.createLogger({ level: options.level ?? 'info' });
 
-  // all of winston's methods end here. Its streams (a transform, a pipe, a transport) would cost more than making the line
+  // all of winston's methods end here. Its streams (a transform, a pipe, a transport) would cost more than formatting the line
   logger.write = (info: winston.Logform.TransformableInfo): boolean => {
     const { level, message, ...fields } = info;
     if (!logger.isLevelEnabled(level)) return true;

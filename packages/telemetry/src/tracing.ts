@@ -90,7 +90,7 @@ function startSpan(parent: Context, name: string, kind: SpanKind): Span {
   if (recording) return trace.getTracer('taskwire').startSpan(name, { kind }, parent);
   const parentSpan = trace.getSpanContext(parent);
   const spanId = ids.generateSpanId();
-  // the trace continues with a span id of this process, so that recipients see that the trace passed through it
+  // the trace continues with a span id of this process, so that recipients see that the trace passed through this process
   if (parentSpan === undefined)
     return trace.wrapSpanContext({ traceId: ids.generateTraceId(), spanId, traceFlags: TraceFlags.SAMPLED });
   return trace.wrapSpanContext({ ...parentSpan, spanId, isRemote: false });

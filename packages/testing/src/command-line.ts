@@ -9,7 +9,7 @@ type CommandProcess = {
   stderr: Writable;
 };
 
-/** Runs a command-line program in this process, which saves the start of a new one. Returns its exit code and output. */
+/** Runs a command-line program in this process, which avoids starting a new one. Returns its exit code and output. */
 export async function runInProcess(
   program: (process: CommandProcess) => Promise<number>,
   { args, env, input = '' }: { args: string[]; env: Readonly<Record<string, string | undefined>>; input?: string },

@@ -11,7 +11,7 @@ export type PreparedCall = {
 
 export type CallResult = { status: number; headers: Headers; text: string };
 
-/** Sends a prepared request to the route's path. A route with If-Match gets `*` unless the request has its own. */
+/** Sends a prepared request to the route's path. For a route with If-Match, `*` is sent unless the request has its own value. */
 export async function callRoute(baseUrl: string, route: Route, call: PreparedCall): Promise<CallResult> {
   const { token, params = {}, query = {}, body, headers } = call;
   const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => params[name] ?? crypto.randomUUID());

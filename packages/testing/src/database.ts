@@ -7,7 +7,14 @@ import {
   dropDatabase,
   type DatabaseLogin,
 } from '@taskwire/process-supervisor';
-import { createDatabase, migrate, type Database, type Entity, type MigrationSource } from '@taskwire/postgres';
+import {
+  createDatabase,
+  migrate,
+  ownTables,
+  type Database,
+  type Entity,
+  type MigrationSource,
+} from '@taskwire/postgres';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent } from './silent.ts';
 import { fromRunner } from './environment.ts';
@@ -47,9 +54,9 @@ export async function testDatabase(
 
 const templates = new Map<string, Promise<DatabaseLogin>>();
 
-/** Templates are named after the content of their migrations, so that a server that outlives a run never serves an old one. */
+/** Templates are named after the content of their migrations, so that a server that outlives a run never provides an outdated template. */
 async function migratedTemplate(server: string, sources: readonly MigrationSource[]): Promise<DatabaseLogin> {
-  const content = createHash('sha256');
+  const content = createHash('sha256').update(ownTables.join('\n'));
   for (const { name, directory } of sources) {
     for (const file of (await readdir(directory)).sort())
       content.update(`${name}/${file}\n${await readFile(new URL(file, directory), 'utf8')}`);
@@ -63,7 +70,7 @@ async function migratedTemplate(server: string, sources: readonly MigrationSourc
   return await template;
 
   async function create(): Promise<DatabaseLogin> {
-    // the same in every process of the run, and unknown without the server's password
+    // the same in every process of the run, and not derivable without the server's password
     const password = createHash('sha256')
       .update(`${name} ${new URL(server).password}`)
       .digest('hex');

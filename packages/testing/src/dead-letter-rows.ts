@@ -13,7 +13,7 @@ export async function insertDeadLetters(db: Queryable): Promise<void> {
   );
 }
 
-/** Values of the search's parameters that each select a part of these rows, for `walkFilters`. */
+/** Values of the search's parameters, each of which selects some of these rows, for `walkFilters`. */
 export const deadLetterFilterValues = {
   key: ['user 1'],
   type: ['auth.user.created', '#.changed'],

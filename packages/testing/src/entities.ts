@@ -7,8 +7,8 @@ const selectColumns = `
   FROM information_schema.columns WHERE table_schema = 'public' AND table_name = $1`;
 
 /**
- * The differences between an entity and its migrated table: a column that is missing, or has another type or nullability, and a column of the table that the
- * entity neither maps nor names as unmapped. (TypeORM's own comparison would drop indexes and constraints that it does not know.)
+ * The differences between an entity and its migrated table: columns that are missing or have another type or nullability, and columns of the table
+ * that the entity neither maps nor lists as unmapped. (TypeORM's own comparison would drop indexes and constraints that it does not know.)
  */
 export async function entityFaults(db: Database, { table, columns, unmapped }: Entity<object>): Promise<string[]> {
   const found = new Map((await db.query<TableColumn>(selectColumns, [table])).map((column) => [column.name, column]));

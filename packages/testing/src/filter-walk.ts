@@ -6,8 +6,8 @@ export type FilterWalk = {
   routes: Readonly<Record<string, Route>>;
   tokenOf(route: Route): Promise<string>;
   /**
-   * Values of each query parameter, by operation id. Each must change the returned list, and leave at least one item in it. A
-   * parameter of the contract without a value is a fault.
+   * Values of each query parameter, by operation id. Each value must change the returned list, and leave at least one item in it. A parameter of the
+   * contract for which no value is given is a fault.
    */
   values: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
   /** Parameters of the path, by operation id. */
@@ -16,11 +16,11 @@ export type FilterWalk = {
 
 type List = { data: unknown[]; next_cursor: string | null };
 
-/** The largest page: the prepared lists must fit into one. */
+/** The largest page size; the prepared lists must fit into one page. */
 const wholeList = { limit: '100' };
 
 /**
- * Applies every query parameter of every list, one at a time. Reports each parameter that is accepted but not applied: its result may equal the
+ * Applies every query parameter of every list, one at a time. Reports each parameter that is accepted but not applied, so that its result equals the
  * unfiltered list. Also checks `limit` and `cursor`: pages of one item must differ.
  */
 export async function walkFilters(o: FilterWalk): Promise<{ parameters: number; faults: string[] }> {
@@ -46,7 +46,7 @@ export async function walkFilters(o: FilterWalk): Promise<{ parameters: number; 
 }
 
 async function faultOf(route: Route, filter: Record<string, string>, o: FilterWalk): Promise<string | undefined> {
-  // the list may grow by itself: an audit log records each search
+  // the list may grow during the test: an audit log records each search
   const before = await list(route, {}, o);
   const filtered = await list(route, filter, o);
   const after = await list(route, {}, o);

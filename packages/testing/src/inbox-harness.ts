@@ -22,7 +22,7 @@ export type InboxHarness = {
   /** The network between the consumer and its database, which can fail. */
   network: FaultProxy;
   broker: TestBroker;
-  /** Starts a consumer, as a process of the service would. */
+  /** Starts a consumer in the same way as a process of the service. */
   start(
     handlers: Handler[],
     options?: Pick<InboxOptions, 'limits' | 'claimWhile' | 'ignore' | 'senders'>,
@@ -45,7 +45,7 @@ const service = 'notifications';
 export const neverRetry = { backOff: { baseMs: 3_600_000_000, capMs: 3_600_000_000 } };
 export const retryAtOnce = { backOff: { baseMs: 1, capMs: 1 } };
 
-/** Gives each test of the surrounding `describe` a harness of its own, and drops it afterwards. */
+/** Gives each test of the surrounding `describe` its own harness, and drops the harness afterwards. */
 export function useInboxHarness(): InboxHarness {
   let current: InboxHarness | undefined;
   beforeEach(async () => void (current = await createInboxHarness()));
@@ -89,19 +89,16 @@ async function createInboxHarness(): Promise<InboxHarness> {
         telemetry: createTelemetry({ service, stream: silent() }),
       });
       const rabbit = connect();
+      const opened = [async () => await db.close(), async () => await rabbit.stop()];
+      const stop = async (): Promise<void> => {
+        for (const close of opened.splice(0).toReversed()) await close();
+      };
+      stops.push(stop);
       await rabbit.start();
       latest = rabbit;
       const inbox = createInbox({ db, rabbit, queue: eventQueue(service), handlers, telemetry, ...options });
+      opened.push(async () => await inbox.stop());
       await inbox.start();
-      let stopped = false;
-      const stop = async (): Promise<void> => {
-        if (stopped) return;
-        stopped = true;
-        await inbox.stop();
-        await rabbit.stop();
-        await db.close();
-      };
-      stops.push(stop);
       return { ...inbox, stop };
     },
     async publish(...events) {
@@ -180,7 +177,7 @@ export function idsOf(events: readonly OutgoingMessage[]): string[] {
   return events.map(({ messageId }) => messageId);
 }
 
-/** The headers of an event as they are stored, with the provenance that the broker reported. */
+/** The headers of an event as stored by the inbox, with the provenance that the broker reported. */
 export function storedHeaders({ headers, routingKey }: OutgoingMessage): object {
   return { ...headers, 'x-taskwire-provenance': { exchange: 'taskwire.events', routingKey } };
 }

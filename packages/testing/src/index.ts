@@ -16,12 +16,14 @@ export type { PreparedCall } from './contract-call.ts';
 export {
   fillTables,
   largeTableScans,
+  planSizes,
   recordStatements,
   tablesScanned,
   type RanStatement,
   type StatementLog,
 } from './plans.ts';
-export { faultRounds, propertyRuns, propertyTimeoutMs } from './property-runs.ts';
+export { faultRounds, isDrill, propertyRuns, propertyTimeoutMs } from './property-runs.ts';
+export { showFigure } from './show-figure.ts';
 export { simulateWork } from './simulate-work.ts';
 export { publishRaw } from './publish-raw.ts';
 export { silent } from './silent.ts';
@@ -39,3 +41,4 @@ export {
   type Decide,
   type InboxHarness,
 } from './inbox-harness.ts';
+export { createPartitionedSuite, type PartitionedSuite, type PartitionWorker } from './partitioned-suite.ts';

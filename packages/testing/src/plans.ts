@@ -1,6 +1,13 @@
 import pg, { type Pool, type PoolClient, type QueryConfig } from 'pg';
 import type { TestDatabase } from './database.ts';
 import { fromRunner } from './environment.ts';
+import { isDrill } from './property-runs.ts';
+
+/**
+ * The sizes of a service's largest tables for which plans are tested. From 10,000 rows on, PostgreSQL prefers an index wherever one exists; the
+ * drills also test nearly empty and large tables.
+ */
+export const planSizes: readonly number[] = isDrill ? [100, 10_000, 100_000] : [10_000];
 
 /** An executed statement. Prepared statements have a name. */
 export type RanStatement = { name: string | undefined; text: string; values: readonly unknown[] };
@@ -55,8 +62,8 @@ export async function fillTables(
 type PlanNode = { 'Node Type': string; 'Relation Name'?: string; Plans?: PlanNode[] };
 
 /**
- * The tables that a statement scans sequentially, according to the plan for its values and, if it is prepared, the generic plan: PostgreSQL chooses
- * between the two at run time.
+ * The tables that a statement scans sequentially, according to the plan for its values and, if it is prepared, the generic plan, since PostgreSQL
+ * chooses between the two at run time.
  */
 export async function tablesScanned(pool: Pool, { name, text, values }: RanStatement): Promise<string[]> {
   const plans = [await explain(pool, `EXPLAIN (FORMAT JSON) ${text}`, values)];
@@ -64,14 +71,14 @@ export async function tablesScanned(pool: Pool, { name, text, values }: RanState
   return [...new Set(plans.flatMap(scannedIn))];
 }
 
-/** PostgreSQL rightly reads a table of at most this size whole, such as the users of a small installation. */
+/** A table of at most this size may be read completely, such as the users of a small installation. */
 const smallRows = 1_500;
 /** Statements that EXPLAIN accepts; BEGIN and COMMIT have no plan. */
 const planned = /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b/i;
 
 /**
- * The sequential scans of large tables by any of the statements that have a plan, each as `table: statement`. A table's size is what the last ANALYZE
- * found.
+ * The sequential scans of large tables by any of the statements that have a plan, each as `table: statement`. The size of a table is the one found by
+ * the last ANALYZE.
  */
 export async function largeTableScans(pool: Pool, ran: readonly RanStatement[]): Promise<string[]> {
   const { rows } = await pool.query<{ name: string }>(largeTables, [smallRows]);

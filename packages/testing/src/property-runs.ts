@@ -1,15 +1,17 @@
-const isDrill = process.env['TASKWIRE_TEST_DRILLS'] !== undefined;
+/** Whether `npm run drills` runs the tests. Files that both commands run then do more, or also test slow faults. */
+export const isDrill = process.env['TASKWIRE_TEST_DRILLS'] !== undefined;
 
-/** How long a property may take: a drill runs it up to a hundred times as often. */
+/** The time limit of a property test: a drill runs the property up to a hundred times as often. */
 export const propertyTimeoutMs = isDrill ? 30 * 60_000 : 120_000;
 
-/** How often a test repeats a fault: once in `npm test`, more often in `npm run drills`. */
-export function faultRounds({ drill }: { drill: number }): number {
-  return isDrill ? drill : 1;
+/** Returns the number of times that a test repeats a fault: once in `npm test`, unless `test` is given, and more often in `npm run drills`. */
+export function faultRounds({ test = 1, drill }: { test?: number; drill: number }): number {
+  return isDrill ? drill : test;
 }
 
 /**
- * How often fast-check runs a property: a few times in `npm test`, often in `npm run drills`. A drill prints its seed; TASKWIRE_TEST_SEED repeats it.
+ * Returns the number of runs of a property in fast-check: a few in `npm test`, many in `npm run drills`. A drill prints its seed; TASKWIRE_TEST_SEED
+ * repeats it.
  */
 export function propertyRuns({ test, drill }: { test: number; drill: number }): { numRuns: number; seed: number } {
   const given = process.env['TASKWIRE_TEST_SEED'];

@@ -5,7 +5,7 @@ type RawMessage = {
   messageId: string;
   appId: string;
   body: Buffer;
-  /** How many levels of tables to nest in the headers. A frame has room for about 20,000. */
+  /** The number of levels of nested tables in the headers. A frame has room for about 20,000. */
   nestedHeaders: number;
 };
 
@@ -39,7 +39,7 @@ function messageFrames(channel: number, message: RawMessage): Buffer {
   return Buffer.concat([frame(1, channel, method), frame(2, channel, header), frame(3, channel, body)]);
 }
 
-/** Each level has one entry, with an empty name, that is a table: six bytes and the next level. */
+/** Each level has one entry with an empty name, which contains the next level: six bytes plus that level. */
 function nestedTables(levels: number): Buffer {
   const bytes = Buffer.alloc(4 + 6 * levels);
   bytes.writeUInt32BE(6 * levels);

@@ -4,13 +4,13 @@ import { callRoute, type CallResult, type PreparedCall } from './contract-call.t
 export type ReplayWalk = {
   baseUrl: string;
   routes: Readonly<Record<string, Route>>;
-  /** Prepares a request that succeeds, by operation id. An idempotent operation without one is a fault. */
+  /** Functions by operation id, each of which prepares a request that succeeds. An idempotent operation without such a function is a fault. */
   prepare: Readonly<Record<string, () => Promise<PreparedCall>>>;
   /** Reads everything that the operations can write. */
   snapshot(): Promise<unknown>;
 };
 
-/** The headers of a response that its replay repeats. */
+/** The response headers that a replay must repeat. */
 const repeatedHeaders = ['etag', 'location', 'content-type'];
 
 /**

@@ -12,7 +12,7 @@ export type WalkOptions = {
   routes: Readonly<Record<string, Route>>;
   /** Creates a new token each time, for a session that no earlier call has ended. `userId`: the admin's id; any id for a service. */
   tokenOf(holder: TokenHolder): Promise<{ token: string; userId: string }>;
-  /** Valid bodies, by operation id. An operation without one is called without a body, and fails validation if it requires one. */
+  /** Valid bodies, by operation id. An operation without an entry is called without a body, which fails validation if a body is required. */
   bodies?: Readonly<Record<string, unknown>>;
 };
 
@@ -20,8 +20,9 @@ type Attempt = { holder: TokenHolder; isGranted: boolean };
 type Answer = { status: number; code: string };
 
 /**
- * Calls every operation of a contract with tokens of each single scope, of all scopes except those it needs, of all scopes, of the first-party front end, and
- * of services. Reports each response that differs from the contract: 403 if the contract denies access, any other status if it grants access.
+ * Calls every operation of a contract with tokens of each single scope, of all scopes except those that the operation needs, of all scopes, of the
+ * first-party front end, and of services. Reports each response that differs from the contract: 403 if the contract denies access, any other status
+ * if it grants access.
  */
 export async function walkScopes(options: WalkOptions): Promise<{ answers: number; faults: string[] }> {
   let answers = 0;
@@ -59,7 +60,7 @@ function attemptsOn({ access }: Route, audience: Audience): Attempt[] {
     { holder: thirdParty(...userScopes.filter((scope) => !access.scopes.includes(scope))), isGranted: false },
     { holder: thirdParty(...userScopes), isGranted: isForThirdParties },
     { holder: { kind: 'first_party' }, isGranted: true },
-    ...[...service, ...userScopes].map((scope) => ({ holder: services(scope), isGranted: false })),
+    ...[...service, ...userScopes].map((scope) => ({ holder: services(scope), isGranted: scope === access.service })),
   ];
 }
 

@@ -7,8 +7,8 @@ export type StrangerWalk = {
   /** Creates a new token of the stranger each time, for a session that no earlier operation has ended. */
   tokenOf(): Promise<string>;
   /**
-   * The other user's object and a valid body, by operation id; for an operation whose rule has cases, by operation id and case, such as
-   * `transitionTask cancelled`. An operation on an object, or with a required body, without an entry is a fault.
+   * Requests with the other user's object and a valid body, by operation id. If an operation's rule has cases, the key also contains the case, such
+   * as `transitionTask cancelled`. An operation on an object, or with a required body, is a fault if it has no entry.
    */
   requests: Readonly<Record<string, Omit<PreparedCall, 'token'>>>;
   /** Texts that only the other user's objects contain. Responses to the stranger must not include them. */
@@ -36,7 +36,7 @@ export async function walkAsStranger(o: StrangerWalk): Promise<{ operations: num
   return { operations: closed.length, faults };
 }
 
-/** The cases of an operation that are closed to a stranger, by the id of their request. */
+/** The cases of an operation that a stranger may not use, each with the id of its request. */
 function closedCases(route: Route): { id: string; route: Route }[] {
   const { access, operationId } = route;
   if (access.kind !== 'user') return [];

@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { Role } from '@taskwire/contracts';
 
-/** How a token differs from one that our own front end has just requested for the service under test. */
+/** The differences from a token that our own front end has just requested for the service under test. */
 export type TokenOverrides = {
   audience?: string;
   /** In seconds. */
@@ -12,9 +12,11 @@ export type TokenOverrides = {
   loggedInAgo?: number;
   /** Another application that holds the token. */
   application?: { clientId: string; scopes: readonly string[] };
+  /** The queues of a service. */
+  queues?: readonly string[];
 };
 
-/** Issues access tokens like Auth, with a key of its own. */
+/** Issues access tokens like Auth, with a separate key. */
 export type TokenIssuer = {
   issuer: string;
   /** The response of `/oidc/jwks`. */
@@ -23,7 +25,7 @@ export type TokenIssuer = {
   serviceToken(client: { clientId: string; scope: string }, overrides?: TokenOverrides): Promise<string>;
 };
 
-/** Creates an issuer whose tokens are for `audience` unless they say otherwise. */
+/** Creates an issuer whose tokens are for `audience` unless overridden. */
 export async function createTokenIssuer(audience: string): Promise<TokenIssuer> {
   const issuer = 'http://auth.test/oidc';
   const { publicKey, privateKey } = await generateKeyPair('ES256');
@@ -57,6 +59,6 @@ export async function createTokenIssuer(audience: string): Promise<TokenIssuer> 
       return await sign(claims, overrides);
     },
     serviceToken: async ({ clientId, scope }, overrides = {}) =>
-      await sign({ sub: clientId, client_id: clientId, scope }, overrides),
+      await sign({ sub: clientId, client_id: clientId, scope, queues: overrides.queues }, overrides),
   };
 }

@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
 
 export type WaitOptions = {
-  /** The default is 15,000: three times the longest pause of a loop or a reconnection, on a busy machine. */
+  /** The default is 15,000: three times the longest pause of a loop or a reconnection, to allow for a busy machine. */
   timeoutMs?: number;
-  /** The expected event, which completes "Waited 15000 ms for …". */
+  /** The expected event, as the end of the message "Waited 15000 ms for …". */
   what?: string;
 };
 

@@ -3,7 +3,10 @@ import { isTopLevelDomain } from './top-level-domain.ts';
 /** Invisible characters are removed before any matching. */
 const ignorable = /[\p{Default_Ignorable_Code_Point}\u2800]/gu;
 
-/** Characters that look like these although NFKC keeps them distinct: https://www.unicode.org/Public/security/latest/confusables.txt */
+/**
+ * Characters that look like those in the second column, although NFKC keeps them distinct:
+ * https://www.unicode.org/Public/security/latest/confusables.txt
+ */
 const lookAlikes: readonly (readonly [RegExp, string])[] = [
   // full stops of other scripts; a middle dot is not included, since names contain it (Gal·la, 约翰·史密斯)
   [/\u{1d16d}|[\u3002\u06d4\u0701\u0702\ua4f8\ua60e\u2e3c\u{10a50}]/gu, '.'],
@@ -17,7 +20,7 @@ const lookAlikes: readonly (readonly [RegExp, string])[] = [
     /\s+dot\s+(?=(?:com|net|org|edu|gov|info|biz|io|co|dev|app|xyz|online|site|shop|store|top)(?![\p{L}\p{N}]))/giu,
     '.',
   ],
-  // no name has a space before a full stop
+  // names never contain a space before a full stop
   [/\s+\.\s*/gu, '.'],
 ];
 
@@ -37,9 +40,9 @@ const port = /[\p{L}\]]:\d/u;
 const dotted = /[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]*(?:\.[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]*)+/gu;
 
 /**
- * Whether a single-line text contains anything that looks like a web or e-mail address: `@`, a scheme, `www.`, a domain, an IP address, or look-alikes
- * in other characters or in words. Initials and abbreviations (`J.R.R. Tolkien`, `Mr.Smith`) do not count, unless the part after the full stop is a
- * top-level domain.
+ * Whether a single-line text contains anything that looks like a web or e-mail address: `@`, a scheme, `www.`, a domain, an IP address, or such an
+ * address disguised with look-alike characters or spelled out in words. Initials and abbreviations (`J.R.R. Tolkien`, `Mr.Smith`) do not count,
+ * unless the part after the full stop is a top-level domain.
  */
 export function hasAddress(text: string): boolean {
   const plain = lookAlikes.reduce(
@@ -55,7 +58,9 @@ function isDomain(name: string): boolean {
   return hasTopLevelDomain(labels) || isSpelledAsDomain(name, labels);
 }
 
-/** Whether any label after a full stop is a top-level domain: text may continue without a space, as in `example.com.Now` or `example.com-now`. */
+/**
+ * Whether any label after a full stop is a top-level domain: because text may continue without a space, as in `example.com.Now` or `example.com-now`.
+ */
 export function hasTopLevelDomain(labels: readonly string[]): boolean {
   return labels.slice(1).some((label) => isTopLevelDomain(label) || isTopLevelDomain(/^[^_-]*/.exec(label)?.[0] ?? ''));
 }

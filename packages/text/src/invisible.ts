@@ -4,12 +4,12 @@
  * https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
  */
 const invisible = String.raw`\p{Default_Ignorable_Code_Point}\u2800\u{1d159}`;
-/** Embeddings, overrides, isolates and marks of the bidirectional algorithm (UAX 9). */
+/** Embeddings, overrides, isolates and marks for the bidirectional algorithm (UAX 9). */
 const directions = String.raw`\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069`;
 
 /**
- * Contexts in which a script requires an invisible character: a joiner or non-joiner between letters of scripts that need one (Persian, Sinhala
- * and others; never Latin, Greek, Cyrillic), a variation selector after the character that it varies (Japanese names), a joiner in an emoji.
+ * Contexts in which a script requires an invisible character: a joiner or non-joiner between letters of scripts that need one (Persian, Sinhala and
+ * others; never Latin, Greek, Cyrillic), a variation selector after the character that it modifies (Japanese names), a joiner in an emoji.
  */
 const western = String.raw`\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}`;
 const nonWesternLetter = String.raw`(?![${western}])[\p{L}\p{M}]`;
@@ -26,7 +26,7 @@ const anyInvisible = new RegExp(String.raw`(${needed})|[${invisible}${directions
 
 /**
  * Whether a single-line text contains a character that is invisible, breaks the line, or changes the direction of the following text. Joiners and
- * variation selectors do not count where the spelling of a word requires them.
+ * variation selectors are allowed where the spelling of a word requires them.
  */
 export function hasHiddenCharacter(text: string): boolean {
   return text.replaceAll(anyHidden, keepNeeded) !== text;
@@ -37,13 +37,13 @@ export function hasVisibleCharacter(text: string): boolean {
   return text.replaceAll(anyBlank, '') !== '';
 }
 
-/** The text without invisible characters or characters that change its direction, except those that a script requires. */
+/** Returns the text without invisible characters and without characters that change its direction, except those that a script requires. */
 export function withoutInvisible(text: string): string {
   return text.replaceAll(anyInvisible, keepNeeded);
 }
 
 /**
- * A key that is equal for two short texts that look the same: characters with two encodings (é) are normalized (NFC), and invisible
+ * Returns a key that is equal for two short texts if they look the same: characters with two encodings (é) are normalized (NFC), and invisible
  * characters are ignored. Differences in case and between look-alike characters remain.
  */
 export function readingKey(text: string): string {

@@ -1,6 +1,7 @@
 import { hasTopLevelDomain } from './addresses.ts';
 
-// an ideographic full stop usually ends a sentence; it counts as the dot of a domain only before letters that do not begin sentences in its scripts
+// an ideographic full stop usually ends a sentence; it counts as the dot of a domain only before letters that do not begin a sentence in the scripts
+// that use this full stop
 const dot = String.raw`(?:[.\uff0e\ufe52\u2024]|[\u3002\uff61](?=[\p{Script=Latin}\p{N}]))`;
 const colon = String.raw`[:\uff1a\ufe55]`;
 const label = String.raw`[\p{L}\p{M}\p{N}_-]+`;
@@ -23,7 +24,7 @@ const pathOrPort = /^(?:[/\\]|[?#][\p{L}\p{N}]|:\d)/u;
 
 /**
  * Returns the text without anything that a mail client turns into a link: `https://example.com` becomes `https[:]//example[.]com`. The change is
- * visible, because clients differ in which invisible characters they ignore, and spam filters count those against a mail. Other full stops remain:
+ * visible, because clients differ in the invisible characters that they ignore, and spam filters penalise such characters. Other full stops remain:
  * `v2.0`, `report.pdf`. Remove invisible characters first (`withoutInvisible`): some clients ignore them.
  */
 export function withoutLinks(text: string): string {
@@ -47,7 +48,7 @@ function isIpv4(labels: readonly string[]): boolean {
   return labels.length === 4 && labels.every((one) => /^\d{1,3}$/.test(one));
 }
 
-/** Some clients recognize only ASCII letters, and see a word boundary where others begin: `evil.com` in `evil.comé`. */
+/** Some clients recognize only ASCII letters, and treat any other letter as a word boundary: `evil.com` in `evil.comé`. */
 function asciiStart(label: string): string {
   return /^[a-z]*/i.exec(label)?.[0] ?? '';
 }

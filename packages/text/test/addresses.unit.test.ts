@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { hasAddress } from '../src/index.ts';
 
-/** Names of people in the spellings that occur. */
+/** Names of people in spellings that occur in practice. */
 const names = [
   ...['J. R. R. Tolkien', 'J.R.R. Tolkien', 'J.K.Rowling', 'U.S.Grant', 'Ramesh.S', 'O.J.Simpson'],
   ...[
@@ -53,7 +53,7 @@ const names = [
 ];
 
 const addresses = [
-  // with a scheme or a substitute for one
+  // texts with a scheme, or with a substitute for a scheme
   ...[
     'https://evil.example',
     'Claim at http://evil.example/now',
@@ -89,7 +89,7 @@ const addresses = [
     'example܂com',
   ],
   ...['𝐞𝐯𝐢𝐥.𝐜𝐨𝐦', 'ⓔⓥⓘⓛ.ⓒⓞⓜ', 'exam\u200bple.com', 'evil.\u2060com', 'evil\u00ad.com', 'evil.\u200dcom'],
-  // of networks and examples, and newer than the list
+  // domains of networks and examples, and domains that are newer than the list
   ...['evil.test', 'evil.example', 'evil.internal', 'printer.local', 'evil.newtld'],
   ...['localhost:8080', '192.0.2.1', 'Call 192.0.2.1 now'],
   // written for people

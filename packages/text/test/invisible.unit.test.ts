@@ -103,7 +103,7 @@ describe('texts that look the same', () => {
   });
 });
 
-/** The text with every character that is not plain as its number. */
+/** Returns the text with each special character replaced by its code point. */
 function escape(text: string): string {
   return text.replaceAll(/[^ -~]/gu, (one) => `<${one.codePointAt(0)?.toString(16)}>`);
 }

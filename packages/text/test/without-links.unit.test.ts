@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { withoutInvisible, withoutLinks } from '../src/index.ts';
 
-/** Texts that mail clients turn into links: a scheme, `www.`, a host with a known top-level domain, an e-mail address, a share of Windows. */
+/** Texts that mail clients turn into links: a scheme, `www.`, a host with a known top-level domain, an e-mail address, a Windows share. */
 const linked = [
   /[a-z][a-z0-9+.-]*:\/\//iu,
   /\bmailto:\S/iu,

@@ -1,7 +1,7 @@
 import type { Tx } from '@taskwire/postgres';
 import { differs, toUser, type DirectoryUser, type UserRow } from './user.ts';
 
-/** A change of a user in the directory. `before` is absent for a previously unknown user. */
+/** A change to a user in the directory. `before` is absent for a previously unknown user. */
 export type Change = { before?: DirectoryUser; after: DirectoryUser };
 
 /** Runs in the transaction of the change, once for each user with a visible change, with the user's row locked. */
@@ -9,9 +9,9 @@ export type OnApplied = (tx: Tx, change: Change) => Promise<void>;
 
 /** A row that changed. */
 export type AppliedChange = Change & {
-  /** Whether services see a difference, in which case `onApplied` was called. */
+  /** Whether the change is visible to services; if so, `onApplied` was called. */
   changed: boolean;
-  /** Whether no event announced this state, although it is older than the grace period. */
+  /** Whether no event has announced this state by the end of the grace period. */
   unannounced: boolean;
 };
 
@@ -26,7 +26,7 @@ export const oldAndNew = ['old', 'new']
   )
   .join(', ');
 
-/** Calls `onApplied` for the rows of a statement that differ for services. Skips rows that are still known only from events. */
+/** Calls `onApplied` for the rows of a statement whose changes are visible to services. Skips rows that are still known only from events. */
 export async function announce(
   tx: Tx,
   rows: readonly AppliedRow[],

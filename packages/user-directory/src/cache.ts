@@ -3,8 +3,8 @@ import { LRUCache } from 'lru-cache';
 import { toUser, type DirectoryUser, type UserRow } from './user.ts';
 
 /**
- * The maximum age of a cached user, in milliseconds. A deleted or demoted user loses access within a second of the event: half of it is for the event
- * and the fetch, half for replicas that learn of the change only through the database.
+ * The maximum age of a cached user, in milliseconds. A deleted or demoted user loses access within a second of the event: half of that second is for
+ * the event and the fetch, and half for replicas, which see the change only through the database.
  */
 const maxAgeMs = 500;
 /** About 300 bytes each. */
@@ -22,7 +22,7 @@ const findUser = {
 export type StoredUser = {
   /** Undefined for a user known only from events. */
   user: DirectoryUser | undefined;
-  /** Whether an event claims that the user was deleted, and Auth has not confirmed or denied it yet. */
+  /** Whether an event claims that the user was deleted, while Auth has not confirmed or denied this yet. */
   isDeletionClaimed: boolean;
   tokensValidAfter: Date | null;
 };

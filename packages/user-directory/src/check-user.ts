@@ -9,9 +9,9 @@ type Standing = { role: Role; isRestricted?: true };
 
 /**
  * Checks an access token against the directory. Returns the user's current standing, or `revoked` for a deleted user, a user whose deletion an event
- * claims, a token issued before `tokens_valid_after`, or a role unknown to this build. A user who has not arrived in the directory yet is accepted on
- * the token's own claims: it was issued minutes ago at most. With `requireVerifiedEmail`, an address counts as verified only when the directory says
- * so or, if the directory does not know, the token does.
+ * claims, a token issued before `tokens_valid_after`, or a role unknown to this build. A user who is not in the directory yet is accepted with the
+ * token's own claims, because the token was issued minutes ago at most. With `requireVerifiedEmail`, an address counts as verified only when the
+ * directory says so or, if the directory does not know, the token does.
  */
 export function createCheckUser(cache: UserCache, { requireVerifiedEmail }: { requireVerifiedEmail: boolean }) {
   function standing(role: Role, emailVerified: boolean | undefined): Standing {

@@ -22,14 +22,14 @@ export type UserDirectoryOptions = {
   users: UsersClient;
   telemetry: Telemetry;
   /**
-   * Called in the transaction that changed a user, with their row locked; only when something changed that services act on. Also called for each user
-   * of the first fill (without `before`), so do not use it to welcome new users.
+   * Called in the transaction that changed a user, with their row locked; only if the change is relevant to services. Also called for each user of
+   * the first fill (without `before`), so do not use it to welcome new users.
    */
   onApplied?: OnApplied;
   /**
-   * The service's one-time action for a new user, if it has one. Called for users whose creation no event announced within a minute, in the reconciliation
-   * that finds them. Not called for the users of the first fill, nor for those that a rebuild restores. The handler of `auth.user.created` calls
-   * `introduced`.
+   * The service's one-time action for a new user, if it has one. Called for users whose creation no event announced within a minute, in the
+   * reconciliation that finds them. Not called for users of the first fill, nor for users whom a rebuild restores. The handler of `auth.user.created`
+   * calls `introduced`.
    */
   introduce?: IntroduceMissed;
   /** For `checkUser`: whether accounts with an unverified address may only access themselves. Off by default. */
@@ -39,31 +39,34 @@ export type UserDirectoryOptions = {
 };
 
 export type UserDirectory = {
-  /** Handlers for the inbox: `auth.user.*` and `auth.account.access_ended`. Unordered, since every step can be repeated and overtaken. */
+  /** Handlers for the inbox: `auth.user.*` and `auth.account.access_ended`. They need no order, since every step may be repeated or overtaken. */
   handlers: Handler[];
-  /** The work of the handlers, for a service that does more with such an event; runs in the service's own transaction. */
-  record(tx: Tx, type: UserEventType, event: UserEvent): Promise<void>;
-  /** Records that the event of a new user has triggered the introduction; runs in the service's own transaction. */
+  /**
+   * Does the work of the handlers, for a service that has its own handler of such an event; runs in the service's own transaction. `sourceEpoch` is
+   * the epoch in the message.
+   */
+  record(tx: Tx, type: UserEventType, event: UserEvent, sourceEpoch: number): Promise<void>;
+  /** Records that a new user has been introduced because of the event; runs in the service's own transaction. */
   introduced(tx: Tx, userId: string): Promise<void>;
-  /** The stored user, at most half a second old; `undefined` for a user not known (yet). */
+  /** Returns the stored user, in a state that is at most half a second old; `undefined` for a user not known (yet). */
   get(id: string): Promise<DirectoryUser | undefined>;
   /** Like `get`, but queries Auth about an unknown user. */
   readThrough(id: string): Promise<ReadThrough>;
   /** Like `readThrough`, with the name and address of a user who was deleted (`deletedAt`, ISO 8601) before the directory knew them. */
   readFormer(id: string, deletedAt: string): Promise<ReadThrough>;
-  /** For `jwtAuthenticator`: checks a token against the directory. */
+  /** Checks a token against the directory, for `jwtAuthenticator`. */
   checkUser: ReturnType<typeof createCheckUser>;
   /** Fetches users that events made stale. */
   refresher: Loop;
-  /** Compares the directory with Auth's list: at once on the first start, then on a schedule. `rebuild` does it from scratch. */
+  /** Compares the directory with Auth's list: at once on the first start, then on a schedule. `rebuild` compares all users. */
   reconciler: Reconciler;
 };
 
 const refreshDefaults: RefresherTuning = {
-  // a fifth of the second in which a demotion must take effect
+  // a fifth of the second within which a demotion must take effect
   pollMs: 200,
   concurrency: 4,
-  // 10,000 users changed during an outage are fetched within four minutes, for a few percent of the capacity of one Auth process
+  // fetches 10,000 users that changed during an outage within four minutes, which takes a few percent of the capacity of one Auth process
   perSecond: 50,
   leaseMs: 30_000,
   gapMs: 250,
@@ -92,14 +95,14 @@ export function createUserDirectory(options: UserDirectoryOptions): UserDirector
   const parts = { db, users, telemetry, metrics, cache, onApplied, introduce, gapMs: refreshTuning.gapMs };
   const refresher = createRefresher({ ...parts, tuning: refreshTuning });
 
-  async function record(tx: Tx, type: UserEventType, event: UserEvent): Promise<void> {
+  async function record(tx: Tx, type: UserEventType, event: UserEvent, sourceEpoch: number): Promise<void> {
     const dated = await asOfNow(tx, event);
     if (dated !== undefined)
       telemetry.logger.warn('a user event is dated in the future and treated as dated now', {
         ...{ directory_user_id: event.user_id, event: type, dated: event.timestamp },
       });
-    await recordEvent(tx, type, dated ?? event, { gapMs: refreshTuning.gapMs, onApplied });
-    // without `introduce`, no new user is waiting for an introduction
+    await recordEvent(tx, type, dated ?? event, { gapMs: refreshTuning.gapMs, sourceEpoch, onApplied });
+    // without `introduce`, no new user must wait for an introduction
     if (introduce === undefined && type === 'auth.user.created') await markIntroduced(tx, event.user_id);
     tx.afterCommit(() => {
       cache.forget(event.user_id);
@@ -114,7 +117,7 @@ export function createUserDirectory(options: UserDirectoryOptions): UserDirector
       name: `user-directory ${type}`,
       schema: events[type],
       order: 'none',
-      handle: async (event) => done(async (tx) => await record(tx, type, event)),
+      handle: async (event, { sourceEpoch }) => done(async (tx) => await record(tx, type, event, sourceEpoch)),
     });
   }
 

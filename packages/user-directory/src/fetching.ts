@@ -7,8 +7,8 @@ import { confirmDeletion, acceptAsFinal } from './claims.ts';
 import type { UserState } from './user.ts';
 
 /**
- * A stale row claimed by this process. `eventAt` and `eventCount` reflect the events received when it was claimed; `askedAt` is the time of the claim by
- * this database's clock, before Auth is queried. Times are PostgreSQL's text.
+ * A stale row claimed by this process. `eventAt` and `eventCount` reflect the events received before the claim; `askedAt` is the time of the claim by
+ * this database's clock, and precedes the query to Auth. Times are PostgreSQL's text.
  */
 export type Claim = { id: string; eventAt: string | null; eventCount: number; askedAt: string; attempts: number };
 
@@ -20,18 +20,17 @@ export type FetchTuning = {
   gapMs: number;
   /** Back-off of one row, with equal jitter, so that rows that failed together are not retried together. */
   backOff: BackOff;
-  /** Attempts to get a state not older than the event, before an older one is accepted as final. */
+  /** The number of attempts to get a state that is not older than the event, before an older state is accepted as final. */
   behindTries: number;
   /** Attempts for a user unknown to Auth. */
   unknownTries: number;
 };
 
 /**
- * The claim applied `next_fetch_at` by the lease: if the process dies, the row becomes due again. With ARRAY the rows are chosen once; an
- * `IN (SELECT …)` may be planned as a join that chooses again for each row of the table, and so exceeds the limit.
- *
- * It does not use `claimDue`, because it needs no fence: a fetch that ends after its lease applies the fetched state by version, as any other would.
- * Lease columns would only make each stale row larger.
+ * A claim advances `next_fetch_at` by the lease: if the process dies, the row becomes due again. With ARRAY, the rows are chosen only once; an `IN
+ * (SELECT …)` may be planned as a join that chooses again for each row of the table, and so exceeds the limit. This statement does not use
+ * `claimDue`, because it needs no fence: a fetch that ends after its lease still applies the fetched state only if its version is newer. Lease
+ * columns would only make each stale row larger.
  */
 const claim = `
   UPDATE directory_users
@@ -49,7 +48,7 @@ export async function claimStale(db: Queryable, limit: number, leaseMs: number):
   return await query<Claim>(db, claim, [limit, leaseMs]);
 }
 
-/** A row that is still stale after its fetch, locked, and whether an event was received since the claim. */
+/** Finds and locks a row that is still stale after its fetch, and returns whether an event was received since the claim. */
 const findBehind = `
   SELECT event_count <> $2 OR event_at IS DISTINCT FROM $3::timestamptz AS "hasNewEvent"
   FROM directory_users WHERE id = $1 AND stale_since IS NOT NULL FOR UPDATE`;
@@ -61,7 +60,7 @@ const giveBack = `
 
 /**
  * Stops fetching a user unknown to Auth, unless an event was received since the claim: the row then becomes due when its lease ends. The stored state
- * is unchanged. A known user whose deletion an event claims is fetched until Auth confirms or denies it.
+ * is unchanged. A known user whose deletion an event claims is fetched until Auth confirms or denies the deletion.
  */
 const stopFetchingUnknown = `
   UPDATE directory_users
@@ -72,13 +71,13 @@ const stopFetchingUnknown = `
 
 /**
  * Records in the caller's transaction the result of fetching a claimed row:
- * - a state: applied if it is newer. If an even newer event was received during the fetch, the row is fetched again after the gap. If the state is
- *   older than the event that caused the fetch (a read replica lags), it is fetched again with back-off; after `behindTries` it is accepted as
- *   final, which denies the claims of events; a later reconciliation has the final decision
+ * - a state: applied if it is newer. If an even newer event was received during the fetch, the row is fetched again after the minimum interval. If
+ *   the state is older than the event that caused the fetch (a read replica lags), it is fetched again with back-off; after `behindTries` it is
+ *   accepted as final, which denies the claims of events; a later reconciliation decides
  * - 410: a tombstone, which confirms a deletion
  * - 404: retried with back-off, because the row of a new user may lag behind its event; not retried after `unknownTries` until another event or a
  *   reconciliation mentions the user. A known user stays unchanged: "not found" is not "deleted"
- * - unavailable: retried indefinitely; if Auth could not be queried at all, the row is not at fault and its back-off does not grow
+ * - unavailable: retried indefinitely; if Auth could not be queried at all, this is not the row's fault, so its back-off does not grow
  */
 export async function finishFetch(
   tx: Tx,

@@ -20,7 +20,7 @@ export async function markIntroduced(tx: Tx, userId: string): Promise<void> {
   await query(tx, markOneIntroduced, [userId]);
 }
 
-/** Users who existed before the directory was complete for the first time, or before it lost them, are not new. */
+/** Users who existed before the directory was complete for the first time, or before the directory lost them, are not new. */
 const markOldIntroduced = `
   UPDATE directory_users SET awaits_introduction = false
   WHERE id = ANY($1::uuid[]) AND awaits_introduction AND updated_at <= coalesce($2::timestamptz, 'infinity')`;
@@ -34,9 +34,9 @@ export async function markKnownIntroduced(
   await query(tx, markOldIntroduced, [ids, completeUpTo]);
 }
 
-/** How long the event of a creation may take, in milliseconds; a later event finds the introduction done. */
+/** How long the event of a creation may take, in milliseconds; if the event arrives later, the introduction has already been made. */
 const graceMs = 60_000;
-/** Each introduction runs a few statements of `introduce`; holding the row locks of more users would keep others waiting. */
+/** Each introduction runs a few statements of `introduce`; with more users, the row locks would block other transactions for too long. */
 const batch = 50;
 
 const findMissed = `

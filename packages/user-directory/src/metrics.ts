@@ -5,9 +5,9 @@ import type { FetchOutcome } from './fetching.ts';
 
 export type DirectoryMetrics = {
   fetched(outcome: FetchOutcome | 'failed'): void;
-  /** Users corrected by a reconciliation although no event had announced the change. */
+  /** Counts users corrected by a reconciliation although no event had announced the change. */
   drifted(users: number): void;
-  /** Users whose creation no event had announced, and who were introduced by a reconciliation. */
+  /** Counts users whom a reconciliation introduced because no event had announced their creation. */
   missed(users: number): void;
 };
 
@@ -32,7 +32,7 @@ type Counts = {
   reconciliationAge: number | null;
 };
 
-/** Counting 100,000 rows takes about 15 ms; gauges of one scrape, and scrapes closer together than this, share one count. Milliseconds. */
+/** Counting 100,000 rows takes about 15 ms; the gauges of one scrape, and scrapes within this time, share one count. In milliseconds. */
 const countEveryMs = 1_000;
 
 export function createDirectoryMetrics(db: Database, { metrics, logger }: Telemetry): DirectoryMetrics {

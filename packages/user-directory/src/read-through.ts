@@ -7,12 +7,12 @@ import { confirmDeletion } from './claims.ts';
 import type { DirectoryUser } from './user.ts';
 import type { UsersClient } from './users-client.ts';
 
-/** A user as known to the directory or else to Auth; a deleted user is `ok` with `isDeleted`. */
+/** A user as known to the directory or, if unknown there, to Auth; a deleted user has kind `ok` and `isDeleted`. */
 export type ReadThrough = { kind: 'ok'; user: DirectoryUser } | { kind: 'not_found' } | Unavailable;
 
 type Parts = { db: Database; users: UsersClient; cache: UserCache; onApplied: OnApplied | undefined; gapMs: number };
 
-/** Reads users who may not have arrived yet. Concurrent reads of one unknown user cause one request. */
+/** Reads users who may not be in the directory yet. Concurrent reads of one unknown user cause one request. */
 export function createReadThrough({ db, users, cache, onApplied, gapMs }: Parts) {
   const fetching = new Map<string, Promise<ReadThrough>>();
 
@@ -26,7 +26,7 @@ export function createReadThrough({ db, users, cache, onApplied, gapMs }: Parts)
     });
     const user = await cache.get(id);
     if (user !== undefined) return { kind: 'ok', user };
-    // an answer about another user, or a row that cannot be read back: nothing is known, which is not "the user does not exist"
+    // a response about another user, or a row that cannot be read back: the user's state is unknown, which does not mean that the user does not exist
     return {
       kind: 'unavailable',
       reason: 'bad_answer',
@@ -43,8 +43,8 @@ export function createReadThrough({ db, users, cache, onApplied, gapMs }: Parts)
   }
 
   /**
-   * The same, with the name and address of a user who was deleted before they arrived here: a 410 has neither, Auth's list of changes has both.
-   * `deletedAt` is the time of the deletion in its event.
+   * The same, with the name and address of a user who was deleted before the directory had them: a 410 contains neither, but Auth's list of changes
+   * contains both. `deletedAt` is the time of the deletion in its event.
    */
   async function readFormer(id: string, deletedAt: string): Promise<ReadThrough> {
     const found = await readThrough(id);

@@ -42,7 +42,7 @@ export type ReconcilerParts = {
 export type Rebuilt = { users: number; changed: number; missing: number };
 
 export type Reconciler = Loop & {
-  /** Runs a rebuild to completion, through outages of Auth; safe while events arrive. @throws the signal's reason when it is aborted. */
+  /** Runs a rebuild to completion, through outages of Auth; safe to run while events arrive. @throws the signal's reason when it is aborted. */
   rebuild(signal?: AbortSignal): Promise<Rebuilt>;
 };
 
@@ -52,9 +52,9 @@ type Step =
   | { kind: 'unavailable'; detail: string; pauseMs: number };
 
 /**
- * Compares the directory with Auth's list of users, page by page. Each page and the position in the list are one transaction, so that a reconciliation
- * survives its process. `applyStates` decides which states apply, so a user whom Auth lists as active again becomes active here, whatever created the
- * tombstone.
+ * Compares the directory with Auth's list of users, page by page. Each page is committed together with the position in the list, so that a
+ * reconciliation survives the death of its process. `applyStates` decides which states apply, so a user whom Auth lists as active again becomes
+ * active here, whatever created the tombstone.
  */
 export function createReconciler(parts: ReconcilerParts): Reconciler {
   const { db, users, telemetry, metrics, cache, onApplied, introduce, tuning } = parts;
@@ -89,7 +89,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     const { now: askedAt, kind } = reconciliation;
     const highWatermark = page.data.map((user) => user.updated_at).reduce(later, null);
     const result = await db.transaction(async (tx) => {
-      // first, because it locks the reconciliation: a process that has taken it over also processes this page
+      // the progress is saved first, because this locks the reconciliation: if another process has taken it over, that process also processes this
+      // page
       if (!(await saveProgress(tx, as, { cursor: page.next_cursor, highWatermark }, tuning))) return undefined;
       const applied = await applyStates(tx, page.data, onApplied, { askedAt, rebuild: kind === 'rebuild' });
       tx.afterCommit(() => {
@@ -143,7 +144,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
         if (done.kind === 'unavailable') {
           logger.warn('the rebuild of the user directory is waiting for Auth', { error: done.detail });
           await renewReconciliation(db.pool, rebuilder, tuning);
-          // the pause may exceed the lease; the client knows when Auth may be queried again
+          // pauses are shorter than the lease, although the client may request a longer one; after each, the client reports whether Auth may be queried
+          // again
           const pauseMs = Math.min(done.pauseMs, tuning.leaseMs / 3);
           await delay(pauseMs, undefined, { signal });
           continue;
@@ -157,7 +159,10 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   };
 }
 
-/** ISO 8601 in UTC with the same precision sorts as text. If the precision differs, the dates decide. */
+/**
+ * Returns the later of two times. ISO 8601 times in UTC with the same precision can be compared as text; if the precision differs, they are compared
+ * as dates.
+ */
 function later(a: string | null, b: string): string {
   if (a === null) return b;
   const [atA, atB] = [Date.parse(a), Date.parse(b)];

@@ -16,7 +16,7 @@ export type Reconciliation = {
   cursor: string | null;
   /** The time by Auth's clock up to which the directory was complete before this reconciliation; null if it never was. */
   completeUpTo: string | null;
-  /** This database's time when the reconciliation was claimed for one page, before Auth is queried for it. */
+  /** This database's time when the reconciliation was claimed for one page, before Auth is queried for that page. */
   now: string;
 };
 
@@ -24,13 +24,13 @@ export type ReconciliationSchedule = {
   /** Milliseconds from the end of one reconciliation to the start of the next, and from one full reconciliation to the next. */
   everyMs: number;
   fullEveryMs: number;
-  /** A reconciliation starts this much before the newest change seen by the last one, since changes become visible later than their timestamp. */
+  /** A reconciliation starts this long before the newest change seen by the previous one, since changes become visible later than their timestamp. */
   overlapMs: number;
   /** The lease: a process that dies during a reconciliation is replaced after this time. */
   leaseMs: number;
 };
 
-// Rows without email_verified come from the previous version, which may keep writing some while a deployment replaces it.
+// Rows without email_verified were written by the previous version, which may continue to write such rows while a deployment replaces it.
 const findReconciliation = `
   SELECT CASE
       WHEN kind IS NOT NULL THEN kind
@@ -80,7 +80,7 @@ export async function claimReconciliation(
   return reconciliation;
 }
 
-/** Starts a rebuild, whatever reconciliation is in progress and whichever process holds it. */
+/** Starts a rebuild, even if another reconciliation is in progress or another process holds it. */
 export async function startRebuild(tx: Tx, owner: string, schedule: ReconciliationSchedule): Promise<void> {
   await query(tx, startReconciliation, ['rebuild', 0]);
   await query(tx, leaseReconciliation, [owner, schedule.leaseMs, schedule.overlapMs]);
@@ -103,7 +103,10 @@ const completeReconciliation = `
     full_completed_at = CASE WHEN kind = 'catch_up' THEN full_completed_at ELSE clock_timestamp() END
   WHERE lease_owner = $1 RETURNING true AS owned`;
 
-/** Records the progress of the reconciliation; without a cursor it is complete. False when another process has taken it over: discard the page. */
+/**
+ * Records the progress of the reconciliation; without a cursor it is complete. Returns false if another process has taken the reconciliation over:
+ * discard the page then.
+ */
 export async function saveProgress(
   tx: Tx,
   owner: string,
@@ -117,7 +120,7 @@ export async function saveProgress(
   return rows.length > 0;
 }
 
-/** Restarts the reconciliation from the beginning: Auth rejected the cursor, which an upgrade may have made unreadable. */
+/** Restarts the reconciliation from the beginning: used if Auth rejected the cursor, which an upgrade may have made unreadable. */
 export async function restartReconciliation(db: Queryable, owner: string): Promise<void> {
   await query(db, 'UPDATE directory_reconciliation SET cursor = NULL WHERE lease_owner = $1', [owner]);
 }
@@ -158,8 +161,8 @@ export async function markMissing(tx: Tx): Promise<number> {
 }
 
 /**
- * Resumes fetching users with open deletion claims: a claim is checked until Auth answers. During an upgrade, a build that did not know claims may
- * have ended the fetching.
+ * Resumes fetching users with open deletion claims: a claim is checked until Auth confirms or denies it. During an upgrade, a build without claims
+ * may have stopped the fetching.
  */
 export async function resumeClaims(tx: Tx): Promise<void> {
   await query(

@@ -13,7 +13,7 @@ export type RefresherTuning = FetchTuning & {
   pollMs: number;
   /** Maximum number of concurrent fetches. */
   concurrency: number;
-  /** Maximum number of fetches a second by this process: the pace at which a backlog drains after an outage. */
+  /** The maximum number of fetches per second by this process, which is the rate at which a backlog drains after an outage. */
   perSecond: number;
   /** How long a claim lasts, in milliseconds; longer than a fetch with all its retries. */
   leaseMs: number;
@@ -30,8 +30,8 @@ export type RefresherParts = {
 };
 
 /**
- * Fetches stale rows, as many at a time as concurrency and pace allow; a hanging fetch occupies only one place. While the breaker to Auth is open, nothing is claimed; after a failed fetch, rows are claimed one by
- * one until one succeeds.
+ * Fetches stale rows, as many at a time as the concurrency and the rate allow; a hanging fetch occupies only one slot. While the breaker to Auth is
+ * open, nothing is claimed; after a failed fetch, rows are claimed one by one until one succeeds.
  */
 export function createRefresher(parts: RefresherParts): Loop {
   const { db, users, telemetry, metrics, cache, onApplied, tuning } = parts;

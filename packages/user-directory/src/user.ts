@@ -11,7 +11,8 @@ export type DirectoryUser = {
   /** Access tokens issued before this time are no longer valid. */
   tokensValidAfter: Date | null;
   /**
-   * Whether the address is verified; null while unknown: the row was fetched by a version that did not store it. A reconciliation fills it in within minutes.
+   * Whether the address is verified; null while unknown, because the row was written by a version that did not store this field. A reconciliation
+   * fills it in within minutes.
    */
   emailVerified: boolean | null;
 } & (
@@ -19,11 +20,11 @@ export type DirectoryUser = {
   | { isDeleted: true; email: string | null; name: string | null; role: string | null }
 );
 
-/** The part of Auth's internal user that the directory reads: its own, tolerant view of the contract, which Pact guards. */
+/** The part of Auth's internal user that the directory reads: a tolerant view of the contract, verified by Pact. */
 export const userState = z.object({
   id: uuid,
   email: z.string(),
-  // an Auth that does not send the field has not verified the address
+  // a version of Auth that does not send the field has not verified the address
   email_verified: z.boolean().default(false),
   name: z.string(),
   role: z.string(),
@@ -31,9 +32,11 @@ export const userState = z.object({
   updated_at: instant,
   is_deleted: z.boolean(),
   tokens_valid_after: instant.nullable(),
+  // at most what its column holds
+  source_epoch: z.int().min(1).max(2_147_483_647).default(1),
 });
 
-/** A user's state in Auth at one version. */
+/** A user's state in Auth at one version of one epoch. */
 export type UserState = z.output<typeof userState>;
 
 /** The columns of directory_users that describe the user. */
@@ -49,7 +52,7 @@ export type UserRow = {
   fetched_at: Date | null;
 };
 
-/** The user in a row; `undefined` if only events have mentioned them, since nothing is known about them yet. */
+/** Returns the user in a row; `undefined` if only events have mentioned the user, whose state is not known yet. */
 export function toUser(row: UserRow): DirectoryUser | undefined {
   const { id, version, email, name, role } = row;
   const known = { id, version, tokensValidAfter: row.tokens_valid_after, emailVerified: row.email_verified };
@@ -58,7 +61,7 @@ export function toUser(row: UserRow): DirectoryUser | undefined {
   return { ...known, isDeleted: false, email, name, role };
 }
 
-/** Whether anything differs that services act on; a higher version alone (the same state written differently) does not count. */
+/** Whether two states differ in a way that is relevant to services; a higher version alone (with the same values) does not count. */
 export function differs(before: DirectoryUser | undefined, after: DirectoryUser): boolean {
   return (
     before === undefined ||

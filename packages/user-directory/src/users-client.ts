@@ -12,13 +12,13 @@ export type UsersClient = {
     place: { updatedSince: string | null; cursor: string | null },
     signal?: AbortSignal,
   ): Promise<Answer<UsersPage>>;
-  /** Whether Auth would not be queried now; work that needs it is not claimed in that state. */
+  /** Whether calls to Auth would be refused now; in that state, work that needs Auth is not claimed. */
   readonly open: boolean;
 };
 
-/** The maximum that Auth allows; fewer round trips for a fill. */
+/** The maximum that Auth allows, to minimise the round trips of a fill. */
 const pageSize = 100;
-/** A page has a hundred rows, and no user is waiting for it. */
+/** Long enough for a page of a hundred rows; no user is waiting for it. */
 const pageTimeoutMs = 10_000;
 
 const usersPage = z.object({ data: z.array(userState), next_cursor: z.string().nullable() });

@@ -16,8 +16,8 @@ import { fakeAuth, type FakeAuth, type PublishedEvent } from './fake-auth.ts';
 const tuning: FetchTuning = { gapMs: 0, backOff: { baseMs: 0, capMs: 0 }, behindTries: 3, unknownTries: 1_000_000 };
 
 /**
- * Steps in any order. Numbers choose among the candidates at that time. A read (of a user, of a page) and the use of what
- * was read are two steps, with anything in between: that is a slow fetch.
+ * Steps in any order. Numbers choose among the candidates at that time. Reading a user or a page and using the result are two separate steps, with
+ * any other steps in between, which simulates a slow fetch.
  */
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -42,7 +42,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 type Step = { do: string; user?: number; which?: number };
 
-/** Orders that are rare by chance. Each failed when a condition of the statements was removed. */
+/** The same steps, and also backups and restores of Auth. */
+const stepOrRestore: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 12, arbitrary: step },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('back up', 'restore', 'restore') }) },
+);
+
+/** Orders of steps that random choice rarely produces. Each made the test fail when a condition of the statements was removed. */
 const rareOrders: Step[][] = [
   // a fetch from before the deletion ends after the fetch that returned 410
   [
@@ -55,7 +61,7 @@ const rareOrders: Step[][] = [
     { do: 'finish', which: 1 },
     { do: 'finish', which: 0 },
   ],
-  // the same with a page of a reconciliation
+  // the same order, with a page of a reconciliation
   [
     { do: 'create', user: 0 },
     { do: 'deliver', which: 0 },
@@ -68,7 +74,7 @@ const rareOrders: Step[][] = [
     { do: 'take the page', which: 0 },
     { do: 'take the page', which: 0 },
   ],
-  // a page of a rebuild from before the deletion has the version of a row that a fetch has found deleted
+  // a page of a rebuild, read before the deletion, has the same version as a row that a fetch has found deleted
   [
     { do: 'create', user: 2 },
     { do: 'deliver', which: 0 },
@@ -95,7 +101,7 @@ const rareOrders: Step[][] = [
     { do: 'revive', user: 1 },
     { do: 'deliver', which: 0 },
   ],
-  // a slow 410 from before the account was restored ends last, of three fetches at once
+  // of three concurrent fetches, the last to end returns a 410 from before the account was restored
   [
     { do: 'create', user: 2 },
     { do: 'deliver', which: 0 },
@@ -118,6 +124,21 @@ const rareOrders: Step[][] = [
     { do: 'claim' },
     { do: 'finish', which: 1 },
     { do: 'finish', which: 0 },
+  ],
+];
+
+/** The same with reconciliations. */
+const rareOrdersOfPages: Step[][] = [
+  // two pages are applied after the second of two deletions; the first page shows the first deletion, and the second page the restored user
+  [
+    { do: 'create', user: 2 },
+    { do: 'remove', user: 2 },
+    { do: 'read a page for a rebuild' },
+    { do: 'revive', user: 2 },
+    { do: 'read a page for a rebuild' },
+    { do: 'remove', user: 2 },
+    { do: 'take the page', which: 0 },
+    { do: 'take the page', which: 0 },
   ],
 ];
 
@@ -152,7 +173,26 @@ describe('a user directory with events, fetches and reconciliations in any order
         await world.settle();
         await world.expectAuthsState();
       }),
-      { ...propertyRuns({ test: 40, drill: 2000 }), examples: rareOrders.map((order): [Step[]] => [order]) },
+      {
+        ...propertyRuns({ test: 40, drill: 2000 }),
+        examples: [...rareOrders, ...rareOrdersOfPages].map((order): [Step[]] => [order]),
+      },
+    );
+  });
+
+  it('reaches the state of an Auth that was restored to earlier states, and never goes back within an epoch', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(stepOrRestore, { minLength: 1, maxLength: 60, size: 'max' }), async (steps) => {
+        const world = await createWorld();
+        for (const each of steps) await world.run(each);
+        await world.reconciliation();
+        await world.settle();
+        await world.expectAuthsState();
+      }),
+      {
+        ...propertyRuns({ test: 20, drill: 2000 }),
+        examples: rareOrdersOfPages.map((order): [Step[]] => [order]),
+      },
     );
   });
 
@@ -167,9 +207,10 @@ describe('a user directory with events, fetches and reconciliations in any order
     const pages: { states: UserState[]; askedAt: string; rebuild: boolean }[] = [];
     /** The version of each user's last deletion in Auth. */
     const deletedAt = new Map<string, number>();
-    /** The users as derived from calls of `onApplied` alone. */
+    /** The users as derived only from calls of `onApplied`. */
     const heard = new Map<string, Change['after']>();
-    const seen = new Map<string, { version: number; is_deleted: boolean; deletion: number }>();
+    const seen = new Map<string, { version: number; source_epoch: number; is_deleted: boolean; deletion: number }>();
+    let backup: UserState[] = [];
 
     const onApplied = async (_tx: unknown, { before, after }: Change) => {
       // a higher version alone is not reported
@@ -179,19 +220,24 @@ describe('a user directory with events, fetches and reconciliations in any order
       heard.set(after.id, after);
     };
 
-    async function deliver({ type, event }: PublishedEvent): Promise<void> {
-      await db.transaction(async (tx) => await recordEvent(tx, type, event, { gapMs: tuning.gapMs, onApplied }));
-      await checkAccessEnded({ type, event });
+    async function deliver(published: PublishedEvent): Promise<void> {
+      const { type, event, sourceEpoch } = published;
+      const { gapMs } = tuning;
+      await db.transaction(async (tx) => await recordEvent(tx, type, event, { gapMs, sourceEpoch, onApplied }));
+      await checkAccessEnded(published);
     }
 
-    /** A claimed deletion newer than the stored state ends access at once, and changes nothing else, whatever Auth answers later. */
-    async function checkAccessEnded({ type, event }: PublishedEvent): Promise<void> {
+    /**
+     * Checks that a claimed deletion that is newer than the stored state ends access at once, and changes nothing else, whatever Auth returns later.
+     */
+    async function checkAccessEnded({ type, event, sourceEpoch }: PublishedEvent): Promise<void> {
       if (type !== 'auth.user.deleted') return;
       const [row] = await query<{ has_access: boolean; is_older: boolean }>(
         db.pool,
-        `SELECT NOT is_deleted AND deletion_claimed_at IS NULL AS has_access, $2::timestamptz <= updated_at AS is_older
+        `SELECT NOT is_deleted AND deletion_claimed_at IS NULL AS has_access,
+           ($3::integer, $2::timestamptz) <= (source_epoch, updated_at) AS is_older
          FROM directory_users WHERE id = $1`,
-        [event.user_id, event.timestamp],
+        [event.user_id, event.timestamp, sourceEpoch],
       );
       expect(row?.has_access === true && !row.is_older, 'access after a deletion').to.equal(false);
       expect(seen.get(event.user_id)?.is_deleted ?? false, 'an event alone').to.equal(
@@ -225,20 +271,34 @@ describe('a user directory with events, fetches and reconciliations in any order
     }
 
     async function checkNothingWentBack(): Promise<void> {
-      const rows = await query<{ id: string; version: number; is_deleted: boolean }>(
-        db.pool,
-        'SELECT id, version, is_deleted FROM directory_users',
-      );
-      for (const { id, ...row } of rows) {
+      const rows = await query<{
+        id: string;
+        version: number;
+        source_epoch: number;
+        is_deleted: boolean;
+        deletion_version: number | null;
+      }>(db.pool, 'SELECT id, version, source_epoch, is_deleted, deletion_version FROM directory_users');
+      for (const { id, deletion_version: ownDeletion, ...row } of rows) {
         const before = seen.get(id);
-        const deletion = before?.is_deleted === true ? before.deletion : (deletedAt.get(id) ?? 0);
-        if (before?.is_deleted === true && !row.is_deleted)
+        // versions are used again in a newer epoch
+        const isRestored = row.source_epoch > (before?.source_epoch ?? 1);
+        expect(row.source_epoch).to.be.at.least(before?.source_epoch ?? 1);
+        // a page may be applied after Auth has restored the user and deleted them again; a 410 has no version
+        const deletion = before?.is_deleted === true ? before.deletion : (ownDeletion ?? deletedAt.get(id) ?? 0);
+        if (before?.is_deleted === true && !row.is_deleted && !isRestored)
           expect(row.version, 'a deleted user came back').to.be.greaterThan(deletion);
         if (row.is_deleted)
           expect(deletedAt.get(id), 'a tombstone of a user who was never deleted').not.to.equal(undefined);
-        expect(row.version).to.be.at.least(before?.version ?? 0);
+        if (!isRestored) expect(row.version).to.be.at.least(before?.version ?? 0);
         seen.set(id, { ...row, deletion });
       }
+    }
+
+    /** A user who is unknown to the restored Auth is left to the operator's command. */
+    function restore(): void {
+      if (backup.length === 0 || backup.length < auth.states().length) return;
+      for (const state of backup) auth.restore(state.id, state);
+      auth.raiseEpoch();
     }
 
     async function run({ do: what, user = 0, which = 0 }: Step): Promise<void> {
@@ -263,6 +323,8 @@ describe('a user directory with events, fetches and reconciliations in any order
       }
       const again = delivered[which % Math.max(1, delivered.length)];
       if (what === 'deliver again' && again !== undefined) await deliver(again);
+      if (what === 'back up') backup = auth.states();
+      if (what === 'restore') restore();
       if (what === 'claim') await claim();
       if (what === 'finish') await finish(which);
       if (what === 'fail') await finish(which, { kind: 'unavailable', reason: 'status', detail: '500' });
@@ -281,7 +343,7 @@ describe('a user directory with events, fetches and reconciliations in any order
         while (pages.length > 0) await applyPage(pages.length - 1);
         await checkNothingWentBack();
       },
-      /** Fetches until nothing is stale. Auth does not change during this, so a few rounds are enough. */
+      /** Fetches until no row is stale. Auth does not change during this, so a few rounds are enough. */
       async settle() {
         // a state that is older than its event is fetched three times before it is final
         for (let round = 0; round < 20; round++) {
@@ -290,7 +352,8 @@ describe('a user directory with events, fetches and reconciliations in any order
             'UPDATE directory_users SET next_fetch_at = clock_timestamp() WHERE stale_since IS NOT NULL',
           );
           await claim();
-          if (fetches.length === 0) return;
+          const stale = await query(db.pool, 'SELECT FROM directory_users WHERE stale_since IS NOT NULL');
+          if (fetches.length === 0 && stale.length === 0) return;
           while (fetches.length > 0) await finish(0);
           await checkNothingWentBack();
         }

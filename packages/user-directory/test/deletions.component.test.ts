@@ -160,7 +160,7 @@ describe('a deletion claimed by an event', () => {
     await accessIs(true);
   });
 
-  it('is not denied by a response older than the stored state, such as that of a lagging replica', async () => {
+  it('is not denied by a response older than the stored state, such as one from a lagging replica', async () => {
     const { auth } = world;
     await known();
     const old = auth.read(id);

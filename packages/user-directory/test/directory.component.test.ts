@@ -208,7 +208,11 @@ describe('a user directory', () => {
 
   it('retries a user unknown to Auth with back-off, and stops after a number of attempts', async () => {
     const { auth, directory } = world;
-    await world.deliver({ type: 'auth.user.created', event: { user_id: id, timestamp: new Date().toISOString() } });
+    await world.deliver({
+      type: 'auth.user.created',
+      sourceEpoch: 1,
+      event: { user_id: id, timestamp: new Date().toISOString() },
+    });
     await directory.refresher.tick();
     const row = await world.row(id);
     expect(row).to.include({ attempts: 1, last_error: 'unknown to Auth' });

@@ -1,11 +1,11 @@
 import type { Answer } from '@taskwire/http-client';
 import type { UserEvent, UserEventType, UsersClient, UsersPage, UserState } from '../src/index.ts';
 
-export type PublishedEvent = { type: UserEventType; event: UserEvent };
+export type PublishedEvent = { type: UserEventType; event: UserEvent; sourceEpoch: number };
 
 type GetAnswer = (id: string, signal: AbortSignal | undefined) => Answer<UserState> | Promise<Answer<UserState>>;
 
-/** An in-memory Auth with the same rules for users and versions; its REST API reads from it. */
+/** An in-memory Auth with the same rules for users and versions as the real one, with a REST API. */
 export type FakeAuth = {
   users: UsersClient;
   create(id: string, fields?: Partial<UserState>): PublishedEvent;
@@ -17,7 +17,7 @@ export type FakeAuth = {
   pretend(type: UserEventType, id: string, laterMs?: number): PublishedEvent;
   /** Ends all access granted so far, which Auth announces with two events. */
   endAccess(id: string): [PublishedEvent, PublishedEvent];
-  /** Resets a user to an earlier state, or removes the user, as a restored backup does. */
+  /** Resets a user to an earlier state, or removes the user, as restoring a backup does. */
   restore(id: string, state: UserState | undefined): void;
   state(id: string): UserState | undefined;
   states(): UserState[];
@@ -26,10 +26,12 @@ export type FakeAuth = {
   /** The ids and list positions that were requested, oldest first. */
   asked: string[];
   listed: { updatedSince: string | null; cursor: string | null }[];
-  /** Replaces the responses to GET /users/{id}; without an argument, restores the real ones. */
+  /** Replaces the responses to GET /users/{id}; without an argument, restores the default responses. */
   answer(by?: GetAnswer): void;
   answerList(by?: () => Answer<UsersPage>): void;
   setOpen(open: boolean): void;
+  /** Raises the epoch of its database, as restoring a backup does. Its states and events contain the epoch. */
+  raiseEpoch(): void;
 };
 
 export function fakeAuth(options: { pageSize?: number; ageMs?: number } = {}): FakeAuth {
@@ -42,6 +44,7 @@ export function fakeAuth(options: { pageSize?: number; ageMs?: number } = {}): F
   let answerGet: GetAnswer | undefined;
   let answerPage: (() => Answer<UsersPage>) | undefined;
   let open = false;
+  let epoch = 1;
 
   function stamp(): string {
     microseconds += 1;
@@ -51,7 +54,7 @@ export function fakeAuth(options: { pageSize?: number; ageMs?: number } = {}): F
 
   function put(state: UserState, type: UserEventType): PublishedEvent {
     held.set(state.id, state);
-    return { type, event: { user_id: state.id, timestamp: state.updated_at } };
+    return { type, event: { user_id: state.id, timestamp: state.updated_at }, sourceEpoch: epoch };
   }
 
   function living(id: string): UserState {
@@ -63,7 +66,8 @@ export function fakeAuth(options: { pageSize?: number; ageMs?: number } = {}): F
   function read(id: string): Answer<UserState> {
     const state = held.get(id);
     if (state === undefined) return { kind: 'not_found' };
-    return state.is_deleted ? { kind: 'gone', detail: 'The user was deleted.' } : { kind: 'ok', value: state };
+    if (state.is_deleted) return { kind: 'gone', detail: 'The user was deleted.' };
+    return { kind: 'ok', value: { ...state, source_epoch: epoch } };
   }
 
   function list({ updatedSince, cursor }: FakeAuth['listed'][number]): Answer<UsersPage> {
@@ -72,7 +76,7 @@ export function fakeAuth(options: { pageSize?: number; ageMs?: number } = {}): F
       .filter((state) => updatedSince === null || state.updated_at >= updatedSince)
       .filter((state) => cursor === null || place(state) > cursor)
       .sort((a, b) => (place(a) < place(b) ? -1 : 1));
-    const data = found.slice(0, pageSize);
+    const data = found.slice(0, pageSize).map((state) => ({ ...state, source_epoch: epoch }));
     const last = data.at(-1);
     const next = found.length > pageSize && last !== undefined ? place(last) : null;
     return { kind: 'ok', value: { data, next_cursor: next } };
@@ -106,6 +110,7 @@ export function fakeAuth(options: { pageSize?: number; ageMs?: number } = {}): F
         updated_at: stamp(),
         is_deleted: false,
         tokens_valid_after: null,
+        source_epoch: 1,
         ...fields,
       };
       return put(state, 'auth.user.created');
@@ -136,16 +141,17 @@ export function fakeAuth(options: { pageSize?: number; ageMs?: number } = {}): F
     },
     pretend(type, id, laterMs = 0) {
       const timestamp = laterMs === 0 ? stamp() : new Date(Date.now() + laterMs).toISOString();
-      return { type, event: { user_id: id, timestamp } };
+      return { type, event: { user_id: id, timestamp }, sourceEpoch: epoch };
     },
     restore(id, state) {
       if (state === undefined) held.delete(id);
       else held.set(id, state);
     },
     state: (id) => held.get(id),
-    states: () => [...held.values()],
+    states: () => [...held.values()].map((state) => ({ ...state, source_epoch: epoch })),
     answer: (by) => void (answerGet = by),
     answerList: (by) => void (answerPage = by),
     setOpen: (now) => void (open = now),
+    raiseEpoch: () => void (epoch += 1),
   };
 }

@@ -91,7 +91,7 @@ describe('reads of a user directory', () => {
     const issuedAt = new Date();
     const claims = () => ({ userId: id, role: 'member' as const, issuedAt });
 
-    it('returns the current role, not that of the token', async () => {
+    it('returns the current role, not the role in the token', async () => {
       world.auth.create(id, { role: 'admin' });
       await world.directory.readThrough(id);
       expect(await world.directory.checkUser(claims())).to.deep.equal({ role: 'admin' });

@@ -7,7 +7,7 @@ import { useReconcilingWorld } from './reconciling-world.ts';
 describe('the reconciliation of a user directory', () => {
   const { world, start, reconcileOnce } = useReconcilingWorld();
 
-  /** As if the last reconciliation had ended two hours ago. */
+  /** Changes the stored times, as if the last reconciliation had ended two hours ago. */
   async function letTimePass(): Promise<void> {
     await query(
       world().db.pool,
@@ -160,7 +160,7 @@ describe('the reconciliation of a user directory', () => {
     const [listed = '', answered = ''] = ids(2);
     for (const id of [listed, answered]) auth.create(id);
     await reconcileOnce();
-    // one tombstone comes from the list, with its version, the other from a 410, which has none
+    // one tombstone is created from the list, with a version; the other from a 410, which has none
     await world().deliver(auth.remove(answered));
     await world().skipBackOff();
     await directory.refresher.tick();

@@ -5,7 +5,7 @@ import { waitFor } from '@taskwire/testing';
 import { fakeAuth } from './fake-auth.ts';
 import { createWorld, type World } from './world.ts';
 
-/** An hour: long enough that the state counts as announced or lost. */
+/** An hour, after which the event of a state has either arrived or counts as lost. */
 const ageMs = 3_600_000;
 
 describe('verified addresses in a user directory', () => {
@@ -96,7 +96,11 @@ describe('verified addresses in a user directory', () => {
     });
 
     it('are added by a fetch', async () => {
-      await world.deliver({ type: 'auth.user.changed', event: { user_id: id, timestamp: new Date().toISOString() } });
+      await world.deliver({
+        type: 'auth.user.changed',
+        sourceEpoch: 1,
+        event: { user_id: id, timestamp: new Date().toISOString() },
+      });
       await world.skipBackOff();
       await world.directory.refresher.tick();
       expect(await world.directory.get(id)).to.include({ emailVerified: false });

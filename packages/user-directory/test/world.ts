@@ -32,7 +32,7 @@ export async function createWorld(
     telemetry,
     onApplied: async (_tx, change) => void changes.push(change),
     ...directoryOptions,
-    // tests do not wait for the pace, except the one that sets it
+    // tests do not wait for the rate limit, except the test that sets it
     refresh: { perSecond: 10_000, ...directoryOptions.refresh },
   });
   return {
@@ -44,12 +44,13 @@ export async function createWorld(
     changes,
     /** Delivers events, each in its own transaction, as the inbox does. */
     async deliver(...all: PublishedEvent[]) {
-      for (const { type, event } of all) {
+      for (const { type, event, sourceEpoch } of all) {
         const handler = directory.handlers.find((candidate) => candidate.type === type);
         const outcome = await handler?.handle(event, {
           messageId: randomUUID(),
           type,
           aggregateId: event.user_id,
+          sourceEpoch,
           attempt: 1,
           signal: AbortSignal.timeout(10_000),
         });
@@ -57,7 +58,7 @@ export async function createWorld(
         await db.transaction(async (tx) => await outcome.effect?.(tx));
       }
     },
-    /** The directory of another process on the same database. */
+    /** Creates the directory of another process on the same database. */
     another(users: UsersClient = auth.users) {
       return createUserDirectory({ db, users, telemetry: createTelemetry({ service: 'other', stream: silent() }) });
     },

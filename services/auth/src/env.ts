@@ -1,4 +1,4 @@
-import { scopeFaults, type ClientScopes } from '@taskwire/contracts';
+import { schemas, scopeFaults, type ClientScopes } from '@taskwire/contracts';
 import { databaseEnv, fields, serviceFields } from '@taskwire/env';
 import { z } from 'zod';
 
@@ -17,7 +17,7 @@ const redirectUri = z.string().refine((text) => {
   if (url === null || /[#*\s]/.test(text)) return false;
   if (url.protocol === 'http:') return ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
   return url.protocol === 'https:' || url.protocol.includes('.');
-}, "must be https, http of this machine, or an app's own scheme such as org.example.app:/callback; without fragment or wildcard");
+}, "must be https, http on localhost, or an app's own scheme such as org.example.app:/callback; without fragment or wildcard");
 
 /** A client, with its public keys or the hash of its secret. Without either it is public, identified by PKCE alone. */
 export const clientSettings = z
@@ -49,6 +49,8 @@ export const clientSettings = z
       )
       .default([]),
     introspects: z.array(z.string()).optional(),
+    // every token of the client contains them, and services accept tokens of up to 4,096 characters
+    queues: z.array(schemas.queueName).max(20).optional(),
     redirect_uris: z.array(redirectUri).default([]),
     post_logout_redirect_uris: z.array(redirectUri).default([]),
     application_type: z.enum(['web', 'native']).default('web'),
@@ -75,7 +77,7 @@ export const clientSettings = z
     for (const { path, message } of scopeFaults(client)) context.addIssue({ code: 'custom', path, message });
   });
 
-/** Lists the settings that a client registered by an older version has but can't use: the path of each, and what to write instead. */
+/** Lists the settings that a client registered by an older version has but can't use: each with its path and the replacement. */
 export function clientFaults(client: ClientScopes & { jwks?: unknown }) {
   const keys = client.jwks === undefined ? undefined : fields.clientJwks.safeParse(client.jwks);
   const keyFaults = keys?.error?.issues ?? [];
@@ -105,20 +107,20 @@ export const commandEnv = databaseEnv.extend({
   KEY_ROTATION_DAYS: count(365).default(30),
   /** Replicas look for keys every 10 s, services every 5 min, and the JWKS may be cached for 5 min: together less than this. */
   KEY_OVERLAP_SECONDS: fields.integer(0, 86_400).default(900),
-  /** Tokens live for ten minutes; an ID token serves as a hint at log-out for as long as a browser stays logged in. */
+  /** Tokens live for ten minutes; an ID token may be sent as a hint at log-out for as long as a browser stays logged in. */
   KEY_RETIRED_DAYS: count(365).default(14),
 
-  /** A user may read their mailbox only once a day. */
+  /** Some users read their mail only once a day. */
   EMAIL_VERIFICATION_SECONDS: fields.integer(60, 2_592_000).default(86_400),
-  /** OWASP's cheat sheet on forgotten passwords: as short as users can tolerate; greylisting delays mails by minutes. */
+  /** OWASP's cheat sheet on forgotten passwords: as short as users can tolerate. Note that greylisting delays mails by minutes. */
   PASSWORD_RESET_SECONDS: fields.integer(60, 86_400).default(3_600),
   /**
-   * The time in which the old address can undo a change and stays reserved: a week's holiday. Less than a day helps a thief who took the account
-   * over.
+   * The time in which the old address can undo a change and stays reserved: the length of a holiday of a week. Less than a day would help a thief who
+   * took over the account.
    */
   EMAIL_UNDO_SECONDS: fields.integer(86_400, 2_592_000).default(604_800),
 
-  /** Time to notice that a deletion was a mistake, or to answer questions about it; the tombstone's personal data is erased afterwards. */
+  /** The time to notice that a deletion was a mistake, or to answer questions about it; the tombstone's personal data is erased afterwards. */
   ERASE_DELETED_USERS_DAYS: count(3_650).default(30),
   /**
    * The time in which admins can restore a deleted user: 0 for never, at most until the erasure. Defaults to 7, or less if the erasure comes earlier.
@@ -149,26 +151,29 @@ const serviceEnv = commandEnv.extend({
   DATABASE_POOL_SIZE: count(200).default(10),
   /** Written into every token, and checked by every service. */
   ISSUER: fields.httpUrl.default('http://localhost:8080/oidc'),
-  /** Pages of these origins may call the provider from scripts, as may those of each client's redirect URIs. The gateway has the same list. */
+  /**
+   * Scripts on pages of these origins may call the provider, as may scripts at the origins of each client's redirect URIs. The gateway needs the same
+   * list.
+   */
   CORS_ORIGINS: fields.origins.default([]),
 
   KEY_ENCRYPTION_SECRET: secret32,
   /** Clients in addition to those registered by command; if two have the same id, these take precedence. */
   OIDC_CLIENTS: clients.default([]),
-  /** The people who may register: anyone, users with an address in REGISTRATION_DOMAINS, invited users, or no one. */
+  /** Who may register: anyone, users with an address in REGISTRATION_DOMAINS, invited users, or no one. */
   REGISTRATION: z.enum(['open', 'domains', 'invited', 'off']).default('off'),
   REGISTRATION_DOMAINS: fields.domains
     .default([])
     .describe('REGISTRATION=domains accepts addresses in these domains, such as example.org,example.com'),
-  /** A week includes a working day even for people who are out of office. */
+  /** A week is long enough to include a working day for people who are out of the office. */
   INVITATION_SECONDS: fields.integer(60, 2_592_000).default(604_800),
   /** Invitations by one user: enough for a department at once, but not for a mailing list. */
   INVITATIONS_PER_INVITER: count(100_000).default(50),
   INVITATION_WINDOW_MS: fields.milliseconds.default(86_400_000),
 
-  /** Services are notified of revoked access by events; this limits what a service that receives none still accepts. */
+  /** Services are notified of revoked access by events; this limits how long a service that receives no events still accepts tokens. */
   ACCESS_TOKEN_SECONDS: fields.integer(60, 600).default(600),
-  /** A user who returns within this time doesn't have to log in again, until the session ends. */
+  /** A user who returns within this time doesn't have to log in again, unless the session has ended. */
   REFRESH_TOKEN_DAYS: count(365).default(14),
   SESSION_DAYS: count(365).default(90),
   /** Covers two tabs that refresh at once, and a response lost on a slow network; a longer period only helps a thief. */
@@ -182,31 +187,33 @@ const serviceEnv = commandEnv.extend({
    */
   PASSWORD_HASH_QUEUE: count(10_000).default(200),
 
-  /** Guessing at one account: ten per quarter of an hour are 350,000 a year, too few for a password that is not trivial. */
+  /**
+   * Limits guessing at one account: ten attempts per quarter of an hour are 350,000 a year, which is too few to find a password that is not trivial.
+   */
   LOGIN_FAILURES_PER_ACCOUNT_AND_IP: count(1_000_000).default(10),
-  /** Guessing at many accounts; generous, since an office may share one address. */
+  /** Limits guessing at many accounts; generous, since an office may share one address. */
   LOGIN_FAILURES_PER_IP: count(1_000_000).default(300),
   LOGIN_FAILURE_WINDOW_MS: fields.milliseconds.default(900_000),
   /**
-   * Guessing at one account from any number of addresses: 30 an hour in total, at most 40 in any one hour. Devices and networks that the owner has
-   * logged in from don't count.
+   * Limits guessing at one account from any number of addresses: 30 attempts an hour on average, and at most 40 in any one hour. Attempts from the
+   * owner's known devices and networks don't count.
    */
   LOGIN_FAILURES_PER_ACCOUNT: count(1_000_000).default(10),
   LOGIN_ACCOUNT_WINDOW_MS: fields.milliseconds.default(1_200_000),
-  /** Days for which a device or network stays known after a log-in. */
+  /** The number of days for which a device or network stays known after a log-in. */
   LOGIN_KNOWN_DAYS: count(365).default(90),
-  /** An unverified address may belong to another person; a user who meant to register has seen the mail within a month. */
+  /** An unverified address may belong to another person; a user who intended to register will have seen the mail within a month. */
   UNVERIFIED_ACCOUNT_DAYS: count(3_650).default(30),
   /** Addresses and user agents are personal data; attacks are investigated within weeks. */
   AUDIT_ORIGIN_DAYS: count(3_650).default(90),
-  /** A year, and the time that its audit takes. */
+  /** A year, plus the time for auditing that year. */
   AUDIT_ENTRY_DAYS: count(3_650).default(400),
-  /** Generous, so that demos and tests can register their users; a public installation needs a lower limit. */
+  /** Generous, so that demos and tests can register all their users; a public installation needs a lower limit. */
   REGISTRATIONS_PER_IP: count(1_000_000).default(2_000),
   REGISTRATION_WINDOW_MS: fields.milliseconds.default(3_600_000),
-  /** Mails caused by one network or one logged-in user: by registering, by requesting links, by creating accounts for others. */
+  /** Limits the mails caused by one network or one logged-in user: by registering, by requesting links, and by creating accounts for others. */
   MAILS_PER_CALLER: count(1_000_000).default(2_000),
-  /** A name changes once in years, and a mistyped one a few times; each change is an event that every service consumes. */
+  /** People rarely change their names, and correct a typing error in a few attempts; each change causes an event that every service consumes. */
   RENAMES_PER_ACCOUNT: count(1_000_000).default(20),
   RENAME_WINDOW_MS: fields.milliseconds.default(3_600_000),
   /** Unrequested mails are a nuisance to their recipients, so few are allowed for one address. An office may share one network. */
@@ -220,7 +227,7 @@ export const env = serviceEnv
     path: ['REGISTRATION_DOMAINS'],
     message: 'must name a domain with REGISTRATION=domains',
   })
-  // otherwise anyone who types an address of the domain would belong to it
+  // otherwise anyone who enters an address of the domain would be accepted as a member of it
   .refine(({ REGISTRATION: mode, AUTH_REQUIRE_VERIFIED_EMAIL: required }) => mode !== 'domains' || required, {
     path: ['AUTH_REQUIRE_VERIFIED_EMAIL'],
     message: 'must be true with REGISTRATION=domains: an unverified address proves nothing about its domain',

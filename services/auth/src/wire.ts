@@ -27,12 +27,19 @@ import { wireIdentity, wireUseCases } from './wire/use-cases.ts';
 
 /** Wires Auth; nothing runs until its components are started. `overrides` are for tests. */
 export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwords?: Passwords } = {}) {
-  const service = await openService({ name: 'auth', env, migrations, entities, telemetry: overrides.telemetry });
-  const { telemetry, db, database, working, serving } = service;
+  const service = await openService({
+    ...{ name: 'auth', env, migrations, entities, telemetry: overrides.telemetry },
+    // after a restore, Auth has given back rights that were revoked after the restored time
+    waitsForRecovery: true,
+  });
+  const { telemetry, db, database, partitions, working, serving } = service;
   const { logger, metrics } = telemetry;
   const sender = { service: 'auth', logins: env.EVENT_LOGINS } as const;
   const rabbit = createRabbit({ url: env.AMQP_URL, name: 'auth', telemetry, topology: publishOnlyTopology, sender });
-  const relay = createRelay({ databaseUrl: db.url, publisher: rabbit.publisher(), telemetry, appId: 'auth' });
+  const relay = createRelay({
+    ...{ databaseUrl: db.url, publisher: rabbit.publisher(), telemetry, appId: 'auth' },
+    ...{ partitions: partitions.partitions, permission: partitions.relaying },
+  });
 
   const storage = wireStorage(env, db);
   const { keys, rotation } = wireKeys(env, db);
@@ -48,7 +55,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
 
   const outboxNotifier = createNotifier({ db, logger, relay: working([relay])[0] });
   const api = [
-    ...routes(useCases, storage.users, storage.audit),
+    ...routes(useCases, { ...storage, publishedEpoch: () => db.sourceEpoch().published }),
     ...accountRoutes(account.useCases),
     ...accessRoutes(wireAccess(db, clients)),
     ...registration.routes,
@@ -67,9 +74,9 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   const wordLists: Component = { name: 'word lists', start: async () => readWordLists(), stop: async () => undefined };
   const components: Component[] = [
     ...[database, outboxNotifier],
-    ...working([rabbit, relay, retention, keySchedule, mailRequests, accountSchedule]),
+    ...working([partitions, rabbit, relay, retention, keySchedule, mailRequests, accountSchedule]),
     ...serving([refusalFlush, wordLists, clients.check(logger)]),
-    // last to start, so first to stop: no request arrives once the others stop
+    // started last and therefore stopped first, so that no request arrives while the others stop
     http,
   ];
   return { components, telemetry, http, relay, ...loops, mailRequests, accountSchedule, rotation, db };

@@ -25,7 +25,7 @@ describe('events that notify users about their accounts', () => {
     await harness.stop();
   });
 
-  /** Unpublished account events, without those about links and ended access. Each has an aggregate of its own. */
+  /** The unpublished account events, except those about links and ended access. Each event is its own aggregate. */
   async function announced(): Promise<AccountEvent[]> {
     const { rows } = await harness.database.db.pool.query<AccountEvent>(
       String.raw`SELECT type, aggregate_id, payload FROM outbox

@@ -12,7 +12,7 @@ import { addUser, loggedIn, logIn, password, serviceToken } from './support/auth
 
 describe('mailed account links', () => {
   let harness: AccountHarness;
-  /** A replica with small limits, where accounts with an unverified address can reach only themselves. */
+  /** A replica with small limits, where accounts with an unverified address can access only themselves. */
   let small: Awaited<ReturnType<AccountHarness['replica']>>;
   before(async () => {
     harness = await accountHarness();
@@ -42,7 +42,7 @@ describe('mailed account links', () => {
     const session = await logIn(harness, user.email);
     const uses = Array.from({ length: 100 }, async () => await harness.verify(token, session.access_token));
     const answers = await Promise.all(uses);
-    // the other attempts find the address verified, which is not an error that needs reporting
+    // the other attempts find the address already verified, which is not reported as an error
     expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([204]));
     expect((await harness.me(session.access_token)).body).to.include({ email_verified: true, version: 2 });
     const entries = await harness.rows(`SELECT FROM audit_log WHERE action = 'email.verify' AND subject_id = $1`, [
@@ -145,7 +145,7 @@ describe('mailed account links', () => {
     const verification = await harness.lastToken(user.id);
     expect((await harness.reset(await harness.resetToken(user))).status).to.equal(204);
     expect((await harness.verify(verification)).status).to.equal(204);
-    // and can't be used to set another password
+    // the link can't be used to set another password
     expect(detailOf(await harness.claim(verification, 'yet another horse battery'))).to.include('It was used already');
   });
 
@@ -229,7 +229,7 @@ describe('mailed account links', () => {
     expectProblem(await harness.readLink((await addUser(harness, 'member')).id), 'not_found');
   });
 
-  /** The audit entries about readings of a user's links, oldest first. */
+  /** The audit entries about reads of a user's links, oldest first. */
   const readings = async (userId: string) =>
     await harness.rows<object>(
       `SELECT actor_kind, actor_id, outcome, reason FROM audit_log
@@ -268,7 +268,7 @@ describe('mailed account links', () => {
     const reset = (await harness.linkEvents(user.id)).at(-1)?.payload.link_id ?? '';
     const token = await harness.lastToken(user.id);
     expectProblem(await harness.readLink(reset, mailer, null), 'gone');
-    // the user loses nothing, because the mail was sent before
+    // the user is not affected, because the mail has already been sent
     expect((await harness.reset(token)).status).to.equal(204);
     expect(await readings(user.id)).to.deep.equal([
       read('success', 'verify_email'),

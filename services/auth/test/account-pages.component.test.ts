@@ -107,7 +107,7 @@ describe('account pages', () => {
     const done = await browser.submit(page, {}, asBrowser);
     expect(done.text).to.contain('The address is verified');
     expect(await isVerified(person)).to.equal(true);
-    // the same password, and the same log-in as before
+    // the password and the log-in are unchanged
     const silent = await browser.open(harness.authorizeUrl({ code_challenge: pkce().challenge, prompt: 'none' }));
     expect(new URL(silent.url).searchParams.get('code')).to.be.a('string');
     for (const twice of [await browser.submit(page, {}, asBrowser), await harness.browser().open(link)]) {

@@ -159,7 +159,7 @@ describe('the audit log of applications and administration', () => {
     it('is recorded for every operation that requires admin or is reserved for our own front end', async () => {
       const recorded: Omit<NewAuditEntry, 'outcome'>[] = [];
       const record = auditRefusals({ recordRefusal: async (refusal) => void recorded.push(refusal) });
-      const actor: Refusal['actor'] = { kind: 'service', clientId: 'tasks', scopes: new Set() };
+      const actor: Refusal['actor'] = { kind: 'service', queues: [], clientId: 'tasks', scopes: new Set() };
       const rest = {
         actor,
         params: {},

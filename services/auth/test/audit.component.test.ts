@@ -221,7 +221,7 @@ describe('the audit log', () => {
         [origin, null, null],
       ]);
       expect(left.map(({ id }) => id)).not.to.include(entry);
-      // the search of this test is an entry of its own
+      // the search made by this test adds an entry itself
       expect(await rows()).to.equal(before - 1 + 1);
       const error: unknown = await pool.query('DELETE FROM audit_log').catch((caught: unknown) => caught);
       expect(String(error)).to.contain('audit_log is append-only');

@@ -93,7 +93,7 @@ describe('private_key_jwt', () => {
       for (const text of ['x', 'a.b.c', '.'.repeat(1_000), `${'A'.repeat(10_000)}.e30.x`, 'x'.repeat(15_000)]) {
         expect((await ask(text)).status, text.slice(0, 10)).to.be.oneOf([400, 401]);
       }
-      // larger than the body of an OAuth request may be
+      // larger than the maximum body of an OAuth request
       for (const text of [`${'A'.repeat(50_000)}.e30.x`, 'x'.repeat(70_000)]) {
         expect((await ask(text)).status, text.slice(0, 10)).to.equal(413);
       }

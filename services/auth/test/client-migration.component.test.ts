@@ -9,7 +9,7 @@ import { expect } from 'chai';
 import type { RegisteredClient } from '../src/app/ports/clients.ts';
 import { migrations } from '../src/migrations.ts';
 
-/** The migrations before the one that renames scopes, copied to a folder of their own. */
+/** The migrations before the one that renames scopes, copied to a separate folder. */
 async function migrationsBefore(folder: string): Promise<MigrationSource[]> {
   const own = migrations.find(({ name }) => name === 'auth');
   if (own === undefined) throw new Error('there are no migrations of auth');

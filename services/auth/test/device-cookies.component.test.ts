@@ -22,7 +22,7 @@ describe('known devices and networks of an account', () => {
     const answer = await harness.attempt(owner.email, { ip: home, password });
     const stolen = deviceOf(answer);
     await harness.attack(owner.email, 2 * budget);
-    // without the device and the network, these would be 429
+    // without the known device and network, these would get 429
     expect((await harness.attempt(owner.email, { ip: harness.freshIp(), password, cookie: stolen })).status).to.equal(
       200,
     );
@@ -108,7 +108,7 @@ describe('known devices and networks of an account', () => {
     for (const answer of guesses.filter(({ status }) => status !== 401)) expectProblem(answer, 'rate_limited');
     const [cookie = ''] = cookies;
     expect((await harness.attempt(owner.email, { ip: home, password, cookie })).status).to.equal(200);
-    // neither the log-in at home nor the budget of unknown callers gives the devices further guesses
+    // neither the log-in at home nor the budget of unknown callers allows the devices further guesses
     expectProblem(await harness.attempt(owner.email, { ip: harness.freshIp(), password, cookie }), 'rate_limited');
     expect(await harness.attack(owner.email, 2 * budget)).to.equal(budget);
     expectProblem(await harness.attempt(owner.email, { ip: harness.freshIp(), password, cookie }), 'rate_limited');

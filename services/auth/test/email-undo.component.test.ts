@@ -71,7 +71,7 @@ describe('undoing a change of address', () => {
     const fromB = await move(person, fresh('c'));
     expect((await undo(fromA)).status).to.equal(204);
     expect(await emailOf(person.id)).to.equal(person.email);
-    // address b was set by the attacker who took the account over
+    // address b was set by the attacker who had taken over the account
     expect(detailOf(await undo(fromB))).to.include('The address of the account has changed');
     expect(await emailOf(person.id)).to.equal(person.email);
   });

@@ -94,7 +94,7 @@ describe('erasure of personal data', () => {
     await remove(id);
     await later(id, 31);
     const { pool } = harness.database.db;
-    // as the purge does, after periods of its own
+    // deletes the rows as the purge does, which has its own periods
     await pool.query(
       "UPDATE account_links SET expires_at = clock_timestamp() - interval '30 days' WHERE user_id = $1",
       [id],

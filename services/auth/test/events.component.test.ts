@@ -38,7 +38,7 @@ describe('events of Auth', () => {
     await harness.stop();
   });
 
-  /** A user's events, as soon as the expected number has arrived. */
+  /** Returns a user's events once the expected number has arrived. */
   async function eventsOf(id: string, count: number): Promise<Heard[]> {
     return await waitFor(() => {
       const found = heard.filter(

@@ -107,7 +107,7 @@ describe('the gate before password hashes, under random load', function () {
         if (later === -1) continue;
         const between = starts.slice(index + 1, index + 1 + later).map((start) => start.job);
         const again = starts[index + 1 + later];
-        // the jobs that were waiting at the first start and still are at the second
+        // the jobs that were waiting at the first start and are still waiting at the second
         const passedBy = waiting.filter((other) => sameClass(other, job) && !ofSource(job.turn)(other));
         for (const other of passedBy.filter((one) => again?.waiting.includes(one))) {
           expect(between.some(ofSource(other.turn)), 'another source got no turn in between').to.equal(true);
@@ -146,7 +146,7 @@ describe('the gate before password hashes, under random load', function () {
           expect(own.length).to.be.at.least(share);
           expect(longest).to.be.at.most(lengthOf(arrived.turn) + 1);
         } else {
-          // the newest job of the source with the most, in the class that exceeds its half
+          // the newest job of the source with the most jobs, in the class that exceeds its half
           expect(lengthOf(victim.turn)).to.equal(longest);
           expect(before.filter(ofSource(victim.turn)).at(-1)).to.equal(victim);
           expect(sameClass(victim, arrived)).to.equal(own.length >= share);

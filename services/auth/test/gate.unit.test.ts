@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { createGate } from '../src/passwords/gate.ts';
 
-/** Work that ends when the test finishes or fails it. */
+/** Work that runs until the test completes it or makes it fail. */
 function work() {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const job = { started: false, finish: () => resolve('done'), fail: () => reject(new Error('failed')) };

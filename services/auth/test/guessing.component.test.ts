@@ -31,7 +31,7 @@ describe('guessing at one account from many addresses', () => {
     expect((await attempt(owner.email, { ip: home, password })).status).to.equal(200);
     // from another network, with the device of the first log-in
     expect((await attempt(owner.email, { ip: freshIp(), password, cookie: deviceOf(first) })).status).to.equal(200);
-    // the owner's log-ins refund nothing to the others
+    // the owner's log-ins give no attempts back to other callers
     expect(await attack(owner.email, 50)).to.equal(0);
   });
 

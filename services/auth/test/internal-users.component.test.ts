@@ -50,6 +50,26 @@ describe('users as services see them', () => {
     expectProblem(await get('01999999-0000-7000-8000-000000000000'), 'not_found');
   });
 
+  it('have the epoch of the database once an operator has made the suite consistent', async () => {
+    const user = await addUser(harness, 'member');
+    expect((await get(user.id)).body).not.to.have.property('source_epoch');
+    const epoch = async (epochs: string) =>
+      await query(harness.database.db.pool, `UPDATE source_epoch SET (epoch, consistent_epoch) = ${epochs}`);
+    await epoch('(3, 2)');
+    const restarted = await harness.replica();
+    try {
+      const { body, headers } = await restarted.api.call('getInternalUser', { token, params: { id: user.id } });
+      expect(body).to.include({ source_epoch: 2 });
+      expect(headers.get('etag')).to.match(/^"e3-1-/);
+      const page = (await restarted.api.call('listInternalUsers', { token, query: {} })).body as Page;
+      expect(page.data.map((one) => one)).to.satisfy((all: object[]) =>
+        all.every((one) => Reflect.get(one, 'source_epoch') === 2),
+      );
+    } finally {
+      await epoch('(1, 1)');
+    }
+  });
+
   it('show since when tokens are valid after a demotion', async () => {
     const admin = await loggedIn(harness, 'admin');
     const user = await addUser(harness, 'manager');

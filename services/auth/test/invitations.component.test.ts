@@ -113,7 +113,7 @@ describe('invitations', () => {
     expect((await harness.accept(email, token)).status).to.equal(201);
   });
 
-  it('are limited to one open invitation per address, also under concurrency and in any spelling', async () => {
+  it('are limited to one open invitation per address, even under concurrency and in any spelling', async () => {
     const email = harness.freshEmail();
     const emails = Array.from({ length: 10 }, (_, index) => (index % 2 === 0 ? email : email.toUpperCase()));
     // otherwise the limit on mails to one address would refuse them as well

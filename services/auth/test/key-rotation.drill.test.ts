@@ -9,14 +9,14 @@ import { addUser, authHarness, cheapPasswords, logIn, serviceToken, type AuthHar
 describe('a rotation of the signing keys under load', () => {
   let harness: AuthHarness;
   before(async () => {
-    // the replicas look for keys every ten seconds, so they know the next key before it signs
+    // the replicas read the keys every ten seconds, so they know the next key before it signs
     harness = await authHarness({ KEY_OVERLAP_SECONDS: '12' }, { passwords: cheapPasswords() });
   });
   after(async () => {
     await harness.stop();
   });
 
-  /** Verifies tokens as another service does, with the keys fetched from Auth. */
+  /** An authenticator that verifies tokens as another service does, with keys fetched from Auth. */
   function service(name: string): Authenticator {
     const telemetry = createTelemetry({ service: name, stream: silent() });
     return jwtAuthenticator({

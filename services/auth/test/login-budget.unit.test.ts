@@ -8,7 +8,7 @@ describe('The budgets of a log-in', () => {
   const charged = (...known: [boolean, boolean]) =>
     chargesOfAccount(caller(...known)).map((charges) => charges.map(({ budget, onSuccess }) => [budget, onSuccess]));
 
-  it('are those of the table, by whether the account knows the device and the network', () => {
+  it('match the table, depending on whether the account knows the device and the network', () => {
     const [devices, place] = [
       ['known_devices', 'refund'],
       ['account_and_network', 'clear'],

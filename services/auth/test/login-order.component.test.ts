@@ -52,7 +52,7 @@ describe('the order in which log-ins are processed', () => {
   const freshIp = () => `10.${(networks += 1) >> 8}.${networks & 255}.1`;
 
   type Known = { email: string; home: string; cookie: string };
-  /** An account that knows a device and a network. */
+  /** Creates an account that knows a device and a network. */
   async function owner(): Promise<Known> {
     const { email } = await addUser(harness, 'member');
     const home = freshIp();
@@ -69,7 +69,7 @@ describe('the order in which log-ins are processed', () => {
   }
 
   let guesses = 0;
-  /** A guess by an unknown caller; each is at another account. */
+  /** Makes a guess as an unknown caller, each time at another account. */
   const guess = async (ip: string) => await logIn(`guess-${(guesses += 1)}@example.org`, ip, 'a wrong guess');
   /** The position of the first turn of this address's network. */
   const turnOf = (network: string) => turns.findIndex(({ isKnown, source }) => !isKnown && source === network);
@@ -79,7 +79,7 @@ describe('the order in which log-ins are processed', () => {
     return gauge?.values.find(({ labels }) => labels['state'] === 'waiting')?.value ?? 0;
   }
 
-  /** Begins one more log-in, and waits until it is queued: until this many are waiting, or until this many of the flood were refused. */
+  /** Begins one more log-in, and waits until it is queued: until this number of log-ins is waiting, or this number of the flood has been refused. */
   async function join(begin: () => Promise<Answer>, until: { waiting: number } | { refused: number; of: Flood }) {
     const answer = begin();
     await waitFor(async () =>
@@ -106,7 +106,7 @@ describe('the order in which log-ins are processed', () => {
   it('puts a known device and a known network next, however many addresses came before', async () => {
     const [byDevice, byNetwork] = [await owner(), await owner()];
     const flood = await fill(admitted + queue, async () => await guess(freshIp()));
-    // the queue is full, so each takes the place of an unknown caller
+    // the queue is full, so each of these log-ins takes the place of an unknown caller
     const device = async () => await logIn(byDevice.email, freshIp(), password, byDevice.cookie);
     const network = async () => await logIn(byNetwork.email, byNetwork.home, password);
     const first = await join(device, { refused: 1, of: flood });
@@ -115,7 +115,7 @@ describe('the order in which log-ins are processed', () => {
     for (const { answer } of [first, second]) expect((await answer).status).to.equal(200);
     await Promise.all(flood.answers);
     expect(flood.refused()).to.equal(2);
-    // log-ins that have begun their turn finish; then unknown and known callers alternate
+    // log-ins whose turn has begun finish first; then unknown and known callers alternate
     const places = turns.flatMap(({ isKnown }, index) => (isKnown ? [index] : []));
     expect(places).to.have.length(2);
     expect(places[0]).to.be.at.most(admitted + 1);

@@ -53,7 +53,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
       expect(payload.exp).to.be.within(before + 60, before + 3_600);
       expect(payload['nonce']).to.equal('n-0S6_WzA2Mj');
       const half = createHash('sha256').update(tokens.access_token).digest().subarray(0, 16).toString('base64url');
-      // optional where the token comes from the token endpoint
+      // optional in an ID token from the token endpoint
       expect([undefined, half]).to.include(payload['at_hash']);
     });
 

@@ -26,7 +26,7 @@ describe('the consent page', () => {
     return harness.authorizeUrl({ code_challenge: challenge, ...own, ...parameters });
   }
 
-  /** The page that a user sees after logging in. */
+  /** Returns the page that a user sees after logging in. */
   async function asked(person: Person, to: string, browser: Browser = harness.browser()): Promise<Page> {
     const page = await browser.open(to);
     return page.text.includes('name="password"') ? await browser.submit(page, { ...person, decision: 'log_in' }) : page;
@@ -51,7 +51,7 @@ describe('the consent page', () => {
     }
   });
 
-  it('shows no scope that the token would lack: unknown ones, those of services, or of another audience', async () => {
+  it('shows no scope that the token would lack: unknown scopes, scopes for services, or scopes of another audience', async () => {
     const person = await harness.person('admin');
     const scope = 'openid tasks:read users:read account:write admin <b>x</b> notifications:read __proto__';
     for (const prompt of ['login', 'consent']) {
@@ -209,7 +209,7 @@ describe('the consent page', () => {
     expect(answerOf(await browser.submit(page, { decision: 'allow' }))).to.have.property('code');
   });
 
-  it("shows a native client's scopes only as far as they were granted", async () => {
+  it('shows only the granted scopes of a native client', async () => {
     const page = await asked(
       await harness.person('admin'),
       address(desktop, { scope: 'openid admin tasks:write', resource: tasks }),

@@ -16,7 +16,7 @@ const generous = {
 describe('the existence of an account', () => {
   let harness: OidcHarness;
   before(async () => {
-    // the real cost, which a missing check would save
+    // the real cost of a hash, so that a missing check would be measurable
     const passwords = createPasswords({ cost: owaspCost, concurrency: 1, queue: 10, metrics: new Registry() });
     harness = await oidcHarness(generous, [], { passwords });
     // the first log-in rehashes the passwords at the real cost, so that all checks cost the same
@@ -38,7 +38,7 @@ describe('the existence of an account', () => {
   async function medians(ask: (email: string) => Promise<unknown>): Promise<Map<string, number>> {
     const taken = new Map(emails.map((email) => [email, [] as number[]]));
     for (let round = 0; round < rounds; round++) {
-      // interleaved, so that a busy moment of the machine affects all of them
+      // interleaved, so that a busy moment of the machine affects all addresses
       for (const email of emails) {
         const began = performance.now();
         await ask(email);
@@ -51,7 +51,7 @@ describe('the existence of an account', () => {
   async function expectSameTime(ask: (email: string) => Promise<unknown>): Promise<void> {
     const byEmail = await medians(ask);
     const usual = byEmail.get(known) ?? 0;
-    // without the hash, the time would be a tenth
+    // without the hash, the response would take a tenth of the time
     for (const [email, ms] of byEmail) expect(ms / usual, `${email}: ${ms} ms, ${usual} ms`).to.be.within(0.5, 2);
   }
 

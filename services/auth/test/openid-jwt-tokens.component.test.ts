@@ -9,7 +9,7 @@ const resource = 'urn:taskwire:auth';
 const parameters = { scope: 'openid offline_access account:read account:write', resource, prompt: 'consent' };
 const readUsers = [{ audience: resource, scopes: ['users:read'] }];
 
-/** A client that may introspect tokens of this audience, and one that may introspect those of another. */
+/** A client that may introspect tokens of this audience, and a client that may introspect tokens of another audience. */
 const server = withSecret('resource-server', 'a-secret-of-a-server-with-32-characters', readUsers);
 const other = withSecret('other-server', 'a-secret-of-another-with-32-characters', readUsers);
 const clients = [
@@ -188,7 +188,7 @@ describe('JWT access tokens', () => {
         `${header}.${'A'.repeat(10_000)}.${signature}`,
       ];
       for (const text of texts) expect(await introspect(text), text.slice(0, 200)).to.deep.equal(inactive);
-      // larger than the body of an OAuth request may be
+      // larger than the maximum body of an OAuth request
       const huge = `${header}.${'A'.repeat(40_000)}.${signature}`;
       expect((await as(portal, '/oidc/introspect', { token: huge })).status).to.equal(413);
     });

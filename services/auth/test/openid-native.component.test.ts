@@ -14,7 +14,7 @@ const claimable: [string, string[]][] = [
   ['web-and-localhost', ['http://localhost:5173/done', 'https://app.example.org/done']],
   ['dots-and-hex', ['http://0x7f.1:7777/done']],
 ];
-/** Any program can claim these too, but native applications may not be registered with them. */
+/** Addresses that any program can claim, but with which native applications may not be registered. */
 const localHttps: [string, string[]][] = [
   ['https-localhost', ['https://localhost:7777/done', 'http://localhost:7777/done']],
   ['https-subdomain', ['https://app.localhost/done']],

@@ -11,7 +11,7 @@ describe("the redirect after a form on one of the provider's pages", () => {
   before(async () => (harness = await oidcHarness()));
   after(async () => await harness.stop());
 
-  /** The URL that a page opens by itself. */
+  /** Returns the URL that a page opens automatically. */
   const onward = ({ text }: Page) =>
     /<meta http-equiv="refresh" content="0;url=([^"]+)"/.exec(text)?.[1]?.replaceAll('&amp;', '&') ?? '';
 

@@ -192,7 +192,7 @@ describe("a user's own sessions and consents", () => {
       const silent = await browser.open(harness.authorizeUrl({ code_challenge: challenge, prompt: 'none' }));
       expect(answerOf(silent)).to.include({ error: 'login_required' });
       expectProblem(await harness.api.call('me', { token: online.access_token }), 'access_revoked');
-      // offline access continues while the user is away
+      // offline access continues while the user is absent
       expect((await harness.api.call('me', { token: persistent.access_token })).status).to.equal(200);
       expect((await harness.exchange(waiting)).status).to.equal(400);
       expect(browserOf(await sessions(token))).to.equal(undefined);
@@ -302,7 +302,7 @@ describe("a user's own sessions and consents", () => {
       const { body } = await harness.asPortal('/oidc/introspect', { token: tokens.access_token });
       expect(body).to.deep.equal({ active: false });
       expectProblem(await harness.api.call('endConsent', { token, params: { id } }), 'not_found');
-      // another client's access and the user's own session continue
+      // the access of another client and the user's own session continue
       expect((await harness.api.call('me', { token: other.access_token })).status).to.equal(200);
       expect((await consents(token)).data).to.have.length(1);
       const [entry] = await story(person, 'consent.revoke');

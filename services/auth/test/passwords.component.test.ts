@@ -58,7 +58,7 @@ describe('passwords', () => {
       for (const { status, text } of answers) expect([status, text]).to.deep.equal([202, '']);
       const headers = answers.map((answer) => [...answer.headers.keys()].toSorted());
       expect(headers[0]).to.deep.equal(headers[1]);
-      // the request looks up no account: a worker does
+      // the request itself looks up no account; a worker does this later
       expect(await state()).to.deep.equal(before);
       const requests = await harness.rows('SELECT purpose, email FROM mail_requests ORDER BY id');
       expect(requests).to.deep.equal([

@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { SignJWT } from 'jose';
 import { query } from '@taskwire/postgres';
-import { fillTables, largeTableScans, recordStatements } from '@taskwire/testing';
+import { fillTables, largeTableScans, planSizes, recordStatements } from '@taskwire/testing';
 import { defaultRetention } from '../src/wire/retention.ts';
 import type { AuditFilter } from '../src/app/ports/audit.ts';
 import { hotStatements } from '../src/postgres/statements.ts';
@@ -14,7 +14,7 @@ import { oidcHarness, type OidcHarness, type Tokens } from './support/oidc-harne
 
 const issuer = 'http://localhost:8080/oidc';
 const key = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-/** A service with a key, whose assertions may be used once each. */
+/** A service with a key, each of whose assertions can be used only once. */
 const worker = {
   client_id: 'worker',
   jwks: { keys: [key.publicKey.export({ format: 'jwk' })] },
@@ -118,7 +118,7 @@ describe("The plans of Auth's statements", () => {
     await harness.api.call('getInternalUser', { token, params: { id: data[0]?.id ?? '' } });
   }
 
-  /** The lists of administrators, with every filter that has an index of its own, on their first and a later page. */
+  /** The lists of administrators, with every filter that has its own index, on the first page and on a later one. */
   async function readLists(): Promise<void> {
     const { db } = harness.service;
     const id = randomUUID();
@@ -141,8 +141,8 @@ describe("The plans of Auth's statements", () => {
     }
   }
 
-  for (const count of [100, 10_000, 100_000]) {
-    it(`scan no large table sequentially, and are those of statements.sql, with ${count} log-ins`, async () => {
+  for (const count of planSizes) {
+    it(`scan no large table sequentially, and match statements.sql, with ${count} log-ins`, async () => {
       await growTo(count);
       const log = recordStatements(harness.service.db.pool);
       await useEverything();
@@ -166,7 +166,7 @@ function isOwn({ name }: { name: string | undefined }): boolean {
 }
 
 const tenth = 'FROM generate_series($1::int, $2::int) n WHERE n % 10 = 0';
-/** A user of each log-in, from the first thousand. */
+/** The user of each log-in, one of the first thousand. */
 const owner = 'ids[n % cardinality(ids) + 1]';
 const owners = '(SELECT array_agg(id) AS ids FROM (SELECT id FROM users LIMIT 1000) AS some_users) AS owners';
 

@@ -50,7 +50,7 @@ describe('an account that a stranger registered with the address of its owner', 
     expect(refused.errors?.[0]).to.include({ field: 'new_password', code: 'new_password_required' });
     expect(refused.detail).to.include('new_password').and.include('access token');
     expect(await userRow()).to.include({ email_verified: false });
-    // neither that nor a password that is too easy to guess consumed the link
+    // neither the attempt without a password nor one with a weak password consumed the link
     expectProblem(await harness.claim(token, 'password1'), 'weak_password');
     expect((await harness.claim(token)).status).to.equal(204);
     await expectMine(newPassword);

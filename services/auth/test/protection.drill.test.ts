@@ -14,7 +14,7 @@ describe('Auth under a flood of log-ins at the real cost of a hash', () => {
     await harness.stop();
   });
 
-  it('keeps serving other requests during a flood of log-ins, of which it processes the configured number', async () => {
+  it('keeps serving other requests, and processes the configured number of log-ins', async () => {
     const telemetry = createTelemetry({ service: 'auth', stream: silent() });
     const real = createPasswords({ cost: owaspCost, concurrency: 2, queue: 200, metrics: telemetry.metrics });
     const flooded = await harness.replica({ LOGIN_FAILURES_PER_IP: '1000' }, { passwords: real });
@@ -45,7 +45,7 @@ describe('Auth under a flood of log-ins at the real cost of a hash', () => {
     expect(mostAtOnce).to.equal(2);
     expect(waited).to.be.above(10);
     times.sort((one, other) => one - other);
-    // a request that had to wait for the hashes would wait for all sixty
+    // if requests had to wait for the hashes, this one would wait for all sixty
     expect(times[Math.floor(times.length / 2)]).to.be.below(300);
   });
 });

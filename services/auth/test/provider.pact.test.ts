@@ -27,7 +27,7 @@ const readsTasks = { audience: 'urn:taskwire:tasks', scopes: ['tasks:read'] };
 const readsLinks = { audience: 'urn:taskwire:auth', scopes: ['users:read', 'account_links:read'] };
 const notifications = withSecret('notifications', secret, [readsLinks, readsTasks]);
 
-/** The delivery in whose name the pact of Notifications reads links. */
+/** The delivery for which the pact of Notifications reads links. */
 const exampleDelivery = '019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f71';
 
 function userOf({ body }: Delivery): unknown {
@@ -104,7 +104,7 @@ describe('Auth as a provider', () => {
     const { rows } = await harness.database.db.pool.query<{ count: number }>('SELECT count(*)::integer FROM users');
     for (let count = rows[0]?.count ?? 0; count < 110; count++) await addUser(harness, 'member');
     const query = { limit: '100', updated_since: '2020-01-01T00:00:00.000000Z' };
-    // users are listed once no older transaction runs
+    // users are listed only once no older transaction is running
     return await waitFor(async () => {
       const page = await harness.api.call('listInternalUsers', { token: await serviceToken(harness, tasks), query });
       return (page.body as { next_cursor: string | null }).next_cursor;
@@ -130,7 +130,7 @@ describe('Auth as a provider', () => {
           return { id };
         },
         'a user and one who was deleted': async () => {
-          // few enough to fit on the first page, whatever was verified before
+          // reduces the number of users to one page, whatever was verified before
           for (const [table, column] of [
             ['account_links', 'user_id'],
             ['sessions', 'user_id'],

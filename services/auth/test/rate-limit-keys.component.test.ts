@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { createLimiter } from '../src/postgres/keyed-limiter.ts';
 import { authHarness, cheapPasswords, type AuthHarness } from './support/auth-harness.ts';
 
-/** Subjects of every limit: an account, an IPv4 and an IPv6 network, a recipient of mail. */
+/** Subjects of all limits: an account, an IPv4 and an IPv6 network, and a recipient of mails. */
 const email = 'rosa.subject@example.org';
 const addresses = ['203.0.113.77', '2001:db8:12:34::77'];
 

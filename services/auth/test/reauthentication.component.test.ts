@@ -36,7 +36,7 @@ describe('a fresh log-in', () => {
     (await harness.database.db.pool.query<R>(text, values)).rows;
   const user = async (role: Role) => (await addUser(harness, role)) as User;
   let networks = 0;
-  /** A new address, so that the limits of other tests don't apply. */
+  /** A new network address, so that the limits of other tests don't apply. */
   const freshIp = () => ({ 'x-forwarded-for': `203.0.113.${(networks += 1)}` });
 
   async function consoleTokens(parameters: Record<string, string>): Promise<Tokens> {

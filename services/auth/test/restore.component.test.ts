@@ -91,7 +91,7 @@ describe('restoring a deleted user', () => {
     expect((await harness.logIn(user.email, newPassword)).status).to.equal(200);
   });
 
-  /** Restores a user, and returns the user as services see it. */
+  /** Restores a user, and returns the user's state as services see it. */
   async function restored(id: string): Promise<unknown> {
     expect((await restore(id)).status).to.equal(200);
     return (await internal(id)).body;

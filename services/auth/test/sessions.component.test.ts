@@ -99,7 +99,7 @@ describe('sessions of Auth', () => {
         scope: userScopes.join(' '),
         role: 'manager',
       });
-      // one statement set both, but they may be a second apart
+      // one statement sets both, but their values may differ by a second
       expect(claims['auth_time']).to.be.closeTo(Number(claims['iat']), 1);
       expect(claims.aud).to.deep.equal(['urn:taskwire:auth', 'urn:taskwire:tasks', 'urn:taskwire:notifications']);
       expect((claims.exp ?? 0) - (claims.iat ?? 0)).to.equal(600);

@@ -168,7 +168,13 @@ describe('signing keys', () => {
         const answer = await ready(harness.api.baseUrl);
         return answer.status === 200 && answer;
       });
-      expect(Object.keys(good.body.checks)).to.have.members(['database', 'broker', 'migrations', 'signing_key']);
+      expect(Object.keys(good.body.checks)).to.have.members([
+        'database',
+        'broker',
+        'migrations',
+        'partitions',
+        'signing_key',
+      ]);
       const bad = await harness.replica({ KEY_ENCRYPTION_SECRET: randomBytes(32).toString('base64') });
       const answer = await ready(bad.api.baseUrl);
       expect(answer.status).to.equal(503);

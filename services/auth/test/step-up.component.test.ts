@@ -55,7 +55,7 @@ describe('step-up', () => {
   let made = 0;
   const account = (role: Role) => ({ email: `made-${(made += 1)}@example.org`, password, name: 'Made', role });
   let networks = 0;
-  /** A new address, so that the limits of other tests don't apply. */
+  /** A new network address, so that the limits of other tests don't apply. */
   const freshIp = () => ({ 'x-forwarded-for': `203.0.113.${(networks += 1)}` });
 
   async function deleted(role: Role = 'member'): Promise<User> {
@@ -119,7 +119,7 @@ describe('step-up', () => {
 
   type Attempt = { case_: Sensitive; secondsAgo?: number; client?: string; sentPassword?: string };
 
-  /** Attempts the operation as an admin of its own. Returns the response, and whether anything changed. */
+  /** Attempts the operation as a new admin. Returns the response, and whether anything changed. */
   async function attempt({ case_, secondsAgo = 0, client, sentPassword }: Attempt) {
     const caller = await loggedIn(harness, 'admin');
     const target = case_.isOwn === true ? caller : await case_.target?.();

@@ -59,7 +59,7 @@ describe('password strength', () => {
         const { user, system } = process.cpuUsage(start);
         return (user + system) / 1000;
       });
-      // about 20 ms each, where zxcvbn's defaults take seconds; measured as CPU time of the process, not elapsed time
+      // each takes about 20 ms, whereas zxcvbn's defaults take seconds; measured as CPU time of the process, not elapsed time
       expect(Math.min(...times), piece).to.be.below(200);
     }
   });

@@ -151,7 +151,7 @@ describe('an account whose address is not verified', () => {
       expect(page.text).to.contain('once your address is verified');
     });
 
-    it('has tokens with the current state, also at introspection', async () => {
+    it('has tokens with the current state, even at introspection', async () => {
       const { id, email } = await addUser(harness, 'member', { emailVerified: true });
       const parameters = {
         resource: 'urn:taskwire:tasks',

@@ -1,5 +1,6 @@
 import { createHash, randomUUIDv7 } from 'node:crypto';
 import { query } from '@taskwire/postgres';
+import { fillTables } from '@taskwire/testing';
 import { expect } from 'chai';
 import { expectProblem } from './support/api.ts';
 import { authHarness, cheapPasswords, loggedIn, type AuthHarness } from './support/auth-harness.ts';
@@ -14,21 +15,16 @@ describe('a long list of users', () => {
   before(async () => {
     harness = await authHarness({}, { passwords: cheapPasswords() });
     ({ token } = await loggedIn(harness, 'manager'));
-    // one per day from 1960 on: every tenth is a manager, every hundredth is unverified, every thousandth is deleted. Inserted in parts, because a
-    // statement has five seconds.
-    for (let first = 1; first < many; first += 2_000) {
-      await harness.database.db.pool.query(
-        `INSERT INTO users (id, email, name, role, email_verified, password_hash, created_at, updated_at, deleted_at)
-       SELECT uuidv7(make_interval(days => number - $1 - 1)), 'person' || number || '@many.example.org', 'Person ' || number || ' ' || md5(number::text),
-         CASE number % 10 WHEN 0 THEN 'manager' ELSE 'member' END, number % 100 <> 0,
-         CASE WHEN number % 1000 <> 0 THEN 'x' END,
-         stamp.at, stamp.at, CASE WHEN number % 1000 = 0 THEN stamp.at END
-       FROM generate_series($2::int, $2 + 1999) number,
-         LATERAL (SELECT clock_timestamp() + make_interval(days => number - $1 - 1) AS at) stamp`,
-        [many, first],
-      );
-    }
-    await harness.database.db.pool.query('VACUUM ANALYZE users');
+    // one per day from 1960 on: every tenth is a manager, every hundredth is unverified, every thousandth is deleted
+    const people = `
+      INSERT INTO users (id, email, name, role, email_verified, password_hash, created_at, updated_at, deleted_at)
+      SELECT uuidv7(make_interval(days => number - $1 - 1)), 'person' || number || '@many.example.org', 'Person ' || number || ' ' || md5(number::text),
+        CASE number % 10 WHEN 0 THEN 'manager' ELSE 'member' END, number % 100 <> 0,
+        CASE WHEN number % 1000 <> 0 THEN 'x' END,
+        stamp.at, stamp.at, CASE WHEN number % 1000 = 0 THEN stamp.at END
+      FROM generate_series(1, $1::int) number,
+        LATERAL (SELECT clock_timestamp() + make_interval(days => number - $1 - 1) AS at) stamp`;
+    await fillTables(harness.database, [people], [many]);
   });
   after(async () => {
     await harness.stop();
@@ -119,7 +115,7 @@ describe('a long list of users', () => {
       [`updated_at >= '1980-01-01' AND updated_at < '1980-02-01'`, /users_updated_at/],
     ];
     await harness.database.db.transaction(async (tx) => {
-      // a sequential scan is right for ten thousand rows, and too slow for millions
+      // a sequential scan is a good choice for ten thousand rows, but too slow for millions
       await query(tx, 'SET LOCAL enable_seqscan = off');
       for (const [condition, index] of statements) {
         const rows = await query<{ 'QUERY PLAN': string }>(

@@ -69,7 +69,7 @@ describe('users of Auth', () => {
       const ann = await me(member.token);
       const ben = await me(manager.token, { 'if-none-match': ann.headers.get('etag') ?? '' });
       expect([ben.status, ben.body]).to.deep.equal([200, (await get(manager.token, manager.id)).body]);
-      // an ETag in the form used before ETags named the representation
+      // an ETag in the form used before ETags identified the representation
       expect((await me(manager.token, { 'if-none-match': '"1"' })).status).to.equal(200);
     });
 

@@ -18,19 +18,18 @@ export const env = databaseEnv.extend({
   AUTH_INTERNAL_URL: fields.httpUrl.default('http://127.0.0.1:3001'),
   TASKS_INTERNAL_URL: fields.httpUrl.default('http://127.0.0.1:3002'),
   SMTP_URL: fields.smtpUrl,
-  // within what relays grant one client by default (Postfix: 50 connections per client, 20 per destination)
+  // within the limit that relays set for one client by default (Postfix: 50 connections per client, 20 per destination)
   SMTP_CONNECTIONS: fields.integer(1, 50).default(5),
-  // no one takes in this many mails in an hour anyway, and every task notification is also in the app
+  // no one reads more mails than this in an hour, and every task notification is also in the app
   MAILS_PER_RECIPIENT: fields.integer(1, 1_000_000).default(100),
-  // for requested links and account warnings, each: a user who can't find the last mail requests another one a few
-  // times
+  // applies separately to requested links and to account warnings; a user who can't find the last mail may request another one a few times
   ACCOUNT_MAILS_PER_RECIPIENT: fields.integer(1, 1_000_000).default(10),
-  // a manager may assign a few hundred tasks at once
+  // large enough for a manager who assigns a few hundred tasks at once
   MAILS_PER_CALLER: fields.integer(1, 1_000_000).default(1_000),
   MAIL_WINDOW_MS: fields.milliseconds.default(3_600_000),
-  // a year; the task's activity log still has older events
+  // a year; older events are still in the task's activity log
   NOTIFICATION_DAYS: fields.integer(1, 3_650).default(365),
-  MAIL_FROM: mailFrom.describe('who e-mails come from, such as Taskwire <no-reply@example.com>'),
+  MAIL_FROM: mailFrom.describe('the sender of e-mails, such as Taskwire <no-reply@example.com>'),
   /** The public address of the suite, and the base URL of links in e-mails. */
   PUBLIC_URL: fields.httpUrl.default('http://localhost:8080'),
 });

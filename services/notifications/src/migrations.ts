@@ -1,4 +1,5 @@
 import { inboxMigrations } from '@taskwire/inbox';
+import { partitionMigrations } from '@taskwire/partitions';
 import type { MigrationSource } from '@taskwire/postgres';
 import { userDirectoryMigrations } from '@taskwire/user-directory';
 
@@ -7,4 +8,5 @@ export const migrations: readonly MigrationSource[] = [
   inboxMigrations,
   userDirectoryMigrations,
   { name: 'notifications', directory: new URL('../migrations/', import.meta.url) },
+  partitionMigrations,
 ];

@@ -31,7 +31,11 @@ const name = 'notifications';
 
 /** Composes Notifications. Nothing runs until its components are started. `overrides` are for tests. */
 export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyEveryMs?: number } = {}) {
-  const service = await openService({ name, env, migrations, entities, telemetry: overrides.telemetry });
+  const service = await openService({
+    ...{ name, env, migrations, entities, telemetry: overrides.telemetry },
+    // mails that were waiting at the restored time may have been sent since
+    waitsForRecovery: true,
+  });
   const { telemetry, db, database } = service;
   const { clients, component: openClients } = serviceClients(env, telemetry, targetsOf(env));
 
@@ -62,7 +66,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
     writeNotifications,
   });
   const { rabbit, inbox } = wireEvents(env, {
-    ...{ db, telemetry, verifyEveryMs: overrides.verifyEveryMs },
+    ...{ db, telemetry, partitions: service.partitions, verifyEveryMs: overrides.verifyEveryMs },
     handlers: [...directory.handlers, ...planned],
     claimWhile: () => !clients.auth.open && !clients.tasks.open,
   });
@@ -73,8 +77,15 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
     authenticator: remoteAuthenticator(env, { audience, telemetry, checkUser: directory.checkUser }),
     broker: rabbit,
   });
-  const workers = [...delivery.loops, retention, directory.refresher, directory.reconciler, rabbit, inbox];
-  // Stopped in reverse order: no request arrives while the other components stop, and those that may wait for an SMTP server stop last.
-  const components = [database, openClients, openChannels, ...service.working(workers), http];
+  const workers = [...delivery.loops, retention, directory.refresher, directory.reconciler];
+  // The components are stopped in reverse order, so that no request arrives while the others stop, and those that may wait for an SMTP server stop
+  // last.
+  const components = [
+    database,
+    openClients,
+    openChannels,
+    ...service.working([...workers, service.partitions, rabbit, inbox]),
+    http,
+  ];
   return { components, telemetry, http, inbox, directory, deliveries: delivery.loops, db };
 }

@@ -79,7 +79,7 @@ describe('E-mails with account links', () => {
       expect(confirmation.text)
         .to.include(`: ${link}\n`)
         .and.include('Someone with a Taskwire account asked on 2026-11-20 10:00 UTC');
-      // the address may belong to a person unrelated to the account
+      // the address may belong to a person who has nothing to do with the account
       expect(confirmation.text).not.to.include('Ann').and.not.to.include(o.ann.email);
       const warning = await o.mailed(({ to }) => to.includes(o.ann.email));
       expect(warning.subject).to.equal('A new e-mail address was requested for your account');

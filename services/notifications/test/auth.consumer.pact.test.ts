@@ -225,7 +225,7 @@ describePact('notifications', 'auth', (pact, formPact) => {
     });
 
     it('revokes the access of a deleted user', async () => {
-      // Auth has to confirm the claim of the event
+      // Auth must confirm the claim in the event
       harness.forget(id);
       await receives('auth.user.deleted', async () => (await held())?.isDeleted);
     });

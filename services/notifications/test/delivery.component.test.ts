@@ -70,6 +70,19 @@ describe('Delivery by e-mail', () => {
     expect(await query(harness.database.db.pool, 'SELECT 1 FROM notifications')).to.have.length(1);
   });
 
+  it('leaves a type that is newer than this build to a later attempt', async () => {
+    const id = await notify('task.assigned');
+    await query(harness.database.db.pool, `UPDATE notifications SET type = 'task.newer' WHERE id = $1`, [id]);
+    harness.taskNow = async () => ({
+      now: { kind: 'task', title: 'Paint the fence', state: 'assigned', assigneeId: null },
+      uncertainty: null,
+    });
+    await loopAt(harness.smtp.url).tick();
+    expect(await outcomes(id)).to.deep.equal(['retry']);
+    expect((await delivery(id)).state).to.equal('pending');
+    expect(harness.smtp.arrived).to.deep.equal([]);
+  });
+
   it('does not mail notifications that are only for the app', async () => {
     const id = await notify('task.started');
     expect(await delivery(id)).to.equal(undefined);
@@ -106,7 +119,7 @@ describe('Delivery by e-mail', () => {
     await loop.start();
     try {
       await waitFor(() => harness.smtp.arrived.length === 1);
-      // more than two rounds of the remaining places
+      // enough mails for more than two rounds of the remaining slots
       const others: string[] = [];
       for (let n = 0; n < 8; n++) others.push(await notify('task.assigned'));
       loop.wake();

@@ -18,7 +18,7 @@ describe('Notifications of erased users', () => {
   const rows = async <R extends object>(text: string, values: unknown[] = []) =>
     await query<R>(around.database.db.pool, text, values);
 
-  /** Adds a user to the directory, with mailed notifications. */
+  /** Adds a user to the directory, together with mailed notifications. */
   async function someone(state: { name: string; email: string; isDeleted: boolean }, count = 2): Promise<string> {
     const id = randomUUIDv7();
     await rows(

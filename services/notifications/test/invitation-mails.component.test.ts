@@ -41,7 +41,7 @@ describe('Invitation e-mails', () => {
     const { id, email, event } = addInvitation();
     const messageId = await o.around.publish('auth.account.invitation_requested', event);
     await eventually(async () => (await rowsOf(id))[0]?.state === 'sent');
-    // as if the inbox had deleted its row
+    // simulates that the inbox has deleted the row after its retention period
     await o.rows('DELETE FROM inbox WHERE message_id = $1', [messageId]);
     await o.around.publish('auth.account.invitation_requested', event, messageId);
     await o.allHandled();

@@ -6,7 +6,7 @@ import { say, written } from '../src/app/notifications/phrase.ts';
 const publicUrl = 'https://taskwire.test/app';
 const ours = /https:\/\/taskwire\.test\/app\/tasks\/t1/g;
 
-/** Lays out a mail with user-written text in every place that can contain it, without the one link of our own. */
+/** Lays out a mail with this user-written text in every place that can contain such text, and removes our own link from the result. */
 function mailWith(text: string) {
   const mail = layOut(
     {

@@ -88,9 +88,7 @@ describe('Mail budgets', () => {
       await send();
     }
     expect(await sentOf(ids)).to.equal(8);
-    expect((await delivery(ids[9]!)).last_error).to.equal(
-      'over the budget of the user who caused it, which is 8 mails',
-    );
+    expect((await delivery(ids[9]!)).last_error).to.equal('over the budget of 8 mails of the user who caused it');
     const byAnother = await notify('task.assigned', { actorId: randomUUIDv7() });
     await send();
     expect((await delivery(byAnother)).state).to.equal('sent');
@@ -143,7 +141,7 @@ describe('Mail budgets', () => {
     linkTo('ann@six.test');
     await notifyOften(3, 'security.verify_email');
     await notifyOften(3, 'security.password_changed');
-    // another account often changed its address from another spelling
+    // another account has often changed its address from another spelling of this address
     const stranger = randomUUIDv7();
     for (let n = 0; n < 3; n++) await notify('security.email_changed', { userId: stranger });
     await send();

@@ -24,7 +24,7 @@ describe('A user who causes events to flood mailboxes', () => {
   const rows = async <R extends object>(text: string, values: unknown[] = []) =>
     await query<R>(around.database.db.pool, text, values);
 
-  /** Waits until a number of mails to a user have finished. Returns their states. */
+  /** Waits until this number of mails to a user are finished. Returns their states. */
   async function ends(user: FakeUser, count: number): Promise<Record<string, number>> {
     const found = await eventually(async () => {
       const states = await rows<{ state: string }>(
@@ -72,7 +72,7 @@ describe('A user who causes events to flood mailboxes', () => {
       if (n > 0) await around.publish('tasks.task.unassigned', { ...fact, unassigned_from: from.id });
       await around.publish('tasks.task.assigned', { ...fact, assigned_to: to.id });
     }
-    // each of them has ten events, or nine
+    // Ann has ten events, and Ben nine
     const [anns, bens] = [await ends(ann, 10), await ends(ben, 9)];
     for (const sent of [anns['sent'] ?? 0, bens['sent'] ?? 0]) expect(sent).to.be.within(1, 4);
     expect(mailsTo(ann) + mailsTo(ben)).to.be.at.most(6);

@@ -43,7 +43,7 @@ describe('E-mails to one user about one task', () => {
     expect(await outcomes(first)).to.deep.equal(['retry']);
   });
 
-  it('are reduced to the latest also when several are planned in one transaction', async () => {
+  it('are reduced to the latest even when several are planned in one transaction', async () => {
     const templateData = { task: { id: taskId, title: 'Paint', isDeleted: false }, actor: 'Mia', recipient: 'Ann' };
     const planned = (['task.assigned', 'task.unassigned'] as const).map((type, n) =>
       harness.buildNotification({

@@ -16,7 +16,7 @@ describe('Notifying users during faults', () => {
         await o.around.publish('tasks.task.completed', { ...payload, assigned_to: o.ann.id }, randomUUIDv7());
       }),
     );
-    // a publisher has one message per id in flight, so these arrive one after the other, faster than they are handled
+    // a publisher has only one message per id in flight, so these messages arrive one after the other, but faster than they are handled
     for (let n = 0; n < 5; n++) await o.around.publish('tasks.task.assigned', payload, id);
     await allHandled();
     await mailed(({ to }) => to.includes(o.ann.email));
@@ -92,7 +92,7 @@ describe('Notifying users during faults', () => {
     return row?.attempts ?? 0;
   }
 
-  /** Makes the message due until it is handled: the breaker may refuse some attempts. */
+  /** Makes the message due again until it is handled, because the breaker may refuse some attempts. */
   async function retryNow(messageId: string, until: () => Promise<boolean>): Promise<void> {
     await eventually(async () => {
       await o.rows(
@@ -111,9 +111,9 @@ describe('Notifying users during faults', () => {
     const began = performance.now();
     for (const payload of payloads) await o.around.publish('tasks.task.assigned', payload);
     await allHandled();
-    // the state is newer than all of them
+    // the fetched state is newer than all these events
     expect(Date.parse(o.task.updatedAt)).to.be.greaterThan(Date.parse(fact(null).timestamp));
-    // mails query the task again, and share a response for two seconds
+    // before the handoff, mails query the task again, and share a response for two seconds
     expect(asked()).to.be.within(1, 2 + Math.ceil((performance.now() - began) / 2_000));
     for (const performer of performers) expect(await typesOf(performer)).to.deep.equal(['task.assigned']);
   });

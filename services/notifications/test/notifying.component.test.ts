@@ -55,6 +55,57 @@ describe('Notifying users', () => {
     expect(given.text).to.include('Taskwire assigned “Paint the fence” to you');
   });
 
+  it('reminds performer and creator of an overdue task, in the app and by one e-mail each', async () => {
+    o.task.dueAt = '2026-11-20T09:00:00.000000Z';
+    const overdue = { ...fact(null), due_at: o.task.dueAt, due_time_zone: 'Europe/Berlin', due_all_day: false };
+    await o.around.publish('tasks.task.overdue', { ...overdue, assigned_to: o.ann.id });
+    for (const user of [o.ann, o.mia]) {
+      const sent = await mailed(({ to }) => to.includes(user.email));
+      expect(sent.subject).to.equal('Overdue: “Paint the fence”');
+      const text = '“Paint the fence” was due on 2026-11-20 10:00 (Europe/Berlin)';
+      expect(sent.text).to.include(`${text}, and is not completed.`);
+      const [notification, ...more] = await notificationsOf(user);
+      expect(more).to.deep.equal([]);
+      expect(notification).to.include({ type: 'task.overdue', title: 'A task is overdue', body: `${text}.` });
+    }
+  });
+
+  it('reminds the performer of a due date, and no one if the task has no performer', async () => {
+    const soon = { ...fact(null), due_at: '2026-11-20T17:00:00.000000Z' };
+    await o.around.publish('tasks.task.due_soon', { ...soon, assigned_to: null });
+    await o.around.publish('tasks.task.due_soon', { ...soon, timestamp: fact(null).timestamp, assigned_to: o.ann.id });
+    await eventually(async () => (await typesOf(o.ann)).includes('task.due_soon'));
+    expect((await notificationsOf(o.ann))[0]!.body).to.equal('“Paint the fence” is due on 2026-11-20 17:00 UTC.');
+    expect(await notificationsOf(o.mia)).to.deep.equal([]);
+  });
+
+  it('sends no reminder of a due date that has been changed', async () => {
+    o.task.dueAt = '2026-12-20T09:00:00.000000Z';
+    const overdue = { ...fact(null), due_at: '2026-11-20T09:00:00.000000Z', assigned_to: o.ann.id };
+    await o.around.publish('tasks.task.overdue', overdue);
+    const reasons = async () =>
+      await o.rows<{ last_error: string }>(
+        "SELECT last_error FROM deliveries JOIN notifications n ON n.id = notification_id WHERE channel = 'email' AND state = 'skipped' AND n.task_id = $1",
+        [o.task.id],
+      );
+    await eventually(async () => (await reasons()).length === 2);
+    for (const { last_error } of await reasons()) expect(last_error).to.equal('the task has another due date');
+    expect(o.mailsTo(o.ann)).to.deep.equal([]);
+  });
+
+  it('notifies the creator of a task that a job carries out, with Taskwire as the actor, and no one else', async () => {
+    for (const type of ['tasks.task.started', 'tasks.task.completed', 'tasks.task.cancelled'] as const)
+      await o.around.publish(type, { ...fact(null), assigned_to: null });
+    await allHandled();
+    expect((await notificationsOf(o.mia)).map(({ body }) => body).toSorted()).to.deep.equal([
+      'Taskwire cancelled “Paint the fence”.',
+      'Taskwire completed “Paint the fence”.',
+      'Taskwire started “Paint the fence”.',
+    ]);
+    expect(await notificationsOf(o.ann)).to.deep.equal([]);
+    expect(o.mailsTo(o.ann)).to.deep.equal([]);
+  });
+
   it('does not notify users of their own actions', async () => {
     await o.around.publish('tasks.task.assigned', { ...fact(o.ann), assigned_to: o.ann.id });
     await o.around.publish('tasks.task.completed', { ...fact(o.mia), assigned_to: o.ann.id });

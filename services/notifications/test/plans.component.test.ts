@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { expect } from 'chai';
-import { fillTables, largeTableScans, recordStatements, type RanStatement } from '@taskwire/testing';
+import { fillTables, largeTableScans, planSizes, recordStatements, type RanStatement } from '@taskwire/testing';
 import type { ClaimedDelivery } from '../src/app/delivery-log.ts';
 import { contentInApp } from '../src/app/notifications/definitions.ts';
 import { claimDueDeliveries, deliveryLog, readOpenDeliveries } from '../src/postgres/deliveries.ts';
@@ -15,14 +15,14 @@ describe("The plans of Notifications' statements", () => {
   const harness = serviceHarness();
   let stored = 0;
 
-  /** Fills the tables with notifications by e-mail of a tenth as many users, 99 % of them sent. */
+  /** Fills the tables with this number of mailed notifications, 99 % of them sent, to a tenth as many users. */
   async function growTo(count: number): Promise<void> {
     const inserts = [users, notifications, deliveries, attempts, counts, tasks, inbox];
     await fillTables(harness.around.database, inserts, [stored + 1, count]);
     stored = count;
   }
 
-  /** Runs every prepared statement at least once, and the statements of the schedules. */
+  /** Runs every prepared statement and the statements of the schedules at least once. */
   async function useEverything(): Promise<void> {
     const { db, telemetry } = harness.service.parts;
     await harness.around.publish('tasks.task.assigned', harness.assigned());
@@ -58,8 +58,8 @@ describe("The plans of Notifications' statements", () => {
     await readAll(userId);
   }
 
-  for (const count of [100, 10_000, 100_000]) {
-    it(`scan no large table sequentially, and are those of statements.sql, with ${count} notifications`, async () => {
+  for (const count of planSizes) {
+    it(`scan no large table sequentially, and match statements.sql, with ${count} notifications`, async () => {
       await growTo(count);
       const log = recordStatements(harness.service.parts.db.pool);
       await useEverything();
@@ -77,7 +77,10 @@ describe("The plans of Notifications' statements", () => {
   });
 });
 
-/** Whether a statement is prepared by Notifications itself, and not by a package. A worker with fewer places claims by the same statement. */
+/**
+ * Whether a statement is prepared by Notifications itself, and not by a package. A worker with fewer free slots uses the same statement with another
+ * limit.
+ */
 function isOwn({ name, text }: RanStatement): boolean {
   if (name === undefined || /^(inbox|directory)\./.test(name)) return false;
   const places = /^deliveries\.claim_due_([1-4])$/.exec(name);

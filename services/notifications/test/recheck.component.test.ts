@@ -25,7 +25,7 @@ describe('A waiting e-mail', () => {
     kind: 'task',
     ...{ title, state: 'assigned', assigneeId },
   });
-  /** Writes a notification whose first e-mail attempt is deferred. */
+  /** Writes a notification, and makes the mail server defer the first attempt. */
   async function deferred(...about: Parameters<typeof notify>): Promise<string> {
     const id = await notify(about[0], { userId, ...about[1] });
     harness.smtp.follow({ rcpt: '450 greylisted' });

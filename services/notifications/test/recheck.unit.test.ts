@@ -5,6 +5,8 @@ import { obsoleteReason } from '../src/app/recheck.ts';
 const [ann, ben] = ['ann', 'ben'];
 const task = (state: string, assigneeId: string | null) =>
   ({ kind: 'task', title: 'Paint the fence', state, assigneeId }) as const;
+const due = { at: '2026-11-30T17:00:00.000000Z', timeZone: null, isAllDay: false };
+const dueAt = (at: string | null | undefined, state = 'assigned') => ({ ...task(state, ann), dueAt: at });
 const deleted = { kind: 'deleted', title: 'Paint the fence' } as const;
 const untrue = {
   deleted: 'the task was deleted',
@@ -12,11 +14,15 @@ const untrue = {
   cancelled: 'the task was cancelled',
   unassigned: 'the task is no longer assigned to anyone',
   another: 'the task is assigned to someone else',
+  moved: 'the task has another due date',
+  undated: 'the task has no due date any more',
   again: 'the task is assigned to the recipient again',
 };
 
+type Case = [NotificationType, string, Parameters<typeof obsoleteReason>[1], string | undefined];
+
 describe('The reason why a waiting notification is obsolete', () => {
-  const cases: [NotificationType, string, Parameters<typeof obsoleteReason>[2], string | undefined][] = [
+  const cases: Case[] = [
     ['task.assigned', 'the task is assigned to the recipient', task('assigned', ann), undefined],
     ['task.assigned', 'the recipient has started it', task('in_progress', ann), undefined],
     ['task.assigned', 'its state is newer than this build', task('blocked', ann), undefined],
@@ -34,10 +40,19 @@ describe('The reason why a waiting notification is obsolete', () => {
     ['task.completed', 'it is completed', task('completed', ben), undefined],
     ['task.cancelled', 'it was deleted', deleted, undefined],
     ['task.cancelled', 'it is cancelled', task('cancelled', ann), undefined],
+    ...(['task.due_soon', 'task.overdue'] as const).flatMap((type): Case[] => [
+      [type, 'the task is still due then', dueAt(due.at), undefined],
+      [type, 'its due date is not known', dueAt(undefined), undefined],
+      [type, 'it is due at another time', dueAt('2026-11-30T17:00:00.000001Z'), untrue.moved],
+      [type, 'it has no due date', dueAt(null), untrue.undated],
+      [type, 'it was completed', dueAt(due.at, 'completed'), untrue.completed],
+      [type, 'it was cancelled', dueAt(due.at, 'cancelled'), untrue.cancelled],
+      [type, 'it was deleted', deleted, untrue.deleted],
+    ]),
   ];
   for (const [type, how, now, reason] of cases) {
     it(`is "${reason ?? 'none'}" for ${type} if ${how}`, () => {
-      expect(obsoleteReason(type, ann, now)).to.equal(reason);
+      expect(obsoleteReason({ type, userId: ann, templateData: { due } }, now)).to.equal(reason);
     });
   }
 });

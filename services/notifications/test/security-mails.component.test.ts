@@ -22,7 +22,7 @@ describe('E-mails about account changes', () => {
       (await o.rows("SELECT 1 FROM inbox WHERE message_id = $1 AND handler LIKE 'auth.account.%'", [messageId]))
         .length > 0;
 
-    /** Deletes a user at Auth, and waits until the directory has the deletion. */
+    /** Deletes a user at Auth, and waits until the directory has received the deletion. */
     async function remove(user: FakeUser): Promise<void> {
       user.isDeleted = true;
       user.version += 1;
@@ -135,7 +135,7 @@ describe('E-mails about account changes', () => {
       const linkId = randomUUIDv7();
       const link = `http://localhost:8080/oidc/account/reset?token=twl_${linkId}`;
       o.around.others.links.set(linkId, { email: o.ann.email, link, expires_at: '2026-11-21T20:15:00.000000Z' });
-      // Auth also publishes the change, and the directory may lag behind for any time
+      // Auth also publishes the change, but the directory may lag behind for any length of time
       await o.around.publish('auth.account.restored', { user_id: o.ann.id, timestamp, actor: o.mia.id });
       await o.around.publish('auth.account.password_reset_requested', {
         user_id: o.ann.id,

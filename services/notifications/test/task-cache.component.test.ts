@@ -18,6 +18,7 @@ describe('The task cache', () => {
   let database: TestDatabase;
   let id: string;
   const [creatorId, assigneeId] = [randomUUIDv7(), randomUUIDv7()];
+  const dueAt = '2026-11-30T17:00:00.123456Z';
   let answer: Awaited<ReturnType<FetchTask>>;
   let fetches: number;
   let find: FindTask;
@@ -44,8 +45,10 @@ describe('The task cache', () => {
     state: 'assigned',
     creatorId,
     assigneeId,
+    dueAt,
     version,
     updatedAt,
+    sourceEpoch: 1,
   });
   const known = (title: string) => ({ kind: 'task', id, title, creatorId });
 
@@ -63,11 +66,23 @@ describe('The task cache', () => {
     expect(fetches).to.equal(2);
   });
 
-  it('does not query twice for one event whose time is later than that of the state', async () => {
+  it('does not query twice for one event that is later than the state', async () => {
     answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
     await find(id, at(1, 2), never);
     await find(id, at(1, 2), never);
     expect(fetches).to.equal(1);
+  });
+
+  it('follows a restored Tasks to a lower version, and brings a deleted task back', async () => {
+    const cache = taskCache(database.db.pool);
+    await cache.store(state(5, 'Lost', at(5)), at(5));
+    await cache.store({ ...state(3, 'Restored', at(3)), sourceEpoch: 2 }, at(6));
+    expect((await cache.readLast(id))?.now).to.include({ title: 'Restored' });
+    await cache.store(state(6, 'Late', at(6)), at(6));
+    expect((await cache.readLast(id))?.now, 'a late response of the former epoch').to.include({ title: 'Restored' });
+    await cache.storeDeleted(id, at(9));
+    await cache.store({ ...state(2, 'Restored again', at(2)), sourceEpoch: 3 }, at(9));
+    expect((await cache.readLast(id))?.now).to.include({ kind: 'task', title: 'Restored again' });
   });
 
   it('never returns to an older version, whichever response arrives last', async () => {
@@ -133,7 +148,7 @@ describe('The task cache', () => {
   describe('for the current state of a task', () => {
     let now: FindTaskNow;
     const asking = { recentMs: 0, signal: never };
-    const open = (title: string) => ({ kind: 'task', title, state: 'assigned', assigneeId });
+    const open = (title: string) => ({ kind: 'task', title, state: 'assigned', assigneeId, dueAt });
 
     beforeEach(() => {
       const fetchTask: FetchTask = async () => {
@@ -176,6 +191,14 @@ describe('The task cache', () => {
       expect(await now(id, asking)).to.deep.equal({ now: { kind: 'deleted', title: 'Paint' }, uncertainty: null });
       answer = { kind: 'ok', value: state(3, 'Paint', at(3)) };
       expect(await find(id, at(3), never)).to.deep.equal(known('Paint'));
+    });
+
+    it('has no due date for a version stored by a build without due dates', async () => {
+      answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
+      await find(id, at(1), never);
+      await query(database.db.pool, 'UPDATE task_cache SET version = 2, progress_version = 2 WHERE id = $1', [id]);
+      answer = { kind: 'unavailable', reason: 'network', detail: 'tasks is down' };
+      expect((await now(id, asking)).now).to.deep.equal({ ...open('Paint'), dueAt: undefined });
     });
 
     it('does not rely on a state stored by a build without states', async () => {

@@ -27,10 +27,11 @@ describePact('notifications', 'tasks', (pact) => {
   const path = is.fromProviderState('/tasks/${id}', `/tasks/${taskId}`);
 
   const examples = [
-    { given: 'a task', state: 'draft', assigneeId: null, assignee: null },
+    { given: 'a task', state: 'draft' },
     { given: 'a task that is assigned', state: 'assigned', assigneeId: performerId, assignee: is.uuid(performerId) },
+    { given: 'a task that is due', state: 'draft', dueAt: at, due: exampleInstant(is) },
   ];
-  for (const { given, state, assigneeId, assignee } of examples) {
+  for (const { given, state, assigneeId = null, assignee = null, dueAt = null, due = null } of examples) {
     it(`reads ${given}`, async () => {
       await pact()
         .addInteraction()
@@ -44,13 +45,15 @@ describePact('notifications', 'tasks', (pact) => {
             state,
             creator_id: is.uuid(creatorId),
             assignee_id: assignee,
+            due_at: due,
             version: is.integer(1),
             updated_at: exampleInstant(is),
           }),
         )
         .executeTest(async ({ url }) => {
           const title = 'Paint the fence';
-          const value = { id: taskId, title, state, creatorId, assigneeId, version: 1, updatedAt: at };
+          const people = { creatorId, assigneeId };
+          const value = { id: taskId, title, state, ...people, dueAt, version: 1, updatedAt: at, sourceEpoch: 1 };
           expect(await ask(url)).to.deep.equal({ kind: 'ok', value });
         });
     });
@@ -151,6 +154,33 @@ describePact('notifications', 'tasks', (pact) => {
         variant: 'without a performer',
         payload: { ...fact, actor: is.uuid(performerId), assigned_to: null },
         notifies: [creatorId, 'task.cancelled'],
+      });
+    });
+
+    const due = {
+      ...fact,
+      actor: null,
+      due_at: exampleInstant(is),
+      due_time_zone: is.string('Europe/Berlin'),
+      due_all_day: is.boolean(true),
+    };
+
+    it('reminds the performer of a due date', async () => {
+      await receives({
+        type: 'tasks.task.due_soon',
+        payload: { ...due, assigned_to: named },
+        notifies: [performerId, 'task.due_soon'],
+      });
+    });
+
+    it('notifies the performer of an overdue task, and the creator if there is no performer', async () => {
+      const type = 'tasks.task.overdue';
+      await receives({ type, payload: { ...due, assigned_to: named }, notifies: [performerId, 'task.overdue'] });
+      await receives({
+        type,
+        variant: 'without a performer',
+        payload: { ...due, due_time_zone: null, due_all_day: false, assigned_to: null },
+        notifies: [creatorId, 'task.overdue'],
       });
     });
   });

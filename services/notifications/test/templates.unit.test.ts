@@ -13,6 +13,7 @@ const templateData: TemplateData = {
   subject: 'Eve',
   role: 'manager',
   restorableUntil: '2026-11-27T20:15:42.123456Z',
+  due: { at: '2026-11-30T22:59:59.999999Z', timeZone: 'Europe/Berlin', isAllDay: true },
 };
 const publicUrl = 'https://taskwire.example/app';
 
@@ -29,7 +30,10 @@ describe('Notification texts', () => {
       const { title = '', body = '' } = contentInApp(type, templateData) ?? {};
       expect(title).to.have.length.within(5, 60);
       expect(body).to.have.length.within(5, 200);
-      if (type.startsWith('task.')) expect(body).to.include('Mia').and.to.include('Paint the fence');
+      if (type.startsWith('task.')) expect(body).to.include('Paint the fence');
+      // a due date has no actor
+      const isReminder = type === 'task.due_soon' || type === 'task.overdue';
+      if (type.startsWith('task.')) expect(body).to.include(isReminder ? '2026-11-30' : 'Mia');
     });
   }
 
@@ -109,6 +113,16 @@ describe('Notification texts', () => {
 
   it('name Taskwire as the actor of changes by the system', () => {
     expect(mailOf('task.unassigned', { actor: null }).text).to.include('Taskwire took “Paint the fence” from you');
+  });
+
+  it('give a due date in its time zone, or in UTC, and without a time if the task is due all day', () => {
+    const due = { at: '2026-11-30T22:59:59.999999Z', timeZone: 'Europe/Berlin', isAllDay: false };
+    expect(mailOf('task.overdue').text).to.include('“Paint the fence” was due on 2026-11-30, and is not completed.');
+    const texts = [due, { ...due, timeZone: null }, { ...due, timeZone: 'Mars/Olympus_Mons', isAllDay: true }].map(
+      (given) => mailOf('task.due_soon', { due: given }).text,
+    );
+    expect(texts[0]).to.include('is due on 2026-11-30 23:59 (Europe/Berlin).');
+    for (const text of texts.slice(1)) expect(text).to.include('is due on 2026-11-30 22:59 UTC.');
   });
 
   it('link to the task, but not to a deleted one', () => {

@@ -15,12 +15,13 @@ describe('The upgrade of a database from before the renames', () => {
   let database: TestDatabase;
 
   before(async () => {
-    const [own, ...packages] = migrations.toReversed();
+    const own = migrations.find(({ name }) => name === 'notifications');
+    const packages = migrations.filter((source) => source !== own);
     folder = await mkdtemp(join(tmpdir(), 'migrations-'));
     for (const name of await readdir(own!.directory))
       if (name.slice(0, last.length) <= last) await cp(new URL(name, own!.directory), join(folder, name));
     const before: MigrationSource = { name: own!.name, directory: pathToFileURL(`${folder}/`) };
-    database = await testDatabase([...packages.toReversed(), before]);
+    database = await testDatabase([...packages, before]);
   });
   after(async () => {
     await database.drop();

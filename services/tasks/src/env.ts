@@ -21,8 +21,14 @@ export const env = databaseEnv.extend({
    * Per user and process. A shuffle locks and rewrites every open task, which takes seconds with 100,000 open tasks.
    */
   SHUFFLES_PER_MINUTE: fields.integer(1, 1_000_000).default(20),
-  /** As long as a notification about the task is kept by default (NOTIFICATION_DAYS), so that it can say that the task is deleted. */
+  /** The default period of notifications (NOTIFICATION_DAYS), so that a notification can say that its task is deleted. */
   DELETED_TASK_DAYS: fields.integer(1, 3_650).default(365),
+  /** Long enough to read a result after a holiday week; 100 jobs a second are 60 million rows in a week. */
+  SETTLED_JOB_DAYS: fields.integer(1, 3_650).default(7),
+  /** The period of dead letters (DEAD_LETTER_DAYS), because an operator has to decide. */
+  DEAD_JOB_DAYS: fields.integer(1, 3_650).default(90),
+  /** Occurrences of schedules. At least a day more than a backfill looks back, so that it sees which have run; a quarter shows the runs of a monthly schedule. */
+  OCCURRENCE_DAYS: fields.integer(31, 3_650).default(90),
 });
 
 export type Env = z.output<typeof env>;

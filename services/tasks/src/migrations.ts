@@ -1,5 +1,6 @@
 import { inboxMigrations } from '@taskwire/inbox';
 import { outboxMigrations } from '@taskwire/outbox';
+import { partitionMigrations } from '@taskwire/partitions';
 import type { MigrationSource } from '@taskwire/postgres';
 import { userDirectoryMigrations } from '@taskwire/user-directory';
 
@@ -9,4 +10,5 @@ export const migrations: readonly MigrationSource[] = [
   userDirectoryMigrations,
   outboxMigrations,
   inboxMigrations,
+  partitionMigrations,
 ];

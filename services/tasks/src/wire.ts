@@ -18,7 +18,10 @@ import { observeAwaitingReassignment } from './postgres/reassignment-gauge.ts';
 import { taskRetention } from './postgres/retention.ts';
 import { createTaskStore } from './postgres/task-store.ts';
 import { wireEvents } from './wire/events.ts';
+import { wireReminders } from './wire/reminders.ts';
+import { wireJobs } from './wire/jobs.ts';
 import { retentionPeriods } from './wire/retention.ts';
+import { wireSchedules } from './wire/schedules.ts';
 
 /** The audience of access tokens for Tasks. */
 const audience = 'urn:taskwire:tasks';
@@ -45,6 +48,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   });
   const { countAwaitingReassignment } = reassignmentQueries(performerSql(policy));
   observeAwaitingReassignment(async () => await countAwaitingReassignment(db.pool), telemetry);
+  const reminders = wireReminders(db, telemetry);
+  const { jobs, waiters, claims, promoter, reaper } = wireJobs({ db, tasks, telemetry });
   const retention = taskRetention(db, retentionPeriods(env), telemetry);
 
   const { clients, component: openClients } = serviceClients(env, telemetry, { auth: authUsers(env) });
@@ -54,12 +59,17 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
       if (changesPerformers(change, policy)) tx.afterCommit(reassigner.wake);
     },
   });
-  const { rabbit, relay, inbox } = wireEvents(env, { db, telemetry, handlers: directory.handlers });
+  const { rabbit, relay, inbox } = wireEvents(env, {
+    ...{ db, telemetry, partitions: service.partitions, handlers: directory.handlers },
+  });
   const outboxNotifier = createNotifier({ db, logger, relay: service.working([relay])[0] });
 
+  const { ports: schedules, rules, scheduler } = wireSchedules({ db, tasks, jobs, policy, telemetry });
   const http = service.serve({
     routes: routes({
-      ...{ tasks, users: createUsers(directory, policy), deadLetters: createDeadLetters({ db }) },
+      ...{ tasks, users: createUsers(directory, policy), deadLetters: createDeadLetters({ db }), jobs, waiters },
+      schedules,
+      publishedEpoch: () => db.sourceEpoch().published,
       creations: createUserLimit({ what: 'create tasks', perMinute: env.TASK_CREATIONS_PER_MINUTE }),
       shuffles: createUserLimit({ what: 'shuffle', perMinute: env.SHUFFLES_PER_MINUTE }),
     }),
@@ -67,8 +77,46 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     broker: rabbit,
   });
   const { refresher, reconciler } = directory;
-  const workers = [rabbit, relay, inbox, refresher, reconciler, reassigner, retention];
-  // HTTP starts last, so it stops first: no request arrives while the other components stop
-  const components = [database, openClients, outboxNotifier, ...service.working(workers), http];
-  return { components, telemetry, http, relay, inbox, directory, reassigner, retention, db };
+  const workers = [
+    service.partitions,
+    rabbit,
+    relay,
+    inbox,
+    refresher,
+    reconciler,
+    reassigner,
+    reminders,
+    promoter,
+    reaper,
+    scheduler,
+    retention,
+  ];
+  // HTTP starts after everything that it needs, so it stops first: no request arrives while the other components stop
+  const components = [
+    database,
+    openClients,
+    outboxNotifier,
+    rules,
+    ...service.working(workers),
+    http,
+    ...service.serving([claims]),
+  ];
+  return {
+    components,
+    telemetry,
+    http,
+    relay,
+    inbox,
+    directory,
+    reassigner,
+    reminders,
+    promoter,
+    reaper,
+    scheduler,
+    schedules,
+    retention,
+    jobs,
+    waiters,
+    db,
+  };
 }

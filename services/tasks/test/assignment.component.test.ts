@@ -107,7 +107,7 @@ describe('Assigning', () => {
       const refused = await assign(manager, await harness.createTask(ann), { assignee_id: crypto.randomUUID() });
       expect([refused.status, codeOf(refused)]).to.deep.equal([503, 'unavailable']);
       expect(Number(refused.headers.get('retry-after'))).to.be.within(1, 60);
-      // users in the directory do not depend on Auth
+      // assigning to users in the directory does not depend on Auth
       expect((await assign(manager, await harness.createTask(ann), { assignee_id: ben.id })).status).to.equal(200);
       harness.auth.outage = undefined;
     });

@@ -71,7 +71,7 @@ describePact('tasks', 'auth', (pact, formPact) => {
     });
 
     it('ends the access of a deleted user', async () => {
-      // Auth must confirm the claim of the event
+      // Auth must confirm the claim in the event
       harness.auth.change(id, { is_deleted: true });
       await receives('auth.user.deleted', async () => (await held())?.isDeleted);
     });

@@ -6,15 +6,23 @@ import { tasksHarness, type Person, type TasksHarness } from './support/tasks-ha
 
 type Operation = keyof typeof tasksRoutes;
 const operations = Object.keys(tasksRoutes) as Operation[];
-const publicOperations = operations.filter((name) => name !== 'getInternalTask');
+/** The operations for users. Those for workers have separate tests. */
+const publicOperations = operations.filter((name) => tasksRoutes[name].access.kind === 'user');
 const withBody = {
   createTask: { title: 'x' },
   changeTask: { title: 'x' },
   assignTask: { assign: 'random' },
   transitionTask: { state: 'cancelled' },
+  previewSchedule: { kind: 'cron', expression: '0 9 * * *' },
+  createSchedule: { kind: 'cron', expression: '0 9 * * *', target: { kind: 'task', title: 'x' } },
+  changeSchedule: { expression: '0 9 * * *' },
+  backfillSchedule: { from: new Date().toISOString(), to: new Date().toISOString() },
   dropDeadLetter: { reason: 'a test' },
+  replayJob: { reason: 'a test' },
 };
-const withId = operations.filter((name) => tasksRoutes[name].path.includes('{id}'));
+const withId = [...publicOperations, 'getInternalTask' as const].filter((name) =>
+  tasksRoutes[name].path.includes('{id}'),
+);
 
 describe('Invalid requests to Tasks', () => {
   let harness: TasksHarness;
@@ -36,7 +44,8 @@ describe('Invalid requests to Tasks', () => {
     const [row] = await query(
       harness.database.db.pool,
       `SELECT (SELECT json_agg(tasks ORDER BY id) FROM tasks) AS tasks, (SELECT count(*) FROM task_activity) AS entries,
-         (SELECT count(*) FROM idempotency_keys) AS keys`,
+         (SELECT count(*) FROM idempotency_keys) AS keys,
+         (SELECT count(*) FROM schedules) AS schedules`,
     );
     return row;
   }
@@ -46,7 +55,7 @@ describe('Invalid requests to Tasks', () => {
     const body = (withBody as Partial<Record<Operation, unknown>>)[operation];
     return {
       token: admin.token,
-      params: { id: taskId },
+      params: { id: taskId, queue: 'reports', key: 'a' },
       headers: { 'if-match': '*', 'idempotency-key': crypto.randomUUID() },
       ...(body === undefined ? {} : { body }),
     };
@@ -77,7 +86,9 @@ describe('Invalid requests to Tasks', () => {
     it('get 403 when a service calls a public path, or when a user or a service without the scope calls an internal path', async () => {
       const service = await harness.auth.serviceToken('tasks:read');
       for (const operation of publicOperations) {
-        await expectRefusal(operation, { ...good(operation), token: service }, 403, 'forbidden');
+        const isForServices = 'service' in tasksRoutes[operation].access;
+        const code = isForServices ? 'insufficient_scope' : 'forbidden';
+        await expectRefusal(operation, { ...good(operation), token: service }, 403, code);
       }
       const [wrong, none] = [await harness.auth.serviceToken('users:read'), await harness.auth.serviceToken('')];
       for (const token of [admin.token, wrong, none]) {

@@ -11,6 +11,15 @@ import {
 import { expect } from 'chai';
 import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
+/** The operations of schedules, and all others. */
+const isOfSchedules = ([, route]: [string, Route]) => route.path.startsWith('/api/v1/schedules');
+const scheduleRoutes = Object.fromEntries(Object.entries<Route>(tasksRoutes).filter(isOfSchedules));
+const taskRoutes = Object.fromEntries(Object.entries<Route>(tasksRoutes).filter((one) => !isOfSchedules(one)));
+
+/** Not due while the tests run, except for a moment each year. */
+const yearly = { kind: 'cron', expression: '0 4 2 2 *', target: { kind: 'task', title: 'Check the roof' } };
+const backfill = { from: new Date(Date.now() - 60_000).toISOString(), to: new Date(Date.now() - 1_000).toISOString() };
+
 describe('The contract of Tasks', () => {
   let harness: TasksHarness;
   let baseUrl: string;
@@ -33,32 +42,58 @@ describe('The contract of Tasks', () => {
     return await query(
       harness.database.db.pool,
       `SELECT (SELECT json_agg(tasks ORDER BY id) FROM tasks) AS tasks,
-         (SELECT json_agg(task_activity ORDER BY seq) FROM task_activity) AS entries`,
+         (SELECT json_agg(task_activity ORDER BY seq) FROM task_activity) AS entries,
+         (SELECT json_agg(jobs ORDER BY id) FROM jobs) AS jobs,
+         (SELECT json_agg(schedules ORDER BY id) FROM schedules) AS schedules,
+         (SELECT count(*) FROM schedule_occurrences) AS occurrences`,
     );
+  }
+
+  async function createSchedule({ token }: Person): Promise<{ id: string }> {
+    const answer = await harness.call('createSchedule', { token, body: yearly });
+    expect(answer.status).to.equal(201);
+    return answer.body as { id: string };
   }
 
   it('replays the response of every idempotent operation', async () => {
     const { token } = manager;
     const draft = async () => ({ params: { id: (await harness.createTask(manager)).id } });
+    const schedule = async () => ({ params: { id: (await createSchedule(manager)).id } });
     const prepare: Record<string, () => Promise<PreparedCall>> = {
       createTask: async () => ({ token, body: { title: 'Paint the fence' } }),
       assignTask: async () => ({ token, ...(await draft()), body: { assign: 'random' } }),
       transitionTask: async () => ({ token, ...(await draft()), body: { state: 'cancelled' } }),
       shuffleTasks: async () => ({ token }),
+      enqueueJob: async () => ({ token, body: { queue: 'reports', kind: 'test' } }),
+      enqueueJobs: async () => ({ token, body: { jobs: [{ queue: 'reports', kind: 'test' }] } }),
+      createSchedule: async () => ({ token, body: yearly }),
+      pauseSchedule: async () => ({ token, ...(await schedule()) }),
+      resumeSchedule: async () => ({ token, ...(await schedule()) }),
+      triggerSchedule: async () => ({ token, ...(await schedule()) }),
+      backfillSchedule: async () => ({ token, ...(await schedule()), body: backfill }),
     };
     const { operations, faults } = await walkReplays({ baseUrl, routes: tasksRoutes, prepare, snapshot });
     expect(faults).to.deep.equal([]);
-    expect(operations).to.equal(4);
+    expect(operations).to.equal(11);
   });
 
-  it('reject a stranger to the task in every operation, except those that are open to every user', async () => {
+  it('rejects a stranger to the task in every operation, except those that are open to every user', async () => {
     const { id } = await harness.createTask(manager, { assignee_id: ann.id });
     const params = { id };
     const { operations, faults } = await walkAsStranger({
-      ...{ baseUrl, routes: tasksRoutes, snapshot: async () => await harness.read(manager, { id }), secrets: [id] },
+      ...{ baseUrl, routes: taskRoutes, snapshot: async () => await harness.read(manager, { id }), secrets: [id] },
       tokenOf: async () => ben.token,
       requests: {
         createTask: { body: { title: 'Paint the gate' } },
+        enqueueJob: { body: { queue: 'reports', kind: 'test' } },
+        enqueueJobs: { body: { jobs: [{ queue: 'reports', kind: 'test' }] } },
+        getJob: { params },
+        setJobLimit: { params: { queue: 'reports', key: 'a' }, body: { max_running: 1, rate: null } },
+        listJobLimits: { params: { queue: 'reports' } },
+        cancelJob: { params },
+        replayJob: { params, body: { reason: 'a test' } },
+        replayJobs: { body: { reason: 'a test' } },
+        dropJobs: { body: { reason: 'a test' } },
         changeTask: { params, body: { title: 'Mine' } },
         deleteTask: { params },
         assignTask: { params, body: { assignee_id: ben.id } },
@@ -72,7 +107,7 @@ describe('The contract of Tasks', () => {
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(operations).to.equal(13);
+    expect(operations).to.equal(23);
     // canary: the assignee may start the task, so walking as the assignee must report a fault
     const assignee = await walkAsStranger({
       ...{ baseUrl, routes: { transitionTask: tasksRoutes.transitionTask }, snapshot, secrets: [] },
@@ -82,6 +117,29 @@ describe('The contract of Tasks', () => {
       },
     });
     expect(assignee.faults[0]).to.match(/^transitionTask in_progress: responded with 200 to a stranger/);
+  });
+
+  it('rejects a stranger to the schedule in every operation on it, and shows it in no list', async () => {
+    const { id } = await createSchedule(ann);
+    const params = { id };
+    const read = async () => (await harness.call('getSchedule', { token: manager.token, params })).body;
+    const { operations, faults } = await walkAsStranger({
+      ...{ baseUrl, routes: scheduleRoutes, snapshot: read, secrets: [id] },
+      tokenOf: async () => ben.token,
+      requests: {
+        createSchedule: { body: yearly },
+        getSchedule: { params },
+        changeSchedule: { params, body: { expression: '0 5 2 2 *' } },
+        deleteSchedule: { params },
+        pauseSchedule: { params },
+        resumeSchedule: { params },
+        triggerSchedule: { params },
+        backfillSchedule: { params, body: backfill },
+        listOccurrences: { params },
+      },
+    });
+    expect(faults).to.deep.equal([]);
+    expect(operations).to.equal(10);
   });
 
   it('publishes the events that follow from the activity entries of every operation, one for one', async () => {
@@ -127,11 +185,22 @@ describe('The contract of Tasks', () => {
     await harness.createTask(manager, { assignee_id: ben.id });
     await harness.assign(manager, task, ben);
     await insertDeadLetters(harness.database.db.pool);
+    for (const [queue, kind] of [
+      ['reports', 'render'],
+      ['reports', 'send'],
+      ['mails', 'send'],
+    ]) {
+      await harness.call('enqueueJob', { token: manager.token, body: { queue, kind, run_at: '2100-01-01T00:00:00Z' } });
+    }
+    await harness.call('enqueueJob', { token: manager.token, body: { queue: 'mails', kind: 'send' } });
+    await createSchedule(ann);
+    const schedule = await createSchedule(ann);
+    const inYears = (years: number) => new Date(Date.now() + years * 366 * 86_400_000).toISOString();
     const isForAdmins = ({ access }: Route) => access.kind === 'user' && access.roles !== undefined;
     const { parameters, faults } = await walkFilters({
       ...{ baseUrl, routes: tasksRoutes },
       tokenOf: async (route) => (isForAdmins(route) ? admin : ann).token,
-      params: { listActivity: { id: task.id } },
+      params: { listActivity: { id: task.id }, listOccurrences: { id: schedule.id } },
       values: {
         listTasks: {
           state: ['draft', 'assigned', 'cancelled'],
@@ -139,10 +208,12 @@ describe('The contract of Tasks', () => {
           creator: [ann.id],
           mine: ['true', 'false'],
         },
+        listOccurrences: { from: [inYears(2)], to: [inYears(2)] },
         listTasksDeadLetters: deadLetterFilterValues,
+        listJobs: { state: ['scheduled', 'queued'], queue: ['mails'], kind: ['render'] },
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(parameters).to.equal(17);
+    expect(parameters).to.equal(28);
   });
 });

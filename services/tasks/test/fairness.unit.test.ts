@@ -26,7 +26,7 @@ describe('Distributing tasks', () => {
     const performers = ['ann', 'ben', 'cas'];
     const lucky = Array.from({ length: 3000 }, () => distribute([{}], performers, Math.random).values().next().value);
     for (const name of performers) {
-      // 1000 expected, deviation 26: six deviations off happens once in a hundred million runs
+      // 1000 is expected, with a standard deviation of 26; a difference of six deviations occurs once in a hundred million runs
       expect(lucky.filter((given) => given === name).length).to.be.within(840, 1160);
     }
   });

@@ -20,7 +20,7 @@ describe('A request with an Idempotency-Key', () => {
     return rows.length;
   };
 
-  /** Each way of creating a task has a statement of its own. */
+  /** Each way of creating a task has its own statement. */
   const kinds: [string, () => Record<string, unknown>][] = [
     ['a draft', () => ({})],
     ['a task for a given user', () => ({ assignee_id: ann.id })],
@@ -80,7 +80,7 @@ describe('A request with an Idempotency-Key', () => {
     expect(await harness.read(ann, task)).to.include({ assignee_id: ann.id });
   });
 
-  it('has a key that is scoped to its sender: another user may use the same', async () => {
+  it('has a key that is scoped to its sender: another user may use the same key', async () => {
     const key = crypto.randomUUID();
     const mine = await create(key, { title: 'mine' });
     const theirs = await create(key, { title: 'theirs' }, ann);

@@ -50,7 +50,7 @@ describe('The limits of one user', () => {
     ]);
     const repeated = await shuffle('one');
     expect([repeated.status, repeated.body]).to.deep.equal([200, first.body]);
-    // a refusal leaves its key free, and a request without a key is refused as before
+    // a refusal does not use up the key, and a request without a key is also refused
     expect((await shuffle('three')).status).to.equal(429);
     expect((await harness.call('shuffleTasks', { token })).status).to.equal(429);
   });

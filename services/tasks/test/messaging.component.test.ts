@@ -64,7 +64,7 @@ describe('Events of tasks', () => {
     expect(times, 'each later than the one before').to.deep.equal([...new Set(times)].toSorted());
   });
 
-  it('have times no later than that of the state that services read next', async () => {
+  it('have times no later than the state that services read next', async () => {
     const task = await harness.createTask(manager, { assignee_id: ann.id });
     const seen = await harness.observer.expectAbout(task.id, ['created', 'changed', 'assigned']);
     const token = await harness.auth.serviceToken('tasks:read');
@@ -170,7 +170,7 @@ describe('Processes of Tasks', () => {
     const task = await harness.createTask(manager, { assignee_id: ann.id });
     await harness.observer.expectAbout(task.id, ['created', 'changed', 'assigned']);
     await harness.become(ann, 'deleted');
-    // this process got the wake-up; the worker has to poll
+    // only this process got the wake-up, so the worker has to poll
     await worker.reassigner.tick();
     await harness.observer.expectAbout(task.id, ['created', 'changed', 'assigned', 'unassigned', 'assigned']);
 
@@ -180,7 +180,7 @@ describe('Processes of Tasks', () => {
     };
     expect(await ready(harness.service.http.url())).to.deep.equal([200, ['database', 'migrations']]);
     await waitFor(async () => (await ready(worker.http.url()))[0] === 200);
-    expect(await ready(worker.http.url())).to.deep.equal([200, ['broker', 'database', 'migrations']]);
+    expect(await ready(worker.http.url())).to.deep.equal([200, ['broker', 'database', 'migrations', 'partitions']]);
     const response = await fetch(`${worker.http.url()}/api/v1/tasks`, {
       headers: { authorization: `Bearer ${ann.token}` },
     });

@@ -17,7 +17,7 @@ describe('Tasks on a database whose migrations need a newer release', () => {
     const [first] = harness.service.components;
     const fault = await first?.start().catch(String);
     expect(fault).to.include('tasks/9999_from_tomorrow');
-    // its consumers may still be connecting to the broker
+    // the service's consumers may still be connecting to the broker
     await waitFor(async () => (await fetch(`${harness.service.http.url()}/ready`)).status === 200);
   });
 });

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
-import { largeTableScans, recordStatements } from '@taskwire/testing';
+import { fillTables, largeTableScans, planSizes, recordStatements } from '@taskwire/testing';
 import { defaultRetention } from '../src/wire/retention.ts';
 import { hotStatements } from '../src/postgres/statements.ts';
+import { scheduleTools } from './support/schedules.ts';
 import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
-
-const step = 10_000;
 
 describe("The plans of Tasks' statements", () => {
   let harness: TasksHarness;
@@ -25,15 +24,14 @@ describe("The plans of Tasks' statements", () => {
 
   /** Fills the tables with tasks of many users, 95 % of them completed. */
   async function growTo(count: number): Promise<void> {
-    const { pool } = harness.database.db;
-    await query(pool, fillUsers, [Math.max(1_000, count / 10)]);
-    // in steps that finish within the statement timeout on a busy machine
-    for (; stored < count; stored = Math.min(count, stored + step)) {
-      await query(pool, fillTasks, [stored + 1, Math.min(count, stored + step), ann.id]);
-    }
-    await query(pool, fillKeys, [count]);
-    // autovacuum would do this later; a test can't wait for it
-    await query(pool, 'VACUUM ANALYZE');
+    const { database } = harness;
+    await fillTables(database, [fillUsers], [Math.max(1_000, count / 10)]);
+    await fillTables(database, [fillTasks], [stored + 1, count, ann.id]);
+    await fillTables(database, [fillKeys], [count]);
+    await fillTables(database, [fillSchedules], [count / 10, filledTarget]);
+    await fillTables(database, [fillOccurrences], []);
+    await fillTables(database, [fillReminders], []);
+    stored = count;
   }
 
   /** Runs every prepared statement at least once. */
@@ -64,15 +62,51 @@ describe("The plans of Tasks' statements", () => {
     await harness.call('deleteTask', { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } });
     await harness.become(ben, 'manager');
     await harness.service.reassigner.tick();
+    await useSchedules();
     await harness.become(ben, 'member');
+    await harness.createTask(ann, { due_at: '2020-01-01T00:00:00Z' });
+    await harness.createTask(manager, { kind: 'job', job: { queue: 'reports', kind: 'test' } });
+    while ((await harness.service.reminders.tick()) === 'more');
     await harness.service.retention.tick();
     const { db } = harness.service;
     for (const { rules } of defaultRetention) for (const rule of rules) await rule.overdueSeconds(db);
     await harness.service.directory.reconciler.tick();
   }
 
-  for (const count of [100, 10_000, 100_000]) {
-    it(`scan no large table sequentially, and are those of statements.sql, with ${count} tasks`, async () => {
+  /** Runs a schedule with every way to create a task, and the rounds of the scheduler. */
+  async function useSchedules(): Promise<void> {
+    const tools = scheduleTools(harness);
+    const { pool } = harness.database.db;
+    for (const target of [{}, { assignee_id: ann.id }, { assign: 'random' }]) {
+      const regenerate = 'assign' in target ? 'on_completion' : 'on_schedule';
+      const body = {
+        target: { kind: 'task', title: 'x', ...target },
+        overlap: 'queue_one',
+        catch_up: 'all',
+        regenerate,
+      };
+      const schedule = await tools.everyMinute(manager, 5, body);
+      await query(pool, "UPDATE schedules SET zone_database = '' WHERE id = $1", [schedule.id]);
+      await tools.run();
+      await tools.dueFrom(schedule, -1);
+      await tools.run();
+      const [task] = await tools.tasks(schedule);
+      await harness.transition(manager, { id: task?.id ?? '' }, 'cancelled');
+      await tools.run();
+      const { token } = manager;
+      const at = { token, params: { id: schedule.id } };
+      const reads = ['getSchedule', 'listOccurrences'] as const;
+      for (const operation of ['triggerSchedule', 'pauseSchedule', 'resumeSchedule', ...reads] as const)
+        await tools.ask(operation, at);
+      for (const reader of [manager, ann]) await tools.ask('listSchedules', { token: reader.token });
+      await tools.ask('deleteSchedule', { ...at, headers: { 'if-match': '*' } });
+    }
+    // the other gauges count whole tables, once for each scrape
+    await harness.service.telemetry.metrics.getSingleMetric('schedule_lag_seconds')?.get();
+  }
+
+  for (const count of planSizes) {
+    it(`scan no large table sequentially, and match statements.sql, with ${count} tasks`, async () => {
       await growTo(count);
       const { pool } = harness.service.db;
       const log = recordStatements(pool);
@@ -81,7 +115,9 @@ describe("The plans of Tasks' statements", () => {
       expect(ran.length, 'statements that were seen').to.be.greaterThan(20);
       expect(await largeTableScans(harness.database.db.pool, ran)).to.deep.equal([]);
       const prepared = ran.filter(({ name }) => name?.startsWith('tasks.'));
-      expect(prepared.map(({ name, text }) => ({ name, text }))).to.have.deep.members(hotStatements);
+      expect(prepared.map(({ name, text }) => ({ name, text }))).to.have.deep.members(
+        hotStatements.filter(({ name }) => name.startsWith('tasks.')),
+      );
     });
   }
 
@@ -112,3 +148,29 @@ const fillTasks = `
 const fillKeys = `
   INSERT INTO idempotency_keys (actor_id, key, fingerprint, response_body, etag)
   SELECT gen_random_uuid(), n::text, '\\x00', '{}', 1 FROM generate_series(1, $1::integer / 10) AS n`;
+
+/** Two reminders for each task: those of open tasks are armed, and the others were sent. */
+const fillReminders = `
+  INSERT INTO task_reminders (task_id, kind, due_at, remind_at, state, settled_at)
+  SELECT id, kinds.kind, timestamptz '2099-01-01', timestamptz '2099-01-01', CASE state WHEN 'assigned' THEN 'armed' ELSE 'sent' END,
+    CASE WHEN state <> 'assigned' THEN now() END
+  FROM tasks, unnest(ARRAY['due_soon', 'overdue']) AS kinds (kind)
+  ON CONFLICT DO NOTHING`;
+
+const filledTarget = JSON.stringify({
+  ...{ kind: 'task', title: 'x', description: '', priority: 'normal', labels: [] },
+  ...{ assignee_id: null, assign: null, due_in: null },
+});
+
+/** None of them is due. */
+const fillSchedules = `
+  INSERT INTO schedules (creator_id, kind, expression, time_zone, dst_gap, target, acts_for, catch_up, overlap, jitter_seconds, pause_after_failures,
+    next_at, due_at, zone_database, deleted_at)
+  SELECT gen_random_uuid(), 'cron', '0 9 * * *', 'UTC', 'skip', $2::jsonb, gen_random_uuid(), 'skip', 'skip', 0, 5, now() + interval '1 day',
+    CASE WHEN n % 10 > 0 THEN now() + interval '1 day' END, '9999z', CASE WHEN n % 10 = 0 THEN now() END
+  FROM generate_series((SELECT count(*) FROM schedules), $1) AS n`;
+
+const fillOccurrences = `
+  INSERT INTO schedule_occurrences (schedule_id, nominal_at, revision, cause, state, reason)
+  SELECT id, now() - n * interval '1 minute', 1, 'rule', 'skipped', 'missed' FROM schedules, generate_series(1, 10) AS n
+  ON CONFLICT DO NOTHING`;

@@ -53,6 +53,12 @@ describe('Tasks, as a provider', () => {
     return task.id;
   }
 
+  /** Creates a task whose due date is near, or has passed. */
+  async function due(due_at: string, more: Record<string, unknown> = {}): Promise<string> {
+    return (await harness.createTask(manager, { due_at, due_time_zone: 'Europe/Berlin', ...more })).id;
+  }
+  const passed = '2026-01-01T12:00:00Z';
+
   it('verifies the pact of a front end with the token of the role that the pact names', async () => {
     const pactOf = (role: 'manager' | 'member') => ({
       consumer: { name: 'board' },
@@ -85,6 +91,7 @@ describe('Tasks, as a provider', () => {
       states: {
         'a task': async () => ({ id: (await harness.createTask(manager)).id }),
         'a task that is assigned': async () => ({ id: (await assigned()).task.id }),
+        'a task that is due': async () => ({ id: await due('2099-01-01T12:00:00Z') }),
         'a task that was deleted': async () => {
           const { id } = await harness.createTask(manager);
           await harness.call('deleteTask', { token: manager.token, params: { id }, headers: { 'if-match': '*' } });
@@ -113,6 +120,19 @@ describe('Tasks, as a provider', () => {
           await published('tasks.task.completed', await transitioned('in_progress', 'completed')),
         'an event tasks.task.cancelled': async () =>
           await published('tasks.task.cancelled', await transitioned('cancelled')),
+        'an event tasks.task.due_soon': async () => {
+          const in12Hours = new Date(Date.now() + 12 * 3_600_000).toISOString();
+          const { id: assignee_id } = await harness.join('Ann', 'member');
+          // the end of that day is up to 36 hours away
+          const more = { assignee_id, due_all_day: true, remind_before: 'P3D' };
+          return await published('tasks.task.due_soon', await due(in12Hours, more));
+        },
+        'an event tasks.task.overdue': async () => {
+          const { id: assignee_id } = await harness.join('Ann', 'member');
+          return await published('tasks.task.overdue', await due(passed, { assignee_id, due_all_day: true }));
+        },
+        'an event tasks.task.overdue without a performer': async () =>
+          await published('tasks.task.overdue', await due(passed, { due_time_zone: null })),
         'an event tasks.task.cancelled without a performer': async () => {
           const task = await harness.createTask(manager);
           await harness.transition(manager, task, 'cancelled');

@@ -171,13 +171,13 @@ describe('Reassignment when a performer is deleted or loses the role', () => {
     }
   });
 
-  it('moves no task while an event alone says that the assignee was deleted', async () => {
+  it('moves no task while only an event says that the assignee was deleted', async () => {
     const task = await harness.createTask(manager, { assignee_id: ann.id });
     const ask = async () => (await harness.call('getTask', { token: ann.token, params: { id: task.id } })).status;
     const deletion = { user_id: ann.id, timestamp: new Date(Date.now() + 1_000).toISOString() };
     harness.auth.outage = 503;
     await harness.database.db.transaction(
-      async (tx) => await harness.service.directory.record(tx, 'auth.user.deleted', deletion),
+      async (tx) => await harness.service.directory.record(tx, 'auth.user.deleted', deletion, 1),
     );
     await waitFor(async () => (await ask()) === 401, { what: 'the access to end' });
     await harness.service.reassigner.tick();

@@ -17,10 +17,16 @@ describe('The access of an application to tasks on behalf of a user', () => {
     await harness.stop();
   });
 
+  const serviceOf = (scopes: readonly string[]) => ({
+    clientId: 'service',
+    scope: scopes.join(' '),
+    queues: ['reports'],
+  });
+
   async function tokenOf(holder: TokenHolder): Promise<{ token: string; userId: string }> {
     if (holder.kind === 'first_party') return { token: admin.token, userId: admin.id };
     if (holder.kind === 'service') {
-      return { token: await harness.auth.serviceToken(holder.scopes.join(' ')), userId: admin.id };
+      return { token: await harness.auth.workerToken(serviceOf(holder.scopes)), userId: admin.id };
     }
     const application = { clientId: 'portal', scopes: holder.scopes };
     return { token: await harness.auth.userToken(admin, { application }), userId: admin.id };
@@ -32,8 +38,19 @@ describe('The access of an application to tasks on behalf of a user', () => {
       changeTask: { title: 'Paint the gate' },
       assignTask: { assign: 'random' },
       transitionTask: { state: 'cancelled' },
+      createSchedule: { kind: 'cron', expression: '0 9 * * *', target: { kind: 'task', title: 'x' } },
+      changeSchedule: { expression: '0 9 * * *' },
+      backfillSchedule: { from: new Date().toISOString(), to: new Date().toISOString() },
+      previewSchedule: { kind: 'cron', expression: '0 9 * * *' },
       replayTasksDeadLetters: { filter: {} },
       dropTasksDeadLetter: { reason: 'a test' },
+      enqueueJob: { queue: 'reports', kind: 'test' },
+      enqueueJobs: { jobs: [{ queue: 'reports', kind: 'test' }] },
+      setJobLimit: { max_running: 1, rate: null },
+      replayJob: { reason: 'a test' },
+      replayJobs: { reason: 'a test' },
+      dropJobs: { reason: 'a test' },
+      claimJobs: { claim_id: crypto.randomUUID(), queues: ['reports'], worker: 'w' },
     };
     const baseUrl = harness.service.http.url();
     const { answers, faults } = await walkScopes({ baseUrl, audience, routes: tasksRoutes, tokenOf, bodies });

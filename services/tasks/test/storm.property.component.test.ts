@@ -5,7 +5,7 @@ import { propertyRuns, propertyTimeoutMs, waitFor } from '@taskwire/testing';
 import type { Answer, Task } from './support/api.ts';
 import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
-/** An attempt by a user; many are rejected, depending on which concurrent attempt came first. */
+/** An attempt by a user; many attempts are rejected, depending on the order of concurrent ones. */
 type Step =
   | { kind: 'create'; performer: number }
   | { kind: 'assign'; task: number; performer: number }
@@ -40,12 +40,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('demote' as const), performer }) },
 );
 
-/** The number of attempts of one kind, and of those that succeeded. */
+/** The number of attempts of one kind, and the number that succeeded. */
 type Tally = { tried: number; done: number };
 
 /**
- * The minimum share of attempts of each kind that must succeed: a run of rejections alone would prove nothing. Each is far below the share observed
- * in many runs (for example 20 to 60 % of the random assignments, 8 to 30 % of the completions), so that chance doesn't fail the test.
+ * The minimum share of attempts of each kind that must succeed: a run of rejections alone would prove nothing. Each minimum is far below the share
+ * observed in many runs (for example 20 to 60 % of the random assignments, 8 to 30 % of the completions), so that chance doesn't fail the test.
  */
 const leastShares = {
   create: 0.5,
@@ -116,7 +116,7 @@ describe('Concurrent operations of many users', function () {
     expect(sum('done') / sum('tried'), 'all kinds').to.be.at.least(0.2);
     for (const [kind, share] of Object.entries(leastShares)) {
       const { tried, done } = tallies.get(kind) ?? { tried: 0, done: 0 };
-      // fewer attempts say nothing about a share of a twentieth
+      // with fewer attempts, a share of a twentieth cannot be judged
       if (tried >= enoughTries) expect(done / tried, `${kind}: ${done} done of ${tried}`).to.be.at.least(share);
     }
   });
@@ -135,7 +135,7 @@ describe('Concurrent operations of many users', function () {
         return count(one.kind, await harness.call('assignTask', { token, params, body: { assign: 'random' } }));
       case 'transition': {
         const actor = one.state === 'cancelled' ? manager : await actorOf(one.by, params.id, people);
-        // completing a task requires starting it; other steps may come in between
+        // completing a task requires starting it; other steps may happen in between
         const states = one.state === 'completed' ? ['in_progress', 'completed'] : [one.state];
         for (const state of states) {
           count(state, await harness.call('transitionTask', { token: actor.token, params, body: { state } }));
@@ -156,7 +156,7 @@ describe('Concurrent operations of many users', function () {
     }
   }
 
-  /** The assignee at that moment; it may be another user by the time of the request. */
+  /** Returns the current assignee, who may have changed by the time of the request. */
   async function actorOf(by: number | 'the assignee', id: string, people: readonly Person[]): Promise<Person> {
     if (by !== 'the assignee') return people[by] ?? manager;
     const { status, body } = await harness.call('getTask', { token: manager.token, params: { id } });
@@ -203,7 +203,7 @@ describe('Concurrent operations of many users', function () {
   }
 });
 
-/** Processes a list with several workers; each takes the next item when it has finished one. */
+/** Processes a list with several workers; each worker takes the next item when it has finished one. */
 async function eachInOneOf<T>(workers: number, list: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const rest = list.values();
   await Promise.all(

@@ -18,10 +18,15 @@ const draft: Task = {
   state: 'draft',
   priority: 'normal',
   due_at: null,
+  due_time_zone: null,
+  due_all_day: false,
+  remind_before: 'P1D',
   labels: [],
   creator_id: 'cora',
   assignee_id: null,
   awaiting_performer: false,
+  kind: 'task',
+  job_id: null,
   version: 1,
 };
 
@@ -99,7 +104,7 @@ describe('The permissions', () => {
     'other member': { id: 'otto', role: 'member' },
   };
   const { objects: transition } = tasksRoutes.transitionTask.access;
-  // those of the contract: from them, the descriptions and contracts/permissions.md are generated
+  // the rules of the contract, from which the descriptions and contracts/permissions.md are generated
   const table: Record<Action, readonly Party[]> = {
     change: tasksRoutes.changeTask.access.objects,
     delete: tasksRoutes.deleteTask.access.objects,

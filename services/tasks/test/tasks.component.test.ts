@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { schemas } from '@taskwire/contracts';
+import { query } from '@taskwire/postgres';
 import { codeOf, type Task } from './support/api.ts';
 import { tasksTeam, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
@@ -43,6 +45,52 @@ describe('Tasks', () => {
       const task = await harness.createTask(ann, body);
       expect(task).to.deep.include({ ...body, due_at: '2026-12-24T17:30:00.123456Z' });
       expect(await harness.read(ben, task)).to.deep.equal(task);
+    });
+
+    it('moves the due date of a task that is due all day to the end of that day in its time zone', async () => {
+      const body = { due_at: '2026-12-24T08:00:00Z', due_time_zone: 'america/new_york', due_all_day: true };
+      const task = await harness.createTask(ann, { ...body, remind_before: 'PT2H' });
+      const expected = { due_at: '2026-12-25T04:59:59.999999Z', due_time_zone: 'America/New_York', due_all_day: true };
+      expect(task).to.deep.include({ ...expected, remind_before: 'PT2H', version: 1 });
+      expect(await harness.read(ben, task)).to.deep.equal(task);
+      const change = { token: ann.token, params: { id: task.id }, headers: { 'if-match': '"1"' } };
+      const sent = { due_at: task.due_at, due_time_zone: task.due_time_zone, due_all_day: true };
+      expect((await harness.call('changeTask', { ...change, body: sent })).body).to.deep.equal(task);
+      const moved = await harness.call('changeTask', { ...change, body: { due_time_zone: 'Asia/Tokyo' } });
+      expect(moved.body).to.deep.include({
+        due_at: '2026-12-24T14:59:59.999999Z',
+        due_time_zone: 'Asia/Tokyo',
+        version: 2,
+      });
+      const fields = (await harness.activity(ann, task)).map(({ field }) => field);
+      expect(fields).to.deep.equal([null, 'due_at', 'due_time_zone']);
+    });
+
+    it('rejects faults of a due date, names the field, and writes nothing', async () => {
+      const due_at = '2026-12-24T08:00:00Z';
+      const faults: [string, Record<string, unknown>][] = [
+        ['due_time_zone', { due_time_zone: 'Mars/Olympus_Mons' }],
+        ['due_time_zone', { due_time_zone: '+01:00' }],
+        ['due_time_zone', { due_at, due_all_day: true }],
+        ['due_all_day', { due_time_zone: 'Europe/Berlin', due_all_day: true }],
+        ['remind_before', { due_at, remind_before: '1 day' }],
+        ['remind_before', { due_at, remind_before: 'PT0S' }],
+        ['remind_before', { due_at, remind_before: 'P2Y' }],
+      ];
+      const task = await harness.createTask(ann);
+      for (const [field, body] of faults) {
+        const change = { token: ann.token, params: { id: task.id }, headers: { 'if-match': '*' }, body };
+        for (const answer of [
+          await harness.call('createTask', { token: ann.token, body: { title: 'Paint', ...body } }),
+          await harness.call('changeTask', change),
+        ]) {
+          expect([answer.status, codeOf(answer)], JSON.stringify(body)).to.deep.equal([422, 'invalid_input']);
+          expect((answer.body as { errors: { field: string }[] }).errors.map((one) => one.field)).to.deep.equal([
+            field,
+          ]);
+        }
+      }
+      expect(await harness.read(ann, task)).to.deep.equal(task);
     });
 
     it('assigns immediately for managers', async () => {
@@ -202,6 +250,26 @@ describe('Tasks', () => {
       expect((await list({ creator: ann.id })).map((one) => one.id)).not.to.include(task.id);
       const internal = { token: await harness.auth.serviceToken('tasks:read'), params: { id: task.id } };
       expect((await harness.call('getInternalTask', internal)).status).to.equal(410);
+    });
+
+    it('shows services the epoch of the database once the suite is consistent in it', async () => {
+      const task = await harness.createTask(ann);
+      const internal = { token: await harness.auth.serviceToken('tasks:read'), params: { id: task.id } };
+      expect((await harness.call('getInternalTask', internal)).body).not.to.have.property('source_epoch');
+      const set = async (epochs: string) =>
+        await query(harness.database.db.pool, `UPDATE source_epoch SET (epoch, consistent_epoch) = ${epochs}`);
+      await set('(2, 2)');
+      // without loops: a connection that one of them opens later would read the epoch below
+      const restarted = await harness.replica({ PROCESS_ROLE: 'api' });
+      await set('(1, 1)');
+      const url = new URL(`/tasks/${task.id}`, restarted.http.url());
+      const answer = await fetch(url, { headers: { authorization: `Bearer ${internal.token}` } });
+      expect(schemas.internalTask.parse(await answer.json())).to.include({ id: task.id, source_epoch: 2 });
+      expect(answer.headers.get('etag')).to.match(/^"e2-1-/);
+      const read = await fetch(new URL(`/api/v1/tasks/${task.id}`, restarted.http.url()), {
+        headers: { authorization: `Bearer ${ann.token}` },
+      });
+      expect(await read.json()).not.to.have.property('source_epoch');
     });
 
     it('requires If-Match, and is open to the creator, managers and admins', async () => {

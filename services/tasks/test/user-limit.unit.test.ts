@@ -6,7 +6,7 @@ describe('A rate limit per user', () => {
   let time = 0;
   const limit = (perMinute: number) => createUserLimit({ what: 'shuffle', perMinute, now: () => time });
 
-  /** The number of accepted attempts, and the response to the first rejected one. */
+  /** Returns the number of accepted attempts, and the response to the first rejected attempt. */
   function attempts(of: ReturnType<typeof limit>, userId: string, count: number) {
     for (let made = 0; made < count; made++) {
       try {

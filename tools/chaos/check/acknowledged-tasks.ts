@@ -6,7 +6,9 @@ import { broken, type Violation } from './violation.ts';
 
 type Of<K extends Intent['kind']> = Operation & { intent: Extract<Intent, { kind: K }> };
 
-/** Every acknowledged change of a task is in its activity log and in its state, once. A change without a response is in them at most once. */
+/**
+ * Every acknowledged change of a task is in the task's activity log exactly once, and in its state. A change without a response is there at most once.
+ */
 export function checkTasks(evidence: Evidence): Violation[] {
   const histories = taskHistories(evidence);
   return [
@@ -67,7 +69,7 @@ function wrongAnswer(operation: Operation, answer: Answer, histories: Map<string
     : `${name(operation)} returned ${show(answer)}; at that version the task was ${show(shown(version))}`;
 }
 
-/** Each acknowledged creation made one task, a creation without a response at most one, and a refused one none. */
+/** Each acknowledged creation made exactly one task, each creation without a response at most one, and each refused creation none. */
 function checkCreations({ operations, world }: Evidence): Violation[] {
   const byName = Map.groupBy(world.tasks, ({ title }) => title.split(' ')[0]);
   return operations.filter(isOf('create_task')).flatMap((operation) => {
@@ -85,9 +87,7 @@ const actions = { in_progress: 'started', completed: 'completed', cancelled: 'ca
 
 type Effect = { what: string; matches(version: TaskVersion): boolean; everyTime: boolean };
 
-/**
- * The entry that an operation leaves in the activity log. Assigning a task to its current assignee leaves none, so that entry does not always exist.
- */
+/** The entry that an operation leaves in the activity log. Assigning a task to its current assignee leaves no entry, so the entry need not exist. */
 function effectOf({ intent }: Operation): Effect | undefined {
   const logs = (test: (entry: TaskVersion['entries'][number]) => boolean) => (version: TaskVersion) =>
     version.version > 1 && version.entries.some(test);
@@ -112,8 +112,8 @@ function effectOf({ intent }: Operation): Effect | undefined {
 }
 
 /**
- * For each task, user and kind of change: at least as many entries as were acknowledged, and at most as many more as there are requests without a
- * response.
+ * For each task, user and kind of change, the log has at least as many entries as there were acknowledged requests, and at most as many additional
+ * ones as there were requests without a response.
  */
 function checkEffects({ operations }: Evidence, histories: Map<string, TaskHistory>): Violation[] {
   const groups = Map.groupBy(operations, (operation) => {
@@ -139,7 +139,7 @@ function checkEffects({ operations }: Evidence, histories: Map<string, TaskHisto
   });
 }
 
-/** No two requests were credited with the same change. */
+/** No two requests were acknowledged with the same change. */
 function checkClaims({ operations }: Evidence): Violation[] {
   const changes = operations.filter(
     ({ intent, outcome, answer }) =>
@@ -156,7 +156,7 @@ function checkClaims({ operations }: Evidence): Violation[] {
   );
 }
 
-/** Tasks were reassigned as often as was acknowledged or, where responses are missing, at least as often. */
+/** Tasks were reassigned exactly as often as responses say or, if responses are missing, at least as often. */
 function checkReassignments({ operations, world }: Evidence, histories: Map<string, TaskHistory>): Violation[] {
   const reassignments = operations.filter(isOf('shuffle'));
   const reassignerId = world.users.find(({ email }) => email.startsWith(`${reassigner}@`))?.id;

@@ -1,7 +1,7 @@
 import type { Evidence, Operation, UserRow } from '../evidence.ts';
 import { broken, type Violation } from './violation.ts';
 
-/** Every acknowledged change of a user exists, once; a change without a response exists at most once. */
+/** Every acknowledged change of a user took effect exactly once, and a change without a response at most once. */
 export function checkUsers({ operations, world }: Evidence): Violation[] {
   const byId = new Map(world.users.map((user) => [user.id, user]));
   const byEmail = Map.groupBy(world.users, ({ email }) => email);
@@ -37,7 +37,10 @@ function checkChange({ n, intent, outcome, answer, subjectId }: Operation, byId:
   return broken('acknowledged changes persist', [(version > user.version || (isLast && differs)) && text]);
 }
 
-/** Each change makes one version: at most as many as were requested, and at least as many as were acknowledged and changed something. */
+/**
+ * Each change creates one version. There are at most as many versions as requested changes, and at least as many as acknowledged changes that had an
+ * effect.
+ */
 function checkVersions(operations: readonly Operation[], byId: Map<string, UserRow>): Violation[] {
   const changes = Map.groupBy(
     operations.filter(({ intent }) => isChange(intent.kind)),

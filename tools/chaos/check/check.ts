@@ -13,18 +13,26 @@ import {
   checkTakeovers,
 } from './end-state.ts';
 import { checkEvents } from './events.ts';
+import { checkKeptJobs } from './jobs/kept-jobs.ts';
+import { checkFences } from './jobs/fences.ts';
+import { checkLeases } from './jobs/leases.ts';
+import { checkOccurrences } from './jobs/occurrences.ts';
+import { checkReminders } from './jobs/reminders.ts';
+import { checkStarts } from './jobs/starts.ts';
 import { checkMailOrder } from './mail-order.ts';
 import { checkMails } from './mails.ts';
 import { checkReads } from './reads.ts';
 import { checkNotified } from './notified.ts';
+import { checkServed } from './served.ts';
 import type { Violation } from './violation.ts';
 
-/** All violations shown by the evidence. The result depends on the evidence alone. */
+/** Returns all violations in the evidence. The result depends only on the evidence. */
 export function check(evidence: Evidence): Violation[] {
   const checks = [
     checkTasks,
     checkUsers,
     checkReads,
+    checkServed,
     checkEvents,
     checkConsumption,
     checkNotified,
@@ -38,6 +46,12 @@ export function check(evidence: Evidence): Violation[] {
     checkListings,
     checkTakeovers,
     checkCrashes,
+    checkKeptJobs,
+    checkLeases,
+    checkFences,
+    checkStarts,
+    checkOccurrences,
+    checkReminders,
   ];
   return checks.flatMap((one) => one(evidence));
 }

@@ -6,14 +6,15 @@ import { broken, type Violation } from './violation.ts';
 /** The events that each service handles. It ignores all others without storing anything. */
 const bindings: Record<Consumer, RegExp> = {
   tasks: /^auth\.(user\.|account\.access_ended$)/,
-  notifications: /^(auth\.(user|account)\.|tasks\.task\.(assigned|unassigned|started|completed|cancelled)$)/,
+  notifications:
+    /^(auth\.(user|account)\.|tasks\.task\.(assigned|unassigned|started|completed|cancelled|due_soon|overdue)$)/,
 };
 
 const consumers = Object.keys(bindings) as Consumer[];
 
 /**
- * Every event is in the inbox of every service that subscribes to it, for each handler that has seen any event of that type; and in the order of its
- * aggregate, except for events that the operator reordered.
+ * Every event is in the inbox of every service that subscribes to it, for each handler that has received any event of that type. The events of an
+ * aggregate are in order, except those that the operator reordered.
  */
 export function checkConsumption({ events, injections, world }: Evidence): Violation[] {
   const published = firstOccurrences(events);

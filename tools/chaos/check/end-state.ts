@@ -1,14 +1,14 @@
 import type { Evidence } from '../evidence.ts';
 import { broken, type Violation } from './violation.ts';
 
-/** Every directory has every user in Auth's state. Of a deleted user, it needs to know only the deletion. */
+/** Every directory contains every user in the same state as Auth. For a deleted user, only the deletion must be known. */
 export function checkDirectories({ world }: Evidence): Violation[] {
   const services = ['tasks', 'notifications'] as const;
   return services.flatMap((service) => {
     const rows = new Map(world.directory.filter((row) => row.service === service).map((row) => [row.id, row]));
     const unknownUsers = [...rows.keys()].filter((id) => !world.users.some((user) => user.id === id));
     return broken('directories equal the users of Auth', [
-      ...unknownUsers.map((id) => `${service} knows a user ${id}, who never existed in Auth`),
+      ...unknownUsers.map((id) => `${service} has a user ${id} who never existed in Auth`),
       ...world.users.map((user) => {
         const row = rows.get(user.id);
         const text = `${service} has ${JSON.stringify(row)}, Auth has ${JSON.stringify(user)}`;
@@ -22,7 +22,7 @@ export function checkDirectories({ world }: Evidence): Violation[] {
   });
 }
 
-/** Every assignee of an open task can carry it out. A draft awaits a performer only while no user is eligible. */
+/** Every assignee of an open task is eligible. A draft awaits a performer only while no user is eligible. */
 export function checkPerformers({ world }: Evidence): Violation[] {
   const performers = new Set(
     world.users.filter((user) => user.role === 'member' && !user.is_deleted).map(({ id }) => id),
@@ -44,7 +44,7 @@ export function checkPerformers({ world }: Evidence): Violation[] {
   ]);
 }
 
-/** The suite is quiescent: outboxes and queues are empty, nothing is waiting for a retry. */
+/** The suite is quiescent: outboxes and queues are empty, and no message is waiting for a retry. */
 export function checkLeftovers({ unfinished, world }: Evidence): Violation[] {
   return broken('no work is left over', [
     ...unfinished,
@@ -83,7 +83,7 @@ export function checkDeadLetters({ injections, world }: Evidence): Violation[] {
   ];
 }
 
-/** A deleted user's token is rejected, although it has not expired. */
+/** The tokens of deleted users are rejected, although they have not expired. */
 export function checkAccess({ world }: Evidence): Violation[] {
   return broken(
     'deleted users have no access',
@@ -117,7 +117,7 @@ export function checkListings({ world }: Evidence): Violation[] {
 
 const maxTakeoverMs = 5_000;
 
-/** While nothing else is broken, the second process takes over the work of a killed one. */
+/** While no other fault is active, the second process takes over the work of a killed one in time. */
 export function checkTakeovers({ takeovers }: Evidence): Violation[] {
   return broken(
     'a standby takes over within 5 s',

@@ -1,10 +1,12 @@
 import type { Evidence, LinkRow, RecordedEvent, UserRow } from '../evidence.ts';
 import { compare, firstOccurrences, label } from './event-order.ts';
+import { checkJobEvents } from './jobs/job-events.ts';
+import { checkSkips } from './jobs/occurrences.ts';
 import { accountNotices } from './notified.ts';
 import { taskHistories, type TaskHistory } from './task-history.ts';
 import { broken, type Violation } from './violation.ts';
 
-/** Every committed change was published, with one message id for each of its events, in the order of its aggregate. */
+/** Every committed change was published, with one message id for each of its events, and the events of each aggregate were published in order. */
 export function checkEvents(evidence: Evidence): Violation[] {
   const { world } = evidence;
   const {
@@ -16,7 +18,9 @@ export function checkEvents(evidence: Evidence): Violation[] {
     return type in accountNotices ? 'notices' : 'others';
   });
   const published = Map.groupBy(others, ({ aggregateId }) => aggregateId);
-  const known = new Set([...world.tasks, ...world.users, ...world.links].map(({ id }) => id));
+  const known = new Set(
+    [...world.tasks, ...world.users, ...world.links, ...world.jobs, ...world.schedules].map(({ id }) => id),
+  );
   const unknownAggregates = [...published.keys()].filter((id) => !known.has(id));
   return [
     ...broken('every change is published once', changedCopies(evidence.events)),
@@ -36,6 +40,8 @@ export function checkEvents(evidence: Evidence): Violation[] {
       'every change is published once',
       world.users.map((user) => unannouncedEnd(user, ends)),
     ),
+    ...checkJobEvents(evidence, published),
+    ...checkSkips(evidence, published),
     ...broken('every change is published once', faultyNotices(world.users, notices, published)),
     ...broken('events of one aggregate are published in order', [...published].map(outOfOrder)),
   ];
@@ -54,11 +60,14 @@ function outOfOrder([id, events]: [string, RecordedEvent[]]): string | false {
   return at > 0 && `${id}: ${label(events[at]!)} was published after ${label(events[at - 1]!)}`;
 }
 
-/** Compares the events by their times with those that the activity log requires. */
-function checkTask({ task, versions }: TaskHistory, published: readonly RecordedEvent[]): Violation[] {
-  const expected = versions.flatMap(({ version, actor, expectedEvents, at }) =>
-    expectedEvents.map((event) => ({ ...event, version, actor, at })),
-  );
+/** Compares the published events, by their times, with the events that the activity log requires. */
+function checkTask({ task, versions, reminders }: TaskHistory, published: readonly RecordedEvent[]): Violation[] {
+  const changes = [...versions, ...reminders.map((reminder) => ({ ...reminder, version: 'a reminder', actor: null }))];
+  const expected = changes
+    .toSorted((a, b) => compare(a.at, b.at))
+    .flatMap(({ version, actor, expectedEvents, at }) =>
+      expectedEvents.map((event) => ({ ...event, version, actor, at })),
+    );
   const actual = published.toSorted((a, b) => compare(a.timestamp, b.timestamp));
   const same = (one: (typeof expected)[number] | undefined, other: RecordedEvent | undefined) =>
     one?.type === other?.type && one?.named === other?.named && one?.actor === other?.actor;
@@ -76,7 +85,7 @@ function checkTask({ task, versions }: TaskHistory, published: readonly Recorded
   ]);
 }
 
-/** A user's version counts the changes, each of which is announced: the creation first, a deletion last. */
+/** A user's version is the number of changes. Each change is announced, starting with the creation; a deletion is the last. */
 function checkUser(user: UserRow, published: readonly RecordedEvent[]): Violation[] {
   const actual = published.toSorted((a, b) => compare(a.timestamp, b.timestamp));
   const expected = Array.from({ length: user.version }, (_, index) => {
@@ -93,7 +102,7 @@ function checkUser(user: UserRow, published: readonly RecordedEvent[]): Violatio
   ]);
 }
 
-/** An end of access is announced once, with its time; for a deletion, the event of the deletion announces it. */
+/** An end of access is announced once, with its time; if the cause is a deletion, the event of the deletion announces it. */
 function unannouncedEnd(user: UserRow, ends: readonly RecordedEvent[]): string | false {
   const times = ends.filter(({ named }) => named === user.id).map(({ timestamp }) => timestamp);
   const last = times.toSorted(compare).at(-1) ?? null;
@@ -119,7 +128,7 @@ function faultyNotices(
         return type === notice.type && named === notice.named && timestamp === notice.timestamp;
       });
       const changes = published.get(notice.named ?? '') ?? [];
-      // the new admin is not one of the admins notified about them
+      // a new admin is not notified of their own promotion
       const isOfChange =
         notice.type === 'auth.account.admin_added' || changes.some((one) => one.timestamp === notice.timestamp);
       return (same.length > 1 || !isOfChange) && `${label(notice)} notifies ${notice.named} of no change, or twice`;

@@ -4,7 +4,7 @@ import { broken, type Violation } from './violation.ts';
 
 type DatedNotification = NotificationRow & { happenedAt: string };
 
-/** The mails to each user about each task, in the order of their events. */
+/** Returns the mails to each user about each task, in the order of their events. */
 export function mailedOfTasks({ events, world }: Evidence): DatedNotification[][] {
   const mailed = new Set(
     world.deliveries.flatMap(({ channel, notification_id: id }) => (channel === 'email' ? [id] : [])),
@@ -21,7 +21,7 @@ export function mailedOfTasks({ events, world }: Evidence): DatedNotification[][
   );
 }
 
-/** Mails to a user about a task arrive in the order of their events, except mails that arrived although no response confirmed them. */
+/** Mails to a user about a task arrive in the order of their events, except mails that arrived although their outcome was unknown. */
 export function checkMailOrder(evidence: Evidence): Violation[] {
   const { mails, world } = evidence;
   const arrivedAt = new Map(mails.map(({ id }, index) => [id, index] as const).toReversed());
@@ -41,7 +41,8 @@ export function checkMailOrder(evidence: Evidence): Violation[] {
 }
 
 /**
- * Notifications whose mail may have been omitted: a later event about the task was to be mailed, or the notification no longer describes the task.
+ * Returns the notifications whose mail may have been omitted, because a later event about the task was to be mailed, or because the notification no
+ * longer describes the task.
  */
 export function overtaken(evidence: Evidence): Set<string> {
   const tasks = new Map(evidence.world.tasks.map((task) => [task.id, task]));
@@ -55,6 +56,8 @@ export function overtaken(evidence: Evidence): Set<string> {
 function isUntrue({ type, user_id: userId }: NotificationRow, task: TaskRow | undefined): boolean {
   if (task === undefined) return false;
   const isTheirs = ['assigned', 'in_progress'].includes(task.state) && task.assignee_id === userId;
+  if (type === 'task.due_soon' || type === 'task.overdue')
+    return task.is_deleted || ['completed', 'cancelled'].includes(task.state);
   if (type === 'task.assigned') return task.is_deleted || !isTheirs;
   return type === 'task.unassigned' && isTheirs && !task.is_deleted;
 }

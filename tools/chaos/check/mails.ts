@@ -4,7 +4,7 @@ import { broken, type Violation } from './violation.ts';
 
 /**
  * A notification is mailed at most once, plus once for each attempt with an unknown outcome; a mail recorded as sent has arrived. The Message-ID is
- * the notification's id. A mail is skipped only when it was no longer useful.
+ * the notification's id. A mail is skipped only if it was no longer useful.
  */
 export function checkMails(evidence: Evidence): Violation[] {
   const { mails, world } = evidence;

@@ -2,14 +2,14 @@ import type { Evidence, NotificationRow, RecordedEvent } from '../evidence.ts';
 import { compare, firstOccurrences, label } from './event-order.ts';
 import { broken, type Violation } from './violation.ts';
 
-/** `may`: the notification may be missing, depending on circumstances. */
+/** `may`: whether the notification exists depends on circumstances that the checker does not know. */
 type Expected = { type: string; userId: string; need: 'must' | 'may' };
 
 type Audience = 'named' | 'creator';
 
 /**
- * The recipients of each event's notification. If the task was deleted before they could be notified, some notifications are no longer needed: those
- * about work to be done, and everything about a task of which no user had been notified before.
+ * The recipients of each event's notification. If the task was deleted before the recipients could be notified, some notifications are no longer
+ * needed: those about new work, and all those about a task of which no user had been notified before.
  */
 export const taskNotices: Record<string, { audience: Audience[]; ofDeletedToo: Audience[] }> = {
   'tasks.task.assigned': { audience: ['named'], ofDeletedToo: [] },
@@ -17,9 +17,11 @@ export const taskNotices: Record<string, { audience: Audience[]; ofDeletedToo: A
   'tasks.task.started': { audience: ['creator'], ofDeletedToo: [] },
   'tasks.task.completed': { audience: ['creator'], ofDeletedToo: [] },
   'tasks.task.cancelled': { audience: ['creator', 'named'], ofDeletedToo: ['named'] },
+  'tasks.task.due_soon': { audience: ['named'], ofDeletedToo: [] },
+  'tasks.task.overdue': { audience: ['creator', 'named'], ofDeletedToo: [] },
 };
 
-/** Events that notify one user of something about their account, with the type of the notification. */
+/** Events that notify a user about a change to the user's account, with the type of the notification. */
 export const accountNotices: Readonly<Record<string, string>> = {
   'auth.account.role_changed': 'security.role_changed',
   'auth.account.deleted': 'security.account_deleted',
@@ -32,16 +34,27 @@ export const linkNotices = {
   reset_password: 'security.reset_password',
 } as const;
 
-/** Exactly one in-app notification for each event and recipient, none for the actor, in the order of the task. */
+/**
+ * Each recipient has exactly one in-app notification for each event, and the actor has none. Notifications about a task are in the order of its
+ * events.
+ */
 export function checkNotified({ events, injections, world }: Evidence): Violation[] {
   const tasks = new Map(world.tasks.map((task) => [task.id, task]));
   const links = new Map(world.links.map((link) => [link.id, link]));
   const isDeleted = new Map(world.users.map((user) => [user.id, user.is_deleted]));
   const published = firstOccurrences(events);
-  const byEvent = Map.groupBy(world.notifications, ({ event_id }) => event_id);
+  // a user who was found before the event of the creation arrived has been welcomed without it
+  const creations = new Map(
+    published.flatMap(({ type, aggregateId, messageId }) =>
+      type === 'auth.user.created' ? [[aggregateId, messageId]] : [],
+    ),
+  );
+  const eventOf = ({ type, user_id, event_id }: NotificationRow) =>
+    type === 'user.welcome' && event_id === user_id ? (creations.get(user_id) ?? event_id) : event_id;
+  const byEvent = Map.groupBy(world.notifications, eventOf);
   const poison = new Set(injections.flatMap((one) => (one.kind === 'poison' ? [one.messageId] : [])));
   const publishedIds = new Set(published.map(({ messageId }) => messageId));
-  const strays = world.notifications.filter(({ event_id }) => !publishedIds.has(event_id) && !poison.has(event_id));
+  const strays = world.notifications.filter((one) => !publishedIds.has(eventOf(one)) && !poison.has(one.event_id));
 
   const receivedAt = new Map(world.inbox.map((row) => [`${row.service} ${row.message_id}`, row.received_at]));
   const notifiedOf = Map.groupBy(world.notifications, ({ task_id }) => task_id);
@@ -58,7 +71,7 @@ export function checkNotified({ events, injections, world }: Evidence): Violatio
       return [{ type: 'user.welcome', userId: event.aggregateId, need: need(event.aggregateId, true) }];
     const notice = accountNotices[event.type];
     if (notice !== undefined && event.named !== null) {
-      // the former owner of a deleted account is notified of that, and of nothing else
+      // the former owner of a deleted account is notified only of the deletion
       const isSure = notice === 'security.account_deleted';
       return [{ type: notice, userId: event.named, need: isSure ? 'must' : need(event.named, true) }];
     }

@@ -3,14 +3,17 @@ import { broken, type Violation } from './violation.ts';
 
 type Seen = { n: number; began: number; ended: number; version: number };
 
-/** Once a response has returned a version of a task, no later request gets an older one, because tasks are read where they are written. */
+/**
+ * Once a response has returned a version of a task, no later request gets an older one, because tasks are read from the database to which they are
+ * written.
+ */
 export function checkReads({ operations }: Evidence): Violation[] {
   const seen = operations.flatMap(({ n, intent, outcome, answer, attempts }) => {
-    // the other of two concurrent attempts may have been refused earlier
+    // if two attempts were concurrent, the other one may have been refused earlier
     const answered = attempts.find(({ status }) => status !== null && status >= 200 && status < 300);
     if (outcome !== 'acknowledged' || answer?.version === undefined || answered === undefined) return [];
     if (!('task' in intent)) return [];
-    // the response to a repeated request is that of its first try, which may predate the other response
+    // a repeated request gets the response of its first attempt, which may predate the other response
     const began = attempts.length === 1 ? answered.began : Infinity;
     return [{ task: answer.id, n, began, ended: answered.ended, version: answer.version }];
   });

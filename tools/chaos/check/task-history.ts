@@ -3,7 +3,7 @@ import type { ActivityRow, Evidence, TaskRow } from '../evidence.ts';
 /** An event required by a change. */
 export type ExpectedEvent = { type: string; named: string | null };
 
-/** A task at one of its versions, and the change that produced that version. */
+/** One version of a task, and the change that produced that version. */
 export type TaskVersion = {
   version: number;
   /** The time of the change. */
@@ -17,16 +17,23 @@ export type TaskVersion = {
   expectedEvents: ExpectedEvent[];
 };
 
-export type TaskHistory = { task: TaskRow; versions: TaskVersion[] };
+/** A reminder of a due date. It has an entry in the activity log, but is no version. */
+export type LoggedReminder = { at: string; kind: string; dueAt: unknown; expectedEvents: ExpectedEvent[] };
+
+export type TaskHistory = { task: TaskRow; versions: TaskVersion[]; reminders: LoggedReminder[] };
 
 /**
- * The history of every task, reconstructed from its activity log alone. All entries of one change have the same time and every change has entries, so
- * the n-th time is that of version n.
+ * Returns the history of every task, reconstructed only from the activity log. All entries of one change have the same time and every change has
+ * entries, so the n-th time is that of version n. Entries of reminders belong to no version.
  */
 export function taskHistories({ world }: Pick<Evidence, 'world'>): Map<string, TaskHistory> {
   const entries = Map.groupBy(world.activity, ({ task_id }) => task_id);
   return new Map(
-    world.tasks.map((task) => [task.id, { task, versions: versionsOf(task, entries.get(task.id) ?? []) }]),
+    world.tasks.map((task) => {
+      const [reminded, changed] = partition(entries.get(task.id) ?? [], isReminder);
+      const versions = versionsOf(task, changed);
+      return [task.id, { task, versions, reminders: reminded.map((entry) => reminderOf(entry, versions)) }];
+    }),
   );
 }
 
@@ -92,4 +99,22 @@ function eventsOf(changes: readonly ActivityRow[], assigneeId: string | null): E
 
 function expectedEvent(action: string, named: string | null): ExpectedEvent {
   return { type: `tasks.task.${action}`, named };
+}
+
+function isReminder({ action }: ActivityRow): boolean {
+  return action === 'due_soon' || action === 'overdue' || action === 'due_soon_skipped';
+}
+
+/** A reminder names the assignee at its time, and the system sends it. One that was skipped has no event. */
+function reminderOf(
+  { action, created_at: at, to: dueAt }: ActivityRow,
+  versions: readonly TaskVersion[],
+): LoggedReminder {
+  const assigneeId = versions.findLast((version) => version.at <= at)?.assigneeId ?? null;
+  const expectedEvents = action === 'due_soon_skipped' ? [] : [expectedEvent(action, assigneeId)];
+  return { at, kind: action, dueAt, expectedEvents };
+}
+
+function partition<T>(list: readonly T[], test: (item: T) => boolean): [T[], T[]] {
+  return [list.filter(test), list.filter((item) => !test(item))];
 }

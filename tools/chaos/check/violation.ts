@@ -1,4 +1,4 @@
-/** The rules that a run must not break. */
+/** A rule that a run must not break. */
 export type Rule =
   | 'acknowledged changes persist'
   | 'nothing happens twice'
@@ -15,10 +15,20 @@ export type Rule =
   | 'open tasks have performers'
   | 'no work is left over'
   | 'only injected messages become dead letters'
+  | 'every request is served'
+  | 'two releases share the work'
   | 'deleted users have no access'
   | 'the API shows the stored state'
   | 'a standby takes over within 5 s'
-  | 'no process ends by itself';
+  | 'no process ends by itself'
+  | 'jobs are kept'
+  | 'jobs are settled once'
+  | 'a job has one lease at a time'
+  | 'live leases are kept'
+  | 'stale fences have no effect'
+  | 'jobs wait for limits and predecessors'
+  | 'every occurrence is decided once'
+  | 'reminders are sent once';
 
 /** A violation shown by a run. */
 export type Violation = { rule: Rule; what: string };

@@ -20,7 +20,7 @@ export async function brokerCommand({ brokerDir, ports }: SuiteUnderTest, ...arg
       RABBITMQ_NODENAME: readFileSync(join(brokerDir, 'node-name'), 'utf8').trim(),
       RABBITMQ_CONF_ENV_FILE: join(brokerDir, 'empty.conf'),
       ERL_EPMD_PORT: String(ports.epmd),
-      // while the broker is down rabbitmqctl would start its own epmd, which would then hold the port when the broker returns
+      // while the broker is down, rabbitmqctl would start its own epmd, which would still hold the port when the broker starts again
       ERL_FLAGS: '-start_epmd false',
     },
   });

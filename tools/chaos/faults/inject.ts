@@ -20,16 +20,16 @@ export type FaultTools = {
   random: Random;
   onInjection(injection: Injection): void;
   onTakeover(takeover: Takeover): void;
-  /** Aborted when the traffic ends: faults then end sooner, but are still repaired. */
+  /** Aborted when the traffic ends: faults are then shortened, but still repaired. */
   ending: AbortSignal;
   /** Aborted when the run is cancelled. */
   signal: AbortSignal;
 };
 
-/** Carries out a fault; resolves once it is over. */
+/** Injects a fault; resolves once the fault has ended. */
 export type Inject = (fault: Fault) => Promise<Injected>;
 
-/** The result of a fault. `failed`: it could not be injected, because its target was already broken. */
+/** The result of a fault. `failed`: it could not be injected, because its target was already affected by another fault. */
 export type Injected = { note?: string; failed?: true };
 
 export function createInject(tools: FaultTools): Inject {
@@ -49,7 +49,7 @@ export function createInject(tools: FaultTools): Inject {
 
   async function startAgain(name: ProcessName): Promise<string | undefined> {
     let note: string | undefined;
-    // ports may be taken for a moment after a kill, and dependencies may be unavailable for longer than a start waits
+    // after a kill, ports may be in use for a moment, and dependencies may be unavailable for longer than a start waits
     for (let tries = 0; tries < 5; tries++) {
       try {
         await underTest.process(name).start();
@@ -88,7 +88,7 @@ export function createInject(tools: FaultTools): Inject {
     return undefined;
   }
 
-  /** The management plugin lists a connection some seconds after it was opened. */
+  /** Waits if necessary, because the management plugin lists a connection only some seconds after it was opened. */
   async function closeBrokerConnections(of: string): Promise<string> {
     const management = rabbitManagement(suite.managementUrl);
     for (let tries = 0; tries < maxTries && !ending.aborted; tries++) {
@@ -127,8 +127,8 @@ export function createInject(tools: FaultTools): Inject {
   }
 
   /**
-   * For a while, published messages do not reach the queue; afterwards they are delivered to it, shuffled. Messages that reached it anyway are
-   * delivered twice.
+   * For the given time, published messages do not reach the queue; afterwards they are delivered to it in random order. Messages that reached the
+   * queue anyway are delivered twice.
    */
   const reorder = (to: Consumer, ms: number) =>
     inTurn(`routing to ${to}`, async () => {
@@ -144,7 +144,7 @@ export function createInject(tools: FaultTools): Inject {
       return `${messages.length} messages`;
     });
 
-  /** Repeats clearing the alarm until that succeeds; otherwise it would persist. A broker that was down starts without the alarm. */
+  /** Retries clearing the alarm until this succeeds; otherwise the alarm would persist. A broker that was restarted has no alarm. */
   async function alarm({ of, ms }: Extract<Fault, { kind: 'alarm' }>): Promise<string> {
     const { command, low, usual } = alarms[of];
     let isOn = false;
@@ -162,7 +162,7 @@ export function createInject(tools: FaultTools): Inject {
     return 'the broker reports the alarm';
   }
 
-  /** The health check responds with 503 while there is an alarm. */
+  /** The broker's health check responds with 503 while an alarm is active. */
   async function isAlarmed(): Promise<boolean> {
     const check = rabbitManagement(suite.managementUrl).call('GET', '/health/checks/alarms');
     return await check.then(
@@ -223,7 +223,7 @@ export function createInject(tools: FaultTools): Inject {
 const maxTries = 10;
 const betweenTriesMs = 700;
 
-/** `low`: the limit that triggers the alarm, because it allows very little, or requires very much free space. */
+/** `low`: the limit that triggers the alarm, because it allows very little memory or requires very much free disk space. */
 const alarms = {
   memory: { command: 'set_vm_memory_high_watermark', low: '0.00001', usual: '0.4' },
   disk: { command: 'set_disk_free_limit', low: '100000GB', usual: '50MB' },

@@ -4,16 +4,16 @@ import type { ServiceName } from '../../../infra/local/secrets.ts';
 import type { Takeover } from '../evidence.ts';
 import type { Replica, SuiteUnderTest } from '../suite/under-test.ts';
 
-/** The work of each service that only one of its two processes does: publishing from the outbox, or consuming the queue. */
+/** The work of each service that only one of its two processes does at a time: publishing from the outbox, or consuming the queue. */
 const work: Record<ServiceName, Takeover['work']> = { auth: 'relay', tasks: 'relay', notifications: 'consumer' };
 
 const lookEveryMs = 50;
-/** Longer than any takeover may take. After that, the work counts as not taken over. */
+/** Longer than any takeover may take. After this time, the work counts as not taken over. */
 const takeoverTimeoutMs = 15_000;
 
 /**
- * Kills the process that does the work of a service, and returns the time until the other process did it. Undefined if no process did it before. The
- * killed process is still down when this resolves.
+ * Kills the process that does the work of a service, and returns the time until the other process did this work. Returns undefined if no process did
+ * it before the kill. The killed process is still down when this resolves.
  */
 export async function killWorker(
   underTest: SuiteUnderTest,
@@ -40,7 +40,7 @@ export async function killWorker(
   }
 }
 
-/** Searches for a few seconds: at the start of the traffic there may be nothing to consume yet. */
+/** Searches for a few seconds: at the start of the traffic, there may be no events to consume yet. */
 async function findWorker(
   replicas: readonly Replica[],
   what: Takeover['work'],
@@ -65,7 +65,7 @@ async function deliveries(replica: Replica): Promise<number> {
   return await sumOfMetric(replica, 'rabbit_deliveries_total');
 }
 
-/** The sum of a metric over all its labels. @throws when the process does not respond */
+/** The sum of a metric over all its labels. @throws if the process does not respond. */
 async function sumOfMetric({ name, url }: Replica, metric: string): Promise<number> {
   const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(2_000) }).catch((error: unknown) => {
     throw new Error(`${name} does not report its metrics: ${errorText(error)}`);

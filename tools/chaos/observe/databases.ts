@@ -21,6 +21,7 @@ export async function readDatabases({ databaseUrl }: Databases): Promise<Stored>
       ...(await readConsumer(rows)),
       tasks: await rows(taskRows),
       activity: await rows(activity),
+      ...(await readMachines(rows)),
       outbox: await rows(outbox),
     })),
     reading(databaseUrl('notifications'), async (rows) => ({
@@ -37,6 +38,12 @@ export async function readDatabases({ databaseUrl }: Databases): Promise<Stored>
     links: auth.links,
     tasks: tasks.tasks,
     activity: tasks.activity,
+    reminders: tasks.reminders,
+    schedules: tasks.schedules,
+    occurrences: tasks.occurrences,
+    jobs: tasks.jobs,
+    jobAttempts: tasks.jobAttempts,
+    jobAudit: tasks.jobAudit,
     directory: ofBoth('directory'),
     inbox: ofBoth('inbox'),
     deadLetters: ofBoth('deadLetters'),
@@ -50,11 +57,22 @@ async function readConsumer(rows: (text: string) => Promise<Rows>) {
   return { directory: await rows(directory), inbox: await rows(inbox), deadLetters: await rows(deadLetters) };
 }
 
-/** The amount of unfinished work, in words; empty if there is none. */
+async function readMachines(rows: (text: string) => Promise<Rows>) {
+  return {
+    reminders: await rows(reminders),
+    schedules: await rows(schedules),
+    occurrences: await rows(occurrences),
+    jobs: await rows(jobs),
+    jobAttempts: await rows(jobAttempts),
+    jobAudit: await rows(jobAudit),
+  };
+}
+
+/** Returns a description of unfinished work; an empty list if none is left. */
 export async function readUnfinished({ databaseUrl }: Databases): Promise<string[]> {
   const counts = await Promise.all([
     count(databaseUrl('auth'), 'auth', { 'in its outbox': outbox }),
-    count(databaseUrl('tasks'), 'tasks', { 'in its outbox': outbox, ...unfinishedOfConsumer }),
+    count(databaseUrl('tasks'), 'tasks', { 'in its outbox': outbox, ...unfinishedOfConsumer, ...unfinishedMachines }),
     count(databaseUrl('notifications'), 'notifications', {
       ...unfinishedOfConsumer,
       'mails to send': `SELECT FROM deliveries WHERE state = 'pending'`,
@@ -66,6 +84,12 @@ export async function readUnfinished({ databaseUrl }: Databases): Promise<string
 const unfinishedOfConsumer = {
   'messages to try again': 'SELECT FROM inbox_pending',
   'users to fetch': 'SELECT FROM directory_users WHERE stale_since IS NOT NULL',
+};
+
+const unfinishedMachines = {
+  'jobs to finish': 'SELECT FROM jobs WHERE settled_at IS NULL',
+  'schedules to run': 'SELECT FROM schedules WHERE due_at IS NOT NULL',
+  'reminders to send': `SELECT FROM task_reminders WHERE state = 'armed' AND remind_at <= now()`,
 };
 
 async function count(url: string, service: string, queries: Record<string, string>): Promise<string[]> {
@@ -103,8 +127,26 @@ const links = `
 
 const taskRows = `
   SELECT id, title, state, creator_id, assignee_id, version, awaiting_performer, deleted_at IS NOT NULL AS is_deleted,
-    ${isoMicros('created_at')} AS created_at, ${isoMicros('updated_at')} AS updated_at
+    ${isoMicros('due_at')} AS due_at, ${isoMicros('created_at')} AS created_at, ${isoMicros('updated_at')} AS updated_at
   FROM tasks`;
+
+const reminders = `SELECT task_id, kind, state, ${isoMicros('due_at')} AS due_at FROM task_reminders`;
+
+const schedules = `
+  SELECT id, target ->> 'title' AS title, ${isoMicros('created_at')} AS created_at, deleted_at IS NOT NULL AS is_deleted FROM schedules`;
+
+const occurrences = `
+  SELECT schedule_id, ${isoMicros('nominal_at')} AS nominal_at, cause, state, reason, task_id FROM schedule_occurrences`;
+
+const jobs = `
+  SELECT id, state, payload ->> 'name' AS name, priority, unique_key, concurrency_key, cancel_requested, reason,
+    (result ->> 'fence')::float8 AS result_fence, ${isoMicros('settled_at')} AS settled_at
+  FROM jobs`;
+
+const jobAttempts = `
+  SELECT fence::float8, job_id, outcome, ${isoMicros('leased_at')} AS leased_at, ${isoMicros('ended_at')} AS ended_at FROM job_attempts`;
+
+const jobAudit = 'SELECT job_id, action FROM job_audit';
 
 const activity = `
   SELECT task_id, seq::integer, action, actor_id, field, from_value AS "from", to_value AS "to", ${isoMicros('created_at')} AS created_at

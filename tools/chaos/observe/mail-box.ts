@@ -8,7 +8,7 @@ export type MailBox = {
   stop(): Promise<void>;
 };
 
-/** The fields of a mail in maildev's API that are used here. */
+/** The fields of a mail in maildev's API that this module uses. */
 type CaughtMail = { id: string; headers: Record<string, string>; envelope?: { to?: { address: string }[] } };
 
 const everyMs = 1_000;

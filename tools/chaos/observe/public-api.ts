@@ -35,7 +35,10 @@ async function readPages<T>(url: string, user: Actor, path: string): Promise<T[]
   let cursor: string | null = null;
   do {
     const next: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-    const { status, body } = await request(url, user, `${path}?limit=100${next}`);
+    let { status, body } = await request(url, user, `${path}?limit=100${next}`);
+    // in a long run, the token may have expired since the log-in
+    if (status === 401 && (await logIn(url, user)))
+      ({ status, body } = await request(url, user, `${path}?limit=100${next}`));
     if (status !== 200) throw new Error(`GET ${path} answered ${status} to ${user.name}`);
     const page = body as { data: T[]; next_cursor: string | null };
     items.push(...page.data);
@@ -44,7 +47,7 @@ async function readPages<T>(url: string, user: Actor, path: string): Promise<T[]
   return items;
 }
 
-/** False for a user who cannot log in because they requested the deletion of their account and got no response. */
+/** Returns false for a user who cannot log in: the user requested the deletion of the account and got no response. */
 async function logIn(url: string, user: Actor): Promise<boolean> {
   if (user.token !== undefined && (await request(url, user, '/api/v1/users/me')).status === 200) return true;
   const { email, password, ip } = user;

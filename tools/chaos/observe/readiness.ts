@@ -3,9 +3,9 @@ import type { Replica } from '../suite/under-test.ts';
 
 /** Watches from outside whether the services' processes report that they are ready. */
 export type ReadinessWatch = {
-  /** The processes that were not ready at the last check, in words; empty when all were ready. */
+  /** Describes the processes that were not ready at the last check; empty if all were ready. */
   missing(): string[];
-  /** The periods in which a process was not ready; an ongoing one ends now. */
+  /** The periods in which a process was not ready; an ongoing period counts as ending now. */
   outages(): readonly Outage[];
   stop(): Promise<void>;
 };

@@ -6,7 +6,7 @@ const file = process.env['TASKWIRE_CHAOS_CLOCK_FILE'];
 if (file === undefined) throw new Error('TASKWIRE_CHAOS_CLOCK_FILE is not set.');
 let offsetMs = 0;
 read(file);
-// often enough to notice a jump while other requests are still in flight
+// often enough for a jump to take effect while other requests are still in flight
 setInterval(() => read(file), 250).unref();
 
 const trueNow = Date.now.bind(Date);
@@ -25,6 +25,6 @@ function read(from: string): void {
   try {
     offsetMs = Number(readFileSync(from, 'utf8'));
   } catch {
-    // the run is over and its folder deleted
+    // the run has ended and its folder is deleted
   }
 }

@@ -7,9 +7,9 @@ export function clockFile(dir: string, service: ServiceName): string {
   return join(dir, `clock-of-${service}`);
 }
 
-/** Sets the offset. The service notices within a quarter of a second, and at its next start. */
+/** Sets the offset. The service reads the offset within a quarter of a second, and again at its next start. */
 export function setClock(file: string, offsetMs: number): void {
-  // a reader must never see half a number
+  // written to another file and renamed, so that a reader never gets an incomplete number
   writeFileSync(`${file}.new`, String(offsetMs));
   renameSync(`${file}.new`, file);
 }

@@ -5,13 +5,13 @@ import { eventExchange, publisherOf, subscriptions } from '@taskwire/contracts';
 import type { Consumer, PoisonForm } from '../schedule.ts';
 import type { RawMessage } from './raw-message.ts';
 
-/** The operator's actions on queues. Each is retried until the broker confirms it, because faults may interrupt the broker. */
+/** The operator's actions on queues. Each is retried until the broker confirms it, because faults may make the broker unavailable. */
 export type Operator = {
   /** Puts messages into a service's queue, in this order. */
   deliver(to: Consumer, messages: readonly RawMessage[]): Promise<void>;
   /** Stops or resumes the routing of events to a service's queue. */
   route(to: Consumer, routed: 'on' | 'off'): Promise<void>;
-  /** The number of messages waiting in each service's queues. */
+  /** Returns the number of messages waiting in each service's queues. */
   queueLengths(): Promise<{ name: string; messages: number }[]>;
 };
 
@@ -26,7 +26,7 @@ const againAfterMs = 300;
 
 /** `signal` ends the retries; the action then fails with its last error. */
 export function createOperator(url: string, signal: AbortSignal): Operator {
-  /** One connection per action: there are few, and each may find a broker that is just stopping. */
+  /** Opens a connection for each action: actions are few, and the broker may be stopping at any of them. */
   async function once<T>(work: (channel: ConfirmChannel) => Promise<T>): Promise<T> {
     const connection = await amqp.connect(`${url}?heartbeat=5`, { timeout: 5_000 });
     connection.on('error', () => undefined);

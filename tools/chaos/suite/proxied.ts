@@ -11,7 +11,10 @@ export type Proxies = Record<LinkName, FaultProxy>;
 /** The ports of all processes of each service. */
 export type ServicePorts = Record<ServiceName, readonly number[]>;
 
-/** Starts a proxy with a healthy link for each link between two processes; a proxy to a service distributes connections across its processes. */
+/**
+ * Starts a proxy with a healthy link for each link between two processes. A proxy in front of a service distributes connections across the service's
+ * processes.
+ */
 export async function startProxies(ports: SuitePorts, servicePorts: ServicePorts): Promise<Proxies> {
   const { amqp: rabbitmq, smtp: mail, postgres } = ports;
   const portOf = { ...servicePorts, postgres, rabbitmq, mail };
@@ -27,7 +30,7 @@ export async function stopProxies(proxies: Proxies): Promise<void> {
 
 const preload = (name: string) => fileURLToPath(new URL(`../preload/${name}.ts`, import.meta.url));
 
-/** The few users of a run do in minutes what many do in weeks, and every mail must be accounted for. */
+/** Without mail budgets: the few users of a run do in minutes what many users do in weeks, and every mail must be accounted for. */
 const withoutBudgets = {
   MAILS_PER_RECIPIENT: '1000000',
   ACCOUNT_MAILS_PER_RECIPIENT: '1000000',
@@ -36,8 +39,8 @@ const withoutBudgets = {
 };
 
 /**
- * A service's environment, as in production except for what is needed to break it: addresses that lead through the proxies, a clock that can be
- * moved, and optionally one deliberate bug that is patched in as its file is loaded.
+ * Returns a service's environment, as in production except for the means of injecting faults: addresses that lead through the proxies, a clock that
+ * can be moved, and optionally one deliberate bug that is patched in when its file is loaded.
  */
 export function proxiedEnv(
   service: ServiceName,
@@ -52,7 +55,7 @@ export function proxiedEnv(
     ...{ secrets, ports },
     publicUrl: `http://localhost:${ports.gateway}`,
     databaseUrl: () => databaseUrl(`postgres://127.0.0.1:${port('postgres')}/`, login),
-    // direct: this connection is the operators' own, and only those that the services use for their work are under test
+    // not proxied, because this connection serves only operators; the connections under test are those with which the services do their work
     managementUrl: `http://127.0.0.1:${ports.management}`,
     amqpUrl: () => `amqp://${service}:${secrets.amqp[service]}@127.0.0.1:${port('rabbitmq')}/taskwire`,
     smtpUrl: `smtp://127.0.0.1:${proxies['notifications-mail'].port}`,
@@ -62,7 +65,7 @@ export function proxiedEnv(
     ...serviceEnv(service, wiring),
     ...withoutBudgets,
     ...(service !== 'auth' && { AUTH_INTERNAL_URL: http('auth') }),
-    // the few users of a run do as much as many; a refusal that depends on the pace would make a replay differ
+    // the few users of a run send as many requests as many users; refusals that depend on the rate would make a replay differ
     ...(service === 'tasks' && { TASK_CREATIONS_PER_MINUTE: '1000000', SHUFFLES_PER_MINUTE: '1000000' }),
     ...(service === 'notifications' && { TASKS_INTERNAL_URL: http('tasks') }),
     NODE_OPTIONS: imports.map((file) => `--import=${file}`).join(' '),

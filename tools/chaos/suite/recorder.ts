@@ -7,13 +7,13 @@ import { bindingKeys } from './operator.ts';
 import type { RawMessage } from './raw-message.ts';
 
 /**
- * The operator's own queue of all events, which records everything published, whatever the services report. Like the services' queues, it survives
- * restarts of the broker.
+ * The operator's own queue of all events, which records all published events, independently of the services' reports. Like the services' queues, it
+ * survives restarts of the broker.
  */
 export type Recorder = {
-  /** All messages so far, in the order of arrival; may contain the same message more than once. */
+  /** All messages so far, in the order of arrival; the same message may occur more than once. */
   messages: readonly RawMessage[];
-  /** Resolves once it has recorded everything published by the time of the call. */
+  /** Resolves once everything that was published before the call has been recorded. */
   caughtUp(signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
 };
@@ -48,7 +48,7 @@ export function startRecorder(o: {
       await channel.bindQueue(recorderQueue, eventExchange, '#');
       await channel.prefetch(500);
       await channel.consume(recorderQueue, (message) => {
-        // the queue was deleted, which is a fault of its own and shows as missing events
+        // the queue was deleted, which shows up as missing events
         if (message === null) return;
         take(message);
         channel.ack(message);
@@ -92,13 +92,14 @@ export function startRecorder(o: {
   };
 }
 
-/** Declares what the services themselves declare, before they do. */
+/** Declares the services' queues and bindings before the services do so themselves. */
 async function declareServices(channel: Channel): Promise<void> {
   const declare: TopologyChannel = {
     ensureExchange: async (...args) => void (await channel.assertExchange(...args)),
     assertExchange: async (...args) => void (await channel.assertExchange(...args)),
     assertQueue: async (...args) => void (await channel.assertQueue(...args)),
     bindQueue: async (...args) => void (await channel.bindQueue(...args)),
+    bindExchange: async (...args) => void (await channel.bindExchange(...args)),
     unbindQueue: async (...args) => void (await channel.unbindQueue(...args)),
   };
   for (const [service, bindings] of Object.entries(bindingKeys)) await serviceTopology({ service, bindings })(declare);
@@ -130,5 +131,13 @@ function toEvent(
     timestamp: String(payload['timestamp']),
     actor: payload['actor'] ?? null,
     named: payload['assigned_to'] ?? payload['unassigned_from'] ?? payload['user_id'] ?? null,
+    ...detailsOf(type, payload),
   };
+}
+
+/** The fields that distinguish reminders of one task, and skipped occurrences of one schedule. */
+function detailsOf(type: string, payload: Record<string, string | null>): Pick<RecordedEvent, 'instant' | 'reason'> {
+  if (type === 'tasks.schedule.skipped')
+    return { instant: String(payload['nominal_at']), reason: String(payload['reason']) };
+  return type.endsWith('.due_soon') || type.endsWith('.overdue') ? { instant: String(payload['due_at']) } : {};
 }

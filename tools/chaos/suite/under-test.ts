@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { databaseUrl } from '@taskwire/process-supervisor';
 import { freeSuitePorts, type SuitePorts } from '../../../infra/local/ports.ts';
+import { thisRelease, type Release } from '../../../infra/local/own-servers.ts';
 import { newSecrets, serviceNames, type ServiceName } from '../../../infra/local/secrets.ts';
 import { startSuite, type Suite } from '../../../infra/local/suite.ts';
 import type { ProcessEvent, SupervisedProcess } from '../../../infra/local/supervised-process.ts';
@@ -11,20 +12,20 @@ import { admin, createKnownState, reassigner, type KnownState } from '../workloa
 import { clockFile, setClock } from './clock.ts';
 import { proxiedEnv, startProxies, stopProxies, type Proxies } from './proxied.ts';
 import { startRecorder, type Recorder } from './recorder.ts';
-import { secondReplicas, type SecondReplica } from './second-replicas.ts';
+import { furtherReplicas, serviceOf, type ReplicaName } from './further-replicas.ts';
 
 /** Every process that can be killed. */
-export type ProcessName = ServiceName | SecondReplica | 'rabbitmq' | 'postgres';
+export type ProcessName = ServiceName | ReplicaName | 'rabbitmq' | 'postgres';
 
-/** A suite with a fault proxy in every link and one or two processes of each service, and the operator's direct access that bypasses the proxies. */
+/** A suite with a fault proxy in every link and one or more processes of each service, and the operator's direct access that bypasses the proxies. */
 export type SuiteUnderTest = {
   suite: Suite;
   process(name: ProcessName): SupervisedProcess;
-  /** The processes of a service, and the address of each that bypasses the proxies. */
+  /** Returns the processes of a service, each with an address that bypasses the proxies. */
   replicas(service: ServiceName): Replica[];
   proxies: Proxies;
   recorder: Recorder;
-  /** A superuser's URL of a service's database, which bypasses the proxies. */
+  /** Returns the URL of a service's database with a superuser's login, which bypasses the proxies. */
   databaseUrl(service: ServiceName): string;
   /** Sets the offset of a service's wall clock from the machine's. */
   setClock(service: ServiceName, offsetMs: number): void;
@@ -34,12 +35,14 @@ export type SuiteUnderTest = {
   stop(): Promise<void>;
 };
 
-export type Replica = { name: ServiceName | SecondReplica; url: string };
+export type Replica = { name: ServiceName | ReplicaName; url: string };
 
 export type UnderTestOptions = {
   dir: string;
-  /** The number of processes of each service. */
-  replicas: 1 | 2;
+  /** The processes of each service: one or two with both roles, or two that serve requests and two that do the background work. */
+  replicas: 1 | 2 | 'two of each role';
+  /** Returns the release with which a process starts; by default this one. */
+  releaseOf?: (process: Replica['name']) => Release;
   bug: BugName | undefined;
   onEvent: (event: RecordedEvent) => void;
   onCrash: (crash: Crash) => void;
@@ -49,15 +52,28 @@ export type UnderTestOptions = {
 
 /** Starts the suite in `dir`, and creates the accounts of the operator's users. */
 export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: SuiteUnderTest; known: KnownState }> {
-  const [ports, secondPorts, secrets] = [await freeSuitePorts(), await freeSuitePorts(), newSecrets()];
-  const servicePorts = mapServices((service) => [ports[service], secondPorts[service]].slice(0, o.replicas));
+  const [ports, secrets, releaseOf] = [await freeSuitePorts(), newSecrets(), o.releaseOf ?? (() => thisRelease)];
+  const replicaPorts = new Map<ReplicaName, number>();
+  for (const names of replicaSets(o.replicas)) {
+    const free = await freeSuitePorts();
+    for (const name of names) replicaPorts.set(name, free[serviceOf(name)]);
+  }
+  const replicasOf = (service: ServiceName): [Replica['name'], number][] => [
+    [service, ports[service]],
+    ...[...replicaPorts].filter(([name]) => serviceOf(name) === service),
+  ];
+  const servicePorts = mapServices((service) =>
+    replicasOf(service).flatMap(([name, port]) => (name.endsWith(' worker') ? [] : [port])),
+  );
   const proxies = await startProxies(ports, servicePorts);
   const fileOf = (service: ServiceName) => clockFile(o.dir, service);
   for (const service of serviceNames) setClock(fileOf(service), 0);
-  const env = (service: ServiceName) =>
-    proxiedEnv(service, { proxies, ports, secrets, clockFile: fileOf(service), bug: o.bug });
+  const env = (name: Replica['name']) => ({
+    ...proxiedEnv(serviceOf(name), { proxies, ports, secrets, clockFile: fileOf(serviceOf(name)), bug: o.bug }),
+    ...(o.replicas === 'two of each role' && { PROCESS_ROLE: name.endsWith(' worker') ? 'worker' : 'api' }),
+  });
 
-  // creating these accounts publishes events too, which must not precede the recorder
+  // creating these accounts also publishes events, which must not be sent before the recorder is ready
   proxies['auth-rabbitmq'].set({ kind: 'cut' });
   const recorder = startRecorder({
     url: `amqp://taskwire:${secrets.amqp.operator}@127.0.0.1:${ports.amqp}/taskwire`,
@@ -65,19 +81,22 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
     onEvent: o.onEvent,
   });
   const logFile = (name: string) => join(o.dir, 'logs', `${name}.log`);
-  const seconds =
-    o.replicas === 2 ? secondReplicas({ ports: secondPorts, env, logFile, onEvent: onProcessEvent }) : undefined;
+  const further = furtherReplicas({
+    names: [...replicaPorts.keys()],
+    port: (name) => replicaPorts.get(name) ?? 0,
+    ...{ env, releaseOf, logFile, onEvent: onProcessEvent },
+  });
   const known = createKnownState();
   const people = [known.addUser(admin, 'admin'), known.addUser(reassigner, 'manager')];
   let suite: Suite | undefined;
-  const processNamed = (name: ProcessName) => seconds?.[name as SecondReplica] ?? suite?.process(name);
+  const processNamed = (name: ProcessName) => further[name as ReplicaName] ?? suite?.process(name);
 
-  /** Faults kill with -9. Any other end of a service is a fault of its own; it is restarted, as it would be in production. */
+  /** Faults kill with -9. If a service ends in any other way, this is a fault in the service, which is restarted, as it would be in production. */
   function onProcessEvent(event: ProcessEvent): void {
     if (
       event.kind !== 'exited' ||
       event.how.includes('SIGKILL') ||
-      !/^(second )?(auth|tasks|notifications)$/.test(event.process)
+      !/^(second )?(auth|tasks|notifications)( worker)?$/.test(event.process)
     )
       return;
     o.onCrash({ process: event.process, how: event.how, errors: lastErrors(event.logFile) });
@@ -88,7 +107,7 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
 
   async function stop(): Promise<void> {
     await recorder.stop();
-    await Promise.all(Object.values(seconds ?? {}).map((replica) => replica.stop()));
+    await Promise.all(Object.values(further).map((replica) => replica.stop()));
     await suite?.stop();
     await stopProxies(proxies);
   }
@@ -101,18 +120,22 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
       people: people.map(({ email, name, role, password }) => ({ email, name, role, password })),
       // acknowledged changes must survive a kill of the server, which `synchronous_commit` off would not guarantee
       postgresSettings: { fsync: 'off', full_page_writes: 'off' },
-      gateway: gatewayOptions(proxies),
-      env: mapServices(env),
+      // as in production, the gateway itself balances the processes that only serve requests: through a proxy, it would notice a closed connection
+      // too late
+      gateway: gatewayOptions((service) =>
+        o.replicas === 'two of each role'
+          ? servicePorts[service].map((port) => `127.0.0.1:${port}`)
+          : `127.0.0.1:${proxies[`gateway-${service}`].port}`,
+      ),
+      ...{ env: mapServices(env), releaseOf },
       onProgress: ({ name, state, tookMs }) => {
         if (state === 'ready') o.say(`${name} is ready after ${(tookMs / 1000).toFixed(1)} s`);
       },
     });
     suite = started;
-    await Promise.all(Object.values(seconds ?? {}).map((replica) => replica.start()));
+    await Promise.all(Object.values(further).map((replica) => replica.start()));
     const replicas = (service: ServiceName) =>
-      servicePorts[service].map((port, index): Replica => {
-        return { name: index === 0 ? service : `second ${service}`, url: `http://127.0.0.1:${port}` };
-      });
+      replicasOf(service).map(([name, port]): Replica => ({ name, url: `http://127.0.0.1:${port}` }));
     const superuser = { login: 'postgres', password: secrets.database.superuser };
     const underTest: SuiteUnderTest = {
       ...{
@@ -136,6 +159,18 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
   }
 }
 
+/** Returns the additional processes of all services, in sets that contain one process of each service. */
+function replicaSets(replicas: UnderTestOptions['replicas']): ReplicaName[][] {
+  const seconds = serviceNames.map((service) => `second ${service}` as const);
+  if (replicas === 1) return [];
+  if (replicas === 2) return [seconds];
+  return [
+    seconds,
+    serviceNames.map((service) => `${service} worker` as const),
+    seconds.map((second) => `${second} worker` as const),
+  ];
+}
+
 const shownErrors = 3;
 
 function lastErrors(logFile: string): string[] {
@@ -147,14 +182,9 @@ function mapServices<T>(make: (service: ServiceName) => T): Record<ServiceName, 
   return Object.fromEntries(serviceNames.map((name) => [name, make(name)])) as Record<ServiceName, T>;
 }
 
-function gatewayOptions(proxies: Proxies) {
-  const upstream = (service: ServiceName) => `127.0.0.1:${proxies[`gateway-${service}`].port}`;
+function gatewayOptions(upstream: (service: ServiceName) => string | readonly string[]) {
   return {
-    upstreams: {
-      auth: upstream('auth'),
-      tasks: upstream('tasks'),
-      notifications: upstream('notifications'),
-    },
+    upstreams: mapServices(upstream),
     // every user has a separate address
     trustedProxy: '127.0.0.1',
     loginsPerMinute: 6_000,

@@ -103,6 +103,15 @@ describe('the checker of chaos runs', () => {
       expect(brokenBy(({ world }) => void (world.notifications[0]!.event_id = 'stray'))).include(rule);
     });
 
+    it('accepts a welcome before the event of the creation, but not a second one with the event', () => {
+      const early = brokenBy(({ world }) => void (world.notifications[1]!.event_id = ann));
+      expect(early).deep.equal([]);
+      const both = brokenBy(
+        ({ world }) => void world.notifications.push({ ...world.notifications[1]!, id: 'again', event_id: ann }),
+      );
+      expect(both).include(rule);
+    });
+
     it('accepts that the notification of a deleted user is missing', () => {
       const rules = brokenBy(({ events, world }) => {
         world.notifications.splice(1, 1);
@@ -122,7 +131,7 @@ describe('the checker of chaos runs', () => {
       expect(rules).not.include(rule);
     });
 
-    /** Deletes Ann's account, with all required effects except the one left out. */
+    /** Returns a change that deletes Ann's account, with all required effects except the omitted one. */
     const deletion = (leftOut?: 'event' | 'notification') => (run: Evidence) => {
       const { events, world } = run;
       const timestamp = '2026-11-20T10:00:09.000000Z';
@@ -185,7 +194,7 @@ describe('the checker of chaos runs', () => {
       expect(rules).deep.equal([rule]);
     });
 
-    /** The task is later unassigned from Ann, who is notified of that, too. */
+    /** Ends Ann's assignment of the task. She is notified of this too. */
     function takeFromAnn({ events, world, mails }: Evidence): void {
       const at = '2026-11-20T10:00:05.000000Z';
       events.push({

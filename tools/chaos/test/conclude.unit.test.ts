@@ -29,9 +29,10 @@ describe('the outcome of a request', () => {
     expect(conclude(create, [attempt(409, 'idempotency_in_progress')]).outcome).equal('unknown');
   });
 
-  it('is unknown when a deletion finds nothing left, since the gateway may have sent it before', () => {
+  it('is unknown when the gateway may have sent a deletion twice and passed on the second response', () => {
     const deletion: Intent = { kind: 'delete_user', actor: 'admin', user: 'u1' };
-    expect(conclude(deletion, [attempt(410)]).outcome).equal('unknown');
+    for (const status of [401, 404, 410, 429])
+      expect(conclude(deletion, [attempt(status)]).outcome, String(status)).equal('unknown');
     expect(conclude(deletion, [attempt(403)]).outcome).equal('refused');
     expect(conclude(create, [attempt(404)]).outcome).equal('refused');
   });

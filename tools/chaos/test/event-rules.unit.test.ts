@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const files = globSync('{packages,services}/*/test/*.test.ts', { cwd: root });
 
-/** The rows of the table: the rule, and the tests that prove it. */
+/** Returns the rows of the table: each rule with the tests that prove it. */
 function rules(): [string, string][] {
   const text = readFileSync(`${root}ARCHITECTURE.md`, 'utf8');
   const [, section = ''] = text.split('\n## Rules of events\n');

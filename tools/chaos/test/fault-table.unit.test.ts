@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** The last cell of each row, which names tests. */
+/** Returns the last cell of each row, which names tests. */
 function proofs(): string[] {
   const text = readFileSync(`${root}ARCHITECTURE.md`, 'utf8');
   const [, section = ''] = text.split('## Part by part, fault by fault');

@@ -53,7 +53,7 @@ describe('the history of a run', () => {
 });
 
 describe('the recovery from a fault', () => {
-  it('lasts until the last service is ready again that became unready before the next fault', () => {
+  it('lasts until all services that became unready before the next fault are ready again', () => {
     const outages = [
       { of: 'auth', from: 110, to: 250 },
       { of: 'tasks', from: 120, to: 400 },

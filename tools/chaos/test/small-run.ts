@@ -2,7 +2,7 @@ import { check } from '../check/check.ts';
 import type { Rule } from '../check/violation.ts';
 import type { ActivityRow, Evidence, Operation, RecordedEvent } from '../evidence.ts';
 
-/** The people and the task of a run without faults: Mia creates a task for Ann, who starts it. */
+/** The users and the task of a run without faults: Mia creates a task for Ann, who starts it. */
 export const mia = 'user-mia';
 export const ann = 'user-ann';
 export const task = 'task-1';
@@ -19,7 +19,7 @@ export const ids = {
   started: 'message-started',
 };
 
-/** A complete history of a few requests, created separately for each caller to modify. */
+/** Returns a new complete history of a few requests, which the caller may modify. */
 export function smallRun(): Evidence {
   const users = [
     {
@@ -63,6 +63,7 @@ export function smallRun(): Evidence {
   ];
   const taskEvents = events.filter(({ type }) => type.startsWith('tasks.'));
   return {
+    faults: 'injected',
     operations: [
       operation(1, { intent: { kind: 'register', user: 'u1' }, answer: { id: ann } }),
       operation(2, {
@@ -83,6 +84,8 @@ export function smallRun(): Evidence {
       }),
     ],
     events,
+    jobActs: [],
+    scheduleActs: [],
     injections: [],
     takeovers: [{ service: 'tasks', work: 'relay', killed: 'second tasks', ms: 800 }],
     crashes: [],
@@ -91,9 +94,10 @@ export function smallRun(): Evidence {
     world: {
       deadLetters: [],
       deletedAccess: [],
+      ...{ reminders: [], schedules: [], occurrences: [], jobs: [], jobAttempts: [], jobAudit: [] },
       users,
       links: [],
-      tasks: [{ ...started, created_at: second(2), is_deleted: false, awaiting_performer: false }],
+      tasks: [{ ...started, created_at: second(2), due_at: null, is_deleted: false, awaiting_performer: false }],
       activity: [
         entry(1, 'created', mia, second(2)),
         { ...entry(2, 'assigned', mia, second(2)), field: 'assignee_id', to: ann },
@@ -163,7 +167,7 @@ function notification(id: string, eventId: string, userId: string, type: string,
   return { id, event_id: eventId, user_id: userId, type, task_id: taskId, created_at: at, is_in_app: true };
 }
 
-/** The rules that a run breaks after this change. */
+/** Returns the rules that a run breaks after this change. */
 export function brokenBy(change: (run: Evidence) => void): Rule[] {
   const run = smallRun();
   change(run);

@@ -43,7 +43,7 @@ function answerTo(known: KnownState, n: number, intent: Intent): Operation {
 
 function firstIntents(seed: string, count: number): Intent[] {
   const known = newKnownState();
-  const generate = createGenerator(createRandom(seed), known);
+  const generate = createGenerator(createRandom(seed), known, 'due dates');
   return Array.from({ length: count }, (_, n) => {
     const { intent } = generate(n);
     observe(known, answerTo(known, n, intent), n);
@@ -79,7 +79,7 @@ describe('the traffic', () => {
 
   it('lets only logged-in users act', () => {
     const known = newKnownState();
-    const generate = createGenerator(createRandom('a'), known);
+    const generate = createGenerator(createRandom('a'), known, 'due dates');
     for (let n = 0; n < 500; n++) {
       const { intent } = generate(n);
       if ('actor' in intent) expect(known.users.get(intent.actor)?.token, intent.kind).equal('token');

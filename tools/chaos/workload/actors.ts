@@ -1,18 +1,20 @@
 import type { Role } from './intent.ts';
 
-/** A user as known to the workload. Other users change them too, so this may be outdated; requests are then refused. */
+/** A user as known to the workload. Other users also change users, so this knowledge may be outdated; requests are then refused. */
 export type Actor = {
   name: string;
   email: string;
   password: string;
-  /** The source address of their requests. Each user has a separate one, so that limits per address affect none of them. */
+  /** The source address of the user's requests. Each user has a different one, so that limits per address affect none of them. */
   ip: string;
   id?: string;
   role: Role;
   token?: string;
   isDeleted: boolean;
-  /** They do not log in again before this time; milliseconds since the start of the traffic. */
+  /** The earliest time of the next log-in, in milliseconds since the start of the traffic. */
   loginAfter: number;
+  /** The cursor of the next page of each list, if the last page read has a successor. */
+  cursors: { tasks?: string | undefined; notifications?: string | undefined };
 };
 
 /** A task as last seen by the workload. */
@@ -35,7 +37,7 @@ export type KnownState = {
 
 /** The admin; created by the operator before the traffic starts, and never changed. */
 export const admin = 'admin';
-/** A manager who only reassigns all tasks, so that the effects can be distinguished from all others. */
+/** A manager who does nothing but reassign all tasks, so that the effects can be distinguished from all others. */
 export const reassigner = 'reassigner';
 
 export function createKnownState(): KnownState {
@@ -53,6 +55,7 @@ export function createKnownState(): KnownState {
         ip: `10.1.${number >> 8}.${number & 255}`,
         isDeleted: false,
         loginAfter: 0,
+        cursors: {},
       };
       users.set(name, member);
       return member;

@@ -6,16 +6,14 @@ import type { Intent } from './intent.ts';
 import { observe } from './observe.ts';
 import { perform, type Caller } from './perform.ts';
 
-/** The number of users acting concurrently. With their pauses, they send about 60 requests a second: enough for every fault to hit some in flight. */
-const people = 12;
-const minPauseMs = 20;
-const maxPauseMs = 280;
+/** The number of users acting concurrently, and their pauses between two requests. */
+export type Pace = { people: number; minPauseMs: number; maxPauseMs: number };
 
-export type Drive = { caller: Caller; onOperation(operation: Operation): void };
+export type Drive = { caller: Caller; pace: Pace; onOperation(operation: Operation): void };
 
-/** Lets users act until `ending`. A user's next request may depend on how the last ones ended, so two runs differ. */
+/** Lets users act until `ending`. A user's next request may depend on the outcomes of earlier ones, so two runs differ. */
 export async function driveTraffic(
-  { caller, onOperation }: Drive,
+  { caller, pace, onOperation }: Drive,
   generate: (now: number) => Generated,
   random: Random,
 ): Promise<void> {
@@ -28,14 +26,14 @@ export async function driveTraffic(
         observe(caller.known, operation, caller.now());
         onOperation(withoutToken(operation));
       }
-      const pause = random.between(minPauseMs, maxPauseMs);
+      const pause = random.between(pace.minPauseMs, pace.maxPauseMs);
       await delay(pause, undefined, { signal: caller.ending }).catch(() => undefined);
     }
   }
-  await Promise.all(Array.from({ length: people }, actOn));
+  await Promise.all(Array.from({ length: pace.people }, actOn));
 }
 
-/** Repeats the requests of another run, at the same times. Skips requests whose task or user does not exist this time. */
+/** Repeats the requests of another run, at the same times. Skips requests whose task or user does not exist in this run. */
 export async function replayTraffic(
   { caller, onOperation }: Drive,
   recorded: readonly { n: number; at: number; intent: Intent }[],
@@ -56,7 +54,7 @@ export async function replayTraffic(
   await Promise.all(running);
 }
 
-/** Removes the token: histories are kept and shared. */
+/** Removes the token, because histories are kept and shared. */
 function withoutToken(operation: Operation): Operation {
   if (operation.intent.kind !== 'login') return operation;
   const { answer: _session, ...rest } = operation;

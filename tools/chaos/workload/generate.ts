@@ -2,17 +2,29 @@ import type { Random } from '../random.ts';
 import { admin, reassigner, type Actor, type KnownTask, type KnownState } from './actors.ts';
 import type { Intent, Twist } from './intent.ts';
 
-/** Enough users to give random assignment a choice, few enough that each has work. */
+/** Enough users to give random assignment a choice, but few enough that each has work. */
 const minMembers = 6;
 const maxMembers = 14;
 const minManagers = 2;
+/**
+ * With more open tasks, none is created. A user who is deleted or changes the role has all open tasks reassigned, so without a limit the events of one
+ * operation would grow with the length of the run, until two processors cannot handle them.
+ */
+const maxOpenTasks = 250;
+/** Late enough that many tasks are completed, edited or deleted before, and early enough that most reminders are sent during the run. */
+const longestDueMs = 40_000;
 
 export type Generated = { intent: Intent; twist: Twist };
 
 /**
- * Generates users' next actions: mostly work on tasks, occasionally changes that disturb it. `now` is in milliseconds since the start of the traffic.
+ * Generates users' next actions: mostly work on tasks, and occasionally changes to users, which disturb this work. `now` is in milliseconds since the
+ * start of the traffic.
  */
-export function createGenerator(random: Random, known: KnownState): (now: number) => Generated {
+export function createGenerator(
+  random: Random,
+  known: KnownState,
+  dueDates: 'due dates' | 'no due dates',
+): (now: number) => Generated {
   let number = 0;
   const living = () => [...known.users.values()].filter((user) => !user.isDeleted && user.id !== undefined);
   const ordinary = () => living().filter((user) => user.name !== admin && user.name !== reassigner);
@@ -85,7 +97,7 @@ export function createGenerator(random: Random, known: KnownState): (now: number
     return { kind: 'register', user: newName('u') };
   }
 
-  /** Finds out whether a registration without a response was carried out: if so, logging in works. */
+  /** Returns a log-in that shows whether a registration without a response took effect. */
   function findOut(): Intent | undefined {
     const user = pick([...known.users.values()].filter(({ id, isDeleted }) => id === undefined && !isDeleted));
     return user && { kind: 'login', user: user.name };
@@ -97,12 +109,15 @@ export function createGenerator(random: Random, known: KnownState): (now: number
   }
 
   function createTask(): Intent | undefined {
+    if (tasks('draft', 'assigned', 'in_progress').length >= maxOpenTasks) return undefined;
     const task = newName('t');
     // anyone may create a draft; only managers choose the assignee
     const manager = random.chance(0.8) ? pick(managers()) : undefined;
-    if (manager === undefined) return byAnyone((actor) => ({ kind: 'create_task', actor, task }));
+    const isDue = dueDates === 'due dates' && random.chance(0.1);
+    const due = isDue ? { dueInMs: random.between(1_000, longestDueMs) } : {};
+    if (manager === undefined) return byAnyone((actor) => ({ kind: 'create_task', actor, task, ...due }));
     const to = random.chance(0.4) ? 'random' : pick(members())?.name;
-    return { kind: 'create_task', actor: manager.name, task, ...(to !== undefined && { to }) };
+    return { kind: 'create_task', actor: manager.name, task, ...(to !== undefined && { to }), ...due };
   }
 
   function assign(): Intent | undefined {
@@ -169,7 +184,7 @@ export function createGenerator(random: Random, known: KnownState): (now: number
     const [intent, twist] = [drawIntent(), drawTwist()];
     const actor = 'actor' in intent ? known.users.get(intent.actor) : undefined;
     if (actor === undefined || actor.token !== undefined) return { intent, twist };
-    // a user who is not logged in logs in first; a user whose log-in just failed lets others act first
+    // a user who is not logged in must log in first; after a failed log-in, other users act first
     if (actor.loginAfter > now) return { intent: { kind: 'read_notifications', actor: admin }, twist };
     return { intent: { kind: 'login', user: actor.name }, twist: { kind: 'none' } };
   };

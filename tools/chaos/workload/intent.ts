@@ -1,4 +1,7 @@
-/** A user's intended action. Users and tasks have names that are the same in a replay (`u3`, `t17`); their ids are not known before they exist. */
+/**
+ * A user's intended action. Users and tasks have names that are the same in a replay (`u3`, `t17`), because their ids are not known before they are
+ * created.
+ */
 export type Intent =
   | { kind: 'register'; user: string }
   | { kind: 'login'; user: string }
@@ -6,8 +9,8 @@ export type Intent =
   | { kind: 'rename_user'; actor: string; user: string; name: string }
   | { kind: 'change_role'; actor: string; user: string; role: Role }
   | { kind: 'delete_user'; actor: string; user: string }
-  /** `to`: a user's name, or `random`; absent for a draft. */
-  | { kind: 'create_task'; actor: string; task: string; to?: string }
+  /** `to`: a user's name, or `random`; absent for a draft. `dueInMs`: the time from the request to the due date. */
+  | { kind: 'create_task'; actor: string; task: string; to?: string; dueInMs?: number }
   | { kind: 'assign'; actor: string; task: string; to: string }
   | { kind: 'transition'; actor: string; task: string; state: 'in_progress' | 'completed' | 'cancelled' }
   | { kind: 'edit_task'; actor: string; task: string; title: string }
@@ -22,9 +25,9 @@ export type Role = 'admin' | 'manager' | 'member';
 /** A variation of the request that makes its outcome unknown or sends it twice. */
 export type Twist =
   | { kind: 'none' }
-  /** The caller abandons the first try after this many milliseconds. */
+  /** The caller abandons the first attempt after this number of milliseconds. */
   | { kind: 'impatient'; ms: number }
   /** Two concurrent requests with one Idempotency-Key. */
   | { kind: 'twice_at_once' }
-  /** Sent again after it was acknowledged, with the same Idempotency-Key. */
+  /** The request is sent again after it was acknowledged, with the same Idempotency-Key. */
   | { kind: 'again' };

@@ -9,14 +9,20 @@ const loginPauseMs = 1_500;
 export function observe(known: KnownState, operation: Operation, now: number): void {
   const { intent, outcome } = operation;
   const actor = 'actor' in intent ? known.users.get(intent.actor) : undefined;
-  // access has been revoked, or the token is too old: log in again
+  // access has been revoked, or the token has expired: the user must log in again
   if (actor !== undefined && operation.attempts.at(-1)?.status === 401) delete actor.token;
   if ('user' in intent) observeUser(known.users.get(intent.user), operation, now);
   if ('task' in intent) observeTask(known, intent.task, operation);
+  if (actor !== undefined && intent.kind === 'list_tasks') setCursor(actor, 'tasks', operation);
+  if (actor !== undefined && intent.kind === 'read_notifications') setCursor(actor, 'notifications', operation);
   if (outcome === 'acknowledged' && intent.kind === 'shuffle') {
     // the new assignees become known only from refusals and reads
     for (const task of known.tasks.values()) if (task.state === 'in_progress') task.state = 'assigned';
   }
+}
+
+function setCursor(actor: Actor, list: keyof Actor['cursors'], { answer }: Operation): void {
+  actor.cursors[list] = answer?.next_cursor ?? undefined;
 }
 
 function observeUser(user: Actor | undefined, { intent, outcome, answer, attempts }: Operation, now: number): void {
@@ -31,7 +37,7 @@ function observeUser(user: Actor | undefined, { intent, outcome, answer, attempt
     return;
   }
   const status = attempts.at(-1)?.status;
-  // a user whose deletion is uncertain is left alone too
+  // a user whose deletion is uncertain is not used any more either
   if (intent.kind === 'delete_user' && outcome !== 'refused') user.isDeleted = true;
   if (status === 404 || status === 410) user.isDeleted = true;
   if (answer?.id !== undefined) user.id = answer.id;

@@ -5,7 +5,7 @@ import type { Intent, Twist } from './intent.ts';
 import { requestOf, type WireRequest } from './requests.ts';
 import type { KnownState } from './actors.ts';
 
-/** The result of one try, with the response body if there was one. */
+/** The result of one attempt, with the response body, if any. */
 type Try = Attempt & { body?: Answer };
 
 export type Caller = {
@@ -14,31 +14,36 @@ export type Caller = {
   known: KnownState;
   /** Milliseconds since the start of the traffic. */
   now(): number;
-  /** Aborted when no further tries are to be made. */
+  /** Aborted when no further attempts should be made. */
   ending: AbortSignal;
+  /**
+   * Whether a change without an Idempotency-Key is sent again if it got no response. Such a change sets values, so a second effect would only create
+   * another version.
+   */
+  repeats: 'keyed changes' | 'every change';
+  /** How long a user waits for a response, in milliseconds. */
+  patienceMs: number;
 };
 
-/** About as long as users wait. A link that swallows traffic is noticed within a run. */
-const patienceMs = 4_000;
-/** A user waiting for an unavailable service does nothing else. */
+/** The maximum number of attempts: while a user waits for an unavailable service, the user does nothing else. */
 const maxTries = 4;
 const pausesMs = [150, 500, 1_500];
 
 /**
- * Carries an intent out, with retries until its outcome is known, and returns the outcome. Undefined when the intent is not possible, or no longer
- * possible.
+ * Executes an intent, with retries until its outcome is known, and returns the operation with its outcome. Returns undefined if the intent is not
+ * possible, or no longer possible.
  */
 export async function perform(caller: Caller, n: number, intent: Intent, twist: Twist): Promise<Operation | undefined> {
   const request = requestOf(intent, caller.known);
   if (request === undefined) return undefined;
   const at = caller.now();
   const tries: Try[] = [];
-  const firstPatience = twist.kind === 'impatient' ? twist.ms : patienceMs;
+  const firstPatience = twist.kind === 'impatient' ? twist.ms : caller.patienceMs;
   if (twist.kind === 'twice_at_once' && request.repeatable) {
     tries.push(...(await Promise.all([send(caller, request), send(caller, request)])));
   } else tries.push(await send(caller, request, firstPatience));
 
-  while (wantsAnother(request, tries) && tries.length < maxTries && !caller.ending.aborted) {
+  while (wantsAnother(caller, request, tries) && tries.length < maxTries && !caller.ending.aborted) {
     await delay(pausesMs[tries.length - 1], undefined, { signal: caller.ending }).catch(() => undefined);
     tries.push(await send(caller, request));
   }
@@ -60,20 +65,22 @@ export function conclude(
     return { attempts, outcome: 'acknowledged', ...(first.body && { answer: first.body }), replays };
   }
   const isUnknown = tries.some(isOpen);
-  // the address is taken: only the earlier try that got no response can have taken it
+  // the address is taken, which only the earlier attempt without a response can have caused
   const makesUser = intent.kind === 'register' || intent.kind === 'create_user';
   if (isUnknown && makesUser && tries.some(({ problem }) => problem === 'email_taken')) {
     return { attempts, outcome: 'acknowledged', replays: [] };
   }
-  // a gateway may itself repeat a DELETE (RFC 9110, 9.2.2) when a process dies while handling it, and pass on the second response
+  // if a process dies while it handles a DELETE, the gateway may repeat the request (RFC 9110, 9.2.2) and pass on the second response: the object is
+  // gone (for users who deleted themselves, also their access), or a fault responds in place of the service
   const deletes = intent.kind === 'delete_user' || intent.kind === 'delete_task';
-  const isGone = deletes && tries.some(({ status }) => status === 404 || status === 410);
-  return { attempts, outcome: isUnknown || isGone ? 'unknown' : 'refused', replays: [] };
+  const isSecond = deletes && tries.some(({ status }) => status !== null && [401, 404, 410, 429].includes(status));
+  return { attempts, outcome: isUnknown || isSecond ? 'unknown' : 'refused', replays: [] };
 }
 
-function wantsAnother(request: WireRequest, tries: readonly Try[]): boolean {
+function wantsAnother({ repeats }: Caller, { repeatable }: WireRequest, tries: readonly Try[]): boolean {
   const last = tries.at(-1);
-  if (!request.repeatable || last === undefined || tries.some(isAcknowledged)) return false;
+  const mayRepeat = repeatable || (repeats === 'every change' && tries.length === 1);
+  if (!mayRepeat || last === undefined || tries.some(isAcknowledged)) return false;
   return isOpen(last) || last.status === 429;
 }
 
@@ -86,7 +93,7 @@ function isOpen({ status, problem }: Attempt): boolean {
   return status === null || status >= 500 || status === 408 || problem === 'idempotency_in_progress';
 }
 
-async function send({ url, now }: Caller, request: WireRequest, patience = patienceMs): Promise<Try> {
+async function send({ url, now, patienceMs }: Caller, request: WireRequest, patience = patienceMs): Promise<Try> {
   const began = now();
   try {
     const response = await fetch(`${url}${request.path}`, {
@@ -113,10 +120,12 @@ async function send({ url, now }: Caller, request: WireRequest, patience = patie
 const kept = ['id', 'title', 'state', 'creator_id', 'assignee_id', 'version', 'updated_at', 'email', 'name', 'role'];
 const alsoKept = ['open', 'reassigned', 'access_token', 'user'];
 
-/** The ids of a list, or for any other body the fields that the checker and the workload read. */
+/** Reduces a body to the fields that the checker and the workload read, and a list to its ids. */
 function trimmed(body: Record<string, unknown>): Answer {
-  const { data } = body;
-  if (Array.isArray(data)) return { ids: data.map((item: { id: string }) => item.id) };
+  const { data, next_cursor } = body as { data?: unknown; next_cursor?: string | null };
+  if (Array.isArray(data)) {
+    return { ids: data.map((item: { id: string }) => item.id), ...(next_cursor !== undefined && { next_cursor }) };
+  }
   const fields = [...kept, ...alsoKept].filter((name) => name in body);
   return Object.fromEntries(fields.map((name) => [name, body[name]]));
 }

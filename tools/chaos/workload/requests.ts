@@ -11,11 +11,11 @@ export type WireRequest = {
   ip: string;
   subjectId: string | null;
   headers: Record<string, string>;
-  /** Whether sending it again cannot repeat its effect. */
+  /** Whether the request can be sent again without a second effect. */
   repeatable: boolean;
 };
 
-/** The request for an intent; undefined when it names a user or task that is not known or no longer known, or when the actor is not logged in. */
+/** Returns the request for an intent; undefined if a user or task in it is not known or no longer known, or if the actor is not logged in. */
 export function requestOf(intent: Intent, known: KnownState): WireRequest | undefined {
   const as = 'actor' in intent ? known.users.get(intent.actor) : undefined;
   if ('actor' in intent && as?.token === undefined) return undefined;
@@ -28,7 +28,7 @@ export function requestOf(intent: Intent, known: KnownState): WireRequest | unde
   });
   const task = 'task' in intent ? known.tasks.get(intent.task) : undefined;
   const user = 'user' in intent ? known.users.get(intent.user) : undefined;
-  // a log-in may be too old for these, or appear so after the clock of a service has jumped
+  // the password, because a log-in may be too old for these requests, or appear too old after the clock of a service has jumped
   const proof = as === undefined ? {} : { current_password: as.password };
 
   switch (intent.kind) {
@@ -64,7 +64,8 @@ export function requestOf(intent: Intent, known: KnownState): WireRequest | unde
       return user?.id === undefined ? undefined : onUser(as, user.id, 'DELETE', proof);
     case 'create_task': {
       const whom = assignment(intent.to, known);
-      return whom && once('/api/v1/tasks', { title: intent.task, ...whom });
+      const due = intent.dueInMs === undefined ? {} : { due_at: new Date(Date.now() + intent.dueInMs).toISOString() };
+      return whom && once('/api/v1/tasks', { title: intent.task, ...whom, ...due });
     }
     case 'assign': {
       const whom = assignment(intent.to, known);
@@ -81,10 +82,15 @@ export function requestOf(intent: Intent, known: KnownState): WireRequest | unde
     case 'read_task':
       return task && { ...get(`/api/v1/tasks/${task.id}`), subjectId: task.id };
     case 'list_tasks':
-      return get('/api/v1/tasks?limit=20');
+      return get(`/api/v1/tasks?limit=20${from(as?.cursors.tasks)}`);
     case 'read_notifications':
-      return get('/api/v1/notifications?limit=20');
+      return get(`/api/v1/notifications?limit=20${from(as?.cursors.notifications)}`);
   }
+}
+
+/** Returns the query for the next page of a list, or for its first page. */
+function from(cursor: string | undefined): string {
+  return cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`;
 }
 
 function loginRequest(user: Actor): WireRequest {
@@ -112,7 +118,7 @@ function onUser(as: Actor | undefined, id: string, method: 'PATCH' | 'DELETE', b
   };
 }
 
-/** Every other change requires the version seen last. */
+/** Returns a request on a task. Every second change requires the last seen version. */
 function onTask(
   as: Actor | undefined,
   task: { id: string; version: number },

@@ -15,7 +15,7 @@ const deployment = (spec: object): KubernetesObject => ({
   spec: { selector: { matchLabels: { app: 'a' } }, template: pod({}), ...spec },
 });
 
-/** Objects that each have one fault that a validator must detect; a validator that detects it no longer is reported here. */
+/** Objects that each have one fault that a validator must detect; a validator that no longer detects it is reported here. */
 const broken: { seenAs: RegExp; object: KubernetesObject }[] = [
   { seenAs: /'"replica"' does not exist/, object: deployment({ replica: 3 }) },
   { seenAs: /'"port"' does not exist/, object: deployment({ template: pod({ port: [] }) }) },
@@ -84,10 +84,10 @@ const brokenCompose: { seenAs: RegExp; text: string }[] = [
   { seenAs: /is not an exact version/, text: compose({ image: '${RABBITMQ_IMAGE:-rabbitmq:4-management}' }) },
   { seenAs: /no limit for memory/, text: compose({ mem_limit: undefined }) },
   { seenAs: /no limit for memory/, text: compose({ cpus: undefined }) },
-  { seenAs: /keeps it from a machine/, text: compose({ cpus: 3 }) },
+  { seenAs: /keeps it from starting/, text: compose({ cpus: 3 }) },
   { seenAs: /no limit for memory/, text: compose({ pids_limit: undefined }) },
   { seenAs: /logs without a limit/, text: compose({ logging: { options: { 'max-size': '10m' } } }) },
-  { seenAs: /podman refuses the owner/, text: compose({ tmpfs: ['/run/taskwire:uid=101,gid=101,mode=0700'] }) },
+  { seenAs: /podman refuses the owner/, text: compose({ tmpfs: ['/var/cache/taskwire:uid=101,gid=101,mode=0700'] }) },
   { seenAs: /no health check here/, text: compose({ ...own, healthcheck: undefined }) },
   { seenAs: /may write to its image/, text: compose({ ...own, read_only: false }) },
   { seenAs: /keeps capabilities/, text: compose({ ...own, cap_drop: [] }) },
@@ -131,6 +131,6 @@ export async function checkValidators(): Promise<string[]> {
       ...faultsOfCompose(compose({})),
       ...faultsOfCompose(compose(own)),
       ...dockerfileFaults(dockerfile),
-    ].map((fault) => `Canary: nothing is wrong, but reported was: ${fault}`),
+    ].map((fault) => `Canary: a fault was reported where nothing is wrong: ${fault}`),
   ];
 }

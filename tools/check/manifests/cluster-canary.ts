@@ -91,6 +91,6 @@ export function checkClusterRules(): string[] {
     ...broken
       .filter(({ seenAs, objects }) => !faults(objects).some((fault) => seenAs.test(fault)))
       .map(({ seenAs }) => `Canary: the rules for clusters no longer detect ${seenAs.source}`),
-    ...faults(fine).map((fault) => `Canary: nothing is wrong, but reported was: ${fault}`),
+    ...faults(fine).map((fault) => `Canary: a fault was reported where nothing is wrong: ${fault}`),
   ];
 }

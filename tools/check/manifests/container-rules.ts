@@ -28,7 +28,7 @@ export function isExactImage(reference: string): boolean {
   return /@sha256:[0-9a-f]{64}$/.test(image) || /:\d+\.\d+(\.\d+)?(-[\w.-]+)?$/.test(image);
 }
 
-/** The CPUs of the smallest machine for which docker-compose.yml is meant. Docker refuses to start a container whose limit is above those of its machine. */
+/** The CPUs of the smallest machine that docker-compose.yml supports. Docker refuses to start a container whose limit exceeds the machine's CPUs. */
 const mostCpus = 2;
 
 /** The faults of one service for which Docker or podman would not run it, or would run it with less protection than the others have. */
@@ -45,7 +45,7 @@ export function faultsOfContainer(container: RunningContainer, internalNetworks:
       ? ['has no limit for memory, CPUs or processes']
       : []),
     ...(cpus !== undefined && cpus > mostCpus
-      ? [`its limit of ${cpus} CPUs keeps it from a machine with ${mostCpus}`]
+      ? [`its limit of ${cpus} CPUs keeps it from starting on a machine with ${mostCpus}`]
       : []),
     ...(logging?.options?.['max-size'] === undefined || logging.options['max-file'] === undefined
       ? ['keeps logs without a limit']

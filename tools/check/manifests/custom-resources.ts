@@ -2,7 +2,7 @@ import { Ajv2019, type ValidateFunction } from 'ajv/dist/2019.js';
 
 type Schema = Readonly<Record<string, unknown>>;
 
-/** An object that has these fields and no other: a cluster silently drops what it does not know. */
+/** An object with these fields and no others: a cluster silently drops unknown fields. */
 const fields = (properties: Readonly<Record<string, Schema>>, required: readonly string[] = []): Schema => ({
   type: 'object',
   properties,

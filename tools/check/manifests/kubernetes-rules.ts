@@ -28,7 +28,7 @@ type Budget = KubernetesObject & { spec: { selector: { matchLabels: Record<strin
 /** The address at which NodeLocal DNSCache answers on every node, unless an administrator chose another. */
 const nodeLocalDns = '169.254.20.10/32';
 
-/** Finds what a platform engineer would refuse, although a cluster accepts it. `isProduction`: images must be named by digest. */
+/** Finds faults that a cluster accepts but a platform engineer would reject. `isProduction`: images must be named by digest. */
 export function faultsOfRules(
   objects: readonly KubernetesObject[],
   { isProduction }: { isProduction: boolean },

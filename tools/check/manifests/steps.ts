@@ -15,7 +15,8 @@ let plain = false;
 /** Every object of every overlay, as a cluster would receive it. */
 export const clusterStep: Step = {
   name: 'Kubernetes manifests',
-  note: () => (plain ? 'without kubectl 1.27 or later: the files of the base alone, no overlay was built' : undefined),
+  note: () =>
+    plain ? 'without kubectl 1.27 or later, only the files of the base were checked; no overlay was built' : undefined,
   async faults() {
     const dead = await checkValidators();
     if (dead.length > 0) return dead;
@@ -50,7 +51,7 @@ export const composeStep: Step = {
   },
 };
 
-/** The mail catcher of containers is the one of npm start. */
+/** Containers use the same mail catcher as npm start. */
 function faultsOfMailCatcher(compose: string, lockfile: string): string[] {
   const image = /maildev\/maildev:([\d.]+)/.exec(compose)?.[1];
   const installed = /^ {2}maildev@([\d.]+):/m.exec(lockfile)?.[1];

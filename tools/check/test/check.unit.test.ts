@@ -33,7 +33,7 @@ describe('the check of import boundaries', () => {
     expect(rules).to.include(undefined);
   });
 
-  it('knows the place of every package, in the order that ARCHITECTURE.md shows', () => {
+  it('places every package, in the order that ARCHITECTURE.md shows', () => {
     expect(
       globSync('*/package.json', { cwd: `${root}/packages` })
         .map(dirname)
@@ -66,7 +66,7 @@ describe('the steps of the check', () => {
     expect(names(['nothing'])).to.deep.equal([]);
   });
 
-  it('all run, although one of them reports a finding and one throws', async () => {
+  it('all run, even if one of them reports a finding and another throws', async () => {
     const steps: Step[] = [
       { name: 'finds', faults: () => Promise.resolve(['a fault']) },
       { name: 'throws', faults: () => Promise.reject(new Error('broken')) },

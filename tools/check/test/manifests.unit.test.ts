@@ -1,10 +1,7 @@
-import { globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import { checkValidators } from '../manifests/canary.ts';
 import { faultsOfCompose } from '../manifests/compose.ts';
 import { faultsOfReferences } from '../manifests/kubernetes-references.ts';
-import { root } from '../step.ts';
 
 describe('the validation of manifests', () => {
   it('detects each fault of the canary, and none where nothing is wrong', async () => {
@@ -50,20 +47,5 @@ describe('the validation of manifests', () => {
     for (const value of ['postgres://a:b@db/a', 'postgres://a:${PASSWORD}@db/a', 'postgres://a:${PASSWORD:-b}@db/a']) {
       expect(faultsOfCompose(withValue(value)), value).to.have.lengthOf(1);
     }
-  });
-
-  it('finds that a rule for alerts names a metric that no service has', () => {
-    const sources = globSync('{packages,services}/*/src/**/*.ts', { cwd: root }).map((file) =>
-      readFileSync(join(root, file), 'utf8'),
-    );
-    const rules = readFileSync(join(root, 'k8s/overlays/production/monitoring.yaml'), 'utf8');
-    const unknown = (text: string) =>
-      [...text.matchAll(/\b((?:outbox|inbox|user_directory|rabbit|retention|notifications)_[a-z_]+)\b/g)]
-        .map(([, name = '']) => name.replace(/_(bucket|sum|count)$/, ''))
-        .filter((name) => !sources.some((source) => source.includes(`'${name}'`)));
-    expect(unknown(rules)).to.deep.equal([]);
-    expect(unknown(rules.replace('outbox_oldest_age_seconds', 'outbox_age_seconds'))).to.deep.equal([
-      'outbox_age_seconds',
-    ]);
   });
 });

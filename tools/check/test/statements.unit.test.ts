@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { staleFiles } from '../generated.ts';
-import { printStatements, unlisted, unlistedStatements } from '../statements.ts';
+import { starFaults, starTexts } from '../star-columns.ts';
+import { printStatements, statementsThatReturnStar, unlisted, unlistedStatements } from '../statements.ts';
 
 describe('The statements of a service', () => {
   it('are printed as they run, so that a session can prepare and explain them', () => {
@@ -18,12 +19,32 @@ describe('The statements of a service', () => {
     }
   });
 
-  it('are all listed; one whose name the sources have and the list lacks is reported (canary)', async () => {
+  it('are all listed; a statement that the list lacks is reported (canary)', async () => {
     expect(await unlistedStatements()).to.deep.equal([]);
     const source =
       "const a = { name: 'tasks.read' }; list.prepared('tasks.list'); const b = { name: `tasks.claim_${n}` };";
     const listed = ['tasks.read', 'tasks.claim_5'].map((name) => ({ name, text: '' }));
     expect(unlisted(source, listed)).to.deep.equal(['tasks.list']);
+  });
+
+  it('list their result columns; a statement that returns * is reported (canary)', async () => {
+    expect(await statementsThatReturnStar()).to.deep.equal([]);
+    const returning = async (text: string) => (await starFaults([{ name: 'a.b', text }])).length;
+    const stars = [
+      ...['SELECT * FROM a', 'SELECT a.* FROM a', 'SELECT id, a.* FROM a', 'SELECT id FROM a UNION SELECT * FROM b'],
+      ...['UPDATE a SET b = 1 RETURNING *', 'INSERT INTO a (b) VALUES (1) RETURNING a.*', 'DELETE FROM a RETURNING *'],
+      'WITH x AS (SELECT id FROM a) SELECT * FROM x',
+    ];
+    for (const text of stars) expect(await returning(text), text).to.equal(1);
+    const listed = [
+      ...['SELECT id FROM (SELECT * FROM a) x', 'SELECT count(*) FROM a', 'DELETE FROM a', 'SELECT 2 * 3'],
+      ...['WITH x AS (UPDATE a SET b = 1 RETURNING *) SELECT id FROM x', 'SELECT EXISTS (SELECT * FROM a)'],
+    ];
+    for (const text of listed) expect(await returning(text), text).to.equal(0);
+    const inPackage = (text: string) => starTexts('x.ts', `const a = { name: 'a.b', text: \`${text}\` };`).length;
+    expect(['SELECT * FROM a', 'UPDATE a SET b = 1 RETURNING *', 'SELECT id FROM a'].map(inPackage)).to.deep.equal([
+      1, 1, 0,
+    ]);
   });
 
   it('are a fault when no service has any: the check would be looking in the wrong place', () => {

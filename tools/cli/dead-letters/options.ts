@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { deadLetterFilter, deadLetterQuery, type DeadLetterFilter } from '@taskwire/contracts';
 import type { z } from 'zod';
 
-/** The dead letters to resolve: these ids, or all that match. */
+/** The dead letters to resolve: those with these ids, or all that match a filter. */
 export type Selection = { ids: readonly string[] } | { filter: DeadLetterFilter };
 
 type Criterion = keyof typeof deadLetterFilter.shape;
@@ -18,7 +18,7 @@ const placeholders: Readonly<Record<Criterion, string>> = {
   until: '<time>',
 };
 
-/** Adds an option for each criterion, named and described as in the REST API; for all criteria if no list is given. */
+/** Adds an option for each criterion, named and described as in the REST API. Without a list, adds options for all criteria. */
 export function addFilter(command: Command, names: readonly Criterion[] = criteria): Command {
   for (const name of names) {
     const schema = deadLetterFilter.shape[name];
@@ -59,7 +59,7 @@ export function reasonOption(): Option {
   });
 }
 
-/** The criteria among a command's options, with the names of the REST API. */
+/** Returns the criteria among a command's options, with the names of the REST API. */
 export function readFilter(options: Readonly<Record<string, unknown>>): DeadLetterFilter {
   const given = criteria.map((name) => [name, options[name === 'message_id' ? 'messageId' : name]] as const);
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
@@ -78,7 +78,7 @@ export function readSelection(ids: readonly string[], command: Command): Selecti
 const uuid = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
 export function parseId(id: string): string {
-  if (!uuid.test(id)) throw new InvalidArgumentError('It is not an id: list shows the ids in its first column.');
+  if (!uuid.test(id)) throw new InvalidArgumentError('Pass an id, as in the first column of `list`.');
   return id.toLowerCase();
 }
 
@@ -86,7 +86,7 @@ export function parseIds(id: string, previous: readonly string[] = []): string[]
   return [...previous, parseId(id)];
 }
 
-/** Validates an option's value by the schema of the field with its name. */
+/** Validates an option's value with the schema of the field that has the same name. */
 function parsedBy<S extends z.ZodType>(schema: S): (value: string) => z.output<S> {
   return (value) => {
     const result = schema.safeParse(value);

@@ -34,12 +34,15 @@ function nextAttempt({ state, next_attempt_at }: WaitingMessage): string {
   return next_attempt_at === null ? 'after an earlier one' : withoutFraction(next_attempt_at);
 }
 
-/** `width` is the width of the terminal; undefined for a file or a pipe, where lines are not shortened. */
+/** Returns the lines for a page. `width` is the width of the terminal; it is undefined for a file or a pipe, where lines are not shortened. */
 export function pageLines(page: DeadLetterPage, width: number | undefined): string[] {
   return tableLines(page, letterColumns, width);
 }
 
-/** The number in parentheses counts attempts that were not counted, because a dependency was unavailable. */
+/**
+ * Returns the lines for waiting messages. The number in parentheses is that of free attempts, which did not count because a dependency was
+ * unavailable.
+ */
 export function waitingLines(
   page: { data: WaitingMessage[]; next_cursor: string | null },
   width: number | undefined,

@@ -5,7 +5,7 @@ import { CommandFault, type CommandProcess } from '../command-process.ts';
 import { jsonText } from './print.ts';
 import type { Selection } from './options.ts';
 
-/** A few seconds of work between two lines of progress. */
+/** Takes a few seconds, after which the next line of progress is printed. */
 const batchSize = 500;
 
 /** A way to resolve dead letters: `done` is its past participle. */
@@ -35,7 +35,7 @@ export function drop(deadLetters: DeadLetters, reason: string): Resolution {
 
 type Output = { process: CommandProcess; json: boolean };
 
-/** Resolves the selected dead letters and prints the result. @throws CommandFault that names those that were not resolved. */
+/** Resolves the selected dead letters and prints the result. @throws CommandFault that names the dead letters that were not resolved. */
 export async function resolve(selection: Selection, resolution: Resolution, output: Output): Promise<void> {
   if ('filter' in selection) await resolveMatching(selection.filter, resolution, output);
   else await resolveEach(selection.ids, resolution, output);
@@ -86,7 +86,7 @@ function login(): string {
   try {
     return userInfo().username;
   } catch {
-    // a container user without an entry in its passwd
+    // the user of a container may have no entry in its passwd file
     return String(process.getuid?.() ?? 'unknown');
   }
 }

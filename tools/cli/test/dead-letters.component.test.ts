@@ -147,7 +147,7 @@ describe('taskwire dead-letters', () => {
     [['waiting', 'tasks', '--reason', 'x'], /unknown option '--reason'/],
     [['list', 'tasks', unknownId], /too many arguments for 'list'. Expected 1 argument but got 2/],
     [['show', 'tasks'], /missing required argument 'id'/],
-    [['show', 'tasks', 'seven'], /'seven' is invalid for argument 'id'. It is not an id: list shows the ids/],
+    [['show', 'tasks', 'seven'], /'seven' is invalid for argument 'id'. Pass an id, as in the first column/],
     [['replay', 'tasks'], /ids, a filter such as --type, or --all/],
     [['replay', 'tasks', unknownId, '--all'], /exclude one another/],
     [['drop', 'tasks', unknownId], /required option '--because <text>' not specified/],

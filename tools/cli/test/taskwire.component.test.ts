@@ -39,10 +39,12 @@ describe('npm run taskwire', () => {
         ['--because', '--all', 'os:<login>@<host>'],
       ],
       [['directory'], ['rebuild']],
+      [['partitions'], ['EVENT_PARTITIONS', '--timeout', 'AMQP_URL']],
       [
         ['directory', 'rebuild'],
         ['AUTH_INTERNAL_URL', 'CLIENT_PRIVATE_KEY'],
       ],
+      [['restored'], ['--promoted', '--raise', 'KEY_ENCRYPTION_SECRET', 'docs/runbooks/restore.md']],
     ] as const) {
       const { code, stdout, stderr } = await runTaskwire([...args, '--help']);
       expect([code, stderr], args.join(' ')).to.deep.equal([0, '']);
@@ -56,7 +58,9 @@ describe('npm run taskwire', () => {
     expect(none.stderr).to.include('dead-letters');
     const unknown = await runTaskwire(['dlq']);
     expect([unknown.code, unknown.stdout]).to.deep.equal([2, '']);
-    expect(unknown.stderr).to.match(/unknown command 'dlq'\nCommands: auth, dead-letters, directory\nUsage: /);
+    expect(unknown.stderr).to.match(
+      /unknown command 'dlq'\nCommands: auth, dead-letters, directory, restored, partitions\nUsage: /,
+    );
   });
 
   it("passes Auth's commands on, with their options and exit codes", async () => {

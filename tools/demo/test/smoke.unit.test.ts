@@ -3,10 +3,15 @@ import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { runSmoke } from '../smoke-flow.ts';
 
-/** Answers as an installation, apart from the given requests. */
+/** A fake installation that responds normally, except to the given requests. */
 function installation(broken: Readonly<Record<string, [number, unknown]>>): { server: Server; requests: string[] } {
   const requests: string[] = [];
-  const session = { access_token: 'a', user: { id: 'u', email: 'e', name: 'N', role: 'member' } };
+  const session = {
+    access_token: 'a',
+    refresh_token: 'r',
+    expires_in: 600,
+    user: { id: 'u', email: 'e', name: 'N', role: 'member' },
+  };
   const notified = ['task.assigned', 'task.completed'].map((type) => ({ task_id: 't', type }));
   const server = createServer((request, response) => {
     let body = '';
@@ -55,10 +60,10 @@ describe('The smoke test', () => {
     expect(requests.at(-1)).to.equal('DELETE /api/v1/tasks/t');
   });
 
-  it('fails when a log-in fails, or an illegal transition is accepted; the task is deleted all the same (canary)', async () => {
+  it('fails when a log-in fails, or an illegal transition is accepted; the task is deleted anyway (canary)', async () => {
     expect((await smoke({ 'POST /api/v1/auth/login': [503, {}] })).fault).to.be.instanceOf(Error);
     const { fault, requests } = await smoke({ 'POST /api/v1/tasks/t/transition': [200, { state: 'completed' }] });
-    expect(String(fault)).to.include('an illegal transition got nothing');
+    expect(String(fault)).to.include('an illegal transition got no refusal');
     expect(requests.at(-1)).to.equal('DELETE /api/v1/tasks/t');
   });
 });

@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 const everywhere = { auth: ['0.1.0'], tasks: ['0.1.0'], notifications: ['0.1.0'] };
 
 const pairs = (service: string, deployed: Record<string, string[]>) =>
-  planDeployment(root, service, deployed).checks.map(
+  planDeployment(root, { service }, deployed).checks.map(
     ({ consumer, provider }) => `${consumer.service} → ${provider.service}`,
   );
 
@@ -18,8 +18,8 @@ describe('The checks before a deployment', () => {
     expect(pairs('notifications', everywhere)).to.have.members(['notifications → auth', 'notifications → tasks']);
   });
 
-  it('take the pact of a deployed consumer from its release, and that of the service from the checked-out commit', () => {
-    const [first, second] = planDeployment(root, 'tasks', everywhere).checks;
+  it("take the pact of a deployed consumer from its release, and the service's from the checked-out commit", () => {
+    const [first, second] = planDeployment(root, { service: 'tasks' }, everywhere).checks;
     expect(first?.consumer.version).to.equal('0.1.0');
     expect(second?.provider.version).to.equal('0.1.0');
     expect(first?.provider.commit).to.equal(second?.consumer.commit);
@@ -31,8 +31,8 @@ describe('The checks before a deployment', () => {
   });
 
   it('fail for a release that is not recorded, and report a provider that is not deployed', () => {
-    expect(() => planDeployment(root, 'tasks', { auth: ['9.9.9'] })).to.throw('no record of 9.9.9');
-    expect(planDeployment(root, 'notifications', { auth: ['0.1.0'] }).missing).to.deep.equal(['tasks']);
+    expect(() => planDeployment(root, { service: 'tasks' }, { auth: ['9.9.9'] })).to.throw('no record of 9.9.9');
+    expect(planDeployment(root, { service: 'notifications' }, { auth: ['0.1.0'] }).missing).to.deep.equal(['tasks']);
   });
 
   it('read the releases of an environment from its file', () => {
@@ -41,7 +41,7 @@ describe('The checks before a deployment', () => {
   });
 
   it('include a canary: the pact with a field that its provider lacks', () => {
-    const [check] = planDeployment(root, 'tasks', everywhere).checks;
+    const [check] = planDeployment(root, { service: 'tasks' }, everywhere).checks;
     expect(withRemovedField(check?.pact ?? '')).to.include('"field_that_was_removed":"text"');
     expect(() => withRemovedField('{"interactions":[]}')).to.throw('no body');
   });

@@ -17,7 +17,7 @@ function messagesOf(asyncApi: string): Messages {
   return (parse(asyncApi) as { components: { messages: Messages } }).components.messages;
 }
 
-/** The decoders of a release, from its own source: every consumer decodes an event with the schema of its type. */
+/** Returns the decoders of a release, from its own source: every consumer decodes an event with the schema of its type. */
 async function decodersOf(release: ReleaseRecord): Promise<Decoders> {
   const source = fileOfRelease(root, release, 'packages/contracts/src/events/events.ts') ?? '';
   const folder = mkdtempSync(join(tmpdir(), 'taskwire-release-'));
@@ -30,7 +30,7 @@ async function decodersOf(release: ReleaseRecord): Promise<Decoders> {
   }
 }
 
-/** The messages that a decoder for their type rejects. */
+/** Returns the messages that the decoder for their type rejects. */
 function rejected(messages: Messages, decoders: Decoders): string[] {
   return Object.entries(messages).flatMap(([type, { examples }]) =>
     examples.every(({ payload }) => decoders[type]?.safeParse(payload).success !== false) ? [] : [type],

@@ -29,6 +29,8 @@ describe('npm run release', () => {
     git(root, 'config', 'user.email', 'test@example.org');
     write('CHANGELOG.md', changelog);
     write('releases/.gitkeep', '');
+    write('packages/contracts/accepted-breaks.json', '{ "since": "0.1.0", "breaks": { "a": {} } }');
+    write('tools/release/migrations/accepted.json', '{ "since": "0.1.0", "faults": { "a": "b" } }');
     for (const folder of ['.', 'packages/outbox', 'services/tasks'])
       write(
         `${folder}/package.json`,
@@ -40,7 +42,7 @@ describe('npm run release', () => {
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-  it('records the commit and the last migration of each owner, closes the changelog, and sets every version', () => {
+  it('records the commit and the last migration of each owner, closes the changelog, sets every version, and empties the lists of exceptions', () => {
     const head = commit();
     release('0.2.0');
     expect(readRecords(root)).to.deep.equal([
@@ -59,11 +61,13 @@ describe('npm run release', () => {
         version: '0.2.0',
         other: { version: '9.9.9' },
       });
+    expect(read('packages/contracts/accepted-breaks.json')).to.equal('{\n  "since": "0.2.0",\n  "breaks": {}\n}\n');
+    expect(read('tools/release/migrations/accepted.json')).to.equal('{\n  "since": "0.2.0",\n  "faults": {}\n}\n');
     expect(git(root, 'status', '--porcelain')).to.equal('');
     expect(git(root, 'tag')).to.equal('v0.2.0\n');
   });
 
-  it('refuses a version that is none, or not above the last, and changes nothing', () => {
+  it('refuses an invalid version, or one that is not above the last, and changes nothing', () => {
     commit();
     release('0.1.0');
     write('CHANGELOG.md', read('CHANGELOG.md').replace('[Unreleased]\n', '[Unreleased]\n\n- more\n'));

@@ -20,7 +20,7 @@ describe('The check of licences', () => {
     expect(faultsOf(one())).to.deep.equal(['a 1.0.0: no licence']);
   });
 
-  it('passes over our own packages, and refuses a bill that lists nothing else', () => {
+  it('ignores our own packages, and refuses a bill of materials that lists nothing else', () => {
     const own = { group: '@taskwire', name: 'inbox', version: '0.1.0' };
     expect(componentsOf(bill([own, { ...one(), group: '@scope' }])).map(({ name }) => name)).to.deep.equal([
       '@scope/a',
@@ -30,7 +30,7 @@ describe('The check of licences', () => {
 });
 
 describe('The audit of dependencies', () => {
-  it('passes without findings, fails with one, and is unknown when the registry does not answer', () => {
+  it('passes without findings, fails with one, and is unknown when the registry does not respond', () => {
     expect(verdictOf({ code: 0, stdout: 'No known vulnerabilities found', stderr: '' }).exitCode).to.equal(0);
     expect(verdictOf({ code: 1, stdout: '1 vulnerability found', stderr: '' }).exitCode).to.equal(1);
     expect(verdictOf({ code: 1, stdout: '3 vulnerabilities found', stderr: '' }).exitCode).to.equal(1);

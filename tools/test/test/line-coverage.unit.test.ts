@@ -44,7 +44,7 @@ describe('The coverage of lines', () => {
     expect(codeLines('a.ts', source).filter((line) => !covered.has(line))).to.deep.equal([8, 12, 13]);
   });
 
-  it('is the share of all lines, by unit and in total; nothing at all is 0 %', () => {
+  it('is the share of all lines, by unit and in total; the share of no lines is 0 %', () => {
     const { units, all } = sharesOf(
       new Map([
         ['packages/a/src/x.ts', { lines: [1, 2, 3], covered: new Set([1, 2, 3]) }],

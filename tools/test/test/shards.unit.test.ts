@@ -52,14 +52,14 @@ describe('The shards of the tests', () => {
     expect(Math.max(...loads) - Math.min(...loads)).to.be.at.most(1000);
   });
 
-  it('keep the order of the files in a stage, and the files together that depend on each other', () => {
+  it('keep the order of the files in a stage, and keep files together that depend on each other', () => {
     const files = ['b.consumer', 'a.consumer', 'c.provider'];
     const lane = [{ stage: stage('pact', { isUndivided: true }), files }];
     const found = shards(3).map((shard) => filesIn(lanesOfShard([lane], shard, { 'c.provider': 9 })));
     expect(found.filter((each) => each.length > 0)).to.deep.equal([files]);
   });
 
-  it('are named like 1/4, and no other way', () => {
+  it('are accepted only in a form like 1/4', () => {
     expect(parseShard('2/4')).to.deep.equal({ index: 2, count: 4 });
     for (const text of ['0/4', '5/4', '4', '1/0', 'a/b', ''])
       expect(() => parseShard(text)).to.throw('must be like 1/4');

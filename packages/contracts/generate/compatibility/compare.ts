@@ -5,10 +5,10 @@ import { object } from './json.ts';
 import { openApiFindings } from './operations.ts';
 import { permissionFindings } from './permissions.ts';
 
-/** The text of documents by their paths below `contracts/`. */
+/** The texts of documents by their paths relative to `contracts/`. */
 export type DocumentTexts = ReadonlyMap<string, string>;
 
-/** Judges every difference between two versions of the documents. Files that are no documents, such as pacts, are left out. */
+/** Classifies every difference between two versions of the documents. Ignores files that are not documents, such as pacts. */
 export function compareDocuments(before: DocumentTexts, after: DocumentTexts): Finding[] {
   const paths = [...new Set([...before.keys(), ...after.keys()])].filter((path) => comparisonOf(path) !== undefined);
   return paths.toSorted().flatMap((path) => {

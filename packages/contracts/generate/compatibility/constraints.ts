@@ -2,7 +2,7 @@ import { breaking, note, type Finding } from './finding.ts';
 import type { Json } from './json.ts';
 import type { Direction } from './direction.ts';
 
-/** A stricter rule fails callers who send values; a looser one fails readers of values. */
+/** A stricter rule breaks callers who send values; a looser one breaks readers of values. */
 function judge(where: string, what: string, change: 'stricter' | 'looser', direction: Direction): Finding {
   return (change === 'stricter') === (direction === 'request') ? breaking(where, what) : note(where, what);
 }
@@ -21,7 +21,7 @@ const stricterBounds: Readonly<Record<string, 'greater' | 'smaller'>> = {
   maxProperties: 'smaller',
 };
 
-/** Bounds: a bound where there was none is stricter, a bound that went is looser. */
+/** Findings for bounds: a new bound is stricter, and a removed bound is looser. */
 export function boundFindings(where: string, before: Json, after: Json, direction: Direction): Finding[] {
   return Object.entries(stricterBounds).flatMap(([keyword, stricter]) => {
     const [was, is] = [before[keyword], after[keyword]];
@@ -33,8 +33,8 @@ export function boundFindings(where: string, before: Json, after: Json, directio
 }
 
 /**
- * Formats and the like. Whether a changed one allows more or less cannot be determined, so a change breaks in both directions; a new one is stricter, and
- * one that went is looser.
+ * Findings for formats and similar keywords. Whether a changed keyword allows more or less cannot be determined, so a change is a break in both
+ * directions; a new keyword is stricter, and a removed one is looser.
  */
 export function shapeFindings(where: string, before: Json, after: Json, direction: Direction): Finding[] {
   return ['format', 'pattern', 'multipleOf', 'uniqueItems', 'contentEncoding', 'contentMediaType'].flatMap((keyword) => {
@@ -56,7 +56,7 @@ function valuesOf(schema: Json): Values | undefined {
   return Array.isArray(open) ? { list: open, closed: false } : undefined;
 }
 
-/** Listed values. A new value in a response breaks readers of a closed list, and is a note for an open one. */
+/** Findings for listed values. A new value in a response breaks readers of a closed list, and is a note for an open one. */
 export function valueFindings(where: string, before: Json, after: Json, direction: Direction): Finding[] {
   const [was, is] = [valuesOf(before), valuesOf(after)];
   const [closedBefore, closedAfter] = [was?.closed === true, is?.closed === true];

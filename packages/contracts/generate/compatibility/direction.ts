@@ -1,6 +1,6 @@
 import type { Finding } from './finding.ts';
 
-/** The direction of a value: a request must not demand more of callers, and a response must not offer them less. */
+/** The direction of a value: a request must not require more from callers, and a response must not offer them less. */
 export type Direction = 'request' | 'response';
 
 /** Compares two schemas, each within its document. */

@@ -43,7 +43,7 @@ function channelFindings(name: string, { before, after, was, is }: Pair, compare
       const [from, to] = [resolve(before, earlier[message]), resolve(after, later[message])];
       return messageFindings(name, { contentType: defaults[0], ...from }, { contentType: defaults[1], ...to }, compare);
     }),
-    // consumers of the channel would get a message that they do not know
+    // consumers of the channel would receive an unknown message
     ...Object.keys(later).filter((message) => !(message in earlier)).map((message) => breaking(`${where} message ${message}`, 'was added')),
     ...unjudged(where, was, is, judgedKeys.channel),
   ];
@@ -60,7 +60,7 @@ function messageFindings(name: string, was: Json, is: Json, compare: Compare): F
   ];
 }
 
-/** Operations of channels that stay; the others went with their channel. */
+/** Findings for operations of channels that still exist; a removed channel is reported without its operations. */
 function operationFindings(was: Json, is: Json, channels: ReadonlySet<string>): Finding[] {
   return Object.entries(was).flatMap(([name, operation]) => {
     const earlier = object(operation);

@@ -1,13 +1,13 @@
 /**
- * The judgement of a difference: a `break` fails callers or consumers written for the earlier document, a `note` is worth a line in the changelog.
- * A difference without a finding means nothing to them.
+ * The class of a difference: a `break` breaks callers or consumers written for the earlier document, and a `note` deserves a line in the changelog. A
+ * difference without a finding does not affect callers or consumers.
  */
 export type Judgement = 'break' | 'note';
 
 /** A difference between two versions of a document. */
 export type Finding = {
   judgement: Judgement;
-  /** The place and the change, as `<where>: <what>`. */
+  /** The location and the change, as `<where>: <what>`. */
   text: string;
 };
 

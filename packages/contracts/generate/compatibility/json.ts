@@ -14,7 +14,7 @@ export function strings(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
 }
 
-/** Follows the references of a value within its document. */
+/** Resolves the references in a value within its document. */
 export function resolve(document: Json, value: unknown): Json {
   const reference = object(value)['$ref'];
   if (typeof reference !== 'string') return object(value);
@@ -33,7 +33,7 @@ function ordered(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, each]) => [key, ordered(each)]));
 }
 
-/** Breaks for differences in keys that no rule judges: a change that this check does not understand must not pass unnoticed. */
+/** Returns a break for each difference in a key without a rule: a change that this check does not understand must not pass unnoticed. */
 export function unjudged(where: string, before: Json, after: Json, judged: ReadonlySet<string>): Finding[] {
   const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...keys]

@@ -40,7 +40,7 @@ function operationsOf(document: Json): Map<string, Json> {
 
 function operationFindings(name: string, { before, after, was, is }: Pair, compare: Compare): Finding[] {
   return [
-    // generated clients name their functions after it, and group them by the tag
+    // generated clients name their functions after the operation id, and group them by the tag
     ...(was['operationId'] === is['operationId'] ? [] : [breaking(name, `operationId is ${String(is['operationId'])} instead of ${String(was['operationId'])}`)]),
     ...(same(was['tags'], is['tags']) ? [] : [note(name, `tags are ${strings(is['tags']).join(', ')}`)]),
     ...(was['deprecated'] !== true && is['deprecated'] === true ? [note(name, 'was deprecated')] : []),
@@ -53,7 +53,7 @@ function operationFindings(name: string, { before, after, was, is }: Pair, compa
   ];
 }
 
-/** A promised sunset may be postponed, not brought forward. */
+/** A promised sunset may be postponed, but not brought forward. */
 function sunsetFindings(name: string, was: unknown, is: unknown): Finding[] {
   if (was === is) return [];
   const what = is === undefined ? 'has no sunset any more' : `has its sunset on ${String(is)}`;

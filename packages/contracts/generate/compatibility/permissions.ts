@@ -5,7 +5,7 @@ type Row = { parties: Map<string, Set<string>>; conditions: string };
 /** Differences between two tables of permissions: a role or party that loses access, or a condition that is added, breaks callers. */
 export function permissionFindings(before: string, after: string): Finding[] {
   const [was, is] = [rowsOf(before), rowsOf(after)];
-  // operations come and go in the OpenAPI documents, which report that
+  // added and removed operations are reported for the OpenAPI documents
   return [...was].flatMap(([name, row]) => {
     const now = is.get(name);
     return now === undefined ? [] : [...partyFindings(name, row, now), ...conditionFindings(name, row, now)];
@@ -24,12 +24,12 @@ function partyFindings(name: string, was: Row, is: Row): Finding[] {
   });
 }
 
-/** The parties of a case. A rule without cases holds for each of them. */
+/** Returns the parties of a case. A rule without cases applies to every case. */
 function allowedIn({ parties }: Row, name: string): Set<string> {
   return parties.get(name) ?? parties.get('') ?? new Set();
 }
 
-/** The wanted parties that are missing. Every user includes all others. */
+/** Returns the wanted parties that are missing. "Every user" includes all other parties. */
 function missingFrom(parties: Set<string>, wanted: Set<string>): string[] {
   return parties.has('every user') ? [] : [...wanted].filter((party) => !parties.has(party));
 }
@@ -43,7 +43,7 @@ function conditionFindings(name: string, was: Row, is: Row): Finding[] {
   ];
 }
 
-/** The rows of the generated table by operation. Scopes are in the OpenAPI documents. */
+/** The rows of the generated table by operation. Scopes are compared in the OpenAPI documents. */
 function rowsOf(markdown: string): Map<string, Row> {
   const rows = markdown.split('\n').filter((line) => line.startsWith('| `'));
   return new Map(

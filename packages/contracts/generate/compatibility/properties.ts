@@ -2,7 +2,7 @@ import { breaking, note, type Finding } from './finding.ts';
 import { object, strings, type Json } from './json.ts';
 import type { Compare, Direction } from './direction.ts';
 
-/** The fields of an object: those that came and went, those that became required or optional, and the schemas of the rest. */
+/** Findings for the fields of an object: added and removed fields, fields that became required or optional, and the schemas of the others. */
 export function propertyFindings(where: string, before: Json, after: Json, direction: Direction, compare: Compare): Finding[] {
   const [was, is] = [object(before['properties']), object(after['properties'])];
   return [
@@ -17,7 +17,7 @@ export function propertyFindings(where: string, before: Json, after: Json, direc
   ];
 }
 
-/** A reader of a closed object was promised that it has no other fields. */
+/** A closed object promises its readers that it has no other fields. */
 function addition(where: string, before: Json, direction: Direction): Finding {
   const isClosed = direction === 'response' && before['additionalProperties'] === false;
   return isClosed ? breaking(where, 'was added to a closed object') : note(where, 'was added');
@@ -39,7 +39,7 @@ function requirementFindings(where: string, before: Json, after: Json, direction
       ];
 }
 
-/** `additionalProperties`: closed, open, or with a schema of their own. */
+/** `additionalProperties`: closed, open, or a schema for the other fields. */
 function otherFields(where: string, before: unknown, after: unknown, direction: Direction, compare: Compare): Finding[] {
   const [was, is] = [opennessOf(before), opennessOf(after)];
   if (was === 'schema' && is === 'schema') return compare(`${where}.*`, before, after, direction);

@@ -8,8 +8,8 @@ const judged = new Set(['description', 'headers', 'content']);
 const problemType = 'application/problem+json';
 
 /**
- * Differences between the responses of an operation by status. A status or a problem code that goes breaks callers that wait for it; a new one is a
- * note, because callers must expect any status and code.
+ * Differences between the responses of an operation by status. A removed status or problem code breaks callers that rely on it; a new one is a note,
+ * because callers must expect any status and code.
  */
 export function responseFindings(name: string, before: Map<string, Json>, after: Map<string, Json>, context: Context): Finding[] {
   return [
@@ -59,7 +59,7 @@ function contentFindings(where: string, was: Json, is: Json, { compare }: Contex
   ];
 }
 
-/** The problem codes of a status, which the documents give as its examples. */
+/** The problem codes of a status, which the documents list as its examples. */
 function codeFindings(where: string, was: Json, is: Json): Finding[] {
   return [
     ...Object.keys(was).filter((code) => !(code in is)).map((code) => breaking(`${where} problem ${code}`, 'was removed')),

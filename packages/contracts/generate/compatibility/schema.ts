@@ -45,7 +45,7 @@ function singleFindings(where: string, before: Json, after: Json, direction: Dir
 function annotationFindings(where: string, before: Json, after: Json, direction: Direction): Finding[] {
   const [was, is] = [JSON.stringify(before['default']), JSON.stringify(after['default'])];
   const found: Finding[] = [];
-  // a caller that leaves the field out gets the default; a response says what it is
+  // a caller that omits the field gets the default, whereas a response contains the value
   if (direction === 'request' && was !== is) {
     found.push(was === undefined ? note(where, `has the default ${is}`) : breaking(where, `the default is ${is} instead of ${was}`));
   }
@@ -72,7 +72,7 @@ function unionFindings(where: string, was: Json[], is: Json[], direction: Direct
     const fits = offered.map((each) => pair(branch, each)).filter(isFit).toSorted((a, b) => a.length - b.length);
     if (fits[0] !== undefined) return fits[0];
     const alike = offered.filter((each) => each['type'] === branch['type']);
-    // a branch that changed is reported by its change
+    // for a branch that has changed, the change itself is reported
     if (alike.length === 1 && needed.filter((each) => each['type'] === branch['type']).length === 1) return pair(branch, alike[0] ?? {});
     return [breaking(where, `${direction === 'request' ? 'no longer accepts' : 'may now be'} ${describe(branch)}`)];
   });
@@ -89,7 +89,7 @@ function typeFinding(where: string, was: unknown, is: unknown, direction: Direct
   return widened ? note(where, what) : breaking(where, what);
 }
 
-/** The schema without references and `allOf`, whose parts hold together. */
+/** The schema without references and `allOf`; all parts of an `allOf` apply at once. */
 function flattened(document: Json, schema: unknown): Json {
   const { $ref: reference, allOf, ...own } = object(schema);
   const parts = [...(reference === undefined ? [] : [resolve(document, schema)]), ...(Array.isArray(allOf) ? allOf : [])];
@@ -109,7 +109,7 @@ function branchesOf(document: Json, schema: Json): Json[] {
   const { anyOf, oneOf, ...common } = schema;
   const union = anyOf ?? oneOf;
   if (Array.isArray(union)) {
-    // a bound beside the union holds for each branch
+    // a bound beside the union applies to each branch
     const { description: _, default: __, deprecated: ___, ...bounds } = common;
     return union.flatMap((branch) => branchesOf(document, merged(flattened(document, branch), bounds)));
   }

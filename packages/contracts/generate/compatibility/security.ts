@@ -1,13 +1,15 @@
 import { breaking, note, type Finding } from './finding.ts';
 import { array, object, same, strings, type Json } from './json.ts';
 
-/** Alternatives, each with the schemes that it requires and their scopes. No requirement is one alternative that requires nothing. */
+/**
+ * Alternatives, each with the schemes that it requires and their scopes. The absence of requirements counts as one alternative that requires nothing.
+ */
 function alternativesOf(security: unknown): Json[] {
   const listed = array(security);
   return listed.length === 0 ? [{}] : listed;
 }
 
-/** Differences in the security requirements of an operation: credentials that gave access before must give it still. */
+/** Differences in the security requirements of an operation: credentials that gave access before must still give access. */
 export function securityFindings(name: string, before: unknown, after: unknown): Finding[] {
   const [was, is] = [alternativesOf(before), alternativesOf(after)];
   const found = [
@@ -17,7 +19,7 @@ export function securityFindings(name: string, before: unknown, after: unknown):
   return found.length > 0 || same(was, is) ? found : [note(name, `accepts ${is.map(describe).join(' or ')}`)];
 }
 
-/** Whether credentials that satisfy one alternative satisfy the other. */
+/** Whether credentials that satisfy one alternative also satisfy the other. */
 function suffices(given: Json, required: Json): boolean {
   return Object.entries(required).every(
     ([scheme, scopes]) => scheme in given && strings(scopes).every((scope) => strings(given[scheme]).includes(scope)),
@@ -29,7 +31,7 @@ function describe(alternative: Json): string {
   return schemes.length === 0 ? 'anyone' : schemes.join(' with ');
 }
 
-/** Differences in the security schemes that stay: how credentials are sent, and where tokens come from. */
+/** Differences in the security schemes that exist in both versions: how credentials are sent, and how tokens are obtained. */
 export function schemeFindings(before: Json, after: Json): Finding[] {
   const [was, is] = [before, after].map((document) => object(object(document['components'])['securitySchemes']));
   return Object.entries(was ?? {}).flatMap(([name, scheme]) => {
@@ -38,7 +40,7 @@ export function schemeFindings(before: Json, after: Json): Finding[] {
   });
 }
 
-/** A scheme without its descriptions; new scopes and formats are for people to read. */
+/** A scheme without its descriptions and without scopes and token formats, which only inform readers. */
 function withoutText({ description: _, bearerFormat: __, flows, ...rest }: Json): Json {
   const urls = Object.entries(object(flows)).map(([flow, each]) => [flow, { ...object(each), scopes: undefined }] as const);
   return { ...rest, flows: Object.fromEntries(urls) };

@@ -11,7 +11,9 @@ const userEvent = z.object({
   timestamp: instant.describe('when the change was committed; strictly increasing for each user'),
 });
 
-/** Events that request an e-mail contain only the id of the link. The link itself is created when the e-mail is sent, and no message contains it. */
+/**
+ * Events that request an e-mail contain only the id of the link. The link itself is computed when the e-mail is sent, and is contained in no message.
+ */
 const linkEvent = z.object({
   user_id: uuid.describe('the user'),
   link_id: uuid.describe('the id of the link; GET /account_links/{id} returns the link'),
@@ -31,11 +33,29 @@ const taskEventFields = {
   actor: uuid.nullable().describe('the user who caused the event; null for the system'),
 };
 
+const jobEvent = z.object({
+  job_id: uuid.describe('the job'),
+  queue: z.string(),
+  kind: z.string(),
+  reason: z.string().nullable().describe('why the job is dead or cancelled'),
+  timestamp: instant.describe('when the job was settled'),
+  actor: uuid.nullable().describe('the user who caused the event; null for a worker, another program or the system'),
+});
+
 const taskEvent = z.object(taskEventFields);
 const assigneeEvent = z.object({ ...taskEventFields, assigned_to: uuid.nullable().describe('the last assignee, if any') });
 
+/** The fields of an event about a due date. The zone and `due_all_day` determine how `due_at` is shown to users. */
+const dueEvent = z.object({
+  ...taskEventFields,
+  assigned_to: uuid.nullable().describe('the assignee, if any'),
+  due_at: instant.describe('the due date that the event is about'),
+  due_time_zone: z.string().nullable().optional().describe('the IANA time zone of the due date, if it has one'),
+  due_all_day: z.boolean().optional().describe('whether the task is due at the end of a day in that zone'),
+});
+
 /**
- * Every event of the suite by its routing key. Consumers drop unknown fields instead of rejecting them: within a version, events only gain
+ * Every event of the suite, keyed by its routing key. Consumers drop unknown fields instead of rejecting them: within a version, events only gain
  * optional fields.
  */
 export const events = {
@@ -99,6 +119,20 @@ export const events = {
   'tasks.task.started': assigneeEvent.describe('The assignee started a task.'),
   'tasks.task.completed': assigneeEvent.describe('The assignee completed a task.'),
   'tasks.task.cancelled': assigneeEvent.describe('A task was cancelled.'),
+  'tasks.task.due_soon': dueEvent.describe('The due date of an open task is near; at most once for each due date of a task.'),
+  'tasks.task.overdue': dueEvent.describe('The due date of an open task has passed; at most once for each due date of a task.'),
+  'tasks.job.succeeded': jobEvent.describe('A job was completed.'),
+  'tasks.job.dead': jobEvent.describe('A job failed for good; an operator can replay it.'),
+  'tasks.job.cancelled': jobEvent.describe('A job was cancelled or dropped.'),
+  'tasks.schedule.skipped': z
+    .object({
+      schedule_uuid: uuid.describe('the schedule'),
+      nominal_at: instant.describe('the time at which it would have run'),
+      reason: z.string().describe('overlap, missed, paused, dst_gap or capped; more values may be added'),
+      timestamp: instant.describe('when the occurrence was skipped'),
+      actor: uuid.nullable().describe('always null: the system'),
+    })
+    .describe('An occurrence of a schedule was skipped.'),
 } as const;
 
 /** The routing key of an event, which is also its AMQP `type`. */

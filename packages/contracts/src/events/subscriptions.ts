@@ -1,8 +1,8 @@
 import type { EventType } from './events.ts';
 
 /**
- * The binding keys with which each service subscribes to the events of others. Auth subscribes to none. The broker's permissions are generated from
- * this table, so a service cannot bind its queue to more than it lists.
+ * The binding keys with which each service subscribes to the events of other services. Auth subscribes to none. The broker's permissions are
+ * generated from this table, so a service cannot bind its queue to any other events.
  */
 export const subscriptions: Readonly<Record<'auth' | 'tasks' | 'notifications', readonly string[]>> = {
   auth: [],

@@ -5,7 +5,7 @@ import { givenPassword } from './schemas.ts';
 /** The value of `token=` in a link in an e-mail. */
 export const linkToken = z.string().min(1).max(200);
 
-/** Operations on a change of e-mail address, which begins with `changeUser`. */
+/** Operations on a pending change of e-mail address, which `changeUser` starts. */
 export const addressRoutes = {
   confirmEmail: defineRoute({
     method: 'post',

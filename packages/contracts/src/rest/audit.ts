@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { instant, uuid } from '../events/events.ts';
 import { defineRoute } from './route.ts';
-import { listOf, page, queryTime, searchText } from './schemas.ts';
+import { givenInstant, listOf, page, searchText } from './schemas.ts';
 
 /** The actions recorded in the audit log. The list only grows. */
 export const auditActions = [
@@ -21,6 +21,7 @@ export const auditActions = [
   'user.delete',
   'user.restore',
   'user.erase',
+  'user.recover',
   'role.change',
   'email.verify.request',
   'email.verify',
@@ -103,8 +104,8 @@ export const auditRoutes = {
       action: auditAction.optional(),
       outcome: z.enum(['success', 'failure']).optional(),
       ip: network.optional().describe('an address, or a network such as 192.0.2.0/24'),
-      since: queryTime.optional().describe('occurred at this time or later'),
-      until: queryTime.optional().describe('occurred before this time'),
+      since: givenInstant.optional().describe('occurred at this time or later'),
+      until: givenInstant.optional().describe('occurred before this time'),
     }),
     responses: { 200: listOf(auditEntry) },
     problems: ['bad_cursor'],

@@ -7,7 +7,7 @@ import { invitationRoutes } from './invitations.ts';
 import { oauthRoutes } from './oauth.ts';
 import { defineRoute } from './route.ts';
 import { sessionRoutes } from './sessions.ts';
-import { email, givenEmail, givenPassword, idParams, listedUser, listOf, newPassword, page, personName, queryTime, role, searchText, session, user } from './schemas.ts';
+import { email, givenEmail, givenInstant, givenPassword, idParams, listedUser, listOf, newPassword, page, personName, role, searchText, session, user } from './schemas.ts';
 import { stepUp, stepUpProblems, stepUpRoutes } from './step-up.ts';
 
 
@@ -63,6 +63,7 @@ export const authRoutes = {
     tag: 'Sessions',
     access: { kind: 'anyone' },
     body: z.strictObject({ refresh_token: z.string().min(1).max(1000) }),
+    repeatable: true,
     responses: { 200: session },
     problems: ['invalid_refresh_token'],
   }),
@@ -131,6 +132,7 @@ export const authRoutes = {
     tag: 'Account',
     access: { kind: 'anyone', user: 'optional' },
     body: z.strictObject({ token: linkToken, new_password: newPassword.optional() }),
+    repeatable: true,
     responses: { 204: null },
     problems: ['link_not_valid', 'new_password_required', 'weak_password', 'rate_limited'],
   }),
@@ -170,10 +172,10 @@ export const authRoutes = {
       role: role.optional(),
       q: searchText.optional().describe('part of a name or an e-mail address; case-insensitive'),
       email_verified: z.enum(['true', 'false']).optional(),
-      created_since: queryTime.optional().describe('created at this time or later'),
-      created_until: queryTime.optional().describe('created before this time'),
-      updated_since: queryTime.optional().describe('last changed at this time or later'),
-      updated_until: queryTime.optional().describe('last changed before this time'),
+      created_since: givenInstant.optional().describe('created at this time or later'),
+      created_until: givenInstant.optional().describe('created before this time'),
+      updated_since: givenInstant.optional().describe('last changed at this time or later'),
+      updated_until: givenInstant.optional().describe('last changed before this time'),
       deleted: z
         .enum(['true', 'false'])
         .default('false')

@@ -1,23 +1,23 @@
-import { audiences, type Audience } from './access.ts';
+import { audiences, audiencesOf, everyService, scopesOf } from './access.ts';
 
 /** Whether a scope applies on behalf of a user who grants it, or on behalf of the client itself. */
 type Holder = 'user' | 'service';
 
 /**
- * The scopes that a client of Auth may request for each audience. For a client with `authorization_code`, `scopes` are those of users and
- * `own_scopes` its additional scopes on its own behalf; for any other client `scopes` are its own.
+ * The scopes that a client of Auth may request for each audience, or with `everyService` for all of them. For a client with `authorization_code`,
+ * `scopes` are granted by users, and `own_scopes` are the client's additional scopes on its own behalf; for any other client, `scopes` are its own.
  */
 export type ClientScopes = {
   grant_types: readonly string[];
   grants: readonly { audience: string; scopes: readonly string[]; own_scopes?: readonly string[] | undefined }[];
   /** Audiences whose tokens the client may introspect (RFC 7662). */
   introspects?: readonly string[] | undefined;
+  /** The queues whose jobs the client may enqueue (`jobs:enqueue`) and execute (`jobs:work`). */
+  queues?: readonly string[] | undefined;
 };
 
 /** A fault in a client's configuration: its path in the settings, and a message that names the valid values. */
 export type ScopeFault = { path: (string | number)[]; message: string };
-
-const knownAudiences = Object.keys(audiences) as Audience[];
 
 /** Former names of scopes, which did not separate reading from writing. */
 const renamed: Readonly<Record<string, string>> = {
@@ -27,31 +27,37 @@ const renamed: Readonly<Record<string, string>> = {
 };
 
 /**
- * The scopes that a client can request for an audience, on behalf of a user or on its own; undefined if it was not granted the audience for that
- * purpose. The result contains only scopes of that audience and kind, even if the client's settings contain others.
+ * The scopes that a client can request for a resource, on behalf of a user or on its own; undefined if the client was not granted the resource for
+ * that purpose. A grant for every service covers each of them; grants for single services don't cover `everyService`. The result contains only scopes of
+ * that resource and kind, even if the client's settings contain others.
  */
-export function grantedScopes(
-  { grants, grant_types: types }: ClientScopes,
-  audience: string,
-  holder: Holder,
-): readonly string[] | undefined {
-  const grant = grants.find((one) => one.audience === audience);
-  if (grant === undefined || !isAudience(audience)) return undefined;
+export function grantedScopes(client: ClientScopes, resource: string, holder: Holder): readonly string[] | undefined {
+  const known = scopesOf(resource, holder);
+  const knownIn = (granted: string) => configuredScopes(client, granted, holder)?.filter((one) => known.includes(one));
+  if (!isResource(resource)) return undefined;
+  const own = knownIn(resource);
+  if (resource === everyService) return own;
+  const shared = knownIn(everyService) ?? [];
+  return own === undefined && shared.length === 0 ? undefined : [...new Set([...(own ?? []), ...shared])];
+}
+
+function configuredScopes({ grants, grant_types: types }: ClientScopes, granted: string, holder: Holder) {
+  const grant = grants.find(({ audience }) => audience === granted);
   const actsForUsers = types.includes('authorization_code');
-  const configured = actsForUsers === (holder === 'user') ? grant.scopes : actsForUsers ? grant.own_scopes : undefined;
-  const known: readonly string[] = audiences[audience][holder];
-  return configured?.filter((scope) => known.includes(scope));
+  return actsForUsers === (holder === 'user') ? grant?.scopes : actsForUsers ? grant?.own_scopes : undefined;
 }
 
 /** All grants that a client cannot use, because the audience or scope does not exist, or is not available to this kind of client. */
-export function scopeFaults({ grants, grant_types: types, introspects = [] }: ClientScopes): ScopeFault[] {
+export function scopeFaults({ grants, grant_types: types, introspects = [], queues }: ClientScopes): ScopeFault[] {
   const actsForUsers = types.includes('authorization_code');
   const hasOwnScopes = actsForUsers && types.includes('client_credentials');
   return [
     ...grants.flatMap((grant, index) => {
       const at = (...path: (string | number)[]) => ['grants', index, ...path];
       const { audience } = grant;
-      if (!isAudience(audience)) return [{ path: at('audience'), message: noAudience(audience) }];
+      if (!isResource(audience)) {
+        return [{ path: at('audience'), message: noAudience(audience, [...knownAudiences, everyService]) }];
+      }
       if (grants.findIndex((one) => one.audience === audience) < index) {
         return [{ path: at('audience'), message: `${audience} is named twice; put its scopes into one list` }];
       }
@@ -68,18 +74,31 @@ export function scopeFaults({ grants, grant_types: types, introspects = [] }: Cl
       ];
     }),
     ...introspects.flatMap((audience, index) =>
-      isAudience(audience) ? [] : [{ path: ['introspects', index], message: noAudience(audience) }],
+      knownAudiences.includes(audience)
+        ? []
+        : [{ path: ['introspects', index], message: noAudience(audience, knownAudiences) }],
     ),
+    ...queueFaults(grantedScopes({ grants, grant_types: types }, 'urn:taskwire:tasks', 'service') ?? [], queues),
   ];
+}
+
+/** Checks that a client has queues if and only if it has a scope of jobs, because each is useless without the other. */
+function queueFaults(scopes: readonly string[], queues: readonly string[] | undefined): ScopeFault[] {
+  const hasScope = scopes.some((scope) => scope.startsWith('jobs:'));
+  if (hasScope === (queues !== undefined && queues.length > 0)) return [];
+  const message = hasScope
+    ? "are required with jobs:enqueue and jobs:work on the client's own behalf"
+    : "are only for clients with jobs:enqueue or jobs:work on their own behalf";
+  return [{ path: ['queues'], message }];
 }
 
 const noOwnScopes =
   'are only for clients that act both for users and on their own behalf; without redirect_uris all scopes of a client are its own';
 
-function scopeFault(audience: Audience, scope: string, holder: Holder): string | undefined {
-  const known: readonly string[] = audiences[audience][holder];
+function scopeFault(audience: string, scope: string, holder: Holder): string | undefined {
+  const known = scopesOf(audience, holder);
   if (known.includes(scope)) return undefined;
-  const others: readonly string[] = audiences[audience][holder === 'user' ? 'service' : 'user'];
+  const others = scopesOf(audience, holder === 'user' ? 'service' : 'user');
   const choice = known.length === 0 ? `${audience} has none` : `known for ${audience}: ${known.join(', ')}`;
   return `${JSON.stringify(scope)} ${reason(scope, holder, others)}; ${choice}`;
 }
@@ -96,10 +115,12 @@ function reason(scope: string, holder: Holder, scopesOfOtherHolder: readonly str
     : 'is not a service scope';
 }
 
-function noAudience(audience: string): string {
-  return `${JSON.stringify(audience)} is not an audience; known: ${knownAudiences.join(', ')}`;
+const knownAudiences = Object.keys(audiences);
+
+function noAudience(audience: string, known: readonly string[]): string {
+  return `${JSON.stringify(audience)} is not an audience; known: ${known.join(', ')}`;
 }
 
-function isAudience(audience: string): audience is Audience {
-  return Object.hasOwn(audiences, audience);
+function isResource(resource: string): boolean {
+  return audiencesOf(resource).length > 0;
 }

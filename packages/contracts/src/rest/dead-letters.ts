@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { instant, uuid } from '../events/events.ts';
 import { defineRoute } from './route.ts';
-import { idParams, listOf, page, queryTime, reasonText, searchText } from './schemas.ts';
+import { givenInstant, idParams, listOf, page, reasonText, searchText } from './schemas.ts';
 
 const states = ['dead', 'replayed', 'dropped'] as const;
 
@@ -39,14 +39,14 @@ export const deadLetterDetail = deadLetter.extend({
     .describe('the replays and drops, with their actors'),
 });
 
-/** Criteria for selecting dead letters; an absent criterion matches all. */
+/** Criteria for selecting dead letters; an absent criterion matches every dead letter. */
 const criteria = {
   key: searchText.optional().describe('the aggregate of the message'),
   type: searchText.optional().describe('a type, or a pattern: * matches one word, # any number of words'),
   reason: searchText.optional().describe('the code, or part of the error; case-insensitive'),
   message_id: searchText.optional(),
-  from: queryTime.optional().describe('dead-lettered at this time or later'),
-  until: queryTime.optional().describe('dead-lettered at this time or earlier'),
+  from: givenInstant.optional().describe('dead-lettered at this time or later'),
+  until: givenInstant.optional().describe('dead-lettered at this time or earlier'),
 };
 
 /** Selects the dead letters to resolve: those that match and are still dead. */
@@ -65,7 +65,7 @@ const access = { kind: 'user', scopes: ['admin'], roles: ['admin'] } as const;
 const tag = 'Dead letters';
 
 /**
- * The operations on the dead letters of a service. Each service has them under its own name, so that operation ids and paths are unique across all
+ * The operations on the dead letters of a service. The service's name is part of each operation id and path, so that they are unique across all
  * documents.
  */
 export function deadLetterRoutes(service: 'tasks' | 'notifications') {

@@ -37,6 +37,23 @@ export const newTaskHints: FieldHints = {
   assignee: `is sent as assignee_id, for example {"assignee_id": "${exampleId}"}`,
 };
 
+/** Fields of a schedule that a new schedule does not accept. */
+export const newScheduleHints: FieldHints = {
+  ...setByServer,
+  version: 'is set by the server; leave it out',
+  next_at: 'is set by the server; leave it out',
+  cron: 'is sent as kind and expression, for example {"kind": "cron", "expression": "0 9 * * *"}',
+  rrule: 'is sent as kind and expression, for example {"kind": "rrule", "expression": "FREQ=DAILY;BYHOUR=9;BYMINUTE=0"}',
+  timezone: 'is called time_zone, for example Europe/Berlin',
+};
+
+/** Fields of a schedule that its update does not accept. */
+export const changedScheduleHints: FieldHints = {
+  ...newScheduleHints,
+  ...versionHint,
+  paused: 'is changed with POST /api/v1/schedules/{id}/pause or /resume',
+};
+
 /** Fields of a task that an assignment does not accept. */
 export const assignmentHints: FieldHints = {
   assign: 'is sent without assignee_id: {"assign": "random"} chooses a performer',

@@ -3,7 +3,7 @@ import { instant } from '../events/events.ts';
 import { defineRoute } from './route.ts';
 import { idParams, internalUser, listOf, page } from './schemas.ts';
 
-/** A link for an e-mail. It contains a secret, so it is requested when the e-mail is sent, and stored nowhere. */
+/** A link for an e-mail. It contains a secret, so it is requested only when the e-mail is sent, and never stored. */
 const accountLink = z.object({
   email: z.string().describe('the only address to which the link may be sent'),
   link: z.url(),

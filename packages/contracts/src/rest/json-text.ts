@@ -3,8 +3,8 @@ import type { z } from 'zod';
 declare const described: unique symbol;
 
 /**
- * JSON text with the shape of a schema. Only two things produce it: `jsonText`, and the rows of a statement that builds the JSON in the database, which
- * the row's type declares. The walk through the contract's responses parses the text with the schema.
+ * JSON text with the shape of a schema. It is produced only by `jsonText`, and by statements that build the JSON in the database and declare it in
+ * the type of their rows. A test that walks through the contract's responses parses the text with the schema.
  */
 export type JsonText<S extends z.ZodType> = string & { readonly [described]: S };
 

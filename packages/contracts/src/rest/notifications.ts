@@ -33,6 +33,7 @@ export const notificationsRoutes = {
     tag: 'Notifications',
     access: { kind: 'user', scopes: ['notifications:write'], objects: ['recipient'] },
     params: idParams,
+    repeatable: true,
     responses: { 200: notification },
     problems: ['not_found'],
   }),

@@ -22,7 +22,7 @@ const clientAuthentication = {
   client_assertion: formField.describe('private_key_jwt; its audience is the issuer'),
 };
 
-/** The metadata of RFC 8414 and OpenID Connect Discovery; it has more members than these. */
+/** The metadata of RFC 8414 and OpenID Connect Discovery; the actual document has more members than these. */
 const discovery = z.looseObject({
   issuer: z.url(),
   authorization_endpoint: z.url(),
@@ -64,7 +64,7 @@ export const oauthRoutes = {
     operationId: 'issueToken',
     summary: 'OAuth 2.0 token endpoint: authorization_code, refresh_token, client_credentials',
     description:
-      'Clients authenticate by private_key_jwt or HTTP Basic; public clients send their client_id. `resource` is the only audience of the token (RFC 8707). Errors follow RFC 6749 section 5.2.',
+      'Clients authenticate by private_key_jwt or HTTP Basic; public clients send their client_id. `resource` names the service that the token is for (RFC 8707), or all of them with urn:taskwire:api. Errors follow RFC 6749 section 5.2.',
     tag: 'OAuth',
     access: { kind: 'anyone' },
     bodyType: 'application/x-www-form-urlencoded',

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Access } from './access.ts';
 
-/** Whether a write accepts the header If-Match, with a version or `*`: optionally, or as a requirement (428 when missing). */
+/** Whether a write accepts the header If-Match, with a version or `*`: either optionally or as a requirement (428 if missing). */
 export type IfMatch = 'optional' | 'required';
 
 /**
@@ -9,7 +9,7 @@ export type IfMatch = 'optional' | 'required';
  * not read query parameters, one without `body` does not read a body.
  */
 export type Route = {
-  method: 'get' | 'post' | 'patch' | 'delete';
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** An OpenAPI path template, for example `/api/v1/tasks/{id}`. */
   path: string;
   operationId: string;
@@ -17,9 +17,7 @@ export type Route = {
   description?: string;
   tag: string;
   access: Access;
-  /**
-   * The scope that the access token must have, for an operation whose token is opaque: the OAuth server checks it, not `access`, which is `anyone`.
-   */
+  /** The scope that the access token must have, for an operation with an opaque token. The OAuth server checks this scope; `access` is `anyone`. */
   opaqueTokenScope?: string;
   /** The dates from which the operation is deprecated and may be removed, sent as Deprecation (RFC 9745) and Sunset (RFC 8594): at least 90 days apart. */
   deprecated?: { since: string; sunset: string };
@@ -27,8 +25,8 @@ export type Route = {
   query?: z.ZodObject;
   body?: z.ZodType;
   /**
-   * Hints for fields that callers expect in the query or body but that do not exist there. Each hint says what to do instead, without a subject,
-   * such as `is changed with POST …, for example {…}`. The response that rejects such a field includes its hint.
+   * Hints for fields that callers may expect in the query or body, but that do not exist there. Each hint describes the alternative, without a
+   * subject, such as `is changed with POST …, for example {…}`. The response that rejects such a field includes its hint.
    */
   fieldHints?: Readonly<Record<string, string>>;
   /** Whether the body may be omitted. */
@@ -36,9 +34,17 @@ export type Route = {
   ifMatch?: IfMatch;
   /** Whether the route takes an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header). */
   idempotent?: boolean;
+  /**
+   * Whether the same request can be sent again without a second effect, although it is a POST without an Idempotency-Key. If so, the generated client
+   * retries the request.
+   */
+  repeatable?: true;
   /** Success statuses, each with the schema of its body, or null for no body. */
   responses: Readonly<Record<number, z.ZodType | null>>;
-  /** The path of the resource created by a 201, with its id from the body in place of `{id}`; sent as Location. Every route with a 201 has it. */
+  /**
+   * The path of the resource created by a 201, with the resource's id from the body in place of `{id}`; sent as Location. Every route with a 201
+   * defines it.
+   */
   location?: string;
   /** Whether the response has an ETag. */
   etag?: boolean;
@@ -47,12 +53,14 @@ export type Route = {
    * data is never storable.
    */
   storable?: boolean;
-  /** Problem codes beyond those that every route of its kind can return. */
+  /** Problem codes in addition to those that every route of this kind can return. */
   problems?: readonly string[];
   /** The media type of the body, if it is not JSON. */
   bodyType?: 'application/x-www-form-urlencoded';
-  /** The maximum body size in bytes, if the limit of its path does not fit; see `bodyLimitOf`. */
+  /** The maximum body size in bytes, if the usual limit of its path is not suitable; see `bodyLimitOf`. */
   maxBodyBytes?: number;
+  /** The maximum number of JSON values in the body, if 1,000 do not suffice. */
+  maxBodyValues?: number;
 };
 
 /** Log-ins, token requests and forms have a few hundred bytes, and anyone may send them. */
@@ -61,8 +69,8 @@ const authBodyBytes = 16 * 1024;
 const usualBodyBytes = 64 * 1024;
 
 /**
- * The maximum body size in bytes for a route, or for a path that no contract describes. The body readers of the services and the gateway take their
- * limits from here; a larger body is rejected with 413 `payload_too_large`.
+ * The maximum body size in bytes for a route, or for a path that no contract describes. The body readers of the services and the gateway use these
+ * limits; a larger body is rejected with 413 `payload_too_large`.
  */
 export function bodyLimitOf({ path, maxBodyBytes }: Pick<Route, 'path' | 'maxBodyBytes'>): number {
   return maxBodyBytes ?? (/^\/(api\/v1\/auth|oidc)(\/|$)/.test(path) ? authBodyBytes : usualBodyBytes);

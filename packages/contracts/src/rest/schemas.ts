@@ -10,24 +10,28 @@ export const role = z.enum(roles);
 export const taskStates = ['draft', 'assigned', 'in_progress', 'completed', 'cancelled'] as const;
 export const taskState = z.enum(taskStates);
 
+/** The states of a job. A job is `leased` while a worker executes it; the last three states are final. */
+export const jobStates = ['scheduled', 'queued', 'leased', 'succeeded', 'dead', 'cancelled'] as const;
+
 /** The priority of a task, from lowest to highest. */
 export const priorities = ['low', 'normal', 'high', 'urgent'] as const;
 export const priority = z.enum(priorities);
 
-/** Text without control characters (a NUL cannot be stored, others break mail headers and terminals) and without surrounding spaces. */
-const line = z
+/** Text without control characters (NUL cannot be stored, and others break mail headers and terminals) and without surrounding spaces. */
+export const line = z
   .string()
   .trim()
   // eslint-disable-next-line no-control-regex -- the pattern rejects control characters
   .regex(/^[^\u0000-\u001f\u007f]*$/u, 'must not have control characters');
-const prose = z
+export const prose = z
   .string()
   // eslint-disable-next-line no-control-regex -- as above, but new lines and tabs belong to prose
   .regex(/^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$/u, 'must not have control characters');
 
 /**
- * A dot-string of RFC 5321 section 4.1.2 with at most 64 characters before the @, and 254 in all. Domains in other scripts are accepted and stored in
- * their ASCII form (IDNA, RFC 5891), which every mail server accepts. Case is folded for comparison by Auth, not here.
+ * An address whose local part is a dot-string of RFC 5321 section 4.1.2, with at most 64 characters before the @, and 254 in total. Domains in other
+ * scripts are accepted and stored in their ASCII form (IDNA, RFC 5891), which every mail server accepts. Auth, not this schema, ignores case when it
+ * compares addresses.
  */
 export const email = z
   .string()
@@ -44,9 +48,10 @@ export const givenEmail = z.string().trim().min(1).max(254).transform(withAsciiD
 function withAsciiDomain(text: string): string {
   const at = text.lastIndexOf('@');
   const domain = text.slice(at + 1);
-  // an ASCII domain stays as it was written
+  // an ASCII domain is left unchanged
   if (at < 1 || /^[\x20-\x7e]*$/.test(domain)) return text;
-  // the URL parser converts a host as e-mail domains are converted (UTS 46); text with characters of other URL parts is excluded
+  // the URL parser converts a host in the same way as e-mail domains are converted (UTS 46); text with characters that belong to other parts of a URL
+  // is excluded
   if (/[\s/?#:@\\[\]%]/u.test(domain)) return text;
   const host = URL.parse(`https://${domain}/`)?.hostname;
   return host === undefined || host === '' ? text : `${text.slice(0, at)}@${host}`;
@@ -66,8 +71,9 @@ const visibleLine = (most: number) => line.min(1, { abort: true }).max(most, { a
 export const reasonText = visibleLine(500);
 
 /**
- * A person's name, as other users and e-mails show it. It has a visible character, no character that hides or reorders text, and no web or e-mail address:
- * e-mails send names to people who never asked for them. The length is checked first and a failure ends validation, so that no long text is searched.
+ * A person's name, as other users and e-mails show it. It has a visible character, no character that hides or reorders text, and no web or e-mail
+ * address: names appear in e-mails to people who did not ask for them. The length is checked first and a failure ends validation, so that no long
+ * text is searched.
  */
 export const personName = visibleLine(100)
   .refine((name) => !hasHiddenCharacter(name), {
@@ -80,7 +86,7 @@ export const personName = visibleLine(100)
     params: { code: 'contains_address' },
   })
   .describe('without web or e-mail addresses, invisible characters and characters that change the direction of text');
-/** NIST SP 800-63B 3.1.1: at least 8 characters, long ones allowed, no composition rules. The upper bound keeps hashing cheap. */
+/** NIST SP 800-63B 3.1.1: at least 8 characters, with long passwords allowed, and without composition rules. The upper bound keeps hashing cheap. */
 export const newPassword = z.string().min(8).max(256);
 export const givenPassword = z.string().min(1).max(256);
 
@@ -100,14 +106,11 @@ export const labels = z
  * An instant as sent by callers: RFC 3339 with an offset and up to nanoseconds. PostgreSQL has no year 0 and no offset of 16 hours or more, and
  * fractions of unlimited length would burden parsers.
  */
-const givenInstant = z.iso
+export const givenInstant = z.iso
   .datetime({ offset: true, error: 'must be a date, a time with seconds and an offset, for example 2026-11-28T12:00:00Z' })
   .refine((text) => !text.startsWith('0000'), 'must have a year of 0001 or later')
   .refine((text) => !/\.\d{10}/.test(text), 'must have at most 9 fractional digits of a second')
   .refine((text) => !/[+-](1[6-9]|2\d):\d\d$/.test(text), 'must have an offset below 16 hours');
-
-/** A due date may be any instant with an offset; responses give it in UTC. */
-export const dueAt = givenInstant;
 
 const userFields = z.object({
   id: uuid,
@@ -127,11 +130,18 @@ export const user = userFields.extend({
     .describe('the address that replaces `email` once the link mailed to it is used; shown to the user and to admins'),
 });
 
+/**
+ * The epoch of the database, for states that other services copy: a restored database reuses version numbers, so copies compare (epoch, version).
+ * Absent in epoch 1.
+ */
+const sourceEpoch = z.int().min(2).optional().describe('the epoch of the database, which a restore raises; 1 if absent. Copies compare (epoch, version)');
+
 /** A user as returned to services, including a deleted user. */
 export const internalUser = userFields.extend({
   email: z.string().describe('empty if the personal data of a deleted user was erased'),
   is_deleted: z.boolean(),
   tokens_valid_after: instant.nullable().describe('access tokens issued before this are refused'),
+  source_epoch: sourceEpoch,
 });
 
 /** A user in a list. */
@@ -150,14 +160,27 @@ export const session = z.object({
 });
 
 /**
- * Text with the values that this version sends. Readers must expect others, so that a new value breaks none of them; a new value of a `z.enum` does. Documented
- * as `x-extensible-enum`.
+ * Text, documented as `x-extensible-enum` with the values that this version sends. Readers must expect other values, so a new value breaks no reader;
+ * a new value of a `z.enum` would.
  */
-function openEnum(values: readonly string[]) {
+export function openEnum(values: readonly string[]) {
   return z.string().meta({ description: 'more values may be added', 'x-extensible-enum': values });
 }
 
 const person = z.object({ id: uuid, name: z.string() });
+
+/** The kinds of tasks: a user carries out a `task`, and a program carries out a `job`. */
+export const taskKinds = ['task', 'job'] as const;
+
+/** The job of a task, as far as every reader of the task may see it. It changes without a new version of the task. */
+const taskJob = z.object({
+  id: uuid,
+  queue: z.string().nullable().describe('null once the job was removed, a while after it ended'),
+  kind: z.string().nullable().describe('null once the job was removed'),
+  state: openEnum(jobStates),
+  reason: z.string().nullable().describe('why the job is dead or cancelled, for example attempts_exhausted, final or deadline'),
+  progress: z.unknown().describe('the last progress that the worker reported; null without one'),
+});
 
 export const task = z.object({
   id: uuid,
@@ -166,20 +189,31 @@ export const task = z.object({
   state: taskState,
   priority,
   due_at: instant.nullable(),
+  due_time_zone: z.string().nullable().describe('the IANA time zone in which people read due_at'),
+  due_all_day: z.boolean().describe('whether due_at is the last microsecond of a day in due_time_zone'),
+  remind_before: z.string().describe('how long before due_at the assignee is reminded, as an ISO 8601 duration'),
   labels: z.array(z.string()),
   creator_id: uuid,
   assignee_id: uuid.nullable(),
   creator: person,
   assignee: person.nullable(),
+  kind: openEnum(taskKinds).describe('task: a person carries it out; job: a program does, and it has no assignee'),
+  job: taskJob.nullable().describe('the job that carries out the task; null for a task of people'),
   version: z.int(),
   created_at: instant,
   updated_at: instant,
 });
 
+/** A task as returned to services. */
+export const internalTask = task.extend({ source_epoch: sourceEpoch });
+
 export const activity = z.object({
   id: uuid,
   task_id: uuid,
-  action: openEnum(['created', 'changed', 'assigned', 'unassigned', 'started', 'completed', 'cancelled', 'deleted']),
+  action: openEnum([
+    ...['created', 'changed', 'assigned', 'unassigned', 'started', 'completed', 'cancelled', 'deleted'],
+    ...['due_soon', 'due_soon_skipped', 'overdue'],
+  ]),
   actor: person.nullable().describe('null for the system'),
   field: z.string().nullable(),
   from: z.unknown(),
@@ -195,6 +229,8 @@ export const notificationTypes = [
   'task.started',
   'task.completed',
   'task.cancelled',
+  'task.due_soon',
+  'task.overdue',
   'user.welcome',
   'security.verify_email',
   'security.reset_password',
@@ -244,13 +280,16 @@ function queryInteger(min: number, max: number) {
   return z.string().regex(/^\d{1,6}$/, 'must be a whole number').transform(Number).pipe(z.int().min(min).max(max));
 }
 
-/** A time in a query parameter. */
-export const queryTime = givenInstant;
-
 /** The query parameters of every list. */
 export const page = {
   cursor: z.string().min(1).max(1000).optional().describe('the next_cursor of the previous page'),
   limit: queryInteger(1, 100).default(50).describe('the page size, 1 to 100; the default is 50'),
 };
+
+/** A queue of jobs. Clients are registered for queues by name. */
+export const queueName = z
+  .string()
+  .max(50)
+  .regex(/^[a-z0-9][a-z0-9_.-]{0,49}$/, 'must have 1 to 50 of a to z, 0 to 9, dot, hyphen and underscore, for example reports');
 
 export const idParams = z.strictObject({ id: uuid });

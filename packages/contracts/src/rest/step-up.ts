@@ -15,7 +15,7 @@ export const stepUp = {
 /** The problems that step-up adds to a route. */
 export const stepUpProblems = ['reauthentication_required', 'wrong_password', 'rate_limited'] as const;
 
-/** Auth's operations for step-up: reauthentication, and the recovery from a deletion. */
+/** Auth's operations for step-up: reauthentication, and the restoration of a deleted user. */
 export const stepUpRoutes = {
   reauthenticate: defineRoute({
     method: 'post',

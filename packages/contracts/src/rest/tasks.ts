@@ -1,9 +1,13 @@
 import { z } from 'zod';
 import { uuid } from '../events/events.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
+import { dueAllDay, newDueDateFields, remindBefore, timeZone } from './due-dates.ts';
 import { assignmentHints, changedTaskHints, newTaskHints, taskFilterHints, transitionHints } from './field-hints.ts';
+import { largestJobBytes, newJob, valuesOfJob } from './job-schemas.ts';
+import { jobsRoutes } from './jobs.ts';
 import { defineRoute } from './route.ts';
-import { activity, description, dueAt, idParams, labels, listOf, page, priority, task, taskState, title } from './schemas.ts';
+import { scheduleRoutes } from './schedules.ts';
+import { activity, description, givenInstant, idParams, internalTask, labels, listOf, page, priority, task, taskKinds, taskState, title } from './schemas.ts';
 
 /**
  * A client that escapes every non-ASCII character sends six bytes for each UTF-16 unit. A task with the longest title, description and labels
@@ -29,7 +33,7 @@ export const tasksRoutes = {
       ...page,
       state: taskState.optional(),
       assignee: z
-        // without `abort` a union reports the fault of its only text format instead of its own message
+        // without `abort`, the union reports the fault of its only text format instead of the union's own message
         .union([z.guid({ abort: true }).toLowerCase(), z.enum(['me', 'none'])], {
           error: ({ input }) =>
             `must be the id of a user, me for the caller, or none for unassigned tasks${Array.isArray(input) ? ', given once' : ''}`,
@@ -48,7 +52,8 @@ export const tasksRoutes = {
     path: '/api/v1/tasks',
     operationId: 'createTask',
     summary: 'Create a task',
-    description: 'With `assignee_id` or `assign: "random"`, the task is assigned at once; only managers and admins may send these.',
+    description:
+      'With `assignee_id` or `assign: "random"`, the task is assigned at once; only managers and admins may send these. A task of kind `job` is carried out by a worker and never has an assignee; only managers and admins may create one. Its job is enqueued with it: a worker that starts the job starts the task, and its success completes the task. A `unique` key that another job has is 409 `job_exists`, whatever `on_conflict` says.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:write'] },
     body: z
@@ -56,22 +61,34 @@ export const tasksRoutes = {
         title,
         description: description.default(''),
         priority: priority.default('normal'),
-        due_at: dueAt.nullable().default(null),
+        due_at: givenInstant.nullable().default(null),
+        ...newDueDateFields,
         labels: labels.default([]),
         assignee_id: uuid.optional(),
         assign: z.literal('random').optional(),
+        kind: z.enum(taskKinds).optional().describe('task if omitted'),
+        job: newJob.optional().describe('the job of a task of kind `job`, as `enqueueJob` takes it'),
       })
       .refine((body) => body.assignee_id === undefined || body.assign === undefined, {
         path: ['assign'],
         message: 'must not be combined with assignee_id',
+      })
+      .refine((body) => (body.kind === 'job') === (body.job !== undefined), {
+        path: ['job'],
+        message: 'must be sent with "kind": "job", and only with it',
+      })
+      .refine((body) => body.kind !== 'job' || (body.assignee_id === undefined && body.assign === undefined), {
+        path: ['kind'],
+        message: 'must be task for an assignee: a worker carries out a task of kind job',
       }),
     fieldHints: newTaskHints,
-    maxBodyBytes: largestTaskBytes,
+    maxBodyBytes: largestTaskBytes + largestJobBytes,
+    maxBodyValues: valuesOfJob,
     idempotent: true,
     responses: { 201: task },
     location: '/api/v1/tasks/{id}',
     etag: true,
-    problems: ['unknown_assignee', 'ineligible_assignee', 'no_performers'],
+    problems: ['unknown_assignee', 'ineligible_assignee', 'no_performers', 'job_exists'],
   }),
   getTask: defineRoute({
     method: 'get',
@@ -99,7 +116,10 @@ export const tasksRoutes = {
         title: title.optional(),
         description: description.optional(),
         priority: priority.optional(),
-        due_at: dueAt.nullable().optional(),
+        due_at: givenInstant.nullable().optional(),
+        due_time_zone: timeZone.nullable().optional(),
+        due_all_day: dueAllDay.optional(),
+        remind_before: remindBefore.optional(),
         labels: labels.optional(),
       })
       .refine((change) => Object.keys(change).length > 0, 'must have a field to change, for example {"title": "Paint the fence"}'),
@@ -115,7 +135,7 @@ export const tasksRoutes = {
     path: '/api/v1/tasks/{id}',
     operationId: 'deleteTask',
     summary: 'Delete a task',
-    description: 'An open task is unassigned first.',
+    description: 'An open task is unassigned first. The job of a task of kind `job` is cancelled.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:write'], objects: ['admin', 'manager', 'creator'] },
     params: idParams,
@@ -145,6 +165,8 @@ export const tasksRoutes = {
     path: '/api/v1/tasks/{id}/transition',
     operationId: 'transitionTask',
     summary: 'Start, complete or cancel a task',
+    description:
+      'A task of kind `job` can only be cancelled, together with its job. If a worker has the job, it sees `cancel_requested` with its next heartbeat, and the job ends as cancelled however the worker settles it.',
     tag: 'Tasks',
     access: {
       ...{ kind: 'user', scopes: ['tasks:write'] },
@@ -191,9 +213,11 @@ export const tasksRoutes = {
     tag: 'Internal',
     access: { kind: 'service', scope: 'tasks:read' },
     params: idParams,
-    responses: { 200: task },
+    responses: { 200: internalTask },
     etag: true,
     problems: ['not_found', 'gone'],
   }),
+  ...jobsRoutes,
+  ...scheduleRoutes,
   ...deadLetterRoutes('tasks'),
 };

@@ -4,7 +4,7 @@ import type { Role, UserScope } from '@taskwire/contracts';
 export type UserActor = {
   kind: 'user';
   id: string;
-  /** The current role as known to the service, not the one in the token, if the service knows the user. */
+  /** The current role as known to the service, or the role in the token if the service does not know the user. */
   role: Role;
   /** The session in which the token was issued. */
   sessionId: string | undefined;
@@ -19,7 +19,12 @@ export type UserActor = {
   isRestricted: boolean;
 };
 
-/** Another service, with a machine-to-machine token. */
-export type ServiceActor = { kind: 'service'; clientId: string; scopes: ReadonlySet<string> };
+/** Another service, with a machine-to-machine token. `queues`: the queues of its registration, to which the service is limited. */
+export type ServiceActor = {
+  kind: 'service';
+  clientId: string;
+  scopes: ReadonlySet<string>;
+  queues: readonly string[];
+};
 
 export type Actor = UserActor | ServiceActor;

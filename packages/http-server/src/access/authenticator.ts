@@ -7,8 +7,8 @@ import type { Actor, ServiceActor, UserActor } from './actor.ts';
 import type { KeySource } from './keys.ts';
 
 /**
- * Identifies the sender of an `Authorization` header. @throws Problem with status 401 when the sender cannot be identified, 503 when nothing can be
- * verified.
+ * Identifies the sender of an `Authorization` header. @throws Problem with status 401 if the sender cannot be identified, or 503 if tokens cannot be
+ * verified now.
  */
 export type Authenticator = { authenticate(authorization: string | undefined): Promise<Actor> };
 
@@ -24,12 +24,12 @@ export type UserClaims = {
 
 export type JwtAuthenticatorOptions = {
   issuer: string;
-  /** This service's own audience (RFC 8707); tokens for any other are rejected. */
+  /** This service's own audience (RFC 8707); tokens for any other audience are rejected. */
   audience: string;
   keys: KeySource;
   /**
-   * The service's own knowledge of the user, queried for each request: the current role, whether the account may only access itself, or that access
-   * has been revoked. It may fall back on the claims for a user not known yet.
+   * Looks up the user in the service's own data, for each request: the current role and whether the account may only access itself, or 'revoked' if
+   * access has ended. May fall back to the claims for a user who is not known yet.
    */
   checkUser(claims: UserClaims): Promise<UserStanding | 'revoked'>;
 };
@@ -39,7 +39,9 @@ export type UserStanding = { role: Role; isRestricted?: boolean };
 
 /** The tolerated clock difference between two machines, in seconds. */
 const clockTolerance = 5;
-/** The number of verified tokens kept in the cache, so that a signature is checked once and not for every request (about 1 kB each). */
+/**
+ * The number of verified tokens kept in the cache, so that a signature is checked only once and not for every request; each token takes about 1 kB.
+ */
 const cachedTokens = 5_000;
 /** How long a verified token is cached, in milliseconds: a withdrawn key takes effect within this time. */
 const cacheMs = 60_000;
@@ -56,11 +58,16 @@ const userClaims = z.object({
   scope: z.string().default(''),
   auth_time: z.number().optional(),
 });
-const serviceClaims = z.object({ sub: z.string().min(1), client_id: z.string().min(1), scope: z.string().default('') });
+const serviceClaims = z.object({
+  sub: z.string().min(1),
+  client_id: z.string().min(1),
+  scope: z.string().default(''),
+  queues: z.array(z.string()).default([]),
+});
 
 /**
- * Verifies bearer tokens (RFC 6750) that are JWT access tokens (RFC 9068): type `at+jwt`, an asymmetric algorithm that fits the key, issuer,
- * audience, times. A token whose `sub` is its `client_id` belongs to a service (RFC 9068 section 2.2), any other to a user.
+ * Verifies bearer tokens (RFC 6750) that are JWT access tokens (RFC 9068): type `at+jwt`, an asymmetric algorithm that fits the key, and valid
+ * issuer, audience and times. A token whose `sub` is its `client_id` belongs to a service (RFC 9068 section 2.2), any other to a user.
  */
 export function jwtAuthenticator(options: JwtAuthenticatorOptions): Authenticator {
   const verified = new LRUCache<string, Verified>({ max: cachedTokens, ttl: cacheMs });
@@ -97,7 +104,7 @@ export function jwtAuthenticator(options: JwtAuthenticatorOptions): Authenticato
   };
 }
 
-/** The contents of a valid token; its claims about a user are checked against the current state. */
+/** The contents of a valid token. Claims about a user must still be checked against the user's current state. */
 type Verified = { expiresAt: number } & ({ actor: ServiceActor } | { claims: UserClaims; identity: TokenIdentity });
 
 /** The part of the actor that the token alone determines. */
@@ -108,8 +115,9 @@ function toVerified(payload: JWTPayload): Verified {
   if (payload.sub === payload['client_id']) {
     const claims = serviceClaims.safeParse(payload);
     if (!claims.success) throw invalid('The access token lacks a required claim.');
-    const { client_id: clientId, scope } = claims.data;
-    return { expiresAt, actor: { kind: 'service', clientId, scopes: new Set(scope.split(' ').filter(Boolean)) } };
+    const { client_id: clientId, scope, queues } = claims.data;
+    const scopes = new Set(scope.split(' ').filter(Boolean));
+    return { expiresAt, actor: { kind: 'service', clientId, scopes, queues } };
   }
   const claims = userClaims.safeParse(payload);
   if (!claims.success) throw invalid('The access token lacks a required claim.');
@@ -145,7 +153,7 @@ function toIdentity({
 const everyScope: ReadonlySet<UserScope> = new Set(userScopes);
 
 async function verificationKey(keys: KeySource, kid: string | undefined) {
-  // a key id is a name, not a location: only a listed key is ever used
+  // a key id is a name, not a location: only keys in the list are used
   const key = kid === undefined || kid.length > 200 ? undefined : await keys.keyFor(kid);
   if (key === undefined) throw new errors.JWKSNoMatchingKey();
   return key;

@@ -10,9 +10,9 @@ export type KeySource = { keyFor(kid: string): Promise<CryptoKey | undefined> };
 /** Accepted signature algorithms by type of key; a key never verifies with any other algorithm. */
 const algorithms: Readonly<Record<string, string>> = { EC: 'ES256', OKP: 'EdDSA' };
 
-/** The age at which the next request triggers a background refresh of the keys. Far below the overlap of a rotation. */
+/** The age at which the next request triggers a background refresh of the keys. It is far below the overlap of a key rotation. */
 const freshMs = 5 * 60_000;
-/** The minimum time between requests caused by unknown key ids: invented ids must not cause a stream of requests. */
+/** The minimum time between requests caused by unknown key ids: forged ids must not cause a stream of requests. */
 const cooldownMs = 5_000;
 /** How long keys are trusted while Auth is unavailable. After that, a leaked and withdrawn key must not remain valid. */
 const maxAgeMs = 24 * 3_600_000;
@@ -30,9 +30,9 @@ export type RemoteKeysOptions = {
 };
 
 /**
- * The keys of a JWKS endpoint. Fetched keys stay usable through an outage of that endpoint, for at most a day; a key that is no longer listed is removed by
- * the next successful fetch. Makes one request at a time, for any number of callers. (jose's createRemoteJWKSet loses its keys when a reload after
- * `cacheMaxAge` fails.)
+ * The keys of a JWKS endpoint. Fetched keys stay usable during an outage of that endpoint, for at most a day. A key that is no longer listed is
+ * removed by the next successful fetch. Sends one request at a time, for any number of callers. (jose's createRemoteJWKSet loses its keys when a
+ * reload after `cacheMaxAge` fails.)
  * @throws Problem `unavailable` while no usable keys are known.
  */
 export function remoteKeys(options: RemoteKeysOptions): KeySource {

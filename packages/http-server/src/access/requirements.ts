@@ -4,7 +4,9 @@ import type { Actor, UserActor } from './actor.ts';
 
 /** How long a log-in counts as recent, in seconds. OWASP ASVS 3.7.1 requires reauthentication before sensitive changes. */
 const recentSeconds = 5 * 60;
-/** How far the clock of Auth's database, which sets `auth_time`, may be ahead of this one, in seconds; the same as for other claims. */
+/**
+ * How far the clock of Auth's database, which sets `auth_time`, may be ahead of this process's clock, in seconds; the same value as for other claims.
+ */
 const clockAheadSeconds = 5;
 
 /** Refuses an actor that a route's contract does not admit. @throws Problem with status 403. */
@@ -12,10 +14,11 @@ export function requireAccess(access: Access, actor: Actor): void {
   if (access.kind === 'anyone') requireSomeUser(actor);
   else if (access.kind === 'service') requireService(access.scope, actor);
   else if (actor.kind === 'user') requireUser(access, actor);
+  else if (access.service !== undefined) requireService(access.service, actor);
   else throw problem('forbidden', 'This operation is for users; services have their own operations.');
 }
 
-/** Where a token is optional, the handler decides what it allows. */
+/** If a token is optional, the handler decides what the token permits. */
 function requireSomeUser(actor: Actor): void {
   if (actor.kind !== 'user') throw problem('forbidden', 'Send the access token of a user, or none.');
 }
@@ -41,7 +44,7 @@ function requireService(scope: string, actor: Actor): void {
 }
 
 /**
- * Step-up: the token must come from a log-in within the last five minutes. `or` names another proof that the operation accepts from first-party
+ * Step-up: the token must belong to a log-in within the last five minutes. `or` describes another proof that the operation accepts from first-party
  * callers.
  * @throws Problem `reauthentication_required`, with the challenge of RFC 9470 for OAuth clients.
  */

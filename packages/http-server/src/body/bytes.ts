@@ -10,7 +10,8 @@ export function refuseLargeBody(request: IncomingMessage, limit: number): void {
 }
 
 /**
- * Reads a whole body of at most `limit` bytes. A rejected body gets its response at once; the server discards the rest as it arrives.
+ * Reads a whole body of at most `limit` bytes. A request with a rejected body gets its response at once; the server discards the rest of the body as
+ * it arrives.
  * @throws Problem `payload_too_large`; `unsupported_media_type` for a compressed body, whose size is unknown before decompression; `bad_request` when
  * the connection ends before the body does.
  */

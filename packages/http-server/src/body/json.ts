@@ -1,22 +1,22 @@
 import { problem } from '@taskwire/errors';
 
-/** The contracts nest three levels; no intended request has more than sixteen. */
+/** The contracts have three levels of nesting; no legitimate request has more than sixteen. */
 const deepestNesting = 16;
 /**
  * The largest request of a contract has about 30 values. Validation and error reports cost about a microsecond for each value, so a body with this
- * many takes about a millisecond.
+ * number of values takes about a millisecond.
  */
-const mostValues = 1_000;
+const usualValues = 1_000;
 
 const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
 const opening = new Set([0x5b, 0x7b]);
 const closing = new Set([0x5d, 0x7d]);
 
 /**
- * Parses JSON text after checking its nesting and number of values, before building anything from it.
+ * Parses JSON text after checking its nesting and number of values, before building any values.
  * @throws Problem `malformed_json`; `invalid_input` for JSON that is nested too deep or has too many values.
  */
-export function parseJson(text: string): unknown {
+export function parseJson(text: string, mostValues = usualValues): unknown {
   const { isBalanced, depth, values } = outline(text);
   if (isBalanced && depth > deepestNesting) {
     throw refusal('too_deep', `must not be nested deeper than ${deepestNesting} levels`);
@@ -31,7 +31,7 @@ export function parseJson(text: string): unknown {
   } catch (error) {
     throw malformed(error);
   }
-  // only an escape can produce half of a surrogate pair: the text itself arrived as UTF-8
+  // only an escape can produce half of a surrogate pair, because the text itself was decoded from UTF-8
   if (/\\u[dD][89a-fA-F]/.test(text)) requireWellFormed(value, []);
   return value;
 }
@@ -62,8 +62,8 @@ function malformed(cause?: unknown): Error {
 }
 
 /**
- * Derives the shape of a JSON text from its punctuation. Every value but the first follows a comma or an opening bracket, so values are counted by
- * those (an empty array counts as one too many). Unbalanced text is not JSON.
+ * Derives the shape of a JSON text from its punctuation. Every value but the first follows a comma or an opening bracket, so counting these counts
+ * the values (an empty array counts as one too many). Unbalanced text is not JSON.
  */
 function outline(text: string): { isBalanced: boolean; depth: number; values: number } {
   let [open, depth, values] = [0, 0, 1];
@@ -83,7 +83,7 @@ function outline(text: string): { isBalanced: boolean; depth: number; values: nu
   return { isBalanced: open === 0, depth, values };
 }
 
-/** The index of the closing quote of the string that begins at `start`, or the end of the text if it has none. */
+/** The index of the closing quote of the string that begins at `start`, or the end of the text if there is no closing quote. */
 function endOfString(text: string, start: number): number {
   let at = start;
   while (at < text.length && text.charCodeAt(at) !== quote) at += text.charCodeAt(at) === backslash ? 2 : 1;

@@ -1,10 +1,13 @@
 import { problem } from '@taskwire/errors';
 
-/** OpenID Connect has the longest queries, with about 25 parameters. The OpenID provider's cost of parsing a query grows with the square of their number. */
+/**
+ * OpenID Connect has the longest queries, with about 25 parameters. The cost at which the OpenID provider parses a query grows with the square of the
+ * number of parameters.
+ */
 const mostParameters = 100;
 
 /**
- * Rejects text in query form (`a=1&b=2`) with more parameters than any request has, before parsing it.
+ * Rejects text in query form (`a=1&b=2`) before parsing it, if it has more parameters than any legitimate request.
  * @throws Problem `bad_request`.
  */
 export function refuseManyParameters(text: string): void {

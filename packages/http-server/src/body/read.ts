@@ -7,7 +7,10 @@ import { readBytes } from './bytes.ts';
 import { parseJson } from './json.ts';
 import { refuseManyParameters } from './parameters.ts';
 
-/** Reads and parses the body of a route; undefined if it may be omitted and was. @throws Problem as `readBytes`, `parseJson` and `refuseManyParameters`, and `unsupported_media_type`. */
+/**
+ * Reads and parses the body of a route; returns undefined if the body was omitted and the route allows this. @throws Problem as `readBytes`,
+ * `parseJson` and `refuseManyParameters`, and `unsupported_media_type`.
+ */
 export function bodyReader(route: Route): (request: IncomingMessage) => Promise<unknown> {
   const mediaType = route.bodyType ?? 'application/json';
   const accepted = route.bodyType === undefined ? ['json', '+json'] : [route.bodyType];
@@ -20,7 +23,7 @@ export function bodyReader(route: Route): (request: IncomingMessage) => Promise<
     }
     requireUtf8(request);
     const text = decode(await readBytes(request, limit));
-    return route.bodyType === undefined ? parseJson(text) : parseForm(text);
+    return route.bodyType === undefined ? parseJson(text, route.maxBodyValues) : parseForm(text);
   };
 }
 
@@ -35,7 +38,10 @@ function hasBody({ headers }: IncomingMessage): boolean {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Decodes UTF-8 strictly: a lenient decoder would replace other bytes by U+FFFD, and their meaning would be lost. @throws Problem `malformed_json`. */
+/**
+ * Decodes UTF-8 strictly: a lenient decoder would replace invalid bytes with U+FFFD, and the original bytes would be lost. @throws Problem
+ * `malformed_json`.
+ */
 function decode(bytes: Buffer): string {
   try {
     return utf8.decode(bytes);

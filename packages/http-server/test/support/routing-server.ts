@@ -35,15 +35,15 @@ export type Answer = {
   status: number;
   headers: Record<string, unknown>;
   body: string;
-  /** The route by which the request was logged. */
+  /** The route under which the request was logged. */
   logged: string;
 };
 
 export type RoutingServer = Awaited<ReturnType<typeof startRoutingServer>>;
 
-/** A server whose responses show the route, parameters and query of a request, and a client that sends a path unchanged. */
+/** A server whose responses show the route, parameters and query of a request, and a client that sends paths unchanged. */
 export async function startRoutingServer() {
-  /** Called with the route by which a request was logged, by its id. */
+  /** Callbacks by request id, each called with the route under which the request was logged. */
   const whenLogged = new Map<string, (route: string) => void>();
   const stream = new PassThrough().on('data', (text: Buffer) => {
     for (const line of text.toString().trim().split('\n')) {
@@ -89,7 +89,7 @@ export async function startRoutingServer() {
         });
         request.on('error', reject).end(o.body);
       });
-      // the line is written when the response has ended, which the caller may see first
+      // the log line is written when the response has ended, possibly after the caller has received the response
       return { ...answer, logged: await logged.promise } satisfies Answer;
     },
     url: server.url,

@@ -25,7 +25,7 @@ await orchestrator.start();
 
 /**
  * Restricts requests to the page's own origin and to programs on this machine. maildev itself responds to any request, and lets every origin read the
- * responses: a web page could read the e-mails of a developer who visits it, including links that set passwords.
+ * responses: any web page that a developer visits could read the developer's e-mails, including links that set passwords.
  */
 function guardServers(port: number): void {
   const emit = Server.prototype.emit as (this: Server, event: string | symbol, ...args: unknown[]) => boolean;

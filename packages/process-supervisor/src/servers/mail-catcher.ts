@@ -34,7 +34,7 @@ export async function startMailCatcher(o: MailCatcherOptions): Promise<MailCatch
     }
   }
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  chmodSync(dir, 0o700); // also a folder created by an older version
+  chmodSync(dir, 0o700); // also corrects the mode of a folder created by an older version
   const child = await startProcess({
     name: 'mail catcher',
     command: process.execPath,

@@ -17,7 +17,7 @@ export function postgresAccount(dir: string, dataDir: string, programs: string[]
   const account = ownerOf(dataDir) ?? accountNamed('postgres') ?? accountNamed('nobody');
   if (!account)
     throw new Error('PostgreSQL does not run as root, and neither a user postgres nor a user nobody exists to run it.');
-  // a data folder copied by root belongs to root
+  // a data folder that root has copied belongs to root
   if (existsSync(dataDir)) execFileSync('chown', ['-R', `${account.uid}:${account.gid}`, dataDir]);
   chownSync(dir, account.uid, account.gid);
   if (canReach(account, [dir, ...programs])) return { user: account, prefix: [] };
@@ -33,8 +33,8 @@ export function postgresAccount(dir: string, dataDir: string, programs: string[]
 }
 
 /**
- * Capabilities that let an account traverse the folders of others, the weakest first: to search and read them, which Docker containers lack, or to
- * write them too.
+ * Capabilities that let an account traverse the folders of other users, starting with the weakest: the first allows only searching and reading, and
+ * is missing in Docker containers; the second also allows writing.
  */
 const traversalCapabilities = ['dac_read_search', 'dac_override'];
 

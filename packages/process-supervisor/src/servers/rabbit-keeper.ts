@@ -5,8 +5,8 @@ import type { RabbitManagement } from './rabbit-management.ts';
 const checkEveryMs = 2_000;
 
 /**
- * Imports the definitions again, as the operator does, when the vhost, an exchange or a policy of a topology is missing. The services cannot, since
- * their logins may create only their own queues.
+ * Imports the definitions again, as the operator does, when the vhost, an exchange or a policy of a topology is missing. The services cannot do this,
+ * since their logins may create only their own queues.
  */
 export function keepTopology(management: RabbitManagement, topology: RabbitTopology): { stop(): Promise<void> } {
   const definitions = rabbitDefinitions(topology);

@@ -10,7 +10,8 @@ export type RabbitManagement = {
 
 type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
 
-// importing definitions or deleting a vhost takes a second, and over ten seconds while all processors are busy and other vhosts come and go
+// importing definitions or deleting a vhost takes a second, or more than ten seconds while all processors are busy and other vhosts are created and
+// deleted
 const responseTimeoutMs = 30_000;
 
 /** @param url as `http://login:password@host:port` */

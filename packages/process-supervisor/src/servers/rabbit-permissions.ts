@@ -6,9 +6,10 @@ export type Permissions = { configure: string; write: string; read: string };
 /**
  * The permissions of a service's login.
  *
- * - configure: queues whose names start with the service's name. Only the operator creates, changes and deletes exchanges.
- * - write: publish events, and bind its own queues. A login cannot publish to `taskwire.dead` (a policy does that) or to the default exchange,
- *   through which a message could be put into any queue by name.
+ * - configure: queues, and the exchange of their partitions, whose names start with the service's name. Only the operator creates, changes and
+ *   deletes other exchanges.
+ * - write: publish events, and bind its own queues. A login cannot publish to `taskwire.dead` (dead-lettering does so by policy) or to the default
+ *   exchange, through which a message could be put into any queue by name.
  * - read: consume its own queues, and bind them to the exchanges.
  */
 export function servicePermissions(service: string): Permissions {
@@ -30,8 +31,8 @@ function bindingsOf(service: string): readonly string[] {
 }
 
 /**
- * RabbitMQ compares the binding key itself, as text: each of these keys, and narrower ones, match. Without keys only the empty key matches, which
- * routes nothing.
+ * RabbitMQ compares the binding key itself, as text: each of these keys matches, and so do narrower ones. Without keys, only the empty key matches,
+ * which routes no event.
  */
 function bindable(keys: readonly string[]): string {
   const patterns = keys.map((key) =>

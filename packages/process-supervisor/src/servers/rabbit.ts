@@ -29,17 +29,17 @@ export type RabbitServer = ManagedProcess & {
   management: RabbitManagement;
 };
 
-// 5 s on an idle machine; several suites starting on two cores at once take five times that
+// a start takes 5 s on an idle machine, and five times as long if several suites start at once on two cores
 const readyTimeoutMs = 120_000;
 
-// On SIGTERM RabbitMQ 3.10 closes its connections and stores almost at once, and then waits 5 s for itself: the statistics handler of the management
-// plugin calls the process that is terminating it. Nothing is written during this wait, and quorum queues survive a kill anyway.
+// On SIGTERM, RabbitMQ 3.10 closes its connections and stores almost at once, and then blocks itself for 5 s: the statistics handler of the
+// management plugin calls the process that is terminating it. Nothing is written during this wait, and quorum queues survive a kill anyway.
 const stopTimeoutMs = 2000;
 
 /**
- * Starts the machine's `rabbitmq-server` (3.10 or 4) as a private node: its own ports on 127.0.0.1, cookie, data and plugins, nothing shared with a
- * system service. If TASKWIRE_RABBITMQ_PROGRAMS names a folder, `rabbitmq-server` and `epmd` are taken from there. The topology is imported at every
- * start, so that changed passwords and policies take effect, and again when its vhost, an exchange or a policy is missing.
+ * Starts the machine's `rabbitmq-server` (3.10 or 4) as a private node: its own ports on 127.0.0.1, cookie, data and plugins, and nothing shared with
+ * a system service. If TASKWIRE_RABBITMQ_PROGRAMS names a folder, `rabbitmq-server` and `epmd` are taken from there. The topology is imported at
+ * every start, so that changed passwords and policies take effect, and imported again when its vhost, an exchange or a policy is missing.
  * @throws StartError with the last log lines when it is not ready within two minutes.
  */
 export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
@@ -55,7 +55,7 @@ export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
 
   const epmd = await startProcess({
     name: 'epmd',
-    // RabbitMQ would start epmd as a daemon that is never stopped; here it is a child process like the others
+    // RabbitMQ would start epmd as a daemon that is never stopped; here, epmd is a child process like the others
     command: epmdProgram(),
     args: ['-port', String(o.epmdPort), '-address', '127.0.0.1'],
     env: inheritedEnv(),
@@ -84,7 +84,7 @@ export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
     const keeper = keepTopology(management, o.topology);
     return {
       ...child,
-      // resolves after epmd has ended too, so that all ports are free for the next start
+      // resolves only when epmd has ended too, so that all ports are free for the next start
       exited: child.exited.then(async (exit) => {
         await keeper.stop();
         await epmd.stop();
@@ -128,7 +128,7 @@ function prepareFolder(dir: string, o: RabbitOptions): void {
       'log.console = true',
       'log.console.level = info',
       'log.file = false',
-      // the default of 512 MB is for servers with many queues; a restart has to read a full log
+      // the default of 512 MB is meant for servers with many queues; after a restart, the whole log has to be read
       'raft.wal_max_size_bytes = 67108864',
       '',
     ].join('\n'),
@@ -136,7 +136,10 @@ function prepareFolder(dir: string, o: RabbitOptions): void {
   writeFileSync(join(dir, 'empty.conf'), '');
 }
 
-/** Idle schedulers would spin, and take processor time from the services beside them: https://www.rabbitmq.com/docs/runtime#busy-waiting */
+/**
+ * By default, idle schedulers spin, which takes processor time from the services on the same machine:
+ * https://www.rabbitmq.com/docs/runtime#busy-waiting
+ */
 const noBusyWaiting = '+sbwt none +sbwtdcpu none +sbwtdio none';
 
 function nodeEnv(dir: string, o: RabbitOptions): NodeJS.ProcessEnv {
@@ -165,7 +168,7 @@ function nodeEnv(dir: string, o: RabbitOptions): NodeJS.ProcessEnv {
 
 /**
  * The path of the RabbitMQ start script, if installed.
- * @throws StartError when TASKWIRE_RABBITMQ_PROGRAMS names a folder without one: a fallback could start a different version than requested.
+ * @throws StartError when TASKWIRE_RABBITMQ_PROGRAMS names a folder without one: a fallback could start a version other than the requested one.
  */
 export function findRabbit(): string | undefined {
   const chosen = chosenProgram('rabbitmq-server');

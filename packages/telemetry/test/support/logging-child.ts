@@ -4,11 +4,11 @@ import { createTelemetry } from '../../src/index.ts';
 const { logger } = createTelemetry({ service: 'child' });
 const killed = () => process.kill(process.pid, 'SIGKILL');
 
-/** The ways in which a process that has just logged can go on or end. */
+/** The ways in which a process can continue or end after logging. */
 const scenes: Record<string, () => Promise<void> | void> = {
   async killed() {
     logger.info('first');
-    // due after the batch, whose timer was set before
+    // this delay ends after the batch is written, because the batch's timer was set earlier
     await delay(20);
     logger.info('last');
     killed();

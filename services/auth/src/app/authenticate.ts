@@ -21,8 +21,8 @@ export type Authenticate = ReturnType<typeof authenticate>;
 export type CheckPassword = ReturnType<typeof checkPassword>;
 
 /**
- * Checks a password. An unknown account, a deleted one and a wrong password take the same work; failures count against the limits. The comparison
- * waits for the caller's turn, so that a flood of unknown callers doesn't delay those whom the account knows.
+ * Checks a password. The work is the same for an unknown account, a deleted one and a wrong password; failures count against the limits. The
+ * comparison waits for the caller's turn, so that a flood of unknown callers doesn't delay those whom the account knows.
  * @throws Problem `rate_limited`, `unavailable`.
  */
 export function checkPassword({ users, passwords, limits }: Pick<Parts, 'users' | 'passwords' | 'limits'>) {
@@ -37,7 +37,7 @@ export function checkPassword({ users, passwords, limits }: Pick<Parts, 'users' 
     const { attempt, matches, outdated } = await passwords.inTurn(visitor.turn, async () => {
       const attempt = await limits.login(visitor);
       const result = await passwords.verify(password, account?.passwordHash).catch(async (error) => {
-        // nothing was checked, so this was not a guess
+        // the password was not checked, so this was not a guess
         await attempt.refund();
         throw error;
       });
@@ -50,13 +50,13 @@ export function checkPassword({ users, passwords, limits }: Pick<Parts, 'users' 
   };
 }
 
-/** The user that the password was meant for, if known, and whether it is correct. */
+/** The user to whom the password belongs, if known, and whether the password is correct. */
 type Checked =
   { matches: false; account: Credentials | undefined } | { matches: true; account: Credentials; outdated: boolean };
 
 /**
- * Authenticates a user; the response is the same whatever was wrong. Failures are recorded in the audit log here. A success is recorded with what it
- * starts: a session, or a log-in at the provider.
+ * Authenticates a user; the response is the same whatever was wrong. This function records failures in the audit log. A success is recorded together
+ * with its result: a session, or a log-in at the provider.
  */
 export function authenticate({ audit, ...parts }: Parts) {
   const { users, passwords } = parts;

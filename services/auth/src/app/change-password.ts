@@ -24,7 +24,7 @@ type Parts = {
 
 /**
  * Changes the caller's password. All earlier access ends, and every known device and network is forgotten. The caller continues with a new session,
- * and their device and network are known again. Of several concurrent changes, one wins.
+ * and their device and network are known again. Of several concurrent changes, only one succeeds.
  * @throws Problem `wrong_password`, which counts as a failed log-in; `conflict`.
  */
 export function changePassword(parts: Parts) {

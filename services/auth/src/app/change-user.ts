@@ -22,7 +22,7 @@ import {
 } from './read-user.ts';
 import type { StepUp } from './step-up.ts';
 
-/** Throws unless the caller knows the current version of the resource. */
+/** Throws unless the caller sent the current version of the resource. */
 export type RequireVersion = (version: number) => void;
 
 type UserInput = {
@@ -68,7 +68,9 @@ export function changeUser({ users, limits, audit, stepUp, policy }: ChangeParts
     return await withAuditedRefusals(audit, attempt, async () => mayChangeAddress(caller, id, input));
   }
 
-  /** Limits renames: each one is an event, and reaches every user who shares a task with this one. Only a permitted change is counted. */
+  /**
+   * Limits renames, because each one causes an event, and reaches every user who shares a task with this user. Only permitted changes are counted.
+   */
   async function allowRename(caller: Caller, id: string, name: string, requireVersion: RequireVersion): Promise<void> {
     const user = await users.find(id);
     if (user === undefined || user.is_deleted || user.name === name) return;
@@ -92,7 +94,7 @@ export function changeUser({ users, limits, audit, stepUp, policy }: ChangeParts
       requireUser(user);
       requireVersion(user.version);
       const change = differences(user, input);
-      // an address that was only another spelling a moment ago may be a different address by now
+      // an address that was only another spelling a moment ago may be a different address now, because the user has changed
       if (typeof change.pendingEmail === 'string' && !isAddressChangeAllowed) throw currentPasswordRequired();
       if (change.role === undefined || !isDemotion(user.role, change.role)) return change;
       if (user.role === 'admin') await keepAnAdmin(isThereAnotherAdmin);

@@ -21,9 +21,9 @@ type Parts = {
 };
 
 /**
- * Replaces the address of an account with the one that the link was mailed to. Reading that mailbox is not enough: its owner would adopt the account
- * of a stranger, who knows the password and whose old address may undo the change. An admin who requested the change vouches for the new address, as
- * the user may have lost the password together with the old address.
+ * Replaces the address of an account with the one to which the link was mailed. Access to that mailbox is not enough: its owner could adopt the
+ * account of a stranger, who knows the password and could undo the change from the old address. An admin who requested the change vouches for the new
+ * address, as the user may have lost the password together with the old address.
  * @throws Problem `link_not_valid`; `current_password_required` and `wrong_password`, which leave the link unused.
  */
 export function confirmEmail(parts: Parts) {

@@ -29,7 +29,7 @@ export function createUser({ users, passwords, limits }: Parts) {
     context: AuditContext & { action: 'register' | 'user.create' },
     turn: HashTurn,
   ): Promise<User> => {
-    // checked first because hashing is expensive; the unique index decides
+    // checked first because hashing is expensive; the unique index makes the final decision
     if ((await users.emailTakenBy(account.email)) !== undefined) throw emailTaken();
     if (!account.emailVerified) await limits.causeMail(context);
     const passwordHash = await hashNewPassword({ passwords, turn }, 'password', password, account);

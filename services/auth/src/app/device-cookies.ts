@@ -3,15 +3,16 @@ import { foldEmail } from '../domain/email-address.ts';
 import { accessPeriodText, type AccessPeriod } from '../domain/access-period.ts';
 
 /**
- * Device cookies (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies): a device on which a user logged in gets a
- * proof of it, which separates it from unknown callers guessing at the account. A proof is not a credential. It ends with the access period.
+ * Device cookies (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies): a device on which a user has logged in gets
+ * a proof of that log-in, which distinguishes the device from unknown callers who guess at the account. A proof is not a credential. It becomes
+ * invalid at the end of the access period.
  */
 export type DeviceCookies = {
-  /** A new proof for a device on which a user has just logged in with this e-mail address, as the value of Set-Cookie. */
+  /** Returns a new proof for a device on which a user has just logged in with this e-mail address, as the value of Set-Cookie. */
   cookieFor(period: AccessPeriod, email: string): string;
   /**
-   * Whether the proof was once issued at a log-in with this address. This reads no account and doesn't consider later events: it only decides which
-   * callers are looked up first.
+   * Whether the proof was once issued at a log-in with this address. This check reads no account and ignores later events: it is used only to decide
+   * which callers are looked up first.
    */
   isHintFor(proof: string | null, email: string): boolean;
   /** Whether the proof is for this access period and not too old. Without a period the result is false, after the same work. */

@@ -5,7 +5,7 @@ import type { HashTurn, Passwords } from './ports/passwords.ts';
 type Person = { email: string; name: string };
 
 /**
- * The only place where a newly chosen password becomes the stored hash. `field` is the name of the request's field.
+ * Hashes a newly chosen password; no other function produces a hash to store. `field` is the name of the request's field.
  * @throws Problem `weak_password`, which says how to improve it; `unavailable` if too many hashes are waiting.
  */
 export async function hashNewPassword(
@@ -21,7 +21,7 @@ export async function hashNewPassword(
   return await passwords.hash(password, turn);
 }
 
-/** The queue position of an authenticated caller; all work for one account shares it. */
+/** The queue position of an authenticated caller; all requests for one account share a position. */
 export function knownCallerTurn(userId: string): HashTurn {
   return { isKnown: true, source: userId };
 }

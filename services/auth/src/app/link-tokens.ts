@@ -6,7 +6,7 @@ import type { TokenPurpose } from '../domain/account-link.ts';
 export type LinkTokens = {
   /** Returns the same token each time. */
   tokenOf(link: { id: string; purpose: TokenPurpose }): string;
-  /** The id of the link with this token; undefined if the token was not made here, or was made for another purpose. */
+  /** The id of the link with this token; undefined if this service did not create the token, or created it for another purpose. */
   idOf(token: string, purpose: TokenPurpose): string | undefined;
 };
 

@@ -10,7 +10,7 @@ type Parts = { sessions: Sessions; refreshTokens: RefreshTokens; tokens: TokenIs
 
 export type StartSession = ReturnType<typeof startSession>;
 
-/** Starts a session for a user who has just authenticated. @throws Problem if their access has been revoked since. */
+/** Starts a session for a user who has just authenticated. @throws Problem if the user's access has been revoked in the meantime. */
 export function startSession({ sessions, refreshTokens, tokens }: Parts) {
   return async ({ userId, tokensValidAfter }: AccessPeriod, origin: RequestOrigin): Promise<SessionTokens> => {
     const refreshToken = refreshTokens.create();

@@ -11,7 +11,7 @@ export type OwnAccess = {
   /** Latest first. */
   consents(userId: string, place: Place): Promise<Page<Omit<Consent, 'current' | 'client'> & { clientId: string }>>;
   /**
-   * False if the user has no such open session. Ending a browser's log-in also ends everything that clients obtained through it, except
+   * False if the user has no such open session. Ending a browser log-in also ends everything that clients obtained through it, except
    * `offline_access`.
    */
   endSession(userId: string, id: string, context: AuditContext): Promise<boolean>;
@@ -19,7 +19,7 @@ export type OwnAccess = {
   endConsent(userId: string, id: string, context: AuditContext): Promise<boolean>;
 };
 
-/** Lists the caller's sessions. Only our own front end is shown where a session was started. */
+/** Lists the caller's sessions. Only our own front end sees where a session was started. */
 export function listSessions({ access }: { access: OwnAccess }) {
   return async (caller: Caller, place: Place): Promise<Page<OpenSession>> => {
     const { items, next } = await access.sessions(caller.id, place);

@@ -43,7 +43,7 @@ const dayMs = 86_400_000;
 export type LinkQuery = LinkReader & { id: string; origin: RequestOrigin };
 
 /**
- * Builds a link that is about to be mailed, for one delivery. Every request is recorded in the audit log.
+ * Creates a link that is about to be mailed, for one delivery. Every request is recorded in the audit log.
  * @throws Problem `not_found`; `gone`, with the reason, for a link that is no longer valid or was read for another delivery.
  */
 export function readAccountLink(parts: Parts) {
@@ -86,7 +86,7 @@ function failureOf(link: MailedLink | undefined) {
   return { outcome, subject: linkSubject(link), reason: link.end ?? 'unknown' };
 }
 
-/** The account or invitation that a link belongs to, for the audit log. */
+/** The account or invitation to which a link belongs, for the audit log. */
 export function linkSubject({ id, userId }: { id: string; userId?: string | undefined }): AuditSubject {
   return userId === undefined ? { kind: 'invitation', id } : { kind: 'user', id: userId };
 }
@@ -96,7 +96,7 @@ function after(instant: string, days: number): string {
 }
 
 type ReadableLink = {
-  /** Whether the same delivery got the same response before. */
+  /** Whether the same delivery has already received the same response. */
   isRepeated: boolean;
   body: Answer;
 };

@@ -7,14 +7,14 @@ import type { InternalUser, StoredUser, User, Users } from './ports/users.ts';
 export type Caller = {
   id: string;
   role: Role;
-  /** Undefined for a token without a session, which is refused before it reaches this point. */
+  /** Undefined for a token without a session; such a token is refused before it reaches this point. */
   sessionId: string | undefined;
   clientId: string;
   /** Whether the application is the product's own front end. */
   isFirstParty: boolean;
-  /** The scopes that the application has in the user's name, limited by the user's role. */
+  /** The scopes that the application has on behalf of the user, limited by the user's role. */
   scopes: ReadonlySet<UserScope>;
-  /** Whether the account can reach only itself because its address isn't verified. */
+  /** Whether the account can access only itself because its address isn't verified. */
   isRestricted: boolean;
   /**
    * Throws `reauthentication_required` unless the user logged in within the last five minutes. `or` names an alternative proof, such as "send
@@ -39,7 +39,8 @@ export function readUser({ users }: { users: Users }) {
 }
 
 /**
- * Requires access to an account. The caller's own account requires the scope given as `own`; any other requires the scope `admin` and one of `roles`.
+ * Requires access to an account. The caller's own account requires the scope given as `own`; any other account requires the scope `admin` and one of
+ * `roles`.
  * @throws Problem `insufficient_scope`, `email_not_verified`, `forbidden`.
  */
 export function requireAccount(

@@ -4,8 +4,8 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 export type RefreshTokens = {
   create(): string;
   /**
-   * The only token that can follow this one: the same for every replica and every attempt, so that two tabs that refresh at once, or a client whose
-   * response was lost, get the same successor. It can't be derived from the token or from the database without the key.
+   * Returns the only token that can follow this one. It is the same for every replica and every attempt, so that two tabs that refresh at once, or a
+   * client whose response was lost, get the same successor. Without the key, the successor can't be derived from the token or from the database.
    */
   successorOf(token: string): string;
 };
@@ -20,7 +20,7 @@ export function refreshTokens(key: Buffer): RefreshTokens {
   };
 }
 
-/** A plain hash is sufficient for a value with 128 or more random bits: it can be neither guessed nor looked up in a table. */
+/** A plain hash is sufficient for a value with 128 or more random bits: such a value can be neither guessed nor looked up in a table. */
 export function hashToken(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }

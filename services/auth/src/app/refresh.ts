@@ -9,7 +9,7 @@ type Parts = { sessions: Sessions; refreshTokens: RefreshTokens; tokens: TokenIs
 
 /**
  * Exchanges a refresh token for new tokens. A token that is presented again after the grace period, or after its successor was used, was either
- * stolen or belongs to a client that lost the response long ago. These can't be distinguished, so the session ends (RFC 9700 section 4.14.2).
+ * stolen or belongs to a client that lost the response long ago. The two cases can't be distinguished, so the session ends (RFC 9700 section 4.14.2).
  */
 export function refresh({ sessions, refreshTokens, tokens, logger }: Parts) {
   return async (refreshToken: string, origin: RequestOrigin): Promise<SessionTokens> => {

@@ -24,8 +24,8 @@ type Account = { email: string; password: string; name: string; invitation_token
 type Registered = { user: User; deviceCookie: string };
 
 /**
- * Registers an account, as far as the installation allows it. The role is always member. An invitation verifies the address at once. Whether the
- * address already has an account is revealed last, and only to callers who may register.
+ * Registers an account, if the installation allows it. The role is always member. An invitation verifies the address at once. Whether the address
+ * already has an account is revealed last, and only to callers who may register.
  */
 export function register({ registration, ...parts }: Parts) {
   const create = createUser(parts);
@@ -48,7 +48,7 @@ export function register({ registration, ...parts }: Parts) {
       const newcomer = { ...account, ...invited, role: 'member', emailVerified: token !== undefined } as const;
       const user = await create(newcomer, context, turn);
       const period = { userId: user.id, tokensValidAfter: null };
-      // the network on which the password was chosen becomes a known one
+      // the network on which the password was chosen becomes known to the account
       await parts.limits.rememberNetwork(origin, period);
       return { user, deviceCookie: parts.deviceCookies.cookieFor(period, account.email) };
     });

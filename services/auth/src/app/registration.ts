@@ -11,7 +11,7 @@ export type Registration = ReturnType<typeof registration>;
 /** The conditions that an installation sets for registration. */
 export function registration({ policy, invitations, linkTokens }: Parts) {
   return {
-    /** Refuses callers whom this mode excludes. It looks nothing up, so the response reveals nothing about accounts. @throws Problem. */
+    /** Refuses callers whom the current mode excludes. It reads no accounts, so the response reveals nothing about them. @throws Problem. */
     requireAdmission({ email, invitationToken }: { email: string; invitationToken: string | undefined }): void {
       requireOpen(policy);
       if (invitationToken !== undefined) return;
@@ -24,7 +24,7 @@ export function registration({ policy, invitations, linkTokens }: Parts) {
       requireAcceptedDomain(policy, email);
     },
 
-    /** Returns the open invitation that a token belongs to. @throws Problem `registration_closed`, `link_not_valid`. */
+    /** Returns the open invitation to which a token belongs. @throws Problem `registration_closed`, `link_not_valid`. */
     async openInvitation(token: string): Promise<Invitation> {
       requireOpen(policy);
       const id = linkTokens.idOf(token, 'invitation');

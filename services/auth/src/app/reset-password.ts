@@ -15,8 +15,8 @@ type Parts = {
 };
 
 /**
- * Sets the password of the account that a link was mailed for, and ends all earlier access. Repeating the request with the same password succeeds;
- * with another one it fails. This is answered only a few times per link, so that a used link can't be used for guessing.
+ * Sets the password of the account for which a link was mailed, and ends all earlier access. Repeating the request succeeds with the same password,
+ * and fails with another. The number of repetitions per link is limited, so that a used link can't be used for guessing.
  * @throws Problem `link_not_valid`, `weak_password`.
  */
 export function setPasswordByLink({ links, passwords, users, limits }: Parts) {
@@ -33,19 +33,19 @@ export function setPasswordByLink({ links, passwords, users, limits }: Parts) {
     const user = await users.find(link.userId);
     if (user === undefined) throw linkNotValid('unknown');
     const hashing = { passwords, turn: knownCallerTurn(link.userId) };
-    // read first because hashing is expensive; consuming it decides
+    // read first because hashing is expensive; consuming the link makes the final decision
     const result =
       link.end === null
         ? await links.resetPassword(link.id, await hashNewPassword(hashing, 'new_password', password, user), origin)
         : link.end;
     if (result === 'used' && (await isAlreadySet(link, user, password))) return;
     if (typeof result === 'string') throw linkNotValid(result);
-    // lets the owner in while others guess at the account
+    // lets the owner log in while other callers guess at the account's password
     await limits.rememberNetwork(origin, result);
   };
 }
 
-/** Sets a new password by a mailed link, and ends all earlier access. @throws Problem `link_not_valid`, `weak_password`. */
+/** Sets a new password with a mailed link, and ends all earlier access. @throws Problem `link_not_valid`, `weak_password`. */
 export function resetPassword(parts: Parts & { linkTokens: LinkTokens }) {
   const find = usableLink(parts);
   const setPassword = setPasswordByLink(parts);

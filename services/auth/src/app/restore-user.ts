@@ -10,8 +10,8 @@ import type { StepUp } from './step-up.ts';
 type Parts = { users: Users; passwords: Passwords };
 
 /**
- * Restores a deleted user with everything except the password. No one knows the new password, and a link for choosing another one is mailed
- * to the address. A user who isn't deleted is left unchanged.
+ * Restores a deleted user with everything except the password. The password is replaced with one that no one knows, and a link for choosing a new one
+ * is mailed to the address. A user who isn't deleted is left unchanged.
  * @throws Problem `not_found`; `gone` if the restore period is over; `email_taken` if another account has the address.
  */
 export function restoreUser({ users, passwords }: Parts) {

@@ -1,4 +1,4 @@
-import { firstPartyClient } from '@taskwire/contracts';
+import { audiencesOf, everyService, firstPartyClient } from '@taskwire/contracts';
 import type { SessionGrant, TokenIssuer } from './ports/sessions.ts';
 import type { User } from './ports/users.ts';
 
@@ -12,7 +12,7 @@ export type SessionTokens = {
 };
 
 /** Every service: front ends call all of them with one token. */
-const userAudiences = ['urn:taskwire:auth', 'urn:taskwire:tasks', 'urn:taskwire:notifications'];
+const userAudiences = [...audiencesOf(everyService)];
 
 export async function sessionTokens(
   tokens: TokenIssuer,

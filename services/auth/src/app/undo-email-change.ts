@@ -9,8 +9,9 @@ import type { Passwords } from './ports/passwords.ts';
 type Parts = { links: AccountLinks; linkTokens: LinkTokens; passwords: Passwords };
 
 /**
- * Restores an account's old address. The person who changed it knew the password and may have changed that too, so the account has no usable password
- * until the owner of the old address sets one. Returns the token of the link for that, or undefined if the link was used before.
+ * Restores an account's old address. The person who changed the address knew the password and may have changed it too, so the account has no usable
+ * password until the owner of the old address sets one. Returns the token of the link for setting the password, or undefined if the undo link was
+ * used before.
  * @throws Problem `link_not_valid`.
  */
 export function undoEmailChange({ links, linkTokens, passwords }: Parts) {

@@ -15,7 +15,7 @@ type Parts = {
 };
 
 /**
- * Verifies the address that a link was mailed to. Someone who registered another person's address must not retain access to the account once its
+ * Verifies the address to which a link was mailed. Someone who registered another person's address must not retain access to the account once its
  * owner verifies the address. Therefore a visitor who isn't logged in to the account sets its password, and everything started with the old password
  * ends.
  * @throws Problem `link_not_valid`, `weak_password`; `new_password_required`, which leaves the link unused.

@@ -4,13 +4,13 @@ import type { Commands } from './wire.ts';
 
 type RegisteredClient = Awaited<ReturnType<Commands['clients']['list']>>[number];
 
-/** Changes a registered client. Users' consents, its tokens and its secret are kept, unless it gets keys instead of the secret. */
+/** Changes a registered client. Users' consents, its tokens and its secret are kept, unless keys replace the secret. */
 export const changeClient: Command = {
   options:
     '--id <id> [--name <name>] [--redirect-uri <address> …] [--grant <audience>=<scope>,<scope> …] [--jwks <file>] …',
   does: `changes a client; its id, its secret and users' consents stay. Each option replaces the client's previous value:
 give all redirect URIs, or all grants, that it should have. Omitted options change nothing.
---jwks replaces the keys or the secret. Also: --post-logout-redirect-uri, --own-grant, --introspect, --native`,
+--jwks replaces the keys or the secret. Also: --post-logout-redirect-uri, --own-grant, --introspect, --queue, --native`,
   async read(args) {
     const { id, ...given } = readOptions(args, clientOptions);
     if (id === undefined) throw new UsageError('--id is missing.');
@@ -19,7 +19,7 @@ give all redirect URIs, or all grants, that it should have. Omitted options chan
     return async ({ clients }) => {
       const changed = await clients.change(id, (client) => changedClient(client, given, jwks));
       if (changed === undefined) {
-        throw new CommandFailed(`no client ${id} was added; those of OIDC_CLIENTS are changed in the configuration`);
+        throw new CommandFailed(`no client ${id} was added; clients of OIDC_CLIENTS are changed in the configuration`);
       }
       return `changed ${id}${changed.isNative ? '\nIt is a native app: users approve each of its log-ins.' : ''}`;
     };
@@ -34,6 +34,7 @@ type Given = {
   'post-logout-redirect-uri'?: string[];
   native?: boolean;
   introspect?: string[];
+  queue?: string[];
 };
 
 function changedClient(
@@ -43,9 +44,9 @@ function changedClient(
 ): RegisteredClient {
   const isForPeople = client.grant_types.includes('authorization_code');
   if (!isForPeople && (given['redirect-uri'] ?? given['own-grant']) !== undefined) {
-    // the client's grants are for itself; with a redirect URI, they would become scopes that users consent to
+    // the client's grants are for its own behalf; with a redirect URI, they would become scopes to which users consent
     throw new UsageError(
-      `${client.client_id} acts for itself: its scopes are those of --grant. Add another client for users.`,
+      `${client.client_id} acts for itself: its scopes are given by --grant. Add another client for users.`,
     );
   }
   const isForItself = client.grant_types.includes('client_credentials') || given['own-grant'] !== undefined;
@@ -62,6 +63,7 @@ function changedClient(
       ],
       grants: changedGrants(client.grants, given),
       introspects: given.introspect ?? client.introspects,
+      queues: given.queue ?? client.queues,
       redirect_uris: given['redirect-uri'] ?? client.redirect_uris,
       post_logout_redirect_uris: given['post-logout-redirect-uri'] ?? client.post_logout_redirect_uris,
       application_type: given.native === true ? 'native' : client.application_type,
@@ -70,7 +72,7 @@ function changedClient(
   );
 }
 
-/** The scopes that users consent to and those that the client uses on its own behalf are replaced independently. */
+/** Replaces the scopes to which users consent, and those that the client uses on its own behalf, independently of each other. */
 function changedGrants(grants: readonly Grant[], { grant, 'own-grant': own }: Given): readonly Grant[] {
   const given = readGrants(grant ?? [], own ?? [], 'own_scopes');
   const people = grant === undefined ? grants : given;

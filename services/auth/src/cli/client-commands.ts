@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { audiences } from '@taskwire/contracts';
+import { audiences, everyService } from '@taskwire/contracts';
 import { changeClient } from './change-client.ts';
 import { checkedSettings, clientOptions, readGrants, readJwks } from './client-options.ts';
 import { clientFaults } from '../env.ts';
@@ -16,6 +16,7 @@ For logging users in: --redirect-uri <address> … [--post-logout-redirect-uri <
 A public client with a loopback address, and any client with a custom scheme, is native without --native.
 For itself: without a redirect URI, or with --own-grant <audience>=<scope>,<scope> … or --own-name beside one.
 To introspect other clients' tokens for its own service: --introspect <audience> …
+For jobs (jobs:enqueue, jobs:work), the queues that it may use: --queue <queue> …
 ${scopeTable()}`,
     async read(args) {
       const given = readOptions(args, { ...clientOptions, secret: flag, public: flag, 'own-name': flag });
@@ -37,6 +38,7 @@ ${scopeTable()}`,
           ],
           grants: readGrants(given.grant ?? [], given['own-grant'] ?? [], isInteractive ? 'own_scopes' : 'scopes'),
           introspects: given.introspect,
+          queues: given.queue,
           redirect_uris: given['redirect-uri'] ?? [],
           post_logout_redirect_uris: given['post-logout-redirect-uri'] ?? [],
           application_type: given.native === true ? 'native' : 'web',
@@ -55,7 +57,7 @@ ${scopeTable()}`,
   'client change': changeClient,
   'client list': {
     options: '',
-    does: 'lists the clients that were added; those of OIDC_CLIENTS are in the configuration',
+    does: 'lists the clients that were added; clients of OIDC_CLIENTS are in the configuration',
     async read(args) {
       readOptions(args, {});
       return async ({ clients }) =>
@@ -94,24 +96,30 @@ ${scopeTable()}`,
   },
 };
 
-/** The audiences with their scopes, for users and for a program itself. */
+/** Returns a table of the audiences with their scopes, for users and for programs on their own behalf. */
 function scopeTable(): string {
   const lines = Object.entries(audiences).map(
     ([audience, { user, service }]) =>
       `  ${audience}: for users ${user.join(', ')}; for itself ${service.join(', ') || 'none'}`,
   );
-  return ['Audiences and their scopes:', ...lines, 'admin lets the program administer on behalf of admins.'].join('\n');
+  const every = `  ${everyService}: the scopes of all of them, for front ends that call every service with one token`;
+  return [
+    'Audiences and their scopes:',
+    ...lines,
+    every,
+    'admin lets the program administer on behalf of admins.',
+  ].join('\n');
 }
 
 type Registered = Awaited<ReturnType<Commands['clients']['list']>>[number];
 
-function describe({ client_id: id, jwks, secret_hash: hash, grants, redirect_uris: uris }: Registered): string {
+function describe({ client_id: id, jwks, secret_hash: hash, grants, queues, redirect_uris: uris }: Registered): string {
   const kind = jwks === undefined ? (hash === undefined ? 'public' : 'secret') : 'keys';
   const allowed = grants.flatMap(({ audience, scopes, own_scopes: own }) => [
     `${audience}=${scopes.join(',')}`,
     ...(own === undefined ? [] : [`own:${audience}=${own.join(',')}`]),
   ]);
-  return [id, kind, ...allowed, ...uris].join('  ');
+  return [id, kind, ...allowed, ...(queues ?? []).map((queue) => `queue:${queue}`), ...uris].join('  ');
 }
 
 function requiredId(args: string[]): string {

@@ -13,12 +13,10 @@ export const clientOptions = {
   'post-logout-redirect-uri': { type: 'string', multiple: true },
   native: { type: 'boolean' },
   introspect: { type: 'string', multiple: true },
+  queue: { type: 'string', multiple: true },
 } as const;
 
-/**
- * Validates a client's settings; `what` is the operation for which they were given. @throws UsageError with all faults and the options that caused
- * them.
- */
+/** Validates a client's settings; `what` names the operation. @throws UsageError with all faults and the options that caused them. */
 export function checkedSettings<C extends { grants: readonly Grant[] }>(client: C, what: 'added' | 'changed') {
   const result = clientSettings.safeParse(client);
   if (result.success) return result.data;
@@ -26,10 +24,11 @@ export function checkedSettings<C extends { grants: readonly Grant[] }>(client: 
   throw new UsageError(`The client can't be ${what}:\n${faults.join('\n')}`);
 }
 
-/** The option that a fault is about, where it differs from the name of the setting. */
+/** Returns the option that caused a fault, if its name differs from the setting's name. */
 function optionOf({ grants }: { grants: readonly Grant[] }, path: readonly PropertyKey[]): string[] {
   const [field, index, list] = path;
   if (field === 'introspects') return ['--introspect'];
+  if (field === 'queues') return ['--queue'];
   if (field === 'jwks') return [typeof list === 'number' ? `--jwks, key ${list + 1}:` : '--jwks'];
   if (field !== 'grants' || typeof index !== 'number') return path.map(String);
   return [`${list === 'own_scopes' ? '--own-grant' : '--grant'} ${grants[index]?.audience ?? ''}:`];

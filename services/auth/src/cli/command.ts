@@ -12,7 +12,12 @@ export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';
 }
 
-export type CommandInput = { stdin: Readable; env: Readonly<Record<string, string | undefined>> };
+export type CommandInput = {
+  stdin: Readable;
+  env: Readonly<Record<string, string | undefined>>;
+  /** Prints a line at once, before the command has ended. */
+  write: (line: string) => void;
+};
 
 /** `read` validates the arguments and returns the work to do; the work returns the output. */
 export type Command = {

@@ -5,6 +5,7 @@ import { clientCommands } from './client-commands.ts';
 import { keyCommands } from './key-commands.ts';
 import { CommandFailed, UsageError, type Command } from './command.ts';
 import { addUser, importUsers, restoreUser } from './user-commands.ts';
+import { recoverUsers } from './recover-command.ts';
 import { commandEnv } from '../env.ts';
 import { wireCommands } from './wire.ts';
 
@@ -23,11 +24,12 @@ const commands: Readonly<Record<string, Command>> = {
   'user add': addUser,
   'user import': importUsers,
   'user restore': restoreUser,
+  'user recover': recoverUsers,
   ...clientCommands,
   ...keyCommands,
 };
 
-/** The help of all commands, or of one. */
+/** Returns the help text for all commands, or for one. */
 function usageOf(program: string, name?: string): string {
   const shown = Object.entries(commands).filter(([one]) => name === undefined || one === name);
   return `Usage: ${program} <command> [options]
@@ -62,7 +64,7 @@ export async function runCommand({
       throw new UsageError(args.length === 0 ? 'A command is missing.' : 'Unknown command.');
     }
     // the arguments are validated before any connection is opened
-    const run = await command.read(args.slice(2), { stdin, env });
+    const run = await command.read(args.slice(2), { stdin, env, write: (line) => void stdout.write(`${line}\n`) });
     const wired = await wireCommands(readEnv(commandEnv, env), stderr);
     try {
       await wired.requireMigrated();

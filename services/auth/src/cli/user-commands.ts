@@ -91,7 +91,7 @@ function readLine(line: string, index: number): { user: GivenUser } | { faults: 
   return { faults: result.error.issues.map(({ path, message }) => `${where}: ${path.join('.') || 'it'} ${message}`) };
 }
 
-/** Creates a user, or reports that the user exists. The operator who runs this command vouches for the address. */
+/** Creates a user, or reports that the user exists. The operator who runs this command thereby vouches for the address. */
 async function add(user: GivenUser, { createUser, emailTakenBy }: Commands): Promise<string> {
   try {
     const created = await createUser({ ...user, emailVerified: true });

@@ -3,22 +3,24 @@ import { createDatabase, requireMigrated } from '@taskwire/postgres';
 import { createTelemetry } from '@taskwire/telemetry';
 import { commandLineContext } from '../domain/audit-context.ts';
 import { createUser } from '../app/create-user.ts';
+import { recover, type Copies } from '../app/recover.ts';
 import { knownCallerTurn } from '../app/hash-new-password.ts';
 import type { RegisteredClient } from '../app/ports/clients.ts';
 import { restoreUser } from '../app/restore-user.ts';
 import type { CommandEnv } from '../env.ts';
 import { migrations } from '../migrations.ts';
-import { owaspCost } from '../passwords/argon2id.ts';
+import { owaspCost, unmatchableHash } from '../passwords/argon2id.ts';
 import { createPasswords } from '../passwords/passwords.ts';
 import { createStoredClients } from '../postgres/client-rows.ts';
 import { createSealedKeys } from '../postgres/signing-key-rows.ts';
 import { entities } from '../postgres/entities.ts';
 import { createUsers } from '../postgres/users.ts';
+import { createRecoveryStore } from '../postgres/recovery.ts';
 import { isNative } from '../oidc/native-clients.ts';
 import { rotationSchedule } from '../wire/signing-keys.ts';
 import { userSettings } from '../wire/storage.ts';
 import { resealKeys } from '../tokens/reseal-keys.ts';
-import { rotateKeys } from '../tokens/signing-keys.ts';
+import { newKey, rotateKeys } from '../tokens/signing-keys.ts';
 
 export type Commands = Awaited<ReturnType<typeof wireCommands>>;
 
@@ -37,7 +39,7 @@ export async function wireCommands(env: CommandEnv, logs: Writable) {
   // the running service's relay finds the event when it polls
   const users = createUsers(db, userSettings(env));
   const passwords = createPasswords({ cost: owaspCost, concurrency: 1, queue: 1, metrics: telemetry.metrics });
-  // operators who may run commands are not limited
+  // operators, who may run commands, are not limited
   const create = createUser({ users, passwords, limits: { causeMail: async () => undefined } });
   const restore = restoreUser({ users, passwords });
   return {
@@ -55,13 +57,23 @@ export async function wireCommands(env: CommandEnv, logs: Writable) {
       /** Undefined if a client with this id already exists. */
       add: async (client: RegisteredClient) =>
         (await stored.add(client, commandLineContext)) ? { isNative: isNative(client) } : undefined,
-      /** Undefined if no client with this id was added. */
+      /** Undefined if no client with this id was registered by command. */
       async change(id: string, change: (client: RegisteredClient) => RegisteredClient) {
         const changed = await stored.change(id, change, commandLineContext);
         return changed && { isNative: isNative(changed) };
       },
       setSecret: async (id: string, hash: string) => await stored.setSecret(id, hash, commandLineContext),
       remove: async (id: string) => await stored.remove(id, commandLineContext),
+    },
+    async recover({ secret, copies, write }: { secret: Buffer; copies: Copies; write: (line: string) => void }) {
+      const unusableHash = unmatchableHash(owaspCost);
+      const store = createRecoveryStore({
+        db,
+        ...userSettings(env),
+        unusableHash,
+        newKey: async () => await newKey(secret),
+      });
+      return await recover({ store, clients: stored, write }, copies);
     },
     listKeys: sealedKeys.all,
     rotateKeys: (secret: Buffer) => rotateKeys(sealedKeys, secret, rotationSchedule(env)).addNext(commandLineContext),

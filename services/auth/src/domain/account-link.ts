@@ -6,7 +6,7 @@ export type LinkPurpose = 'verify_email' | 'reset_password' | 'confirm_email' | 
 /** Purposes of links that anyone may have mailed to an address without being logged in. */
 export type RequestablePurpose = 'verify_email' | 'reset_password';
 
-/** The purpose of a mailed token: that of an account link, or an invitation to create an account. */
+/** The purpose of a mailed token: the purpose of an account link, or an invitation to create an account. */
 export type TokenPurpose = LinkPurpose | 'invitation';
 
 /** Why a link is not valid, or no longer valid. */
@@ -27,7 +27,7 @@ export type LinkEnd =
 /** The cause of a link's mail: a registration, an admin, the logged-in account holder, or a caller who isn't logged in. */
 export type RequestedBy = 'registration' | 'admin' | 'account_holder' | 'anyone';
 
-/** Details of the request that caused a mail, for its reader. They contain no caller-controlled text. */
+/** Details of the request that caused a mail, for the reader of the mail. They contain no caller-controlled text. */
 export type LinkRequest = {
   at: string;
   by: RequestedBy;
@@ -44,9 +44,9 @@ export type AccountLink = {
   email: string;
   createdAt: string;
   expiresAt: string;
-  /** Undefined for a link made by a version that did not record it. */
+  /** Undefined for a link created by a version that did not record this. */
   requested: LinkRequest | undefined;
-  /** When the account registered itself, if its address has never been verified; undefined for any other account. */
+  /** When the account was registered by its own user, if its address has never been verified; undefined for any other account. */
   unverifiedSince: string | undefined;
   /** Null while the link is valid. */
   end: LinkEnd | null;

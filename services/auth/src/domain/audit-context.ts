@@ -5,11 +5,11 @@ export type RequestOrigin = {
   userAgent: string | null;
   /** The id that this product assigned. */
   requestId: string | null;
-  /** The id that the caller chose for its request; it proves nothing. */
+  /** The id that the caller chose for its request, unverified. */
   clientRequestId: string | null;
   /** The application in use; null also for a client that failed to authenticate. */
   clientId: string | null;
-  /** The proof that the device got at a log-in (see `DeviceCookies`), or any other value that it sent instead. */
+  /** The proof that the device received at a log-in (see `DeviceCookies`), or any other value that was sent instead. */
   deviceCookie: string | null;
 };
 
@@ -29,7 +29,7 @@ export type AuditActor =
 /** The actor of an action, and its origin. A null actor is a caller who hasn't authenticated. */
 export type AuditContext = { actor: AuditActor | null; origin: RequestOrigin };
 
-/** Anyone who may run commands on the machine. */
+/** The actor is anyone who may run commands on the machine. */
 export const commandLineContext: AuditContext = { actor: { kind: 'command_line' }, origin: noOrigin };
 
 /** The service itself, on its schedule. */

@@ -2,7 +2,7 @@ import { isSameAddress } from './email-address.ts';
 import type { Role } from './role.ts';
 import type { AccessEnd, UserChange } from './user-change.ts';
 
-/** Actions of the audit log that a change of a user can be. */
+/** The actions of the audit log with which a change to a user can be recorded. */
 type UserAction =
   | 'user.delete'
   | 'user.restore'
@@ -25,7 +25,7 @@ const endings: Partial<Record<AccessEnd, UserAction>> = {
   email_undone: 'email.change.undo',
 };
 
-/** The entries of the audit log for a user's change. They omit the new values: names and addresses don't belong in the log. */
+/** Returns the audit entries for a change to a user. They omit the new values: names and addresses don't belong in the log. */
 export function auditEntriesOf(
   before: { role: Role; email: string },
   { deleted, restored, role, name, email, pendingEmail, emailVerified, endsSessions }: UserChange,

@@ -1,4 +1,4 @@
-/** The form in which addresses are compared; the database compares them with `lower` in the C collation. */
+/** Returns the form in which addresses are compared; the database compares them with `lower` in the C collation. */
 export function foldEmail(email: string): string {
   return email.trim().toLowerCase();
 }

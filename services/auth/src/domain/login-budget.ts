@@ -11,8 +11,8 @@ import { networkOf } from './network.ts';
 export type LoginBudget = 'network' | 'account_and_network' | 'known_devices' | 'unknown_callers';
 
 /**
- * A log-in that counts against a budget. If the password is correct, `refund` gives back this attempt alone, because the others may be a thief's,
- * and `clear` all attempts of the account from this network; other networks keep their failures.
+ * A log-in that counts against a budget. If the password is correct, `refund` gives back only this attempt, because the others may be a thief's, and
+ * `clear` gives back all attempts at the account from this network; the failures of other networks remain.
  */
 export type Charge = { budget: LoginBudget; onSuccess: 'refund' | 'clear' };
 
@@ -36,8 +36,9 @@ const unknownCallers: Charge = { budget: 'unknown_callers', onSuccess: 'refund' 
 export const chargeOfEveryLogin = network;
 
 /**
- * Decides how a log-in counts against its account. Each entry is an alternative: the first whose budgets all have room applies, and the last decides
- * about the refusal. The budgets across all networks exclude known devices and networks, since otherwise anyone could lock the owner out.
+ * Decides how a log-in counts against its account. Each entry is an alternative: the first entry applies whose budgets all have room; if none has,
+ * the last entry determines the refusal. The budgets across all networks exclude known devices and networks, because otherwise anyone could lock the
+ * owner out.
  *
  * | device  | network | counts against                                                                                                    |
  * | ------- | ------- | ----------------------------------------------------------------------------------------------------------------- |
@@ -51,7 +52,7 @@ export function chargesOfAccount({ isKnownDevice, isKnownNetwork }: LoginCaller)
   return [isKnownNetwork ? [accountAndNetwork] : [accountAndNetwork, unknownCallers]];
 }
 
-/** The subject that a budget counts for a caller. */
+/** Returns the key under which a budget counts a caller. */
 export function subjectOf(budget: LoginBudget, { email, ip }: LoginCaller): string {
   switch (budget) {
     case 'network':

@@ -1,9 +1,9 @@
-/** An IPv4 address inside an IPv6 one, as sockets that accept both report it. */
+/** An IPv4 address mapped into IPv6, as reported by sockets that accept both. */
 const mapped = /^::ffff:(?=\d+\.)/i;
 
 /**
- * The unit that counts as one caller: an IPv4 address, or the /64 network of an IPv6 address, which is the smallest that one customer has. Anything
- * that isn't an address counts as itself.
+ * The unit that counts as one caller: an IPv4 address, or the /64 network of an IPv6 address, which is the smallest network that one customer has. A
+ * text that isn't an address is returned unchanged.
  */
 export function networkOf(ip: string): string {
   const address = ip.replace(mapped, '');

@@ -1,11 +1,11 @@
 import { noOrigin, type AuditSubject, type AuditContext } from './audit-context.ts';
 import { networkOf } from './network.ts';
 
-/** How many refusals get an audit entry each. */
+/** The number of refusals that get their own audit entry. */
 export type RefusalSettings = {
   /** Refusals from one network per period. */
   perNetwork: number;
-  /** Refusals from all networks per period. The others are only counted; their counts add about as many entries at most. */
+  /** The maximum for all networks per period. Further refusals are only counted; their counts add at most about as many entries again. */
   perPeriod: number;
 };
 
@@ -20,19 +20,22 @@ export type Refusal<A extends string> = AuditContext & {
 export type RefusalCount<A extends string> = { refusal: Refusal<A>; count: number };
 
 export type RefusalBudget<A extends string> = {
-  /** Whether this refusal gets an entry of its own; otherwise it is counted. */
+  /** Whether this refusal gets its own entry, or is only counted. */
   spend(refusal: Refusal<A>): 'entry' | 'counted';
   /** Begins a new period. Returns the counts of the previous one, the highest first. */
   nextPeriod(): RefusalCount<A>[];
 };
 
-/** Distinct counts kept during a period, a few hundred bytes each. Beyond this, refusals are counted without their details. */
+/**
+ * The maximum number of distinct counts kept during a period, at a few hundred bytes each. Beyond this number, refusals are counted without their
+ * details.
+ */
 const maxCounts = 10_000;
 
 /**
- * Decides which refusals get an audit entry each, so that an attacker can't fill the log. Refusals beyond the settings are counted, by action, reason,
- * actor, subject and network. At the end of a period, the `perPeriod` highest counts are returned one by one, and the others as one count for each
- * action and reason. A period thus adds little more than twice `perPeriod` entries, however many requests the service refuses.
+ * Decides which refusals get their own audit entry, so that an attacker can't fill the log. Refusals beyond the settings are counted, by action,
+ * reason, actor, subject and network. At the end of a period, the `perPeriod` highest counts are returned individually, and the others as one count
+ * for each action and reason. A period thus adds little more than twice `perPeriod` entries, however many requests the service refuses.
  */
 export function createRefusalBudget<A extends string>(settings: RefusalSettings): RefusalBudget<A> {
   let spent = 0;
@@ -40,7 +43,7 @@ export function createRefusalBudget<A extends string>(settings: RefusalSettings)
   let counts = new Map<string, RefusalCount<A>>();
 
   function isAffordable({ reason, origin }: Refusal<A>): boolean {
-    // the limits refuse repeated attempts, of which the first ones were recorded
+    // limits refuse repeated attempts, and the first of these were already recorded
     if (reason === 'rate_limited' || spent >= settings.perPeriod) return false;
     const network = networkOf(origin.ip ?? '');
     const before = spentBy.get(network) ?? 0;
@@ -73,7 +76,7 @@ function add<A extends string>(counts: Map<string, RefusalCount<A>>, refusal: Re
   if (known !== undefined) known.count += times;
   else if (counts.size < maxCounts) counts.set(key, { refusal, count: times });
   else if (origin.ip !== null) add(counts, withoutDetails(refusal), times);
-  // there are only as many of these as actions and reasons
+  // the number of such counts is limited by the number of actions and reasons
   else counts.set(key, { refusal, count: times });
 }
 

@@ -1,13 +1,12 @@
 import { problem } from '@taskwire/errors';
 import { domainOf } from './email-address.ts';
 
-/** The people who may register. `domains` applies in the mode of that name: lower case, Punycode, compared as a whole. */
+/** The rules for registration. `domains` applies in the mode `domains`: in lower case and Punycode, and compared as a whole. */
 export type RegistrationPolicy = { mode: 'open' | 'domains' | 'invited' | 'off'; domains: readonly string[] };
 
 /**
- * Requires an accepted domain for an address that users choose for themselves, including changes of the address. Otherwise an account registered with
- * an address in the domain, which doesn't have to be owned for that, could be verified with another address. @throws Problem
- * `email_domain_not_accepted`.
+ * Requires an accepted domain for an address that users choose for themselves, including changes of the address. Otherwise a caller could register an
+ * address of the domain without owning it, and then change and verify another address. @throws Problem `email_domain_not_accepted`.
  */
 export function requireAcceptedDomain({ mode, domains }: RegistrationPolicy, email: string): void {
   if (mode !== 'domains' || domains.includes(domainOf(email))) return;

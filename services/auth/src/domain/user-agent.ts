@@ -1,4 +1,4 @@
-/** In this order, because most browsers also claim to be one of those further down. */
+/** The order matters, because most browsers also claim to be one of those further down. */
 const browsers: readonly [string, RegExp][] = [
   ['Edge', /\bEdg(?:e|A|iOS)?\//],
   ['Opera', /\bOPR\//],
@@ -18,8 +18,8 @@ const systems: readonly [string, RegExp][] = [
 ];
 
 /**
- * The browser behind a User-Agent header, in words by which users recognise their own devices, such as `Firefox on Linux`; only the system if the
- * browser isn't recognised. The version is omitted: it would single a device out, and it changes every month.
+ * Returns the browser behind a User-Agent header, in words that let users recognise their own devices, such as `Firefox on Linux`, or only the system
+ * if the browser isn't recognised. The version is omitted, because it could identify a single device, and changes every month.
  */
 export function browserOf(userAgent: string): string | undefined {
   const browser = nameIn(browsers, userAgent);
@@ -28,10 +28,10 @@ export function browserOf(userAgent: string): string | undefined {
   return system === undefined ? browser : `${browser} on ${system}`;
 }
 
-/** A program that isn't a browser names itself first, such as `curl/8.5`. */
+/** A program that isn't a browser starts its header with its own name, such as `curl/8.5`. */
 const product = /^([A-Za-z][\w.-]{0,39})(?:[/ ]|$)/;
 
-/** The browser, or the name that any other program gives itself, such as `curl`; null if nothing in the header is recognised. */
+/** Returns the browser, or the name with which another program identifies itself, such as `curl`; null if nothing in the header is recognised. */
 export function programOf(userAgent: string | null): string | null {
   if (userAgent === null) return null;
   const program = product.exec(userAgent)?.[1];

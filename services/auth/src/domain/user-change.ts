@@ -5,7 +5,7 @@ import type { Role } from './role.ts';
 export type AccessEnd =
   'user_demoted' | 'user_deleted' | 'password_changed' | 'password_reset' | 'logged_out_everywhere' | 'email_undone';
 
-/** A change of a user: the fields that change. A new password and a deletion always end access. */
+/** A change to a user: the fields that change. A new password and a deletion always end access. */
 export type UserChange = {
   /** Another spelling of the address, or another address that was confirmed by a link mailed to it. */
   email?: string;
@@ -28,8 +28,8 @@ export function isAnotherAddress(user: { email: string }, { email }: UserChange)
 }
 
 /**
- * The pending address after a change. The requester of another address may not be the one who ends access, sets a password or changes the address:
- * such an event cancels their change.
+ * Returns the pending address after a change. A change that ends access, sets a password or changes the address cancels a pending address, because
+ * the person who requested that address may be someone else.
  */
 export function pendingEmailAfter(
   user: { email: string; pending_email: string | null },
@@ -40,7 +40,7 @@ export function pendingEmailAfter(
   return ends ? null : user.pending_email;
 }
 
-/** Returns the reason with which the confirmation link ends when a change cancels the pending address. */
+/** Returns the reason recorded for the end of the confirmation link when a change cancels the pending address. */
 export function pendingEmailEnd({
   passwordHash,
   endsSessions,

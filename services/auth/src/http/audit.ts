@@ -6,7 +6,7 @@ import { callerOf } from './caller.ts';
 
 /**
  * Lists the audit log, latest first; new entries don't shift pages. A search is itself recorded with its user and filter, once for all of its pages.
- * A later page adds no entry if the same search was begun within the hour; this is checked because a cursor can be forged.
+ * A later page adds no entry if the same search was started within the last hour; this is checked because a cursor can be forged.
  */
 export function listAudit(log: AuditLog & Audit): HandlerOf<typeof authRoutes.listAudit> {
   return async (request) => {
@@ -25,7 +25,10 @@ export function listAudit(log: AuditLog & Audit): HandlerOf<typeof authRoutes.li
   };
 }
 
-/** The filter of a search. The log erases network addresses after a time and never contains account addresses, so neither is repeated here. */
+/**
+ * The filter of a search. The log erases network addresses after some time and never contains account addresses, so the filter's text includes
+ * neither.
+ */
 function filterText(filter: Readonly<Record<string, string | undefined>>): string {
   const parts = Object.entries(filter).flatMap(([field, value]) => {
     if (value === undefined) return [];

@@ -1,9 +1,9 @@
 import type { authRoutes } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { paged, type HandlerOf } from '@taskwire/http-server';
-import type { Users } from '../app/ports/users.ts';
+import type { InternalUser, Users } from '../app/ports/users.ts';
 
-/** Lists users by creation; pages are stable while users are added, changed or deleted. */
+/** Lists users by creation; pages stay consistent while users are added, changed or deleted. */
 export function listUsers(users: Users): HandlerOf<typeof authRoutes.listUsers> {
   return async ({ actor, query: { cursor, limit, role, q, sort, ...filter } }) => {
     const isDeleted = filter.deleted === 'true';
@@ -27,13 +27,22 @@ export function listUsers(users: Users): HandlerOf<typeof authRoutes.listUsers> 
   };
 }
 
+/** Returns a user with the epoch, for services; epoch 1 is omitted, because services assume it. */
+export function ofEpoch(user: InternalUser, epoch: number): InternalUser {
+  return epoch === 1 ? user : { ...user, source_epoch: epoch };
+}
+
 /** Lists all users by the time of their last change, for the directories of other services. */
-export function listChangedUsers(users: Users): HandlerOf<typeof authRoutes.listInternalUsers> {
+export function listChangedUsers(
+  users: Users,
+  publishedEpoch: () => number,
+): HandlerOf<typeof authRoutes.listInternalUsers> {
   return async ({ query: { cursor, limit, updated_since: since } }) => {
     const body = await paged(
       { name: 'changed users', filter: { since }, positions: 'instant and id', cursor, limit },
       async (place) => await users.listChanged({ since }, place),
     );
-    return { status: 200, body };
+    const epoch = publishedEpoch();
+    return { status: 200, body: { ...body, data: body.data.map((user) => ofEpoch(user, epoch)) } };
   };
 }

@@ -7,8 +7,8 @@ import { originOf } from '../app/origin.ts';
 type Attempt = { action: AuditAction; on: 'user' | 'invitation' | 'oneself' };
 
 /**
- * The audit log's names for operations that were refused: administration, and actions that applications may not take for a user. An operation is
- * omitted if its refusal is no sign of an attack (a client without `account:read` calling `GET /users/me`).
+ * The audit log's names for operations that were refused: administration, and actions that applications may not take for a user. Operations are
+ * omitted if their refusal is no sign of an attack (a client without `account:read` calling `GET /users/me`).
  */
 const attempts: Partial<Record<string, Attempt>> = {
   listUsers: { action: 'user.read', on: 'user' },
@@ -28,10 +28,10 @@ const attempts: Partial<Record<string, Attempt>> = {
   endConsent: { action: 'consent.revoke', on: 'oneself' },
 } satisfies Partial<Record<(typeof authRoutes)[keyof typeof authRoutes]['operationId'], Attempt>>;
 
-/** Problems that mean that a caller may not do something; other 403 responses are recorded by their use case. */
+/** The problem codes of forbidden operations; other 403 responses are recorded by their use cases. */
 const codes: readonly string[] = ['forbidden', 'insufficient_scope', 'email_not_verified', 'reauthentication_required'];
 
-/** Records refused administration in the audit log, as a failure of the attempted action; frequent refusals are counted, like all others. */
+/** Records refused administration in the audit log, as a failure of the attempted action; like all refusals, frequent ones are only counted. */
 export function auditRefusals(audit: Pick<Audit, 'recordRefusal'>) {
   return async ({ route, actor, params, code, ...request }: Refusal): Promise<void> => {
     const attempt = attempts[route.operationId];

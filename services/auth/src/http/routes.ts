@@ -5,7 +5,7 @@ import type { changeUser, deleteUser, RequireVersion } from '../app/change-user.
 import type { addUser } from '../app/add-user.ts';
 import type { logIn } from '../app/log-in.ts';
 import type { Sessions } from '../app/ports/sessions.ts';
-import type { User, Users } from '../app/ports/users.ts';
+import type { InternalUser, User, Users } from '../app/ports/users.ts';
 import { contextOf, type readInternalUser, type readUser } from '../app/read-user.ts';
 import type { reauthenticate } from '../app/reauthenticate.ts';
 import type { refresh } from '../app/refresh.ts';
@@ -13,7 +13,7 @@ import type { register } from '../app/register.ts';
 import type { restoreUserByAdmin } from '../app/restore-user.ts';
 import type { Audit, AuditLog } from '../app/ports/audit.ts';
 import { listAudit } from './audit.ts';
-import { listChangedUsers, listUsers } from './lists.ts';
+import { listChangedUsers, listUsers, ofEpoch } from './lists.ts';
 import { callerOf } from './caller.ts';
 import { loggedIn } from './logged-in.ts';
 
@@ -32,10 +32,17 @@ export type UseCases = {
   readInternalUser: ReturnType<typeof readInternalUser>;
 };
 
+export type RouteStores = {
+  users: Users;
+  audit: AuditLog & Audit;
+  /** Returns the epoch that is sent to services with the state of a user. */
+  publishedEpoch: () => number;
+};
+
 /** Auth's REST API; paths below /oidc are the provider's. */
-export function routes(app: UseCases, users: Users, audit: AuditLog & Audit): BoundRoute[] {
+export function routes(app: UseCases, { users, audit, publishedEpoch }: RouteStores): BoundRoute[] {
   return [
-    // the user who chose the password is known on this device, as after a log-in
+    // the device becomes known to the new account, as after a log-in
     bind(authRoutes.register, async ({ body, ...request }) => {
       const { user, deviceCookie } = await app.register(body, originOf(request));
       return response(201, user, { headers: { 'Set-Cookie': deviceCookie } });
@@ -75,12 +82,14 @@ export function routes(app: UseCases, users: Users, audit: AuditLog & Audit): Bo
 
     bind(authRoutes.listAudit, listAudit(audit)),
 
-    bind(authRoutes.getInternalUser, async ({ params }) => versioned(200, await app.readInternalUser(params.id))),
-    bind(authRoutes.listInternalUsers, listChangedUsers(users)),
+    bind(authRoutes.getInternalUser, async ({ params }) =>
+      versioned(200, ofEpoch(await app.readInternalUser(params.id), publishedEpoch())),
+    ),
+    bind(authRoutes.listInternalUsers, listChangedUsers(users, publishedEpoch)),
   ];
 }
 
-function versioned<const S extends number, U extends User>(status: S, user: U) {
+function versioned<const S extends number, U extends User | InternalUser>(status: S, user: U) {
   return response(status, user, { etag: user.version });
 }
 

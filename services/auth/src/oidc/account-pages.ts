@@ -18,7 +18,7 @@ export type AccountPagesOptions = {
   actions: AccountActions;
   /** Returns the user logged in to the provider in this browser. */
   browserUser(request: Request, response: Response): Promise<string | undefined>;
-  /** Further pages, built with the path that all of them are below. */
+  /** Further pages, created with the base path of all account pages. */
   others: readonly ((base: string) => Page)[];
 };
 
@@ -55,12 +55,12 @@ const asking = {
   reset_password: {
     title: 'Forgot your password?',
     text: 'We send a link with which you can set a new one.',
-    done: 'If there is an account with this address, a mail with a link is on its nextStep to it. The link works for a short time.',
+    done: 'If there is an account with this address, we have sent a link to it. The link works for a short time.',
   },
   verify_email: {
     title: 'Verify your e-mail address',
     text: 'We send a link with which you can confirm the address of your account.',
-    done: 'If there is an account with this address that is not verified yet, a mail with a link is on its nextStep to it.',
+    done: 'If there is an account with this address that is not verified yet, we have sent a link to it.',
   },
 };
 

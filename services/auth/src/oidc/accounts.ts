@@ -1,3 +1,4 @@
+import { audiencesOf, everyService } from '@taskwire/contracts';
 import type { Account, JWTStructured, KoaContextWithOIDC } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import type { Sessions, Subject } from '../app/ports/sessions.ts';
@@ -29,12 +30,18 @@ export function findAccount(sessions: Sessions) {
 type Token = { kind: string; grantId?: string | undefined; scope?: string | undefined };
 
 /**
- * Adds the claims that services read to a user's access token: the OpenID Connect scopes granted beside the service's scopes, the role, whether the
- * address is verified, the session (the grant that the token comes from), the time of the log-in, and an `iat` that is never before
- * `tokens_valid_after`. Tokens that a client obtains on its own behalf are left unchanged.
+ * Gives a token for every service the audiences of all of them. Adds the claims that services read to a user's access token: the OpenID Connect
+ * scopes granted beside the service's scopes, the role, whether the address is verified, the session (the grant that the token comes from), the time of
+ * the log-in, and an `iat` that is never before `tokens_valid_after`. A token that a client
+ * obtains on its own behalf names the client's queues if it has a scope of jobs.
  */
 export function completeAccessToken(ctx: KoaContextWithOIDC, token: Token, { payload }: JWTStructured): void {
-  if (token.kind !== 'AccessToken') return;
+  // the provider itself supports only tokens with one audience
+  if (payload['aud'] === everyService) payload['aud'] = [...audiencesOf(everyService)];
+  if (token.kind !== 'AccessToken') {
+    if (/(^| )jobs:/.test(token.scope ?? '')) payload['queues'] = ctx.oidc.client?.['queues'] ?? [];
+    return;
+  }
   const { subject } = ctx.oidc.account as KnownAccount;
   if (token.scope === undefined || token.scope === '') {
     throw new errors.InvalidScope('no scope of this resource was granted', '');
@@ -59,6 +66,6 @@ function openidScopeOf(ctx: KoaContextWithOIDC): string {
 }
 
 /** The authorization code or refresh token that is exchanged for a token. */
-function sourceOf({ oidc: { entities } }: KoaContextWithOIDC) {
+export function sourceOf({ oidc: { entities } }: KoaContextWithOIDC) {
   return entities.AuthorizationCode ?? entities.RefreshToken;
 }

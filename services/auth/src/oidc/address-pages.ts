@@ -23,11 +23,11 @@ type Options = {
   actions: AccountActions;
   /** Returns the user logged in to the provider in this browser. */
   browserUser(request: Request, response: Response): Promise<string | undefined>;
-  /** The path that all account pages are below. */
+  /** The base path of all account pages. */
   base: string;
 };
 
-/** The pages opened by links about an account's address: verify it, replace it, or restore the old one. */
+/** The pages opened by links about an account's address: to verify the address, to replace it, or to restore the old one. */
 export function addressPages(options: Options): Page[] {
   return [verificationPage(options), confirmationPage(options), undoPage(options)];
 }
@@ -38,7 +38,7 @@ type Step = { link: AccountLink; form: LinkForm; visit: Visit };
 type LinkPage = {
   name: string;
   purpose: LinkPurpose;
-  /** The way to a new link if this one can't be used. */
+  /** How the visitor can get a new link if this one can't be used. */
   nextStep: NextStep;
   /** Confirms that the link has been used. */
   done: Answer;
@@ -46,7 +46,7 @@ type LinkPage = {
   use(sent: URLSearchParams, step: Step): Promise<Answer>;
 };
 
-/** The page of one kind of link. It shows nothing and does nothing until the link is known to be ours. */
+/** The page of one kind of link. It shows nothing and does nothing until the link is known to be genuine. */
 function linkPage({ actions, base }: Options, { name, purpose, nextStep, done, show, use }: LinkPage): Page {
   async function check(token: string, visit: Visit, next: (step: Step) => Promise<Answer>): Promise<Answer> {
     let link: AccountLink | undefined;
@@ -104,7 +104,7 @@ function confirmationPage(options: Options): Page {
   return linkPage(options, {
     ...{ name: 'confirm_email', purpose: 'confirm_email', nextStep, done },
     async show({ form, link, visit }) {
-      // otherwise the password proves that the account is theirs
+      // otherwise the visitor must prove with the password that the account is theirs
       const isProven =
         link.requested?.by === 'admin' || (await actions.isHolder(await visitorOf(visit, options), link));
       return ok(confirmEmailPage({ ...form, link, needsPassword: !isProven }));
@@ -147,7 +147,7 @@ function undoPage(options: Options): Page {
   });
 }
 
-/** Treats an empty field as not filled in. */
+/** Returns a field's value; an empty field counts as not filled in. */
 function filledIn(sent: URLSearchParams, field: string): string | undefined {
   const value = sent.get(field) ?? '';
   return value === '' ? undefined : value;

@@ -3,8 +3,8 @@ import type { Audit } from '../app/ports/audit.ts';
 import { requestOrigin } from './origin.ts';
 
 /**
- * Records a refusal by the token endpoint, with the reason why a client failed to authenticate. Issued tokens are recorded with the consumption of
- * the authorization code or refresh token that they come from.
+ * Records a refusal by the token endpoint, with the reason why a client failed to authenticate. Issued tokens are recorded when the authorization
+ * code or refresh token is consumed.
  */
 export async function recordRefusal(audit: Audit, ctx: KoaContextWithOIDC, why: string | undefined): Promise<void> {
   if (ctx.oidc?.route !== 'token' || ctx.status < 400 || ctx.status >= 500) return;

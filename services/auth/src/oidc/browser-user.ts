@@ -4,7 +4,7 @@ import type { Providers } from './provider.ts';
 
 type Context = Parameters<Provider['Session']['get']>[0];
 
-/** The part of Koa's application that the provider has but its types omit. */
+/** A method of Koa's application that the provider inherits, but that its types omit. */
 type Application = { createContext(request: Request, response: Response): Context };
 
 /** Returns the user logged in to the provider in a browser; undefined if no user is logged in or the log-in has ended. */

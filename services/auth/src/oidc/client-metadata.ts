@@ -8,7 +8,7 @@ export function clientMetadata(client: RegisteredClient): object {
     client_id: client.client_id,
     client_name: client.client_name ?? client.client_id,
     token_endpoint_auth_method: authenticationOf(client),
-    // the secret is replaced by its hash: see `compareClientSecret`
+    // the hash takes the place of the secret: see `compareClientSecret`
     ...(client.secret_hash === undefined ? {} : { client_secret: client.secret_hash }),
     ...(client.jwks === undefined ? {} : { jwks: client.jwks }),
     grant_types: client.grant_types,
@@ -18,6 +18,7 @@ export function clientMetadata(client: RegisteredClient): object {
     application_type: isNative(client) ? 'native' : 'web',
     grants: client.grants,
     introspects: client.introspects,
+    queues: client.queues,
   };
 }
 

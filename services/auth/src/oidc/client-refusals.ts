@@ -50,10 +50,10 @@ function refusalOf(ctx: KoaContextWithOIDC, message: string): ClientRefusal {
   return { reason: reasons[message] ?? message };
 }
 
-/** Clock difference, in seconds, that network latency alone may cause. */
+/** The apparent clock difference that network latency alone may cause, in seconds. */
 const tolerated = 5;
 
-/** Whether an assertion was refused because of its timestamps, and what they reveal about the clock of the client that made it. */
+/** Whether an assertion was refused because of its timestamps, and, if so, the difference of the client's clock that they reveal. */
 function clockFault({ oidc }: KoaContextWithOIDC, message: string): ClientRefusal | undefined {
   const claims = claimsOf(oidc.params?.['client_assertion']);
   if (claims === undefined) return undefined;

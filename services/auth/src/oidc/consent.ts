@@ -1,4 +1,4 @@
-import type { Role } from '@taskwire/contracts';
+import { audiencesOf, scopesOf, type Role } from '@taskwire/contracts';
 import type { Client, interactionPolicy, KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { base, Check } from 'oidc-provider/lib/helpers/interaction_policy/index.js';
 import type { KnownAccount } from './accounts.ts';
@@ -12,7 +12,7 @@ type Grant = InstanceType<Provider['Grant']>;
  */
 export type RequestedAccess = {
   openid: string[];
-  /** Scopes by audience. */
+  /** Scopes by audience. The scopes of every service are listed at each service. */
   resources: Record<string, string[]>;
   /** Audiences for which it also requests `admin`, which the user's role doesn't allow. */
   refused: string[];
@@ -21,15 +21,21 @@ export type RequestedAccess = {
 /** Returns what a request asks for. */
 export function requestedAccess(client: Client, params: Record<string, unknown>, role: Role): RequestedAccess {
   const requested = new Set(String(params['scope'] ?? '').split(' '));
-  const audiences = [params['resource'] ?? []].flat().map(String);
-  const asked = audiences.map((audience) => {
-    const scopes = (scopesForUsers(client, audience) ?? []).filter((scope) => requested.has(scope));
-    return {
-      audience,
-      scopes: scopes.filter((scope) => canAllow(role, scope)),
-      isRefused: !scopes.every((scope) => canAllow(role, scope)),
-    };
-  });
+  const resources = [params['resource'] ?? []].flat().map(String);
+  const byAudience = new Map<string, Set<string>>();
+  for (const resource of resources) {
+    const scopes = (scopesForUsers(client, resource) ?? []).filter((scope) => requested.has(scope));
+    for (const audience of audiencesOf(resource)) {
+      const known = byAudience.get(audience) ?? new Set();
+      const ofAudience = scopes.filter((scope) => scopesOf(audience, 'user').includes(scope));
+      byAudience.set(audience, known.union(new Set(ofAudience)));
+    }
+  }
+  const asked = [...byAudience].map(([audience, scopes]) => ({
+    audience,
+    scopes: [...scopes].filter((scope) => canAllow(role, scope)),
+    isRefused: [...scopes].some((scope) => !canAllow(role, scope)),
+  }));
   return {
     openid: openidScopes.filter((scope) => requested.has(scope)),
     resources: Object.fromEntries(

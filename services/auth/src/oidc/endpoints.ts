@@ -4,7 +4,7 @@ import { readFormText, readPostedForm, replayBody } from './form.ts';
 import { stayLoggedIn } from './stay-logged-in.ts';
 import type { Providers } from './provider.ts';
 
-/** Paths below the issuer that the provider answers itself. */
+/** Paths below the issuer whose requests the provider handles itself. */
 const paths = [
   '/.well-known/openid-configuration',
   '/.well-known/oauth-authorization-server',
@@ -22,8 +22,8 @@ const paths = [
 
 /**
  * OpenID Connect Core 1.0 section 3.1.2.1 and RP-Initiated Logout 1.0 section 2 require these endpoints to accept GET and POST. A browser doesn't
- * send a SameSite=Lax cookie with another site's form, and the provider's own solution would weaken that protection. The form is therefore turned
- * into the query of a GET.
+ * send a SameSite=Lax cookie with another site's form, and the provider's own solution would weaken that protection. Therefore the form is converted
+ * to the query of a GET.
  */
 const asQuery = ['/authorize', '/logout'];
 

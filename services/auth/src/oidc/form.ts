@@ -20,14 +20,14 @@ export async function readFormText(request: IncomingMessage): Promise<string> {
   return text;
 }
 
-/** Returns the fields of a posted form. @throws as `readFormText`. */
+/** Returns the fields of a posted form. @throws the same problems as `readFormText`. */
 export async function readPostedForm(request: IncomingMessage): Promise<URLSearchParams> {
   return new URLSearchParams(await readFormText(request));
 }
 
 /**
- * Makes the provider read a body that has already been read here. The provider accepts a parsed body only with a warning on stderr, which would end
- * up between our log lines. It reads through `iterator` as long as the request is `readable`.
+ * Lets the provider read a body that this service has already read. The provider accepts a parsed body, but then writes a warning to stderr, between
+ * our log lines. It reads the body through `iterator` as long as the request is `readable`.
  */
 export function replayBody(request: IncomingMessage, text: string): void {
   Object.defineProperty(request, 'readable', { value: true });
@@ -38,7 +38,7 @@ export function replayBody(request: IncomingMessage, text: string): void {
   });
 }
 
-/** Whether a form carries this token. The comparison takes constant time. */
+/** Whether a form contains this token. The comparison takes constant time. */
 export function hasToken(form: URLSearchParams, token: string): boolean {
   const given = Buffer.from(form.get('form_token') ?? '');
   const expected = Buffer.from(token);

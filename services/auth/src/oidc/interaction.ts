@@ -46,7 +46,7 @@ type Step = { provider: Provider; interaction: Interaction; request: Request; re
 export function interactionPages(options: InteractionOptions): RawRoute {
   const { issuer, formKey, sessions } = options;
 
-  /** The token of the consent page also covers what the page showed: if that has changed since, the form is rejected. */
+  /** The token of the consent page also covers the contents of the page: if these have changed since it was shown, the form is rejected. */
   function formToken({ uid, prompt }: Interaction, shown: unknown): string {
     return createHmac('sha256', formKey)
       .update(`${prompt.name} ${uid} ${JSON.stringify(shown)}`)
@@ -96,7 +96,7 @@ export function interactionPages(options: InteractionOptions): RawRoute {
     await show(step, refusal.status, { email: '', refusal });
   }
 
-  /** Returns what the user is asked to consent to, if consent is the current step. */
+  /** Returns the access to which the user is asked to consent, if consent is the current step. */
   async function questionOf(provider: Provider, interaction: Interaction): Promise<Question | undefined> {
     const { params, prompt } = interaction;
     if (prompt.name !== 'consent') return undefined;
@@ -189,7 +189,7 @@ function interactionPath(issuer: string, uid: string): string {
   return `${new URL(issuer).pathname}/interaction/${uid}`;
 }
 
-/** The path that an account's own pages are below. */
+/** The base path of the account pages. */
 function accountPath(issuer: string): string {
   return `${new URL(issuer).pathname}/account`;
 }

@@ -13,7 +13,7 @@ type Options = {
 
 /**
  * Introspection (RFC 7662) and revocation (RFC 7009) of our own JWT access tokens, which the provider refuses as `unsupported_token_type` once it has
- * identified the client. All of its requirements for clients are therefore enforced here too.
+ * identified the client. Therefore this middleware also enforces all of the provider's requirements for clients.
  */
 export function handleJwtAccessTokens(options: Options): void {
   const { provider, verify } = options;
@@ -57,8 +57,8 @@ async function introspect(ctx: KoaContextWithOIDC, { client, claims, ...options 
 }
 
 /**
- * Revoking a user's token also revokes everything else that came from the same consent, as the provider does for opaque tokens. A token that is
- * invalid, expired, or another client's gets the same response (RFC 7009 section 2.2). A client's own token comes from no consent and can't be
+ * Revoking a user's token also revokes everything else issued under the same consent, as the provider does for opaque tokens. A token that is
+ * invalid, expired, or another client's gets the same response (RFC 7009 section 2.2). A client's own token belongs to no consent and can't be
  * revoked.
  */
 async function revoke(ctx: KoaContextWithOIDC, { client, claims, provider }: Question): Promise<void> {
@@ -75,7 +75,10 @@ function isOwn(client: Client, claims: JWTPayload): boolean {
   return claims['client_id'] === client.clientId;
 }
 
-/** The service that a token is for may introspect it: RFC 7662 section 4 requires callers to be authorized. */
+/**
+ * Whether a client is the service for which a token was issued, which may therefore introspect the token; RFC 7662 section 4 requires callers to be
+ * authorized.
+ */
 function isForItsAudience(client: Client, { aud }: JWTPayload): boolean {
   const served = client['introspects'];
   return Array.isArray(served) && [aud].flat().some((audience) => served.includes(audience));

@@ -1,7 +1,7 @@
 import { Check } from 'oidc-provider/lib/helpers/interaction_policy/index.js';
 import type { RegisteredClient } from '../app/ports/clients.ts';
 
-/** Hosts that resolve to the machine itself: RFC 6761 section 6.3, RFC 6890. Browsers accept 0.0.0.0 for it too. */
+/** Hosts that resolve to the machine itself: RFC 6761 section 6.3, RFC 6890. Browsers also treat 0.0.0.0 as the machine itself. */
 const loopbackHost = /^((.+\.)?localhost\.?|127(\.\d+){3}|0\.0\.0\.0|\[::1?\]|\[::ffff:7f[\da-f]{2}:[\da-f]{1,4}\])$/;
 
 function isLoopback(address: string): boolean {
@@ -19,7 +19,7 @@ export function isNative(client: RegisteredClient): boolean {
   const addresses = [...client.redirect_uris, ...client.post_logout_redirect_uris];
   if (addresses.some((address) => !/^https?:/i.test(address))) return true;
   const isPublic = client.secret_hash === undefined && client.jwks === undefined;
-  // native clients can't use https on a loopback address; `machineAddressCheck` covers those that do
+  // native clients can't use https on a loopback address; `machineAddressCheck` covers clients that do so
   const hasLocalHttps = addresses.some((address) => /^https:/i.test(address) && isLoopback(address));
   return isPublic && !hasLocalHttps && client.redirect_uris.some(isLoopback);
 }

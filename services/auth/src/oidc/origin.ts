@@ -7,16 +7,16 @@ import { originOf } from '../app/origin.ts';
 
 type Request = Parameters<RawRoute['handle']>[0];
 
-/** Returns the origin of a request for a page. Express knows which proxies to trust. Pages that belong to no client are our own. */
+/** Returns the origin of a request for a page. Express's settings determine which proxies are trusted. Pages that belong to no client are our own. */
 export function requestOrigin(request: Request, clientId: string | null = firstPartyClient): RequestOrigin {
   const { ip, headers } = request;
   return { ...originOf({ ip, headers, ...requestIds(request) }), clientId };
 }
 
-/** The origin of pages that store data through the provider without being one of its endpoints. */
+/** The origin of the current request for a page that is not an endpoint of the provider, but stores data through it. */
 const pageInProgress = new AsyncLocalStorage<RequestOrigin>();
 
-/** Runs `work` so that whatever it stores through the provider is attributed to this origin. */
+/** Runs `work`, and attributes all data that it stores through the provider to this origin. */
 export async function storingFor<T>(origin: RequestOrigin, work: () => Promise<T>): Promise<T> {
   return await pageInProgress.run(origin, work);
 }
@@ -32,7 +32,7 @@ export const requestInProgress = {
   ending(): 'log_out' | 'code_reuse' | 'refresh_token_reuse' | 'other' {
     const { route, params } = Provider.ctx?.oidc ?? {};
     if (route === 'end_session_confirm') return params?.['logout'] === undefined ? 'other' : 'log_out';
-    // the token endpoint revokes a grant for no other reason
+    // the token endpoint revokes grants for no other reasons
     if (route === 'token') return params?.['grant_type'] === 'refresh_token' ? 'refresh_token_reuse' : 'code_reuse';
     return 'other';
   },

@@ -26,9 +26,9 @@ export function ok(body: string): Answer {
   return { status: 200, body };
 }
 
-/** The page for a link that can't be used, with the way to a new one, if any. */
+/** The page for a link that can't be used; if a new link can be requested, it says how. */
 export function ended(refused: Problem, nextStep: NextStep | undefined): Answer {
-  // a link that has been used is not an invalid one
+  // a link that has already been used gets a different title from an invalid one
   const title = isOfUsedLink(refused) ? 'This link was used before' : 'This link is invalid or has expired';
   return { status: refused.status, body: failedPage({ title, text: refused.detail, nextStep }) };
 }

@@ -14,6 +14,7 @@ import { completeAccessToken, findAccount } from './accounts.ts';
 import { assertionTooLong, explainClientRefusals } from './client-refusals.ts';
 import { clientBasedCors } from './cors.ts';
 import { handleJwtAccessTokens } from './jwt-access-tokens.ts';
+import { acceptEveryService } from './every-service.ts';
 import { continueByPage } from './redirects.ts';
 import { errorPage } from './pages/error-page.ts';
 import { loggedOutPage, logoutPage } from './pages/logout-pages.ts';
@@ -41,8 +42,8 @@ export type ProviderOptions = {
 export type Providers = () => Promise<Provider>;
 
 /**
- * The OpenID provider. It is recreated when the keys change, which takes some milliseconds. All of its state is in the database, so requests in
- * progress continue with the instance that they began with.
+ * The OpenID provider. It is recreated when the keys change, which takes a few milliseconds. All of its state is in the database, so requests in
+ * progress can finish with their original instance.
  */
 export function createProviders(options: ProviderOptions): Providers {
   let made: { ring: KeyRing; provider: Provider } | undefined;
@@ -54,7 +55,7 @@ export function createProviders(options: ProviderOptions): Providers {
   };
 }
 
-/** Maximum lifetime of a client's assertion; its jti is kept for as long. */
+/** Maximum lifetime of a client's assertion; the assertion's jti is kept for the same time. */
 const assertionSeconds = 300;
 /** OAuth 2.1 section 4.1.2 recommends a minute at most. */
 const codeSeconds = 60;
@@ -76,7 +77,7 @@ function createProvider(
   // nginx is the only proxy in front of it, and URLs are built from the issuer anyway
   provider.proxy = true;
   Object.assign(provider.Client.prototype, { compareClientSecret });
-  // a grant is a session and has the same kind of id
+  // a grant is a session, so it has the same kind of id
   Object.assign(provider.Grant.prototype, { generateTokenId: () => randomUUIDv7() });
   Object.assign(provider.RefreshToken.prototype, {
     generateTokenId() {
@@ -84,6 +85,7 @@ function createProvider(
       return rotated === undefined ? options.refreshTokens.create() : options.refreshTokens.successorOf(rotated.jti);
     },
   });
+  acceptEveryService(provider);
   const whyRefused = explainClientRefusals(provider, logger);
   provider.use(async (ctx, next) => {
     await next();
@@ -96,7 +98,7 @@ function createProvider(
     }
     if (ctx.status === 303) continueByPage(ctx as KoaContextWithOIDC);
     if (ctx.path !== '/jwks' || ctx.status !== 200) return;
-    // as our contracts specify, and as clients require that know no other JSON type
+    // as our contracts specify, and as required by clients that support no other JSON type
     ctx.type = 'application/json; charset=utf-8';
     ctx.set('Cache-Control', `public, max-age=${jwksMaxAge}`);
   });
@@ -136,14 +138,14 @@ function configuration(options: ProviderOptions, ring: KeyRing): Configuration {
     },
     responseTypes: ['code'],
     scopes: openidScopes,
-    // the allowed claims are in the ID token too: many clients never call userinfo
+    // off, so that the allowed claims are also in the ID token: many clients never call userinfo
     conformIdTokenClaims: false,
     claims: { openid: ['sub'], profile: ['name', 'updated_at'], email: ['email', 'email_verified'] },
     pkce: { required: () => true },
-    // OAuth 2.1 section 2.4.1: a client with a secret may send it either way, whichever it was registered with
+    // OAuth 2.1 section 2.4.1: a client with a secret may send it either way, regardless of the method that it was registered with
     clientAuthMethods: ['private_key_jwt', 'client_secret_basic', 'client_secret_post', 'none'],
     clientDefaults: { id_token_signed_response_alg: 'ES256', token_endpoint_auth_method: 'private_key_jwt' },
-    extraClientMetadata: { properties: ['grants', 'introspects'] },
+    extraClientMetadata: { properties: ['grants', 'introspects', 'queues'] },
     enabledJWA: {
       clientAuthSigningAlgValues: ['ES256', 'EdDSA', 'Ed25519', 'PS256'],
       idTokenSigningAlgValues: ['ES256'],
@@ -184,12 +186,12 @@ function configuration(options: ProviderOptions, ring: KeyRing): Configuration {
   };
 }
 
-/** Other clients' tokens don't exist for a client. */
+/** To a client, other clients' tokens appear not to exist. */
 function isOwnToken(_ctx: unknown, client: { clientId: string }, token: { clientId?: string | undefined }): boolean {
   return token.clientId === client.clientId;
 }
 
-/** Compares digests, which have a fixed length whatever was sent. */
+/** Compares digests, which have a fixed length regardless of the input. */
 function compareClientSecret(this: { clientSecret: string }, given: string): boolean {
   const digest = createHash('sha256').update(given).digest();
   const known = Buffer.from(this.clientSecret, 'base64url');

@@ -1,19 +1,24 @@
-import { grantedScopes, type ClientScopes } from '@taskwire/contracts';
+import { everyService, grantedScopes, scopesOf, type ClientScopes } from '@taskwire/contracts';
 import type { Client, Configuration, KoaContextWithOIDC, ResourceServer } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
+import { sourceOf } from './accounts.ts';
 
 type ResourceIndicators = NonNullable<NonNullable<Configuration['features']>['resourceIndicators']>;
 
-/** The scopes of OpenID Connect: what a client may know about a user, and whether it may continue without them. */
+/** The scopes of OpenID Connect: the data about a user that a client may read, and whether it keeps access while the user is absent. */
 export const openidScopes = ['openid', 'offline_access', 'profile', 'email'];
 
-/** One audience for each service (RFC 8707). A client obtains tokens for the audiences it was granted, as JWTs (RFC 9068). */
+/**
+ * One audience for each service (RFC 8707), and one resource for all. A client can obtain tokens, as JWTs (RFC 9068), for the resources that it was
+ * granted.
+ */
 export function resourceIndicators(accessTokenSeconds: number): ResourceIndicators {
   return {
     enabled: true,
-    /** A client that was granted one audience doesn't have to name it. */
+    /** A client that was granted only one audience doesn't have to name it. */
     defaultResource(ctx, client, oneOf) {
-      if (oneOf !== undefined) return [...oneOf];
+      // if every service is requested, an additional single one has no effect
+      if (oneOf !== undefined) return oneOf.includes(everyService) ? everyService : [...oneOf];
       // a user's token without a resource is for userinfo
       if (!isForClientItself(ctx)) return undefined;
       const own = settingsOf(client).grants.filter(({ audience }) => ownScopes(client, audience) !== undefined);
@@ -25,7 +30,7 @@ export function resourceIndicators(accessTokenSeconds: number): ResourceIndicato
     useGrantedResource: () => true,
     getResourceServerInfo(ctx, resource, client): ResourceServer {
       const isItself = isForClientItself(ctx);
-      const scopes = isItself ? ownScopes(client, resource) : scopesForUsers(client, resource);
+      const scopes = isItself ? ownScopes(client, resource) : scopesFromSource(ctx, client, resource);
       if (scopes === undefined) throw new errors.InvalidTarget('resource must name an audience granted to the client');
       if (isItself) fixScope(ctx, scopes);
       return {
@@ -44,11 +49,22 @@ export function scopesForUsers(client: Client, audience: string): readonly strin
   return grantedScopes(settingsOf(client), audience, 'user');
 }
 
+/**
+ * The same for a token that is issued for a code or refresh token. If these are for every service and the token is for one, the token's scopes are
+ * limited to those of every service, because a grant for the single service may have more, such as `admin`, to which the user wasn't asked to
+ * consent.
+ */
+function scopesFromSource(ctx: KoaContextWithOIDC, client: Client, resource: string): readonly string[] | undefined {
+  const granted = [sourceOf(ctx)?.resource ?? resource].flat();
+  if (granted.includes(resource)) return scopesForUsers(client, resource);
+  return scopesForUsers(client, everyService)?.filter((scope) => scopesOf(resource, 'user').includes(scope));
+}
+
 function ownScopes(client: Client, audience: string): readonly string[] | undefined {
   return grantedScopes(settingsOf(client), audience, 'service');
 }
 
-/** The scopes that a client was granted, which the provider keeps with its other metadata. */
+/** The scopes that a client was granted, which the provider stores with the client's other metadata. */
 function settingsOf(client: Client): ClientScopes {
   return { grants: (client['grants'] ?? []) as ClientScopes['grants'], grant_types: client.grantTypes ?? [] };
 }

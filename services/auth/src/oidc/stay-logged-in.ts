@@ -11,8 +11,9 @@ type RequestedAccess = {
 };
 
 /**
- * Handles the log-out form when the user chose to stay logged in: the application gets its user back and nothing changes. The provider itself would
- * revoke the user's consent for the application. The form needs no token for that; its URL is used only if it is registered for the client.
+ * Handles the log-out form when the user chose to stay logged in: the browser returns to the application, and nothing changes. The provider itself
+ * would revoke the user's consent for the application. The form therefore needs no token; the URL in it is used only if it is registered for the
+ * client.
  */
 export async function stayLoggedIn(provider: Provider, { request, response, form }: RequestedAccess): Promise<void> {
   const address = form.get('post_logout_redirect_uri');

@@ -8,15 +8,15 @@ type Options = { provider: Provider; verify: VerifyAccessToken; sessions: Sessio
 const claimsAtUserinfo = userClaims.extend({ client_id: z.string(), scope: z.string(), exp: z.number() });
 
 /**
- * Makes userinfo accept access tokens for a service too, when their scope includes `openid`, so that a front end needs one token, not two. Userinfo
- * belongs to the issuer, so a service learns nothing from a token that it couldn't get from the issuer with the same consent. At the services, the
- * audience still decides which tokens are accepted (RFC 8707). Tokens that are revoked or expired, or whose session has ended, are rejected here as
- * they are there.
+ * Makes userinfo also accept access tokens for a service if their scope includes `openid`, so that a front end needs only one token. Userinfo belongs
+ * to the issuer, and returns to a service that presents such a token only the data that the user's consent covers. At the services, the audience
+ * still decides which tokens are accepted (RFC 8707). Tokens that are revoked or expired, or whose session has ended, are rejected at userinfo as
+ * they are at the services.
  */
 export function acceptJwtsAtUserinfo({ provider, verify, sessions }: Options): void {
   const { AccessToken } = provider;
   const findStored = AccessToken.find.bind(AccessToken);
-  // the provider looks up JWTs here only for userinfo: introspection and revocation are answered before this
+  // the provider looks up JWTs with this function only for userinfo, because introspection and revocation are handled earlier
   const find: typeof findStored = async (value, options) => {
     if (typeof value !== 'string' || value.split('.').length !== 3) return await findStored(value, options);
     const { data } = claimsAtUserinfo.safeParse(await verify(value));

@@ -7,8 +7,8 @@ import { consentPolicy } from './consent.ts';
 export const verificationPrompt = 'verify_email';
 
 /**
- * The prompts of a log-in. Where verified addresses are required, no client obtains anything on behalf of an account whose address is unverified,
- * whatever it was granted before: neither the consent page nor a silent response precedes this prompt (`prompt=none` is answered with
+ * The prompts of a log-in. Where verified addresses are required, no client obtains any access on behalf of an account whose address is unverified,
+ * whatever it was granted before: this prompt precedes both the consent page and a silent response (`prompt=none` is answered with
  * `interaction_required`).
  */
 export function interactionPolicy({ requireVerifiedEmail }: { requireVerifiedEmail: boolean }) {

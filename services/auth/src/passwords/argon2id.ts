@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 
 const derive = promisify(argon2);
 
-/** The cost of a hash: KiB of memory, passes over it, lanes. */
+/** The cost of a hash: memory in KiB, passes over the memory, and lanes. */
 export type Cost = { memory: number; passes: number; parallelism: number };
 
 /** OWASP Password Storage Cheat Sheet, argon2id: https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html */
@@ -19,7 +19,7 @@ export async function hashPassword(password: string, cost: Cost): Promise<string
   return phc(cost, salt, await argon2id(password, salt, cost, tagLength));
 }
 
-/** Whether the password matches a PHC string, and whether that was made at a cost other than `cost`. */
+/** Whether the password matches a PHC string, and whether that string was created with a cost other than `cost`. */
 export async function verifyPassword(
   password: string,
   hash: string,
@@ -38,7 +38,7 @@ export async function verifyPassword(
   };
 }
 
-/** A PHC string that no password matches, and that takes as long to check as any other of this cost. */
+/** A PHC string that no password matches, and that takes as long to check as any other hash with this cost. */
 export function unmatchableHash(cost: Cost): string {
   return phc(cost, randomBytes(saltLength), randomBytes(tagLength));
 }

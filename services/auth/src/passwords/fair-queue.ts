@@ -1,14 +1,14 @@
-/** A queue in which every source gets its turn, however much another source sends. */
+/** A queue in which every source gets its turn, however many items another source adds. */
 export type FairQueue<T> = {
   size(): number;
   /** The number of waiting items of this source. */
   lengthOf(source: string): number;
   push(source: string, item: T): void;
-  /** Removes and returns the oldest item of the source whose turn it is; that source then waits until the others have had their turn. */
+  /** Removes and returns the oldest item of the source whose turn it is; the source then waits until all others have had their turn. */
   next(): T | undefined;
-  /** The number of waiting items of the source that has the most. */
+  /** The number of waiting items of the source with the most items. */
   longest(): number;
-  /** Removes and returns the newest item of the source that has the most. */
+  /** Removes and returns the newest item of the source with the most items. */
   dropFromLongest(): T | undefined;
 };
 

@@ -5,8 +5,8 @@ import { createFairQueue } from './fair-queue.ts';
 
 export type Gate = {
   /**
-   * Runs `work` when it is its turn. A waiting call may lose its place to a call from a source that has fewer.
-   * @throws Problem `unavailable` with Retry-After if the queue has no place left.
+   * Runs `work` when its turn comes. A waiting call may lose its place to a call from a source with fewer calls.
+   * @throws Problem `unavailable` with Retry-After if the queue is full.
    */
   run<T>(work: () => Promise<T>, turn?: HashTurn): Promise<T>;
   running(): number;
@@ -15,13 +15,14 @@ export type Gate = {
 
 type Waiter = { begin(): void; refuse(): void };
 
-/** The turn of a caller about whom nothing is known. */
+/** The turn of an unknown caller without a source. */
 const unknownCaller: HashTurn = { isKnown: false, source: '' };
 
 /**
- * Runs up to `concurrency` calls at once and lets `queue` calls wait. Known and unknown callers are each guaranteed half of both, and may use what
- * the other half leaves free: a freed place goes to them alternately while both wait, so neither can starve the other. Within each half, sources take
- * turns. In a full queue, the newest call of the source with the most makes room for one of a source with fewer.
+ * Runs up to `concurrency` calls at once and lets `queue` calls wait. Known and unknown callers are each guaranteed half of the running and half of
+ * the waiting places, and may use places that the other group leaves free. While both groups wait, freed places go to them alternately, so neither
+ * can starve the other. Within each group, sources take turns. In a full queue, the newest call of the source with the most calls gives way to a call
+ * of a source with fewer.
  */
 export function createGate({ concurrency, queue }: { concurrency: number; queue: number }): Gate {
   const known = { waiters: createFairQueue<Waiter>(), share: Math.ceil(queue / 2) };
@@ -38,7 +39,7 @@ export function createGate({ concurrency, queue }: { concurrency: number; queue:
     return served.waiters.next();
   }
 
-  /** Frees a place in a full queue for this source, if another exceeds its share. */
+  /** Frees a place in a full queue for this source, if another source exceeds its share. */
   function makeRoom({ isKnown, source }: HashTurn): boolean {
     const [own, others] = isKnown ? [known, unknown] : [unknown, known];
     const { waiters, share } = own;

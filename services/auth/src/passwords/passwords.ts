@@ -6,17 +6,17 @@ import { weaknessOf } from './strength.ts';
 
 export type PasswordsOptions = {
   cost: Cost;
-  /** Concurrent hashes. Each takes one of libuv's four threads and `cost.memory`. */
+  /** The maximum number of concurrent hashes. Each occupies one of libuv's four threads and `cost.memory`. */
   concurrency: number;
-  /** Hashes that may wait; further ones are refused. */
+  /** The maximum number of waiting hashes; further ones are refused. */
   queue: number;
   metrics: Registry;
 };
 
-/** Argon2id, off the event loop, at a bounded rate, in a fair order. */
+/** Hashes passwords with argon2id, off the event loop, with bounded concurrency and in a fair order. */
 export function createPasswords({ cost, concurrency, queue, metrics }: PasswordsOptions): Passwords {
   const hashes = createGate({ concurrency, queue });
-  // while each hash runs, one more admitted request may work with the database; the rest of a flood doesn't get that far
+  // for each running hash, one more request is admitted, which may use the database in the meantime; the other requests of a flood wait
   const admitted = Math.min(2 * concurrency, concurrency + queue);
   const requests = createGate({ concurrency: admitted, queue: concurrency + queue - admitted });
   const inTurn = async <T>(turn: HashTurn, work: () => Promise<T>): Promise<T> => await requests.run(work, turn);

@@ -3,22 +3,22 @@ import { adjacencyGraphs, dictionary as commonDictionary } from '@zxcvbn-ts/lang
 import { dictionary, translations } from '@zxcvbn-ts/language-en';
 
 /**
- * The guesses that a password must withstand: zxcvbn's score of 3, "safely unguessable: moderate protection from an offline slow-hash scenario"
+ * The required strength of a password: zxcvbn's score of 3, "safely unguessable: moderate protection from an offline slow-hash scenario"
  * (https://github.com/dropbox/zxcvbn#usage). This is far more than online guessing requires, at 40 guesses an hour.
  */
 const minScore = 3;
 /**
- * The time of the estimate grows at least with the square of the length, and blocks the event loop. A password whose first characters, up to this
- * number, aren't hard to guess counts as weak.
+ * The number of a password's first characters that are rated: if these are easy to guess, the password counts as weak. The time for the estimate
+ * grows at least with the square of the length, and blocks the event loop.
  */
 const maxJudgedLength = 32;
-/** At zxcvbn's 100, a password of 32 characters takes 0.2 s. At 8 it takes 0.02 s, and "P@ssw0rd" is still recognised. */
+/** With zxcvbn's default of 100, a password of 32 characters takes 0.2 s. With 8, it takes 0.02 s, and "P@ssw0rd" is still recognised. */
 const substitutions = 8;
 
 let estimator: ZxcvbnFactory | undefined;
 
 /**
- * Reads the word lists, which takes 35 MB and blocks the event loop for 0.2 s. Called before requests arrive; otherwise the first password triggers
+ * Reads the word lists, which takes 35 MB and blocks the event loop for 0.2 s. Call it before requests arrive; otherwise the first password triggers
  * it.
  */
 export function readWordLists(): void {
@@ -37,8 +37,9 @@ function getEstimator(): ZxcvbnFactory {
 }
 
 /**
- * Why a password is too easy to guess, and how to improve it; undefined if it is strong enough. The following count as easy: passwords from breaches
- * (the 30,000 most frequent), words, names, dates, keyboard patterns, anything similar to these, and anything related to the user.
+ * Returns why a password is too easy to guess, and how to improve it; undefined if the password is strong enough. The following count as easy:
+ * passwords from breaches (the 30,000 most frequent), words, names, dates, keyboard patterns, anything similar to these, and anything related to the
+ * user.
  */
 export function weaknessOf(password: string, person: { email: string; name: string }): string | undefined {
   const words = wordsOf(person);
@@ -50,7 +51,7 @@ export function weaknessOf(password: string, person: { email: string; name: stri
   return `${weak.feedback.warning ?? 'It is too easy to guess.'} Use a longer one, such as four words that do not belong together, or have one generated.`;
 }
 
-/** Facts about the user that others know: their address and name, whole, in parts, and with the parts joined. */
+/** Words about the user that other people know: the address and name, each as a whole, in parts, and with the parts joined. */
 function wordsOf({ email, name }: { email: string; name: string }): string[] {
   const [local = '', domain = ''] = email.split('@');
   const wholes = [email, name, local, ...domain.split('.')];
@@ -62,5 +63,5 @@ function wordsOf({ email, name }: { email: string; name: string }): string[] {
 }
 
 const betweenWords = /[^\p{L}\p{N}]+/gu;
-/** Each is compared with every part of the password. */
+/** Limits the work, because each word is compared with every part of the password. */
 const maxUserWords = 30;

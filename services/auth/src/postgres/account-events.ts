@@ -6,14 +6,14 @@ import type { AuditContext } from '../domain/audit-context.ts';
 
 type AccountEventType = EventType & `auth.account.${string}`;
 
-/** Serialises changes to the set of admins: "taskadmi" as a bigint. The lock is always taken after that of the user's row. */
+/** Serialises changes to the set of admins: "taskadmi" as a bigint. The lock is always taken after the lock of the user's row. */
 export async function lockAdmins(tx: Tx): Promise<void> {
   await query(tx, "SELECT pg_advisory_xact_lock('8386110886541357417'::bigint)");
 }
 
 /**
- * Requests that a user be notified about their account. The event has an aggregate of its own, as those of links do: an event that is never consumed
- * must not block the user's events.
+ * Requests that a user be notified about their account. Like events about links, the event is its own aggregate, so that an event that is never
+ * consumed cannot block the user's events.
  */
 export async function appendAccountEvent<T extends AccountEventType>(
   tx: Tx,
@@ -23,7 +23,7 @@ export async function appendAccountEvent<T extends AccountEventType>(
   await appendEvents(tx, [{ type, aggregateId: randomUUIDv7(), payload }]);
 }
 
-/** Requests that every other admin be notified about a new one: all admins that this database knows at commit, each with an event of their own. */
+/** Requests that every other admin be notified about a new one: one event for each admin that exists when the transaction commits. */
 export async function appendAdminAdded(
   tx: Tx,
   { admin_id, ...fact }: Omit<EventPayload<'auth.account.admin_added'>, 'user_id'>,
@@ -42,7 +42,7 @@ export async function appendAdminAdded(
   await appendEvents(tx, events);
 }
 
-/** The actor as events name them: null for the command line. */
+/** The id of the actor in events; null for the command line. */
 export function actorOf({ actor }: AuditContext): string | null {
   return actor?.kind === 'user' ? actor.id : null;
 }

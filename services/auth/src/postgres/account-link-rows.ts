@@ -29,9 +29,9 @@ type NewLink = {
 };
 
 /**
- * Creates a link that replaces the open one of its purpose, and requests its mail; returns its id. Links that undo a change don't replace each other.
- * Must be called with the user's row locked. The event has an aggregate of its own, the link: while no consumer handles these events, they must not
- * block those of the user.
+ * Creates a link, which replaces the open link with the same purpose, and requests its mail; returns the link's id. Links that undo a change don't
+ * replace each other. Must be called with the user's row locked. The aggregate of the event is the link, so that these events don't block the
+ * user's events while no consumer handles them.
  */
 export async function openLink(
   tx: Tx,
@@ -58,7 +58,7 @@ const insertLink = `
 
 const isOpen = 'used_at IS NULL AND revoked_at IS NULL';
 
-/** Ends links that are valid. Must be called with the user's row locked. */
+/** Ends valid links. Must be called with the user's row locked. */
 export async function revokeLinks(
   tx: Tx,
   userId: string,
@@ -72,7 +72,7 @@ const endLinks = `
   UPDATE account_links SET revoked_at = clock_timestamp(), revoke_reason = $3
   WHERE user_id = $1 AND purpose = ANY ($2) AND ${isOpen}`;
 
-/** Consumes a link if it is valid; of any number of concurrent calls, the first wins. Must be called with the user's row locked. */
+/** Consumes a link if it is valid; of any number of concurrent calls, only the first succeeds. Must be called with the user's row locked. */
 export async function consumeLink(tx: Tx, id: string): Promise<boolean> {
   return (await query(tx, useLink, [id])).length > 0;
 }
@@ -107,7 +107,7 @@ export async function findLink(db: Queryable, id: string): Promise<AccountLink |
   };
 }
 
-// a deleted user can be restored, and an undo link with them: deletion is therefore read from the user, not recorded in the link
+// restoring a deleted user also restores their undo links; therefore deletion is read from the user's row and not recorded in the link
 export const selectLink = {
   name: 'account_links.find',
   text: `

@@ -19,11 +19,11 @@ import { changeUserRow } from './user-changes.ts';
 export type AccountLinksOptions = {
   db: Database;
   lifetimes: LinkLifetimes;
-  /** Days within which a deletion can be reversed. */
+  /** The number of days within which a deletion can be reversed. */
   restoreDays: number;
 };
 
-/** The effect of a link's use on its user, and the follow-up once that is done; both run in the transaction of the use. */
+/** The change that using a link makes to its user, and a follow-up after that change; both run in the transaction that consumes the link. */
 type Use<T> = {
   change(tx: Tx, link: AccountLink): Promise<UserChange>;
   then(tx: Tx, link: AccountLink, after: StoredUser): Promise<T>;
@@ -75,7 +75,7 @@ export function createAccountLinks({ db, lifetimes, restoreDays }: AccountLinksO
     async resetPassword(id, passwordHash, origin) {
       const result = await use<AccessPeriod>(id, origin, {
         async change(tx, { userId }) {
-          // reading the mails of the address proves that as well
+          // using this link also proves that the user can read mails to the address
           await consumeOpenLink(tx, userId, 'verify_email');
           return { passwordHash, emailVerified: true, endsSessions: 'password_reset' };
         },

@@ -4,23 +4,23 @@ import type { UserChange } from '../domain/user-change.ts';
 import type { LinkLifetimes } from './account-link-rows.ts';
 import { changeUserRow } from './user-changes.ts';
 
-/** Users per batch, after which a stopping process may stop. */
+/** The number of users per batch; a stopping process can stop after each batch. */
 const batch = 100;
 
 export type AccountScheduleOptions = {
   db: Database;
   lifetimes: LinkLifetimes;
-  /** Days within which a deletion can be reversed. */
+  /** The number of days within which a deletion can be reversed. */
   restoreDays: number;
-  /** Days after which an account that registered itself and was never verified is deleted. */
+  /** The number of days after which a self-registered account that was never verified is deleted. */
   unverifiedDays: number;
-  /** Accounts that are kept nevertheless: those with a logged-in user, on installations that don't require verified addresses. */
+  /** Unverified accounts that are kept: those with a logged-in user, on installations that don't require verified addresses. */
   keepUnverified: 'logged_in' | 'none';
 };
 
 /**
- * Applies changes to accounts that are due by time: discards new addresses that were never confirmed, and deletes accounts that were never verified.
- * Each user is changed under a lock, with an event and an audit entry as for manual changes. Any number of replicas may run this concurrently.
+ * Applies scheduled changes to accounts: discards new addresses that were never confirmed, and deletes accounts that were never verified. Each user
+ * is changed under a lock, with an event and an audit entry as for manual changes. Any number of replicas may run this concurrently.
  */
 export async function keepAccountSchedule(options: AccountScheduleOptions): Promise<'more' | 'idle'> {
   const { unverifiedDays, keepUnverified } = options;
@@ -63,7 +63,7 @@ const isUnconfirmed = `
     WHERE user_id = users.id AND purpose = 'confirm_email' AND used_at IS NULL AND revoked_at IS NULL AND expires_at > now()
   )`;
 
-// an admin set the role of this user and therefore knows them; the last admin is never deleted
+// only self-registered members: an admin who has set a user's role knows the user, and the last admin must never be deleted
 const isNeverVerified = `
   users.deleted_at IS NULL AND NOT users.email_verified AND users.self_registered AND users.role = 'member'
   AND users.created_at < now() - make_interval(days => $1)

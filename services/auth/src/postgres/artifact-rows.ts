@@ -11,7 +11,7 @@ import { recordBrowserLogout, saveBrowserLogin } from './browser-logins.ts';
 export type RequestInProgress = {
   origin(): RequestOrigin;
   /**
-   * Why this request revokes a grant: the user logs out of this browser, the provider detected reuse of a single-use credential, or another reason.
+   * Why this request revokes a grant: the user logged out of this browser, the provider detected reuse of a single-use credential, or another reason.
    */
   ending(): 'log_out' | 'code_reuse' | 'refresh_token_reuse' | 'other';
 };
@@ -25,7 +25,7 @@ export type Revocation = {
 
 type Row = { payload: AdapterPayload; consumed: number | null };
 
-/** Authorization codes, opaque tokens, browser log-ins, interactions and used jti: rows of `oidc_artifacts` by kind and hash. */
+/** Authorization codes, opaque tokens, browser log-ins, interactions and used jti, stored as rows of `oidc_artifacts` by kind and hash. */
 export function artifactAdapter(
   kind: string,
   db: Database,
@@ -103,7 +103,7 @@ export function artifactAdapter(
 type Consumed = { user_id: string; client_id: string; session_id: string };
 type Removed = { user_id: string | null; uid: string };
 
-/** Saves the details of a browser's log-in that its owner is shown. */
+/** Saves the details of a browser log-in that are shown to its user. */
 async function recordLogin(
   db: Database,
   { uid, accountId: userId, loginTs: loggedInAt }: AdapterPayload,
@@ -129,13 +129,13 @@ function toPayload({ payload, consumed }: Row): AdapterPayload {
   return consumed === null ? payload : { ...payload, consumed };
 }
 
-/** The id is the credential (a cookie, a code, a token), so no row contains it: neither as jti nor in the URL to return to. */
+/** The id is the credential (a cookie, a code, a token), so no row contains it: neither as jti nor in the return URL. */
 function withoutId({ jti: _, ...payload }: AdapterPayload, id: string): AdapterPayload {
   const { returnTo, session } = payload;
   return {
     ...payload,
     ...(returnTo === undefined ? {} : { returnTo: returnTo.replace(id, '') }),
-    // the cookie of the browser's log-in, which is never read back
+    // removes the cookie of the browser log-in, which is never read back
     ...(session === undefined ? {} : { session: { ...session, cookie: '' } }),
   };
 }
@@ -148,7 +148,7 @@ function withId(payload: AdapterPayload, id: string): AdapterPayload {
   };
 }
 
-// not found: artifacts of an ended grant, of a deleted user, of a log-in before access ended, or of a browser log-in that was ended
+// excludes artifacts of an ended grant, of a deleted user, of a log-in from before access ended, and of an ended browser log-in
 const findArtifactWhere = (condition: string) => `
   SELECT payload, extract(epoch FROM consumed_at)::float8 AS consumed FROM oidc_artifacts
   WHERE kind = $1 AND ${condition} AND expires_at > clock_timestamp()

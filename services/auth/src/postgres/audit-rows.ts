@@ -6,10 +6,10 @@ import type { AuditFilter, NewAuditEntry } from '../app/ports/audit.ts';
 import { auditEntity } from './entities.ts';
 import { toTimestamp } from './filter-values.ts';
 
-/** Longer user agents add no information, and the caller chooses them. */
+/** A longer user agent adds no information, and its text is chosen by the caller. */
 const maxUserAgentLength = 300;
 
-/** Appends an entry. With a transaction, it is committed together with the change that it records, or not at all. */
+/** Appends an entry. With a transaction, the entry is committed together with the change that it records, or not at all. */
 export async function appendAudit(tx: Queryable, entry: NewAuditEntry, count = 1): Promise<void> {
   const { actor, subject, origin } = entry;
   await query(tx, {
@@ -46,8 +46,8 @@ function idOf(actor: AuditActor | null): string | null {
 }
 
 /**
- * Whether the log already has an entry since then with the same actor, action, reason and client. The caller waits for others about to add the same
- * entry, until the transaction ends.
+ * Whether the log already has an entry since then with the same actor, action, reason and client. Waits for other transactions that are about to add
+ * the same entry, and makes later ones wait until this transaction ends.
  */
 export async function isRecorded(tx: Tx, entry: NewAuditEntry, since: 'an hour ago' | 'today'): Promise<boolean> {
   const key = [idOf(entry.actor), entry.action, entry.reason ?? null, entry.origin.clientId];
@@ -71,7 +71,7 @@ export function toInet(ip: string | null): string | null {
   return isIP(address) === 0 ? null : address;
 }
 
-/** Lists entries by (at, id), latest first. New entries are added before the first page, so pages are stable. */
+/** Lists entries by (at, id), latest first. New entries are added before the first page, so pages stay consistent. */
 export async function listAudit(
   db: Pick<Database, 'list'>,
   filter: AuditFilter,

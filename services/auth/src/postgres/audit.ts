@@ -10,7 +10,7 @@ export type RecordedAudit = Audit &
     flush(): Promise<void>;
   };
 
-/** The audit log. Refusals beyond the settings are counted in memory; a process that is killed loses the counts of its period. */
+/** The audit log. Refusals beyond the settings are counted in memory; if the process is killed, the counts of the current period are lost. */
 export function createAudit(
   db: Pick<Database, 'pool' | 'list' | 'transaction'>,
   settings: RefusalSettings,

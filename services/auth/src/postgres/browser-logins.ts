@@ -3,7 +3,7 @@ import type { RequestOrigin } from '../domain/audit-context.ts';
 import { programOf } from '../domain/user-agent.ts';
 import { toInet } from './audit-rows.ts';
 
-/** A browser's log-in at the OpenID provider, identified by the provider's secondary id for it. */
+/** A browser log-in at the OpenID provider, identified by the provider's secondary id for it. */
 type SavedLogin = {
   uid: string;
   userId: string;
@@ -13,7 +13,7 @@ type SavedLogin = {
   origin: RequestOrigin;
 };
 
-/** Records that a browser's log-in began or continues. The recorded origin stays that of its beginning, wherever it is used later. */
+/** Records that a browser log-in began or continues. The recorded origin is always the one from which the log-in began. */
 export async function saveBrowserLogin(db: Queryable, login: SavedLogin): Promise<void> {
   const { ip, userAgent } = login.origin;
   await query(db, {
@@ -42,8 +42,8 @@ export async function recordBrowserLogout(tx: Tx, uid: string): Promise<void> {
 }
 
 /**
- * Ends a browser's log-in from elsewhere, and everything that clients obtained through it, as a log-out there does: all except what may outlast it
- * (`offline_access`). Returns what else ended; undefined if the user has no such log-in.
+ * Ends a browser log-in from another device, and everything that clients obtained through it without `offline_access`, as a log-out in that browser
+ * does. Returns what else ended, or undefined if the user has no such log-in.
  */
 export async function endBrowserLogin(
   tx: Tx,

@@ -24,7 +24,7 @@ export function createStoredClients(db: Pick<Database, 'pool' | 'transaction'>):
 
   return {
     async find(id) {
-      // PostgreSQL rejects NUL, and no id is longer
+      // PostgreSQL rejects NUL, and valid ids have at most 100 characters
       if (!/^[\x21-\x7e]{1,100}$/.test(id)) return undefined;
       const [row] = await query<Row>(db.pool, { ...findClient, values: [id] });
       return row?.settings;

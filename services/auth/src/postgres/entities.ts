@@ -18,11 +18,11 @@ export const userEntity = defineEntity<User>({
     erased_at: { type: 'timestamp with time zone', nullable: true, select: false },
     tokens_valid_after: { type: 'timestamp with time zone', nullable: true, select: false },
   },
-  // the hash on purpose: no list can select it
+  // the password hash is unmapped on purpose, so that no list can select it
   unmapped: ['password_hash', 'pending_email', 'self_registered'],
 });
 
-/** An entry of the audit log. Lists compute its actor, its subject and its address. */
+/** An entry of the audit log. Lists compute the entry's actor, subject and network address. */
 export const auditEntity = defineEntity<Omit<AuditEntry, 'actor' | 'subject' | 'ip'>>({
   table: 'audit_log',
   columns: {

@@ -2,22 +2,23 @@ import { nextTimestamp, overdueSeconds, query, type RetentionRule } from '@taskw
 import { systemContext } from '../domain/audit-context.ts';
 import { appendAudit } from './audit-rows.ts';
 
-/** Rows per batch, so that no statement runs long or holds many locks. */
+/** The number of rows per batch, limited so that no statement runs for long or holds many locks. */
 const batch = 500;
 
 export type ErasureSettings = {
-  /** Days that a deleted user's address and name are kept. */
+  /** The number of days for which a deleted user's address and name are kept. */
   usersAfterDays: number;
-  /** Days that the audit log keeps addresses and user agents. */
+  /** The number of days for which the audit log keeps network addresses and user agents. */
   auditOriginDays: number;
-  /** Days after which the audit log deletes the whole entry. */
+  /** The number of days after which a whole entry of the audit log is deleted. */
   auditEntryDays: number;
 };
 
 /**
  * Erases the personal data of users deleted long enough ago.
  *
- * The tombstone of a deleted user remains, with a new version: services with a copy of the user find it in their next reconciliation, and erase theirs too.
+ * The tombstone of a deleted user remains, with a new version: services with a copy of the user find the new version in their next reconciliation,
+ * and erase their copies too.
  */
 export function eraseDeletedUsers({ usersAfterDays }: ErasureSettings): RetentionRule {
   return {
@@ -29,7 +30,7 @@ export function eraseDeletedUsers({ usersAfterDays }: ErasureSettings): Retentio
     async run(db) {
       const erased = await db.transaction(async (tx) => {
         const rows = await query<{ id: string }>(tx, eraseUsers, [usersAfterDays, batch]);
-        // includes links configured to be valid for weeks
+        // covers even links that are configured to be valid for weeks
         const ids = rows.map(({ id }) => id);
         await query(tx, 'DELETE FROM account_links WHERE user_id = ANY ($1)', [ids]);
         await query(tx, 'DELETE FROM browser_logins WHERE user_id = ANY ($1)', [ids]);

@@ -1,4 +1,4 @@
-/** A LIKE pattern that matches text containing this text; wildcards in it are escaped. */
+/** Returns a LIKE pattern that matches text containing the given text, in which wildcards are escaped. */
 export function containing(text: string): string {
   return `%${text.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
 }

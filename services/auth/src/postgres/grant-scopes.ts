@@ -1,7 +1,7 @@
-/** The scopes of one audience; null for those of OpenID Connect, which identify the user. */
+/** The scopes of one audience; the audience is null for the scopes of OpenID Connect, which identify the user. */
 export type AllowedScopes = { audience: string | null; scopes: string[] };
 
-/** The scopes that a user granted a client, from the provider's stored grant: without those that were requested and rejected. */
+/** Returns the scopes that a user granted a client, from the provider's stored grant, without scopes that were requested but rejected. */
 export function allowedScopes({ openid, resources, rejected }: StoredGrant): AllowedScopes[] {
   const asked = [[null, openid?.scope, rejected?.openid?.scope] as const];
   const others = Object.entries(resources ?? {}).map(
@@ -15,7 +15,7 @@ export function allowedScopes({ openid, resources, rejected }: StoredGrant): All
     .filter(({ scopes }) => scopes.length > 0);
 }
 
-/** The same on one line, for the audit log. */
+/** Returns these scopes as one line, for the audit log. */
 export function allowedScopesText(grant: StoredGrant): string {
   return allowedScopes(grant)
     .map(({ audience, scopes }) => [...(audience === null ? [] : [`${audience}:`]), ...scopes].join(' '))

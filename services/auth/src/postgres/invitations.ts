@@ -107,7 +107,7 @@ const currentState = `
     WHEN NOT ${mayInvite} THEN 'revoked'
     ELSE 'open' END`;
 
-/** The conditions of each state, which is `$1`. The open ones have an index. */
+/** The condition for each state; the state is `$1`. Open invitations have an index. */
 const inState = {
   open: ['invitations.end_reason IS NULL', `${currentState} = $1`],
   used: [`${currentState} = $1`],

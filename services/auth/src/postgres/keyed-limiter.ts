@@ -7,7 +7,9 @@ import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 export type Limiter = {
   /** Counts an attempt. @throws Problem `rate_limited` with Retry-After if it exceeds the limit; `hint` continues its sentence. */
   consume(subject: string, hint?: string): Promise<void>;
-  /** Counts an attempt. Returns undefined if it is within the limit, otherwise the seconds until the next attempt is allowed. */
+  /**
+   * Counts an attempt. Returns undefined if the attempt is within the limit, and otherwise the number of seconds until the next attempt is allowed.
+   */
   tryConsume(subject: string): Promise<number | undefined>;
   /** Refunds one attempt. */
   refund(subject: string): Promise<void>;
@@ -17,7 +19,7 @@ export type Limiter = {
 
 export type LimiterOptions = {
   pool: Database['pool'];
-  /** Subjects are stored as HMACs under this key: addresses and networks are few enough to be guessed from a plain hash. */
+  /** Subjects are stored as HMACs under this key: plain hashes of addresses and networks could be reversed by trying all values. */
   key: Buffer;
   /** The name of the limit. It is part of each HMAC, so that rows of one subject under two limits can't be linked. */
   name: string;
@@ -68,7 +70,7 @@ export function createLimiter({ pool, key, name, points, windowMs }: LimiterOpti
   };
 }
 
-/** The refusal of an attempt that may be repeated after this many seconds; `hint` continues the sentence that says so. */
+/** Returns the refusal of an attempt that may be repeated after this number of seconds. `hint` continues its sentence. */
 export function rateLimited(seconds: number, hint = '') {
   return problem('rate_limited', `Try again in ${seconds} s${hint}.`, { headers: { 'Retry-After': String(seconds) } });
 }

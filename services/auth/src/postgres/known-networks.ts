@@ -9,7 +9,10 @@ export type KnownNetworks = {
   add(period: AccessPeriod, ip: string): Promise<void>;
 };
 
-/** The networks known to accounts, each for one access period: a row of an earlier period is never found again, and expires. */
+/**
+ * The networks that are known to accounts, each for one access period. A row of an earlier period is never found again, and is deleted when it
+ * expires.
+ */
 export function createKnownNetworks(db: Queryable, key: Buffer, lifetimeSeconds: number): KnownNetworks {
   function hashOf(period: AccessPeriod | undefined, ip: string): Buffer {
     return createHmac('sha256', key)

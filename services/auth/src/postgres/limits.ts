@@ -19,12 +19,12 @@ import type { KnownNetworks } from './known-networks.ts';
 
 /** Numbers of attempts within a period. */
 export type LimitSettings = {
-  /** Failed log-ins to one account from one address; also from all of its known devices together. */
+  /** The maximum number of failed log-ins to one account from one address; the same number applies to all of the account's known devices together. */
   failuresPerAccountAndIp: number;
-  /** Failed log-ins to one account, from all unknown devices and networks together. */
+  /** The maximum number of failed log-ins to one account from all unknown devices and networks together. */
   failuresPerAccount: number;
   accountWindowMs: number;
-  /** Failed log-ins from one address, whatever the account. */
+  /** The maximum number of failed log-ins from one address, to any accounts. */
   failuresPerIp: number;
   failureWindowMs: number;
   /** Registrations from one address, successful or not. */
@@ -32,12 +32,12 @@ export type LimitSettings = {
   registrationWindowMs: number;
   /** Mails with links requested from one address. */
   mailsPerIp: number;
-  /** Mails with links of one purpose requested for one address. */
+  /** The maximum number of mails with links of one purpose that are requested for one address. */
   mailsPerRecipient: number;
   mailWindowMs: number;
-  /** Mails of any cause from one address, and by one logged-in user. */
+  /** The maximum number of mails of any kind caused from one address, and by one logged-in user. */
   mailsPerCaller: number;
-  /** Changes of one account's name by one user. */
+  /** The maximum number of times that one user may change one account's name. */
   renamesPerAccount: number;
   renameWindowMs: number;
   /** Invitations by one user. */
@@ -52,17 +52,17 @@ export type LimitsOptions = {
   settings: LimitSettings;
   knownNetworks: KnownNetworks;
   deviceCookies: DeviceCookies;
-  /** Runs the look-up of an account when it is the caller's turn, so that a flood of look-ups leaves database connections for other work. */
+  /** Runs the look-up of an account when the caller's turn comes, so that a flood of look-ups leaves database connections for other work. */
   lookUp: Passwords['inTurn'];
 };
 
-/** A form is sent twice because of a double click or a slow network, seldom more often; a used link is forgotten within two weeks. */
+/** A form may be sent twice because of a double click or a slow network, but rarely more often. Used links are deleted within two weeks. */
 const repeatsPerLink = 5;
 const repeatWindowMs = 3_600_000;
 
 /**
- * Limits shared by all replicas. A log-in is counted before it is checked, so that concurrent guesses don't all pass, and is refunded if it was
- * correct. `domain/login-budget.ts` decides which budgets it counts against. See docs/adr/0020-guessing.md.
+ * Limits shared by all replicas. A log-in is counted before it is checked, so that concurrent guesses don't all pass, and is refunded if the password
+ * was correct. `domain/login-budget.ts` decides against which budgets a log-in counts. See docs/adr/0020-guessing.md.
  */
 export function createLimits(options: LimitsOptions): Limits {
   const { pool, key, settings, knownNetworks, deviceCookies, lookUp } = options;
@@ -83,7 +83,7 @@ export function createLimits(options: LimitsOptions): Limits {
   const mailsPerCaller = limiter('mail-caller', settings.mailsPerCaller, settings.mailWindowMs);
   const renames = limiter('rename', settings.renamesPerAccount, settings.renameWindowMs);
 
-  /** Counts a log-in against these budgets in turn. Returns the refusal of the first that is used up. */
+  /** Counts a log-in against these budgets in turn. Returns the refusal by the first budget that is used up. */
   async function charge(visitor: Visitor, charges: readonly Charge[]): Promise<Problem | undefined> {
     for (const { budget } of charges) {
       const seconds = await logins[budget].tryConsume(subjectOf(budget, visitor));
@@ -138,7 +138,7 @@ export function createLimits(options: LimitsOptions): Limits {
       if (actor?.kind === 'user') await mailsPerCaller.consume(actor.id);
     },
     async rename({ actor }, userId) {
-      // an admin who corrects a name doesn't use up its owner's budget, and vice versa
+      // an admin who corrects a user's name doesn't use up that user's budget, and vice versa
       await renames.consume(`${actor?.kind === 'user' ? actor.id : ''} ${userId}`);
     },
     async invite(userId) {
@@ -155,7 +155,7 @@ export function createLimits(options: LimitsOptions): Limits {
 
 const alternatives = ', or now on a device or network where you have logged in before, or reset the password by mail';
 
-/** Unknown callers take turns by the unit that the limits count as one address: an attacker has to pay for each of these. */
+/** Unknown callers take turns by network, the unit that the limits count as one address: an attacker has to pay for each additional network. */
 function unknownCallerTurn(ip: string): HashTurn {
   return { isKnown: false, source: networkOf(ip) };
 }

@@ -4,7 +4,7 @@ import type { LinkReader, LinkReading, LinkReadings, ReadLink } from '../app/lin
 import { linkSubject } from '../app/read-account-link.ts';
 import { appendAudit } from './audit-rows.ts';
 
-/** The row lock lets one of any number of readers be the first. */
+/** Because of the row lock, only one of any number of readers is the first. */
 const markRead = (table: 'account_links' | 'invitations') => `
   UPDATE ${table}
   SET read_at = coalesce(read_at, clock_timestamp()), read_by = coalesce(read_by, $2),
@@ -38,7 +38,7 @@ async function read(
   const { id, purpose } = link;
   const table = purpose === 'invitation' ? 'invitations' : 'account_links';
   const [marked] = await query<{ again: boolean }>(tx, marks[table], [id, client, delivery ?? null]);
-  // an unauthorised reader may have obtained the link before the right one did: the link must no longer be used
+  // an unauthorised reader may have obtained the link before the legitimate one did, so the link must no longer be used
   if (marked === undefined && delivery !== undefined) await query(tx, ends[table], [id]);
   const entry = { ...context, action: 'account_link.read', subject: linkSubject(link) } as const;
   if (marked === undefined) await appendAudit(tx, { ...entry, outcome: 'failure', reason: 'read_before' });

@@ -8,10 +8,10 @@ import { openLink, type LinkLifetimes } from './account-link-rows.ts';
 import { appendAudit } from './audit-rows.ts';
 import { foldedEmail } from './user-rows.ts';
 
-/** Requests per batch, after which a stopping process may stop. */
+/** The number of requests per batch; a stopping process can stop after each batch. */
 const batch = 20;
 
-/** Stores a request for a mail: one statement, the same for every address. */
+/** Stores requests for mails, each with one statement, which is the same for every address. */
 export function createMailRequests(db: Database): MailRequests {
   return {
     async add({ purpose, email, origin }) {
@@ -19,7 +19,7 @@ export function createMailRequests(db: Database): MailRequests {
         randomUUIDv7(),
         purpose,
         email,
-        // nothing else from a request belongs in a table
+        // other details of a request are not stored
         kept(origin),
       ]);
     },
@@ -73,7 +73,7 @@ async function answer(tx: Tx, { purpose, email, origin }: Request, lifetimes: Li
   await appendAudit(tx, { ...audited, subject, outcome: 'success' });
 }
 
-// one at a time, so that two replicas never wait for each other's users
+// claims one request at a time, so that two replicas never wait for each other's user locks
 const claimRequest = `
   WITH taken AS (SELECT id FROM mail_requests ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
   DELETE FROM mail_requests USING taken WHERE mail_requests.id = taken.id

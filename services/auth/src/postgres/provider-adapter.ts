@@ -13,7 +13,7 @@ import { claimToken, endReused } from './refresh-token-rows.ts';
 export type ProviderAdapterOptions = {
   db: Database;
   refreshTokens: RefreshTokens;
-  /** Period in which a used refresh token may be presented again for its successor, in seconds. */
+  /** The period in which a used refresh token may be presented again to obtain its successor, in seconds. */
   graceSeconds: number;
   clients: ClientDirectory;
   /** Called when a single-use credential was reused and its grant was revoked. */
@@ -23,9 +23,9 @@ export type ProviderAdapterOptions = {
 
 /**
  * The provider's storage, which also writes audit entries for the events that concern users and clients. Every conditional write is one statement,
- * whose row lock lets one of any number of replicas win; the others get the protocol's error. A grant is a row of `sessions`, and everything issued
- * from it is found only while that row has not ended. One UPDATE therefore revokes everything at once, including what a running request is about to
- * store.
+ * whose row lock lets exactly one of any number of replicas succeed; the others get the protocol's error. A grant is a row of `sessions`, and
+ * everything issued under it is found only while that row has not ended. Therefore one UPDATE revokes everything at once, including artifacts that a
+ * request in progress is about to store.
  */
 export function providerAdapter(options: ProviderAdapterOptions): (kind: string) => Adapter {
   const { db, onReuse, request } = options;
@@ -74,7 +74,7 @@ async function endGrant(
   });
 }
 
-/** Anyone with the code or token could have sent it, so no actor is recorded. */
+/** No actor is recorded, because anyone with the code or token could have sent it. */
 async function appendReuse(tx: Tx, action: 'code.reuse' | 'refresh.reuse', ended: Ended, origin: RequestOrigin) {
   const { user_id: id, client_id: reason } = ended;
   await appendAudit(tx, { actor: null, action, subject: byUser(id), origin, outcome: 'failure', reason });
@@ -83,7 +83,7 @@ async function appendReuse(tx: Tx, action: 'code.reuse' | 'refresh.reuse', ended
 const byUser = (id: string) => ({ kind: 'user', id }) as const;
 const byClient = (id: string) => ({ kind: 'client', id }) as const;
 
-/** The provider never calls the methods that an adapter of this kind lacks. */
+/** Stands in for methods that the provider never calls on an adapter of this kind. */
 const never = async () => await Promise.reject(new Error('the provider does not do this with this kind'));
 
 function findOnly(find: (id: string) => Promise<object | undefined>): Adapter {
@@ -132,7 +132,8 @@ export const findGrant = {
     SELECT payload FROM sessions WHERE id = $1 AND payload IS NOT NULL AND ended_at IS NULL AND expires_at > clock_timestamp()`,
 };
 
-// FOR SHARE: a concurrent deletion either waits and then ends this one too, or is visible to it. The time at which it ends is set once.
+// FOR SHARE: a concurrent deletion of the user either waits and then ends this grant too, or is visible to this statement. The time at which a grant
+// ends is set only once.
 export const saveGrant = {
   name: 'sessions.save_grant',
   text: `
@@ -188,7 +189,7 @@ function refreshTokenAdapter({ db, refreshTokens, graceSeconds, onReuse, request
   };
 }
 
-// treats the token as unused while it may be presented again for its successor ($2)
+// treats the token as unused while it may be presented again to obtain its successor ($2)
 export const findRefreshToken = {
   name: 'refresh_tokens.find',
   text: `

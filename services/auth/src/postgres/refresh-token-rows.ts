@@ -1,17 +1,17 @@
 /**
- * SQL for the rotation of refresh tokens, shared by the JSON API and the provider. `$1` is the hash of the token, `$2` that of its only successor.
+ * SQL for the rotation of refresh tokens, shared by the JSON API and the provider. `$1` is the hash of the token, `$2` the hash of its only successor.
  */
 
 /**
- * Whether a token belongs to the session's current log-in. When the user authenticates again, earlier tokens become invalid: a stolen one must not
- * obtain an access token with the new time of log-in.
+ * Whether a token belongs to the session's current log-in. When the user authenticates again, earlier tokens become invalid: a stolen token must not
+ * yield an access token with the new time of log-in.
  */
 export const isOfPresentLogin =
   '(sessions.authenticated_at IS NULL OR refresh_tokens.created_at >= sessions.authenticated_at)';
 
 /**
- * The row lock serialises concurrent uses. $3 is the grace period in seconds; $4 distinguishes tokens of the JSON API (true) from those of the
- * provider's clients, which must not use each other's.
+ * The row lock serialises concurrent uses. $3 is the grace period in seconds; $4 distinguishes tokens of the JSON API (true) from tokens of the
+ * provider's clients, because neither may use the other's tokens.
  */
 export const claimToken = {
   name: 'refresh_tokens.claim',

@@ -1,5 +1,6 @@
 import type { Loop } from '@taskwire/lifecycle';
 import { outboxRetention } from '@taskwire/outbox';
+import { partitionRetention } from '@taskwire/partitions';
 import {
   createRetention,
   deleteInBatches,
@@ -10,12 +11,12 @@ import {
 import type { Telemetry } from '@taskwire/telemetry';
 import { eraseDeletedUsers, retainAudit, type ErasureSettings } from './erase.ts';
 
-/** Rows per batch, so that no statement runs long or holds many locks. */
+/** The number of rows per batch, limited so that no statement runs for long or holds many locks. */
 const batch = 1_000;
-/** Expired rows do no harm, and periods counted in days need no more frequent check; every ten minutes keeps the tables small. */
+/** Expired rows do no harm, and periods counted in days need no more frequent check; an interval of ten minutes keeps the tables small. */
 const intervalMs = 600_000;
 
-// now() and not clock_timestamp(), which can't use an index: each batch would read the index to its end
+// now() and not clock_timestamp(), with which each batch would have to read the whole index
 const expired = {
   keeps: 'until it expires',
   where: 'expires_at < now()',
@@ -84,10 +85,10 @@ function ownRetention(settings: ErasureSettings): TableRetention {
 
 /** The retention of every table in Auth's database. */
 export function tableRetention(settings: ErasureSettings): TableRetention[] {
-  return [ownRetention(settings), outboxRetention, postgresRetention];
+  return [ownRetention(settings), outboxRetention, partitionRetention, postgresRetention];
 }
 
-/** Deletes or erases what Auth keeps for a limited time. */
+/** Deletes or erases the data that Auth keeps for a limited time. */
 export function authRetention(db: Database, settings: ErasureSettings, telemetry: Telemetry): Loop {
   return createRetention({ db, rules: ownRetention(settings).rules, intervalMs, telemetry });
 }

@@ -14,7 +14,7 @@ export type SessionLifetimes = {
   refreshTokenDays: number;
   /** Maximum duration of a session, in days. */
   sessionDays: number;
-  /** Period in which a used refresh token may be presented again for its successor, in seconds. */
+  /** The period in which a used refresh token may be presented again to obtain its successor, in seconds. */
   graceSeconds: number;
 };
 
@@ -98,7 +98,7 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
     },
   };
 
-  /** Undefined if the token is not valid, or no longer valid. */
+  /** Returns undefined if the token is invalid or no longer valid. */
   async function rotate(tx: Tx, { used, next }: { used: Buffer; next: Buffer }): Promise<SessionGrant | undefined> {
     const [claimed] = await query<{ session_id: string }>(tx, {
       ...claimToken,
@@ -128,12 +128,12 @@ function days({ refreshTokenDays, sessionDays }: SessionLifetimes): [number, num
   return [refreshTokenDays, sessionDays];
 }
 
-/** Seconds since 1970, as in the `auth_time` claim. */
+/** SQL for the time of the log-in in seconds since 1970, as in the `auth_time` claim. */
 function authenticatedAt(sessions: string): string {
   return `floor(extract(epoch FROM coalesce(${sessions}.authenticated_at, ${sessions}.created_at)))::float8 AS authenticated_at`;
 }
 
-// FOR SHARE: a concurrent demotion or deletion either waits for this log-in and then ends its session, or is visible to it.
+// FOR SHARE: a concurrent demotion or deletion either waits for this log-in and then ends its session, or is visible to this statement.
 export const openSession = {
   name: 'sessions.open',
   text: `
@@ -154,14 +154,14 @@ export const openSession = {
     FROM account AS users, opened`,
 };
 
-// Concurrent refreshes of the session either wait or have already finished, so their tokens are older than the new log-in.
+// Locks the session: concurrent refreshes either wait or have already finished, so their tokens are older than the new log-in.
 const lockSession = `
   SELECT FROM users JOIN sessions ON sessions.user_id = users.id
   WHERE users.id = $2 AND users.deleted_at IS NULL AND users.tokens_valid_after IS NOT DISTINCT FROM $3::timestamptz
     AND sessions.id = $1 AND sessions.ended_at IS NULL AND sessions.expires_at > clock_timestamp()
   FOR SHARE OF users FOR UPDATE OF sessions`;
 
-// a separate statement, whose clock is read once the session is locked
+// a separate statement, so that its clock is read only after the session is locked
 const renewSession = `
   WITH session AS (
     UPDATE sessions SET authenticated_at = clock_timestamp() WHERE id = $1 RETURNING *

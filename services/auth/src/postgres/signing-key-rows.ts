@@ -5,7 +5,7 @@ import { appendAudit } from './audit-rows.ts';
 /** Serialises the addition of keys: "taskkeys" as a bigint. */
 const keysLock = '8386110886709324147';
 
-/** The signing keys as stored in the database, with sealed private parts. */
+/** The storage of signing keys in the database, with sealed private parts. */
 export function createSealedKeys(db: Pick<Database, 'pool' | 'transaction'>): SealedKeys {
   async function locked<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     return await db.transaction(async (tx) => {
@@ -77,17 +77,17 @@ const selectKeys = `
     (extract(epoch FROM signs_from - clock_timestamp()) * 1000)::float8 AS signs_in_ms
   FROM signing_keys ORDER BY signs_from DESC`;
 
-// a key that is being removed is waited for, and not written
+// waits for a concurrent removal, so that a removed key is not written again
 const selectSealed = 'SELECT kid, private_key AS sealed FROM signing_keys ORDER BY signs_from FOR UPDATE';
 
 const insertKey = 'INSERT INTO signing_keys (kid, public_jwk, private_key, signs_from) SELECT $1, $2, $3,';
 
-// a key that is already waiting is the next one
+// adds no key if one is already waiting to start
 const insertNext = `
   ${insertKey} clock_timestamp() + make_interval(secs => $4)
   WHERE NOT EXISTS (SELECT FROM signing_keys WHERE signs_from > clock_timestamp())`;
 
-// a key retired when its successor started signing
+// a key was retired when its successor started signing
 const deleteRetired = `
   DELETE FROM signing_keys retired WHERE EXISTS (
     SELECT FROM signing_keys next

@@ -17,7 +17,7 @@ import { checkAccess, continueSession, findSubject, openSession } from './sessio
 import { findUser } from './user-changes.ts';
 import { findCredentials } from './users.ts';
 
-/** The prepared statements, for `statements.sql`. A test compares them with those that run. */
+/** The prepared statements, for `statements.sql`. A test compares this list with the statements that are executed. */
 export const hotStatements: readonly { name: string; text: string }[] = [
   findCredentials,
   findUser,

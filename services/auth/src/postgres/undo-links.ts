@@ -5,10 +5,10 @@ import { foldEmail } from '../domain/email-address.ts';
 
 const canUndo = `purpose = 'undo_email' AND used_at IS NULL AND revoked_at IS NULL AND expires_at > clock_timestamp()`;
 
-/** The expression that compares addresses; must match the index account_links_reserved. */
+/** The expression with which addresses are compared; it must match the index account_links_reserved. */
 const foldedAddress = 'lower(account_links.email COLLATE "C")';
 
-/** Another account may take this address back. Rolls back the transaction that was to use it. */
+/** Thrown if another account may take this address back, in order to roll back the transaction that would use the address. */
 class AddressReserved extends Error {
   override readonly name = 'AddressReserved';
 }
@@ -27,17 +27,17 @@ const findReservation = `
   SELECT FROM account_links WHERE ${foldedAddress} = $1 AND ${canUndo} AND user_id IS DISTINCT FROM $2 LIMIT 1`;
 
 /**
- * Must be called after an address was written to `users`. An earlier check could miss a reservation: the write waits for the change by which another
- * account leaves the address, and that change reserves it.
- * @throws Error recognised by `isTakenAddress`
+ * Must be called after an address has been written to `users`. An earlier check could miss a reservation: the write waits for a concurrent change by
+ * which another account leaves the address, and that change creates the reservation.
+ * @throws an error that `isTakenAddress` recognises.
  */
 export async function requireUnreserved(tx: Tx, email: string, userId: string): Promise<void> {
   if (await isReserved(tx, email, userId)) throw new AddressReserved('another account may take the address back');
 }
 
 /**
- * Ends the links of all addresses that the user got after this moment. An older address always wins: a thief who took the account over can't have
- * added it, but may have added a later one.
+ * Ends the links of all addresses that the account acquired after this moment. An older address always takes precedence: a thief who took over the
+ * account can't have added it, but may have added a later one.
  */
 export async function revokeUndoLinksAfter(tx: Tx, userId: string, moment: string): Promise<void> {
   await query(tx, endAfter, [userId, moment]);
@@ -48,7 +48,7 @@ const endAfter = `
   WHERE user_id = $1 AND created_at > $2::timestamptz AND ${canUndo}`;
 
 /**
- * Ends the link of the address that the user has moved back to, and those of later addresses, as if the change had been undone. Returns false if the
+ * Ends the link of the address that the user has moved back to, and the links of later addresses, as if the change had been undone. Returns false if the
  * address had no such link. Must be called with the user's row locked.
  */
 export async function revokeUndoLinksSince(tx: Tx, userId: string, email: string): Promise<boolean> {

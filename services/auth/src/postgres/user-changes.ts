@@ -24,11 +24,11 @@ export type UserRowChange = {
   decide: DecideChange;
   /** The lifetimes of links that the change creates. */
   lifetimes: LinkLifetimes;
-  /** Days within which a deletion can be reversed. */
+  /** The number of days within which a deletion can be reversed. */
   restoreDays: number;
 };
 
-/** Changes a user in the caller's transaction, under a lock, with all consequences; undefined if the user never existed. */
+/** Changes a user in the caller's transaction, under a lock, with all consequences; returns undefined if the user never existed. */
 export async function changeUserRow(
   tx: Tx,
   { id, context, decide, ...settings }: UserRowChange,
@@ -54,8 +54,8 @@ export async function appendUserEvent(
   await appendEvents(tx, [{ type, aggregateId: user.id, payload: { user_id: user.id, timestamp: user.updated_at } }]);
 }
 
-// An earlier statement locks the row: an UPDATE that had to wait for a log-in would have read the clock before it waited, and tokens_valid_after
-// would be older than the token issued at that log-in.
+// The row must be locked by an earlier statement: an UPDATE that had to wait for a log-in would have read the clock before it waited, and
+// tokens_valid_after would be older than the token issued at that log-in.
 const updateUser = `
   UPDATE users SET
     email = $2, name = $3, role = $4, email_verified = $5,
@@ -74,7 +74,7 @@ const updateUser = `
 const endSessions = `
   UPDATE sessions SET ended_at = clock_timestamp(), end_reason = $2 WHERE user_id = $1 AND ended_at IS NULL`;
 
-// a user who let a client administer did so with their role at that time: additional rights require a new consent
+// a user's consent to administration applies to the role at that time; a new role requires a new consent
 const endAdministration = `
   UPDATE sessions SET ended_at = clock_timestamp(), end_reason = 'revoked'
   WHERE user_id = $1 AND payload IS NOT NULL AND ended_at IS NULL AND EXISTS (
@@ -120,7 +120,7 @@ async function followUp(tx: Tx, changed: Changed): Promise<void> {
   await followRole(tx, changed);
 }
 
-/** Ends links to the old address, which can take the account back for some time unless it made the change itself. */
+/** Ends links to the old address. For some time the old address can take the account back, unless the change was itself an undo. */
 async function moveLinks(tx: Tx, { before, change, after: { id, email }, context, lifetimes }: Changed): Promise<void> {
   await requireUnreserved(tx, email, id);
   await revokeLinks(tx, id, ['verify_email', 'reset_password', 'confirm_email'], 'email_changed');
@@ -148,7 +148,7 @@ async function followPassword(tx: Tx, { change, after, context, lifetimes }: Cha
     await appendAccountEvent(tx, 'auth.account.restored', { user_id: id, timestamp, actor: actorOf(context) });
   } else if (change.passwordHash !== undefined) {
     await revokeLinks(tx, id, ['reset_password'], 'password_changed');
-    // the user who undid a change knows about it, and is mailed the link that sets a password
+    // a user who has undone a change knows about it, and gets a mail with a link for setting a password
     if (change.endsSessions === 'email_undone') return;
     await appendAccountEvent(tx, 'auth.account.password_changed', { user_id: id, timestamp });
   }
@@ -170,9 +170,9 @@ async function followDeletion(
   tx: Tx,
   { after: { id, updated_at: timestamp }, context, restoreDays }: Changed,
 ): Promise<void> {
-  // links that undo a change stay: they are valid again once the user is restored, and reserve the address until then
+  // links that undo a change are kept: they become valid again if the user is restored, and reserve the address until then
   await revokeLinks(tx, id, ['verify_email', 'reset_password', 'confirm_email'], 'user_deleted');
-  // the schedule only deletes accounts that were never claimed
+  // the schedule deletes only accounts that were never verified, so no one needs to be notified
   if (context.actor?.kind === 'system') return;
   const [deletion] = await query<{ until: string }>(tx, restorableAt, [id, restoreDays]);
   const restorable_until = restoreDays === 0 ? null : (deletion?.until ?? null);

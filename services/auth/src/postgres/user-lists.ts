@@ -8,8 +8,8 @@ import { restorableUntil } from './user-rows.ts';
 type Lists = Pick<Database, 'query' | 'list'>;
 
 /**
- * Lists users that aren't deleted, or only deleted ones that aren't erased, by id, and thus by time of creation. A row never moves, so pages are
- * stable. `restoreDays`: how long deleted users can be restored.
+ * Lists users that aren't deleted, or only deleted ones that aren't erased, by id, and thus by time of creation. Rows never change position, so pages
+ * stay consistent. `restoreDays`: how long deleted users can be restored.
  */
 export async function listUsers(
   db: Lists,
@@ -41,13 +41,13 @@ const byId: Readonly<Record<UserFilter['order'], Keyset>> = {
 };
 
 /**
- * Lists users by (updated_at, id), including deleted ones. A reader that continues after the last row it saw misses nothing, although rows aren't
- * committed in the order of their timestamps: a change that is stamped but not yet committed would be skipped. Therefore only changes older than
- * every running transaction are returned; the rest follows with the next call, a moment later.
+ * Lists users by (updated_at, id), including deleted ones. A reader that continues after the last row it received misses no change. Rows aren't
+ * committed in the order of their timestamps, so a change that has its timestamp but is not yet committed could be skipped. Therefore only changes
+ * older than every running transaction are returned; the others follow with the next call, a moment later.
  *
- * Why this is correct: a change is stamped after its transaction began. The horizon is the earliest start of a running transaction (or now, if none
- * runs), so each change below it was committed when the horizon was read. The second statement, with a later snapshot, sees it. That is why two
- * statements are needed. (Rows would be skipped if the server's clock were set back; full reconciliations find those.)
+ * Why this is correct: a change gets its timestamp after its transaction began. The horizon is the earliest start of a running transaction (or now,
+ * if none runs), so each change below it was committed when the horizon was read. The second statement, with a later snapshot, sees it. That is why
+ * two statements are needed. (Rows would be skipped if the server's clock were set back; full reconciliations find those.)
  */
 export async function listChangedUsers(
   db: Lists,
@@ -69,8 +69,8 @@ const byChange: Keyset = {
   columns: { updated_at: { sql: 'users.updated_at', type: 'timestamptz' }, ...id },
 };
 
-// now() is when this statement arrived, before it read the other transactions. The result is text, because a Date would lose the microseconds.
-// The service's own database role makes all changes, and can see the transactions of its own role.
+// now() is the time when this statement arrived, which is before it reads the other transactions. The result is text, because a Date would lose the
+// microseconds. All changes are made with the service's own database role, which can see the transactions of that role.
 const oldestTransaction = `
   SELECT least(now(), min(xact_start))::text AS at
   FROM pg_stat_activity

@@ -17,12 +17,12 @@ export function restorableUntil(days: string): string {
   return `(users.deleted_at + make_interval(days => ${days}))`;
 }
 
-/** The expression that compares addresses; must match the index users_email_key. Compare with `foldEmail`. */
+/** The expression with which addresses are compared; it must match the index users_email_key. Compare it with the result of `foldEmail`. */
 export const foldedEmail = 'lower(users.email COLLATE "C")';
 
 /**
- * The current time in whole seconds, as a JWT counts them. Rounded down, a token issued right after tokens_valid_after would look older than it, so
- * iat is never before it. (It may then be up to a second in the future; verifiers tolerate clock differences.)
+ * The current time in whole seconds, as used in a JWT, but never before tokens_valid_after: if it were rounded down, a token issued right after that
+ * time would look older. (The result may be up to a second in the future; verifiers tolerate such clock differences.)
  */
 export const secondsNow = `
   greatest(

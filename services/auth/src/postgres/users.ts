@@ -14,11 +14,11 @@ import { foldedEmail, restorableUntil, secondsNow, storedUserColumns, userColumn
 export type UserSettings = {
   /** Lifetimes of links, in seconds. */
   lifetimes: LinkLifetimes;
-  /** Days within which a deletion can be reversed. */
+  /** The number of days within which a deletion can be reversed. */
   restoreDays: number;
 };
 
-/** Rolls back the creation of an account whose invitation has ended in the meantime. */
+/** Thrown to roll back the creation of an account whose invitation has ended in the meantime. */
 class InvitationEnded extends Error {}
 
 export function createUsers(db: Database, settings: UserSettings): Users {

@@ -1,6 +1,6 @@
 import { hkdfSync } from 'node:crypto';
 
-/** A 256-bit key for one purpose (RFC 5869): a leaked key reveals nothing about the others or the secret. */
+/** Derives a 256-bit key for one purpose (RFC 5869): a leaked key reveals nothing about the other keys or the secret. */
 export function derivedKey(
   secret: Buffer,
   purpose: 'cookies' | 'forms' | 'refresh tokens' | 'account links' | 'devices' | 'known networks' | 'rate limits',

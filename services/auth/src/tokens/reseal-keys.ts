@@ -2,12 +2,12 @@ import type { AuditContext } from '../domain/audit-context.ts';
 import type { SealedKeys } from '../app/ports/signing-keys.ts';
 import { seal, unseal } from './sealing.ts';
 
-/** The number of keys sealed again, or the keys that neither secret opens; then nothing was changed. */
+/** The number of keys that were sealed again, or the keys that neither secret opens, in which case nothing was changed. */
 export type Resealed = { kind: 'done'; resealed: number } | { kind: 'unopened'; kids: string[] };
 
 /**
- * Seals every signing key with another secret. A key that already opens with the new secret is left alone, so that a repeated run completes a run
- * during which a replica added a key.
+ * Seals every signing key with another secret. A key that already opens with the new secret is left unchanged, so that a second run only handles keys
+ * that a replica added during the first.
  */
 export async function resealKeys(
   stored: SealedKeys,

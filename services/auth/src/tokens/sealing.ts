@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 
-/** NIST SP 800-38D section 8.2.2: random nonces of 96 bits; a handful of keys is far below the bound of 2^32 for one secret. */
+/** NIST SP 800-38D section 8.2.2: random nonces of 96 bits; the few keys are far below the limit of 2^32 encryptions for one secret. */
 const nonceLength = 12;
 const tagLength = 16;
 

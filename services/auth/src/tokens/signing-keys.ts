@@ -5,13 +5,13 @@ import { systemContext, type AuditContext } from '../domain/audit-context.ts';
 import type { KeyRing, PublicJwk, SealedKey, SealedKeys } from '../app/ports/signing-keys.ts';
 import { seal, unseal } from './sealing.ts';
 
-/** The time for which keys are used before the database is read again: a key added by another replica is known after this time. */
+/** How long keys are used before the database is read again, in milliseconds: a key added by another replica is known within this time. */
 const freshMs = 10_000;
 
 type Key = { kid: string; publicJwk: PublicJwk; privateKey: KeyObject; verifier: CryptoKey; signsAt: number };
 
 export type SigningKeys = KeySource & {
-  /** Returns the same object until the keys or the active one change. */
+  /** Returns the same object until the keys or the active key change. */
   ring(): Promise<KeyRing>;
 };
 
@@ -51,7 +51,7 @@ export function createSigningKeys(
 
   async function current(): Promise<Key[]> {
     if (known === undefined) return await reload();
-    // in the background: no caller waits while keys are known, and a failure leaves them in use
+    // reloads in the background: while keys are known, no caller waits, and after a failure the known keys stay in use
     if (now() - askedAt >= freshMs) reload().catch(() => undefined);
     return known;
   }
@@ -74,14 +74,14 @@ export function createSigningKeys(
 
 export type KeyRotation = ReturnType<typeof rotateKeys>;
 
-/** Adds the next key when it is due, and removes those that have been retired long enough. */
+/** Adds the next key when it is due, and removes keys that have been retired for long enough. */
 export function rotateKeys(stored: SealedKeys, secret: Buffer, schedule: RotationSchedule) {
   async function addNext(context: AuditContext): Promise<boolean> {
     return await stored.addNext(await newKey(secret), schedule.overlapSeconds, context);
   }
 
   return {
-    /** Adds the next key now; false if one is already waiting to start. */
+    /** Adds the next key now; returns false if a key is already waiting to start. */
     addNext,
     /** Adds and removes the keys that are due. Any number of replicas may run this concurrently. */
     async keepSchedule(): Promise<{ added: boolean; removed: string[] }> {
@@ -99,11 +99,12 @@ export type RotationSchedule = {
   rotationSeconds: number;
   /** The time for which a key is published before it signs: longer than any client caches the keys. */
   overlapSeconds: number;
-  /** The time for which a key is published after it signed: longer than its tokens live and are useful as a hint at log-out. */
+  /** The time for which a key is published after it last signed: longer than its tokens are valid, or used as hints at log-out. */
   retiredSeconds: number;
 };
 
-async function newKey(secret: Buffer): Promise<Omit<SealedKey, 'signsInMs'>> {
+/** A new key, sealed with the secret. */
+export async function newKey(secret: Buffer): Promise<Omit<SealedKey, 'signsInMs'>> {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const { kty, crv, x, y } = publicKey.export({ format: 'jwk' }) as { kty: string; crv: string; x: string; y: string };
   const kid = await calculateJwkThumbprint({ kty, crv, x, y });
@@ -114,7 +115,7 @@ async function newKey(secret: Buffer): Promise<Omit<SealedKey, 'signsInMs'>> {
   };
 }
 
-/** Opens each key only once: private keys don't change, but times may (in tests, and when clocks are set). */
+/** Opens each key only once: private keys don't change, but their times may (in tests, and when clocks are adjusted). */
 async function open(sealed: SealedKey, known: Key[] | undefined, secret: Buffer, now: number): Promise<Key> {
   const { kid, publicJwk } = sealed;
   const signsAt = now + sealed.signsInMs;

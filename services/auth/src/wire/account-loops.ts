@@ -6,9 +6,12 @@ import { keepAccountSchedule } from '../postgres/account-schedule.ts';
 import { processMailRequests } from '../postgres/mail-requests.ts';
 import { userSettings } from './storage.ts';
 
-/** The requester is waiting for the mail. Nothing wakes this worker: work directly after a request would let its sender measure the time. */
+/**
+ * Short, because the requester is waiting for the mail. Requests do not wake this worker, because the sender of a request could otherwise measure the
+ * time of the work that follows.
+ */
 const mailRequestIntervalMs = 1_000;
-/** Work that is due after a day or a month needs no precision of minutes. */
+/** Work that is due after days or months needs no precision of minutes. */
 const accountScheduleIntervalMs = 600_000;
 
 /** The background work on single accounts. */

@@ -7,10 +7,13 @@ import { clientFaults } from '../env.ts';
 import type { AccessUseCases } from '../http/access-routes.ts';
 import { createOwnAccess } from '../postgres/own-access.ts';
 
-/** The clients of the configuration and those registered by command. */
+/** The clients from the configuration and those registered by command. */
 export type Clients = {
   find(id: string): Promise<RegisteredClient | undefined>;
-  /** Reports at start-up which registered clients have scopes or keys that they can't use; those of the configuration have already been rejected. */
+  /**
+   * Reports at start-up which registered clients have scopes or keys that they can't use; such clients in the configuration have already been
+   * rejected.
+   */
   check(logger: Logger): Component;
 };
 
@@ -37,7 +40,7 @@ export function clientDirectory(configured: readonly RegisteredClient[], stored:
   };
 }
 
-/** Lets users see and revoke whatever has access to their account. */
+/** Lets users list and revoke all access to their account. */
 export function wireAccess(db: Database, clients: Clients): AccessUseCases {
   const access = createOwnAccess(db);
   const clientName = async (id: string) => (await clients.find(id))?.client_name ?? id;

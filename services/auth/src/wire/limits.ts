@@ -9,9 +9,12 @@ import { createKnownNetworks } from '../postgres/known-networks.ts';
 import { createLimits } from '../postgres/limits.ts';
 import { derivedKey } from '../tokens/derived-keys.ts';
 
-/** The share of database connections used for look-ups; the rest is for requests whose turn has come, and for everything else. */
+/** The share of database connections used for look-ups; the others serve requests whose turn has come, and all other work. */
 const lookUpShare = 0.3;
-/** A look-up takes 1 to 2 ms on one of three connections, so the last one waits for about a second; beyond that, 503 is the better response. */
+/**
+ * The maximum number of waiting look-ups. Each takes 1 to 2 ms on one of three connections, so the last one waits for about half a second; for longer
+ * waits, 503 is the better response.
+ */
 const waitingLookUps = 1_000;
 
 /** Limits on attempts, and the devices and networks that accounts know. */

@@ -7,14 +7,14 @@ import { authRetention } from '../postgres/retention.ts';
 import { retentionPeriods } from './retention.ts';
 import type { KeyRotation } from '../tokens/signing-keys.ts';
 
-/** Rotation periods are days; a replica that was down for a while is late by no more than this. */
+/** Rotation periods are days; after a downtime, a replica is late by no more than this. */
 const keyScheduleIntervalMs = 60_000;
 /** Short, so that a flood appears in the log while it lasts. */
 const refusalFlushMs = 60_000;
 
 type Parts = { db: Database; audit: RecordedAudit; rotation: KeyRotation; telemetry: Telemetry };
 
-/** The scheduled work that concerns no single account. */
+/** The scheduled work that is not about single accounts. */
 export function wireLoops(env: Env, { db, audit, rotation, telemetry }: Parts) {
   const { logger } = telemetry;
   return {
@@ -34,7 +34,7 @@ export function wireLoops(env: Env, { db, audit, rotation, telemetry }: Parts) {
   };
 }
 
-/** Writes counted refusals to the audit log. Stopping writes those of the unfinished period too. */
+/** Writes counted refusals to the audit log. On stop, the counts of the unfinished period are written too. */
 function refusalFlushLoop(audit: RecordedAudit, logger: Logger): Loop & Component {
   const loop = createLoop({
     name: 'refusal flush',
@@ -49,7 +49,7 @@ function refusalFlushLoop(audit: RecordedAudit, logger: Logger): Loop & Componen
     ...loop,
     async stop() {
       await loop.stop();
-      // without a database the counts are lost, as when the process is killed
+      // if the database is unavailable, the counts are lost, as they are if the process is killed
       await audit.flush().catch((error: unknown) => logger.warn('dropped unflushed refusal counts', { error }));
     },
   };

@@ -15,5 +15,5 @@ export function retentionPeriods(given: Pick<Env, keyof typeof periodsEnv.shape>
   };
 }
 
-/** The retention of every table with the default periods; docs/retention.md is generated from it. */
+/** The retention of every table with the default periods; docs/retention.md is generated from this. */
 export const defaultRetention = tableRetention(retentionPeriods(periodsEnv.parse({})));

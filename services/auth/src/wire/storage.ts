@@ -4,9 +4,9 @@ import { createAudit } from '../postgres/audit.ts';
 import { createSessions } from '../postgres/sessions.ts';
 import { createUsers, type UserSettings } from '../postgres/users.ts';
 
-/** Long enough to notice the mail about it after a holiday weekend, and short enough that a deletion soon takes effect. */
+/** Long enough to notice the mail about a deletion after a long weekend, and short enough that the deletion soon becomes final. */
 const defaultRestoreDays = 7;
-/** No user mistypes this often in a minute. 120 entries a minute are about 50 MB of log a day during an attack that lasts all day. */
+/** No user mistypes a password 20 times in a minute. During an attack that lasts all day, 120 entries a minute amount to about 50 MB of log. */
 const auditedRefusals = { perNetwork: 20, perPeriod: 120 };
 
 /** Wires the storage that most use cases share. */

@@ -28,19 +28,19 @@ export const newPassword = 'a much better horse battery';
 
 export type AccountHarness = AuthHarness & {
   rows<R extends object>(text: string, values?: unknown[]): Promise<R[]>;
-  /** An address that no earlier request came from. */
+  /** A network address that no earlier request has used. */
   freshIp(): { 'x-forwarded-for': string };
   register(email: string): Promise<Account>;
   /** The unpublished events about mailed links of this user, oldest first. */
   linkEvents(userId: string): Promise<LinkEvent[]>;
-  /** Reads a link, for its usual delivery or for another; the same delivery may read it any number of times. */
+  /** Reads a link for its usual delivery or for another. The same delivery may read the link any number of times. */
   readLink(id: string, client?: typeof mailer, delivery?: string | null): Promise<Answer>;
   /** The token of the most recently requested link. */
   lastToken(userId: string): Promise<string>;
   forgot(email: string, headers?: Record<string, string>): Promise<Answer>;
   /** Requests a reset; returns its token once the worker has handled the request. */
   resetToken(user: Account): Promise<string>;
-  /** Uses a verification link, logged in with this access token or not at all. */
+  /** Uses a verification link, logged in with this access token, or without being logged in. */
   verify(token: string, as?: string): Promise<Answer>;
   /** Uses a verification link without being logged in, and sets the account's password. */
   claim(token: string, wanted?: string): Promise<Answer>;

@@ -23,7 +23,7 @@ export type AuthHarness = {
   broker: TestBroker;
   service: Wired;
   api: Api;
-  /** The environment that the service was wired with. */
+  /** The environment with which the service was wired. */
   settings: Record<string, string>;
   /** Every logged line. */
   logLines: string[];
@@ -59,12 +59,13 @@ export async function authHarness(
   const [database, broker] = await Promise.all([testDatabase(migrations, { entities }), testBroker()]);
   const base = {
     PORT: '0',
+    DRAIN_MS: '0',
     DATABASE_URL: database.url,
     AMQP_URL: broker.url('auth'),
     KEY_ENCRYPTION_SECRET: randomBytes(32).toString('base64'),
     OIDC_CLIENTS: JSON.stringify(clients),
     LOG_LEVEL: 'debug',
-    // as npm start configures it; registration and verification have tests of their own
+    // as npm start configures the service; registration and verification have separate tests
     REGISTRATION: 'open',
     AUTH_REQUIRE_VERIFIED_EMAIL: 'false',
     ...settings,
@@ -124,7 +125,7 @@ export const linkLifetimes = {
 
 let people = 0;
 
-/** Adds a user directly to the tables (through the real writer, so with their event), as the command line does. */
+/** Adds a user directly to the tables (with the service's own code, and therefore with an event), as the command line does. */
 export async function addUser(
   harness: AuthHarness,
   role: 'admin' | 'manager' | 'member',

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 
 /**
- * The page that a browser without scripts ends up on: the first response that doesn't redirect to one of our URLs, or the external URL that the
- * browser was sent to.
+ * The page on which a browser without scripts ends up: the first response that doesn't redirect to one of our URLs, or the external URL to which the
+ * browser was sent.
  */
 export type Page = { url: string; status: number; headers: Headers; text: string };
 
@@ -48,7 +48,7 @@ export function createBrowser(baseUrl: string, issuer = 'http://localhost:8080/o
     });
     for (const header of response.headers.getSetCookie()) keep(header, url.pathname);
     const location = response.headers.get('location');
-    // at each redirect, a browser declares what it opens
+    // at each redirect, a browser declares the kind of resource that it opens
     const destination = headers['sec-fetch-dest'];
     const again = destination === undefined ? {} : { 'sec-fetch-dest': destination };
     if (location !== null) return await go('GET', new URL(location, url).href, undefined, again);

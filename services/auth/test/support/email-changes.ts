@@ -16,7 +16,7 @@ export async function mover(harness: AccountHarness): Promise<Mover> {
   return { id, email, token: session.access_token, refreshToken: session.refresh_token };
 }
 
-/** The steps of changing an account's address, each as a function. */
+/** The steps of an address change, each as a function. */
 export function emailChanges(harness: () => AccountHarness) {
   const request = async (person: Mover, email: string, current: string | undefined = password): Promise<Answer> =>
     await harness().api.call('changeUser', {
@@ -61,7 +61,7 @@ export function emailChanges(harness: () => AccountHarness) {
   };
 }
 
-/** Starts Auth for the tests of the enclosing describe, with a new user for each test who is about to change the address. */
+/** Starts Auth for the tests of the enclosing describe, with a new user for each test, whose address the test changes. */
 export function useMover(settings: Record<string, string>) {
   let harness: AccountHarness;
   let person: Mover;

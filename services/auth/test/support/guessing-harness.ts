@@ -7,10 +7,12 @@ import type { Answer, Api } from './api.ts';
 import { cheapPasswords } from './auth-harness.ts';
 import { oidcHarness, type OidcHarness } from './oidc-harness.ts';
 
-/** The attempts at one account that all unknown callers together have in a window. All devices of the account together have the same number. */
+/**
+ * The number of attempts at one account that all unknown callers together have in a window. All devices of the account together have the same number.
+ */
 export const budget = 10;
 
-/** The header of a request from this address. */
+/** Returns the header that makes a request appear to come from this address. */
 export const forwarded = (ip: string) => ({ 'x-forwarded-for': ip });
 
 type Attempt = { ip: string; password?: string; cookie?: string; api?: Api };
@@ -24,7 +26,7 @@ export type GuessingHarness = OidcHarness & {
   freshIp(): string;
   /** Attempts a log-in, with a wrong password unless another is given. */
   attempt(email: string, given: Attempt): Promise<Answer>;
-  /** Guesses, each from an address of its own; returns how many were compared with the hash. */
+  /** Makes guesses, each from a different address; returns the number that were compared with the hash. */
   attack(email: string, addresses: number): Promise<number>;
   /** Sets another password by a mailed link. */
   reset(user: { id: string; email: string }, password: string, ip: string): Promise<void>;
@@ -85,7 +87,7 @@ export async function guessingHarness(): Promise<GuessingHarness> {
   return made;
 }
 
-/** The cookie that a device got at a log-in, as it sends it back. */
+/** Returns the cookie that a device received at a log-in, as the device sends it back. */
 export function deviceOf(answer: Answer): string {
   return /taskwire_device=[^;]+/.exec(answer.headers.get('set-cookie') ?? '')?.[0] ?? '';
 }

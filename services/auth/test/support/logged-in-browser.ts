@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { pkce, type Browser, type Page } from './browser.ts';
 import type { OidcHarness, Tokens } from './oidc-harness.ts';
 
-/** The response of the authorization endpoint, from the URL that the browser was sent to. */
+/** The response of the authorization endpoint, from the URL to which the browser was sent. */
 export function answerOf(page: Page): Record<string, string> {
   return Object.fromEntries(new URL(page.url).searchParams);
 }

@@ -60,7 +60,7 @@ export type Tokens = {
 export type OidcHarness = AuthHarness & {
   browser(): Browser;
   person(role?: 'admin' | 'manager' | 'member'): Promise<{ id: string; email: string; password: string }>;
-  /** The URL that a client sends a browser to. */
+  /** Returns the URL to which a client sends a browser. */
   authorizeUrl(parameters: Record<string, string | undefined>): string;
   /** Logs a user in for the portal; returns the code and the values of its request. */
   code(options?: {
@@ -70,7 +70,7 @@ export type OidcHarness = AuthHarness & {
     /** A client other than the portal. */
     client?: WebClient;
   }): Promise<Code>;
-  /** Exchanges the code at the token endpoint, as the client that it was issued to. */
+  /** Exchanges the code at the token endpoint, as the client to which it was issued. */
   exchange(code: Code, fields?: Record<string, string>, api?: Api): Promise<Answer>;
   tokens(options?: Parameters<OidcHarness['code']>[0]): Promise<Tokens & { person: Person }>;
   /** A request by the portal. */

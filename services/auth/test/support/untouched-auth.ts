@@ -3,7 +3,7 @@ import { mailer } from './account-harness.ts';
 import { authHarness, cheapPasswords, loggedIn, serviceToken, type AuthHarness } from './auth-harness.ts';
 import { everyRow } from './operations.ts';
 
-/** Sets up an Auth for requests that must be refused: no row may have changed after each test of the enclosing describe. */
+/** Sets up an Auth for requests that must be refused: after each test of the enclosing describe, it checks that no row has changed. */
 export function useUntouchedAuth() {
   let harness: AuthHarness;
   let admin: Awaited<ReturnType<typeof loggedIn>>;
@@ -31,7 +31,7 @@ export function useUntouchedAuth() {
     admin: () => admin,
     /** A token of a service. */
     service: () => service,
-    /** Accepts the rows that the test itself has prepared. */
+    /** Accepts the current rows, which the test itself has prepared. */
     async acceptRows(): Promise<void> {
       untouched = await everyRow(harness);
     },

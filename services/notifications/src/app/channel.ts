@@ -4,31 +4,31 @@ import type { TemplateData, NotificationType } from './notification-types.ts';
 export type Delivery = {
   id: string;
   notificationId: string;
-  /** Null for a recipient without an account. Such a mail goes to the address of its link. */
+  /** Null for a recipient without an account. The mail to such a recipient is sent to the address of its link. */
   userId: string | null;
   type: NotificationType;
   templateData: TemplateData;
-  /** The user who caused it; null for the system itself, and after Auth has erased the user. */
+  /** The user who caused the notification; null for the system itself, and after Auth has erased the user. */
   actorId: string | null;
   /** Starts at 1. */
   attempt: number;
 };
 
-/** The result of an attempt. `detail` goes into the attempt log; it is written for humans and contains no secrets. */
+/** The result of an attempt. `detail` is stored in the attempt log; it is meant for human readers and contains no secrets. */
 export type AttemptResult =
   | { kind: 'sent'; detail: string }
   /** Permanent: a retry would change nothing. */
   | { kind: 'refused'; detail: string }
   /** No longer worth delivering; nothing failed. */
   | { kind: 'skipped'; detail: string }
-  /** This delivery has to wait; others can be sent. */
+  /** This delivery must be retried later; others can be sent. */
   | { kind: 'retry'; detail: string; afterMs?: number | undefined }
-  /** The channel itself is unavailable at the moment; nothing can be sent. */
+  /** The channel itself is unavailable at the moment, so no delivery can be sent. */
   | { kind: 'channel_unavailable'; detail: string }
-  /** Handed off without a response: it may or may not have arrived. */
+  /** The message was handed off but got no response: it may or may not have arrived. */
   | { kind: 'unknown'; detail: string };
 
-/** The interface that the loop passes to an attempt. */
+/** The means by which an attempt reports its handoff to the loop. */
 export type Handoff = {
   /**
    * Commits the state `sending`. Must be awaited after every step that can fail without side effects, and before the
@@ -49,7 +49,7 @@ export type Channel = {
   deliver?(delivery: Delivery, handoff: Handoff): Promise<AttemptResult>;
 };
 
-/** A channel that has to send its deliveries. */
+/** A channel that sends deliveries itself. */
 export type SendingChannel = Channel & Required<Pick<Channel, 'deliver'>>;
 
 export function sends(channel: Channel): channel is SendingChannel {

@@ -17,23 +17,21 @@ import { openHandoff } from './handoff.ts';
 import type { Recheck } from './recheck.ts';
 
 /**
- * How long an attempt may prepare before the handoff: longer than the time-outs for looking up a user, a task or a
+ * The time limit for the preparation of an attempt before the handoff, in milliseconds: longer than the time-outs for looking up a user, a task or a
  * link.
  */
 const prepareMs = 15_000;
-/** Enough retries to record the result of a handoff when the database restarts in between. */
+/** Enough retries to record the result of a handoff even if the database is restarting. */
 const recordTries = 8;
 const recordBackOff: BackOff = { baseMs: 200, capMs: 5_000 };
-/**
- * RFC 5321 section 4.5.4.1: retries continue for at least 4 days. The first follow soon, later ones every half hour.
- */
+/** RFC 5321 section 4.5.4.1: retries continue for at least 4 days. The first retries follow soon, later ones every half hour. */
 const retryForMs = 4 * 24 * 3_600_000;
 /** The upper bound for a delay requested by another service, whose clock or configuration may be wrong. */
 const maxRequestedDelayMs = 600_000;
 const retryBackOff: BackOff = { baseMs: 5_000, capMs: 30 * 60_000 };
-/** The delay before an unknown delivery is sent once more. It gives the other side time to recover. */
+/** The delay before an unknown delivery is sent once more. The delay gives the other side time to recover. */
 const resendAfterMs = 60_000;
-/** How often a busy loop looks for deliveries whose process died: soon enough for leases of ten seconds. */
+/** The interval at which a busy loop looks for deliveries whose process died: short enough for leases of ten seconds. */
 const markLostEveryMs = 1_000;
 
 export type DeliveryTelemetry = {
@@ -49,15 +47,15 @@ export type DeliveryLoopOptions = {
   recheck: Recheck;
   /** The maximum number of concurrent attempts. */
   concurrency: number;
-  /** The maximum time until a delivery is noticed, in milliseconds. */
+  /** The maximum time until a due delivery is noticed, in milliseconds. */
   intervalMs: number;
   telemetry: DeliveryTelemetry;
 };
 
 /**
  * The delivery loop of one channel. A separate loop per channel keeps a slow channel from delaying the others; a slow attempt occupies only its own
- * place in the loop. While the channel is unavailable, the loop tries one delivery at a time and backs off with growing pauses of its own. Waiting
- * deliveries never fail because of that.
+ * slot. While the channel is unavailable, the loop tries one delivery at a time, with growing pauses. Waiting deliveries never fail because of an
+ * unavailable channel.
  */
 export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, telemetry }: DeliveryLoopOptions): Loop {
   const { logger } = telemetry;
@@ -71,7 +69,7 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
     claim: async (places) => await steadiness.during(async () => await claim(places)),
     async run(claimed, stopping) {
       const result = await deliverOne(claimed, stopping);
-      // a skipped delivery never reached the channel: it says nothing about the channel's availability, and is not a reason to pause
+      // a skipped delivery never reached the channel, so it says nothing about the channel's availability, and is no reason to pause
       if (result.kind !== 'skipped') isUnavailable = result.kind === 'channel_unavailable';
       if (result.kind === 'channel_unavailable') throw new Error(`${channel.name} is unavailable`);
     },
@@ -81,10 +79,10 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
 
   async function claim(places: number): Promise<ClaimedDelivery[]> {
     const isBusy = pool.running().length > 0;
-    // while the mail server is unavailable, one delivery at a time tries it, even after a skipped one
+    // while the channel is unavailable, only one delivery at a time is tried, even after a skipped one
     if (isUnavailable && isBusy) return [];
     const now = performance.now();
-    // a busy pool claims with the end of each attempt, which is more often than leases expire
+    // a busy pool claims at the end of each attempt, which is more often than necessary for expired leases
     if (steadiness.isSteady() && (!isBusy || now - markedLostAt >= markLostEveryMs)) {
       await markLost();
       markedLostAt = now;
@@ -185,7 +183,7 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
   };
 }
 
-/** Decides what the result of an attempt means for its delivery. `now` is in milliseconds since the epoch. */
+/** Returns the state of a delivery after the result of an attempt. `now` is in milliseconds since the epoch. */
 export function recordedAttempt(claimed: ClaimedDelivery, result: AttemptResult, now = Date.now()): RecordedAttempt {
   const end = { outcome: result.kind, detail: result.detail };
   // once an attempt may have been delivered, the delivery stays `unknown` until a later attempt is confirmed as sent

@@ -13,16 +13,16 @@ export type ClaimedDelivery = Delivery & {
   /** The number of earlier attempts that got no response after the handoff. */
   unknownOutcomes: number;
   /**
-   * The number of earlier attempts whose result was `retry`. Attempts while the channel was unavailable don't count, so
-   * that a long outage of the channel doesn't lengthen the pauses of the delivery.
+   * The number of earlier attempts whose result was `retry`. Attempts made while the channel was unavailable don't count, so that a long outage
+   * doesn't lengthen the pauses of this delivery.
    */
   retries: number;
   deliveryPolicy: DeliveryPolicy;
-  /** Whether a later notification about the same task supersedes this one, so that it must not be sent. */
+  /** Whether a later notification about the same task supersedes this one, which then must not be sent. */
   isSuperseded: boolean;
 };
 
-/** The state of a delivery after an attempt. `nextAttemptInMs` null means that no attempt follows. */
+/** The state of a delivery after an attempt. If `nextAttemptInMs` is null, no attempt follows. */
 export type RecordedAttempt = {
   state: 'pending' | 'sent' | 'failed' | 'skipped' | 'unknown';
   outcome: AttemptResult['kind'];
@@ -33,8 +33,8 @@ export type RecordedAttempt = {
 /** The store of deliveries and the log of their attempts. Every write is fenced by the lease. */
 export type DeliveryLog = {
   /**
-   * Claims up to `limit` due deliveries for `leaseMs`, oldest first. Each claim starts a new attempt and excludes other
-   * workers. Skips a delivery about a task while another one to the same user about the same task is being sent.
+   * Claims up to `limit` due deliveries for `leaseMs`, oldest first. Each claim starts a new attempt, and prevents other workers from claiming the
+   * delivery. Skips a delivery about a task while another one to the same user about the same task is being sent.
    */
   claim(channel: string, limit: number, leaseMs: number): Promise<ClaimedDelivery[]>;
   /** Renews leases for another `leaseMs`, even while the deliveries are being sent. Lost leases stay lost. */
@@ -47,8 +47,8 @@ export type DeliveryLog = {
   /** Returns false if the lease was lost. */
   record(claimed: ClaimedDelivery, recorded: RecordedAttempt): Promise<boolean>;
   /**
-   * Marks deliveries whose process died while sending them as `unknown`. With the policy `resend_once` they become due
-   * again after `resendAfterMs`, once.
+   * Marks deliveries whose process died while sending them as `unknown`. With the policy `resend_once`, they become due once more, after
+   * `resendAfterMs`.
    */
   markLost(channel: string, resendAfterMs: number): Promise<number>;
 };

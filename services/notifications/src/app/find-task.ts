@@ -8,8 +8,12 @@ export type FetchedTask = {
   state: string;
   creatorId: string;
   assigneeId: string | null;
+  /** UTC with microseconds. */
+  dueAt: string | null;
   version: number;
   updatedAt: string;
+  /** The epoch of Tasks' database; versions can be compared only within an epoch. */
+  sourceEpoch: number;
 };
 
 export type FetchTask = (
@@ -22,7 +26,7 @@ export type TaskCache = {
   read(id: string, asOf: string): Promise<TaskLookup | undefined>;
   /** Stores a state that was fetched after `asOf`, unless a newer one is cached. */
   store(task: FetchedTask, asOf: string): Promise<void>;
-  /** Marks the task as deleted at `asOf`. Returns what was known about it. */
+  /** Marks the task as deleted at `asOf`. Returns the last known state. */
   storeDeleted(id: string, asOf: string): Promise<TaskLookup>;
   /** The last known state and its age in milliseconds; undefined when the state of the task is unknown. */
   readLast(id: string): Promise<{ now: TaskNow; ageMs: number } | undefined>;
@@ -53,9 +57,8 @@ export function findTask({ cache, fetchTask }: { cache: TaskCache; fetchTask: Fe
 }
 
 /**
- * Queries Tasks, unless the cache has a recent response. When Tasks is unavailable or doesn't know the task (a restored
- * backup, a wrong address), the last known state is the best guess. It is at least as new as the event behind the
- * notification.
+ * Queries Tasks, unless the cache has a recent response. When Tasks is unavailable or doesn't know the task (a restored backup, a wrong address), the
+ * last known state is the best estimate. It is at least as new as the event that caused the notification.
  */
 export function findTaskNow({ cache, fetchTask }: { cache: TaskCache; fetchTask: FetchTask }): FindTaskNow {
   return async (id, { recentMs, signal }) => {
@@ -66,11 +69,10 @@ export function findTaskNow({ cache, fetchTask }: { cache: TaskCache; fetchTask:
       case 'ok': {
         const { value } = response;
         await cache.store(value, value.updatedAt);
-        const { title, state, assigneeId } = value;
-        return { now: { kind: 'task', title, state, assigneeId }, uncertainty: null };
+        const { title, state, assigneeId, dueAt } = value;
+        return { now: { kind: 'task', title, state, assigneeId, dueAt }, uncertainty: null };
       }
-      // Not cached: the response doesn't include the time of deletion, and a tombstone dated too late would hide a
-      // later restoration.
+      // not cached, because the response doesn't include the time of deletion, and a tombstone dated too late would hide a later restoration.
       case 'gone':
         return { now: { kind: 'deleted', title: last?.now.title ?? null }, uncertainty: null };
       case 'not_found':

@@ -1,9 +1,8 @@
 import type { Handoff } from './channel.ts';
 
 /**
- * Separates attempts that certainly sent nothing from those that may have been delivered. Before the handoff, an
- * attempt is aborted when the process stops or after `limitMs`. Once the handoff has begun, nothing interrupts it,
- * because only the response shows the result.
+ * Separates attempts that certainly sent nothing from those that may have been delivered. Before the handoff, an attempt is aborted when the process
+ * stops or after `limitMs`. Once the handoff has begun, nothing interrupts it, because only the response reveals the result.
  */
 export function openHandoff(
   commitSending: () => Promise<boolean>,

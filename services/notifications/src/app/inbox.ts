@@ -5,7 +5,7 @@ import type { z } from 'zod';
 /** A notification as its recipient sees it. */
 export type NotificationView = z.infer<typeof schemas.notification>;
 
-/** The operations on a user's own notifications. No user can access those of another. */
+/** The operations on a user's own notifications. No user can access another user's notifications. */
 export type Inbox = {
   /** Newest first. */
   list(

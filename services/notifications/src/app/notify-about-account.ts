@@ -8,7 +8,7 @@ import { reachesDeletedUsers } from './notifications/definitions.ts';
 
 type Needs = {
   findUser: FindUser;
-  /** Finds whom to notify. Unlike `findUser` it sees a restored account at once. */
+  /** Finds the user to notify. Unlike `findUser`, it recognises a restored account at once. */
   findAccountHolder: FindAccountHolder;
   buildNotification: BuildNotification;
 };
@@ -48,7 +48,7 @@ export function notifyAboutAccount({ findUser, findAccountHolder, buildNotificat
       isOwnAct: actorId === userId ? true : undefined,
       ...{ subject, linkId, role, restorableUntil },
     };
-    // counts against no user's budget: an actor who causes many of these must not thereby suppress later ones
+    // counts against no actor's budget, because an actor must not be able to suppress later warnings by causing many of them
     return {
       kind: 'notify',
       notifications: [buildNotification({ eventId, userId, type, actorId: null, templateData })],
@@ -61,7 +61,7 @@ export function notifyAboutAccount({ findUser, findAccountHolder, buildNotificat
     return (user.kind === 'not_found' ? null : user.name) ?? 'A user who was deleted';
   }
 
-  /** The actor's name is optional: don't delay the notification when Auth is unavailable. */
+  /** The actor's name is optional: the notification is not delayed while Auth is unavailable. */
   async function actorName(id: string): Promise<string> {
     const name = await nameOf(id);
     return typeof name === 'string' ? name : 'An administrator';

@@ -1,5 +1,6 @@
 import type { EventPayload } from '@taskwire/contracts';
 import type { BuildNotification } from './build-notification.ts';
+import type { TemplateData } from './notification-types.ts';
 import type { FindUser, FindTask, User, Plan } from './ports.ts';
 import { retryLater } from './retry-later.ts';
 import type { Audience, NotifiedEventType } from './notifications/definition.ts';
@@ -23,11 +24,11 @@ export function notifyAboutTask({ findTask, findUser, buildNotification }: Needs
 
     const task = await findTask(event.task_uuid, event.timestamp, signal);
     if (task.kind === 'unavailable') return retryLater(task);
-    // the event came through Tasks' outbox, so Tasks had the task. A restored backup or a wrong address is not for this
-    // service to guess
+    // the event came through Tasks' outbox, so Tasks had the task. The cause may be a restored backup or a wrong address, which this service cannot
+    // determine
     if (task.kind === 'not_found')
       return { kind: 'impossible', reason: `Tasks does not know the task ${event.task_uuid}` };
-    // a task deleted before this service first saw it never caused a notification, so its end isn't news either
+    // a task deleted before this service first saw it never caused a notification, so its end is not notified either
     const { title } = task;
     if (title === null || (task.kind === 'deleted' && notification.whenDeleted === 'skip'))
       return { kind: 'notify', notifications: [] };
@@ -36,7 +37,7 @@ export function notifyAboutTask({ findTask, findUser, buildNotification }: Needs
     for (const id of recipientsOf(notification.audience, event, task.creatorId ?? undefined)) {
       const user = await findUser(id);
       if (user.kind === 'unavailable') return retryLater(user);
-      // the event names this user, so they exist: an unknown user must not be treated as no one to notify
+      // the event names this user, so they exist: an unknown user must not be treated as if there were no recipient
       if (user.kind === 'not_found') return retryLater({ detail: `Auth does not know the recipient ${id} yet` });
       // deleted users are not notified
       if (user.kind === 'user') recipients.push(user);
@@ -57,6 +58,7 @@ export function notifyAboutTask({ findTask, findUser, buildNotification }: Needs
             task: { id: task.id, title, isDeleted: task.kind === 'deleted' },
             actor,
             recipient: recipient.name,
+            due: dueDateIn(event),
           },
         }),
       ),
@@ -64,16 +66,19 @@ export function notifyAboutTask({ findTask, findUser, buildNotification }: Needs
   };
 }
 
-/** The actor's name is optional: don't delay the notification when Auth is unavailable. */
+function dueDateIn(event: EventPayload<NotifiedEventType>): TemplateData['due'] {
+  if (!('due_at' in event)) return undefined;
+  const { due_at: at, due_time_zone: timeZone = null, due_all_day: isAllDay = false } = event;
+  return { at, timeZone, isAllDay };
+}
+
+/** The actor's name is optional: the notification is not delayed while Auth is unavailable. */
 async function nameOf(id: string, findUser: FindUser): Promise<string> {
   const user = await findUser(id);
   return user.kind === 'user' ? user.name : 'Someone';
 }
 
-/**
- * The distinct users to notify of an event, without its actor. `creatorId` is undefined when the task is no longer
- * known.
- */
+/** The distinct users to notify of an event, without its actor. `creatorId` is undefined if the task is no longer known. */
 export function recipientsOf(
   audience: readonly Audience[],
   event: EventPayload<NotifiedEventType>,

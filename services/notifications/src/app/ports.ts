@@ -1,10 +1,10 @@
 import type { Unavailable } from '@taskwire/http-client';
 import type { DeliveryPolicy, TemplateData, NotificationType } from './notification-types.ts';
 
-/** A task, at least as recent as requested. */
+/** A task, in a state that is at least as recent as requested. */
 export type TaskLookup =
   | { kind: 'task'; id: string; title: string; creatorId: string }
-  /** Title and creator are null when the task was deleted before this service first saw it. */
+  /** Title and creator are null if the task was deleted before this service first saw it. */
   | { kind: 'deleted'; id: string; title: string | null; creatorId: string | null }
   | { kind: 'not_found' }
   | Unavailable;
@@ -16,16 +16,15 @@ export type FindTask = (id: string, asOf: string, signal: AbortSignal) => Promis
 export type TaskNow =
   /**
    * `state` is one of the contract's states, or one newer than this build. A completed or cancelled task keeps its last
-   * assignee.
+   * assignee. `dueAt` is UTC with microseconds, and undefined if it isn't known.
    */
-  | { kind: 'task'; title: string; state: string; assigneeId: string | null }
-  /** The title is null when the task was deleted before this service first saw it. */
+  | { kind: 'task'; title: string; state: string; assigneeId: string | null; dueAt?: string | null | undefined }
+  /** The title is null if the task was deleted before this service first saw it. */
   | { kind: 'deleted'; title: string | null };
 
 /**
- * Finds the current state of a task. `uncertainty` says why the result is uncertain; then `now` is the last known state, or
- * undefined if there is none. `recentMs` is the maximum age of a cached response, in milliseconds; 0 always queries
- * Tasks.
+ * Finds the current state of a task. If the result is uncertain, `uncertainty` gives the reason, and `now` is the last known state, or undefined if
+ * none is known. `recentMs` is the maximum age of a cached response, in milliseconds; 0 always queries Tasks.
  */
 export type FindTaskNow = (
   id: string,
@@ -35,8 +34,8 @@ export type FindTaskNow = (
 export type User = { kind: 'user'; id: string; name: string; email: string; isEmailVerified: boolean };
 
 /**
- * Name and address are null until the next reconciliation if the deletion was the first event about the user. The
- * address is empty once erased.
+ * Name and address are null until the next reconciliation if the deletion was the first event about the user. After the erasure, the address is
+ * empty.
  */
 export type DeletedUser = { kind: 'deleted'; name: string | null; email: string | null; isEmailVerified: boolean };
 
@@ -44,8 +43,8 @@ export type DeletedUser = { kind: 'deleted'; name: string | null; email: string 
 export type FindUser = (id: string) => Promise<User | DeletedUser | { kind: 'not_found' } | Unavailable>;
 
 /**
- * Finds whom to notify about an account. `deletedAt` is the time of the deletion to report, so that a user who never
- * reached this directory is still found.
+ * Finds the user to notify about an account. `deletedAt` is the time of the deletion to report; with it, even a user whom this directory has never
+ * had is found.
  */
 export type FindAccountHolder = (id: string, deletedAt?: string) => ReturnType<FindUser>;
 
@@ -56,15 +55,15 @@ export type AccountLink = {
   email: string;
   link: string;
   expiresAt: string;
-  /** The cause, time and origin of the request for the mail; absent when Auth doesn't say. */
+  /** The cause, time and origin of the request for the mail; absent if Auth doesn't send them. */
   requested?: { at: string; by: string; network: string | null; browser: string | null } | undefined;
-  /** When the account is deleted unless its address is verified. */
+  /** The time at which the account is deleted if its address has not been verified by then. */
   deletedUnlessVerifiedBy?: string | undefined;
 };
 
 /**
- * Requests a link from Auth for one delivery; Auth returns it to no other. `ended`: the link is no longer valid, or was
- * read for another delivery; `reason` says which.
+ * Requests a link from Auth for one delivery; Auth returns the link for no other delivery. `ended`: the link is no longer valid, or was read for
+ * another delivery, as `reason` says.
  */
 export type FindLink = (
   id: string,
@@ -73,28 +72,26 @@ export type FindLink = (
 
 /** A new notification with its planned deliveries. */
 export type NewNotification = {
-  /** The id of the message that caused it. */
+  /** The id of the message that caused the notification. */
   eventId: string;
   /** Null for a mail to a recipient without an account. */
   userId: string | null;
   type: NotificationType;
   taskId: string | null;
-  /** The user who caused it; null for the system itself. */
+  /** The user who caused the notification; null for the system itself. */
   actorId: string | null;
-  /**
-   * The time of the event (ISO 8601), which orders deliveries to one user about one task; null when no order is needed.
-   */
+  /** The time of the event (ISO 8601), which orders deliveries to one user about one task; null if no order is needed. */
   happenedAt: string | null;
   templateData: TemplateData;
-  /** Null when it isn't shown in the app. */
+  /** Null if the notification isn't shown in the app. */
   content: { title: string; body: string } | null;
   deliveryPolicy: DeliveryPolicy;
   channels: readonly { name: string; state: 'pending' | 'sent' }[];
 };
 
-/** The notifications that an event requires, or why they can't be planned. */
+/** The notifications that an event requires, or the reason why they can't be planned. */
 export type Plan =
   | { kind: 'notify'; notifications: readonly NewNotification[] }
   | { kind: 'retry_later'; reason: string; afterMs?: number | undefined }
-  /** Can never be processed and needs an operator's attention. */
+  /** The event can never be processed, and needs an operator's attention. */
   | { kind: 'impossible'; reason: string };

@@ -1,5 +1,5 @@
 import type { Delivery } from './channel.ts';
-import type { TemplateData, NotificationType } from './notification-types.ts';
+import type { TemplateData } from './notification-types.ts';
 import type { FindTaskNow, TaskNow } from './ports.ts';
 import { definitions } from './notifications/definitions.ts';
 
@@ -14,15 +14,15 @@ export type Rechecked = ({ kind: 'deliver'; templateData: TemplateData } | { kin
 export type Recheck = (delivery: Delivery, signal: AbortSignal) => Promise<Rechecked>;
 
 /**
- * A first attempt closely follows its event, for which the task was just read. Another query within this time, in
- * milliseconds, would only find changes that could as well happen while the mail is in transit. Retries, delayed
+ * The first attempt closely follows the event, for which the task has just been read. The maximum age, in milliseconds, of a response that may be
+ * reused: another query within this time would find only changes that could equally well happen while the mail is in transit. Retries, delayed
  * deliveries and deliveries about to be skipped always query Tasks.
  */
 const recentMs = 2_000;
 
 /**
- * Rechecks, right before the handoff, what was planned when the event arrived. While a mail waited, its task may have
- * been reassigned, ended or deleted. The returned templateData contain the current title of the task.
+ * Rechecks a planned delivery right before the handoff. While a mail waited, its task may have been reassigned, ended or deleted. The returned
+ * templateData contain the current title of the task.
  */
 export function recheck({ findTaskNow }: { findTaskNow: FindTaskNow }): Recheck {
   async function check(
@@ -31,7 +31,7 @@ export function recheck({ findTaskNow }: { findTaskNow: FindTaskNow }): Recheck 
   ): Promise<Rechecked> {
     const { now, uncertainty } = await findTaskNow(...asking);
     if (now === undefined) return { kind: 'deliver', templateData, uncertainty };
-    const reason = obsoleteReason(type, userId, now);
+    const reason = obsoleteReason({ type, userId, templateData }, now);
     return reason === undefined
       ? { kind: 'deliver', templateData: currentData(templateData, now), uncertainty }
       : { kind: 'obsolete', reason, uncertainty };
@@ -57,9 +57,12 @@ function currentData(templateData: TemplateData, now: TaskNow): TemplateData {
 }
 
 /** Says why a notification is obsolete given the current state of its task; undefined if it is still worth sending. */
-export function obsoleteReason(type: NotificationType, recipientId: string | null, now: TaskNow): string | undefined {
+export function obsoleteReason(
+  { type, userId, templateData }: Pick<Delivery, 'type' | 'userId'> & { templateData: Pick<TemplateData, 'due'> },
+  now: TaskNow,
+): string | undefined {
   const definition = definitions[type];
   if (definition.about !== 'task') return undefined;
   if (now.kind === 'deleted') return definition.whenDeleted === 'skip' ? 'the task was deleted' : undefined;
-  return definition.obsoleteReason?.(now, recipientId);
+  return definition.obsoleteReason?.(now, userId, templateData);
 }

@@ -18,9 +18,8 @@ const accountLink = z.object({
 });
 
 /**
- * Reads a link with Auth's `GET /account_links/{id}`. Auth returns a link to one delivery only. The delivery id is the
- * same in every attempt, even after one whose response or process was lost. The response is a secret: neither this
- * function nor its callers log or store it.
+ * Reads a link with Auth's `GET /account_links/{id}`. Auth returns a link for only one delivery. The delivery id is the same in every attempt, even
+ * after an attempt whose response or process was lost. The response is a secret: neither this function nor its callers log or store it.
  */
 export function findLink(auth: ServiceClient): FindLink {
   return async (id, { deliveryId, signal }) => {

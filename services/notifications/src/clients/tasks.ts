@@ -5,14 +5,17 @@ import type { FetchTask } from '../app/find-task.ts';
 /** The fields of a task that this service reads. */
 const task = z.object({
   id: z.guid(),
-  // PostgreSQL stores neither NUL nor lone surrogates; a title that contains one must not dead-letter its event
+  // PostgreSQL can store neither NUL nor lone surrogates; a title that contains one must not turn its event into a dead letter
   title: z.string().transform((title) => title.replaceAll(/\p{Cc}/gu, ' ').toWellFormed()),
   // not an enum: a state newer than this build must not make its tasks unreadable
   state: z.string(),
   creator_id: z.guid(),
   assignee_id: z.guid().nullable(),
+  due_at: z.iso.datetime().nullable(),
   version: z.int(),
   updated_at: z.iso.datetime(),
+  // at most what its column holds
+  source_epoch: z.int().min(1).max(2_147_483_647).default(1),
 });
 
 /** Reads a task with Tasks' `GET /tasks/{uuid}`. */
@@ -25,9 +28,11 @@ export function fetchTask(tasks: ServiceClient): FetchTask {
       state,
       creator_id: creatorId,
       assignee_id: assigneeId,
+      due_at: dueAt,
       version,
       updated_at: updatedAt,
+      source_epoch: sourceEpoch,
     } = response.value;
-    return { kind: 'ok', value: { id, title, state, creatorId, assigneeId, version, updatedAt } };
+    return { kind: 'ok', value: { id, title, state, creatorId, assigneeId, dueAt, version, updatedAt, sourceEpoch } };
   };
 }

@@ -17,8 +17,8 @@ function toUser(id: string, response: ReadThrough): Awaited<ReturnType<FindUser>
 }
 
 /**
- * Does the same, but queries Auth about a user whom the directory has as deleted. The account may just have been
- * restored, and its notification must not be dropped because the directory lags behind.
+ * Does the same, but also queries Auth if the user is deleted in the directory. The account may just have been restored, and its notification must
+ * not be dropped because the directory lags behind.
  */
 export function findAccountHolder(directory: UserDirectory, users: UsersClient): FindAccountHolder {
   return async (id, deletedAt) => {

@@ -12,8 +12,8 @@ export function handlers(useCases: UseCases): Handler[] {
 }
 
 /**
- * Handles every task event that notifies someone. Order is kept only within a handler, and users should read about a
- * task in the order of its events.
+ * Handles every task event that notifies someone. This is a single handler, because order is kept only within a handler, and users should read about
+ * a task in the order of its events.
  */
 function notify(useCases: UseCases): Handler {
   return defineHandler({
@@ -24,7 +24,7 @@ function notify(useCases: UseCases): Handler {
     // a dead-lettered message must not block later messages about its task
     order: 'through_retry',
     async handle(event, { type, messageId, signal }) {
-      // stored by the previous version, which accepted every type
+      // the message may have been stored by the previous version, which accepted every type
       if (!isNotified(type)) return done();
       const parsed = events[type].safeParse(event);
       if (!parsed.success) return dead(`not a ${type}: ${z.prettifyError(parsed.error)}`);
@@ -37,7 +37,7 @@ function notify(useCases: UseCases): Handler {
 function welcome(useCases: UseCases): Handler {
   return defineHandler({
     type: 'auth.user.created',
-    // the directory has a handler for the same events
+    // the directory also has a handler for these events, so this one needs a name
     name: 'welcome',
     schema: events['auth.user.created'],
     order: 'none',

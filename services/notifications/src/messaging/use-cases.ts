@@ -15,6 +15,6 @@ export type UseCases = {
   notifyAboutAccount(about: AboutAccount, eventId: string): Promise<Plan>;
   planInvitation(about: { linkId: string; invitedBy: string }, eventId: string): Plan;
   writeNotifications(tx: Tx, notifications: readonly NewNotification[]): Promise<unknown>;
-  /** Records that the creation event of a user has arrived, so that reconciliation doesn't welcome them. */
+  /** Records that the creation event of a user has arrived, so that reconciliation doesn't welcome the user. */
   introduced(tx: Tx, userId: string): Promise<void>;
 };

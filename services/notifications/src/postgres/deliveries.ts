@@ -6,16 +6,13 @@ const laterExists = `
   SELECT FROM notifications later JOIN deliveries d ON d.notification_id = later.id AND d.channel = $1
   WHERE later.task_id = n.task_id AND later.user_id = n.user_id AND later.happened_at > n.happened_at`;
 
-// No `claimDue`: `next_attempt_at` is the end of the lease and of the handoff too, so that one index finds what is due,
-// abandoned or lost. The lease id is the same fence.
-// Sends one delivery at a time per user and task: the few rows being sent identify the few that have to wait. Planning
-// a later delivery has marked earlier waiting ones as `skipped` (notifications.ts). The exception is one that was being
-// sent at that moment and has to be retried: it is found to be superseded here.
-// An attempt that never ended belongs to a process that died, or lost its lease, before the handoff. It is
-// safe to retry.
-// The condition uses `now()` because an index can't serve the volatile `clock_timestamp()`. Arrays and a limit in the
-// text replace joins and a parameter: a plan for any limit expects a tenth of all due rows and reads whole tables for
-// it.
+// Does not use `claimDue`: `next_attempt_at` is also the end of the lease and of the handoff, so that one index finds deliveries that are due,
+// abandoned or lost. The lease id serves as the fence, as in `claimDue`. Only one delivery at a time is sent per user and task: the few rows being
+// sent identify the few that have to wait. Planning a later delivery has marked earlier waiting ones as `skipped` (notifications.ts). The exception
+// is a delivery that was being sent at that moment and has to be retried: this statement detects that it is superseded. An attempt that never ended
+// belongs to a process that died, or lost its lease, before the handoff. It is safe to retry. The condition uses `now()` because an index can't serve
+// the volatile `clock_timestamp()`. The statement uses arrays instead of joins, and the limit is part of its text instead of a parameter: a plan for
+// any limit expects a tenth of all due rows, and therefore reads whole tables.
 export const claimDueDeliveries = (limit: number) => ({
   name: `deliveries.claim_due_${limit}`,
   text: `
@@ -80,7 +77,7 @@ export const beginSending = {
     RETURNING a.number`,
 };
 
-// A result that arrives after the delivery was marked as unknown still counts, unless another worker has claimed it.
+// A result that arrives after the delivery was marked as unknown is still recorded, unless another worker has claimed the delivery.
 export const recordAttempt = {
   name: 'deliveries.record_attempt',
   text: `

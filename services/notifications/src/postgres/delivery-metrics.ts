@@ -18,7 +18,7 @@ export function deliveryMetrics(metrics: Registry, db: Queryable): DeliveryTelem
     name: 'notifications_delivery_seconds',
     help: 'Time from handling the event to sending the delivery.',
     labelNames: ['channel'],
-    // from immediate delivery to an outage of hours
+    // from immediate delivery to an outage that lasts hours
     buckets: [0.1, 0.5, 1, 5, 30, 120, 600, 3600, 14_400],
     registers: [metrics],
   });

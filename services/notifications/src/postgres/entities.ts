@@ -17,8 +17,8 @@ export const notificationEntity = defineEntity<NotificationView>({
     created_at: { type: 'timestamp with time zone' },
     user_id: { type: 'uuid', nullable: true, select: false },
   },
-  // only deliveries read these
-  unmapped: ['event_id', 'actor_id', 'happened_at', 'template_data'],
+  // only deliveries and operators read these
+  unmapped: ['event_id', 'actor_id', 'happened_at', 'template_data', 'task_missing_since'],
 });
 
 export const entities = [notificationEntity, deadLetterEntity];

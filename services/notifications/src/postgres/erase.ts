@@ -3,10 +3,10 @@ import { query, type Queryable, type RetentionRule } from '@taskwire/postgres';
 import type { ContentOf } from '../app/build-notification.ts';
 import type { TemplateData, NotificationType } from '../app/notification-types.ts';
 
-/** Notifications per batch. Bounds the duration and locks of a statement. */
+/** The number of notifications per batch, which bounds the duration and the locks of a statement. */
 const batch = 500;
 
-/** Which users Auth has erased: an empty address in the directory marks them. */
+/** The condition for users whom Auth has erased: their address in the directory is empty. */
 export const isErased = "is_deleted AND email = ''";
 
 type Row = { id: string; type: NotificationType; templateData: TemplateData; placeholder: string };
@@ -55,7 +55,7 @@ const overdueActors = `
   WHERE ${isErased} AND notifications.type = ANY ($1)
   LIMIT 1`;
 
-// clearing the actor keeps the row from being found again; the ids say how few the rows are, so that the index is used
+// clearing the actor prevents the row from being found again; the list of ids shows the planner that the rows are few, so that it uses the index
 const updateContent = `
   UPDATE notifications SET template_data = rewritten.template_data, title = rewritten.title, body = rewritten.body, actor_id = NULL
   FROM jsonb_to_recordset($1::jsonb) AS rewritten(id uuid, template_data jsonb, title text, body text)

@@ -3,8 +3,8 @@ import { query, type Database } from '@taskwire/postgres';
 import { recipientKey, type Counted, type MailBudget, type MailBudgetSettings } from '../app/mail-budget.ts';
 
 /**
- * Mail budgets in PostgreSQL. Counts for the same recipient or caller are serialised by transaction-level locks, so
- * that two concurrent mails never both take the last place.
+ * Mail budgets in PostgreSQL. Counts for the same recipient or caller are serialised by transaction-level locks, so that two concurrent mails never
+ * both use the last place in a budget.
  */
 export function mailBudget(db: Database, { perRecipient, perCaller, windowMs }: MailBudgetSettings): MailBudget {
   return {
@@ -18,7 +18,7 @@ export function mailBudget(db: Database, { perRecipient, perCaller, windowMs }: 
       ];
       const counts = await db.transaction(async (tx) => {
         await query(tx, lockBudgets, [locks.sort()]);
-        // a separate statement, so that its snapshot includes what was counted while this one waited
+        // a separate statement, so that its snapshot includes mails that were counted while this transaction waited for the locks
         const values = [mail.deliveryId, recipient, mail.callerId, windowMs, limit, perCaller];
         const [row] = await query<Counts>(tx, { ...countMail, values });
         return row;
@@ -39,9 +39,8 @@ function resultOf({ isCounted, isRecipientOver }: Counts, limits: Record<'recipi
 
 const lockBudgets = 'SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest($1::text[]) AS key';
 
-// Mails may be counted in a different order than planned, so the window extends to both sides of a mail. Reading stops
-// at the limit. A delivery that was skipped after it was counted, because a later mail superseded it before its
-// handoff, takes no place: nothing of it was sent.
+// Mails may be counted in a different order than planned, so the window extends to both sides of a mail. Counting stops at the limit. A delivery that
+// was skipped after it was counted, because a later mail superseded it before its handoff, is not counted, because it was never sent.
 export const countMail = {
   name: 'mail_budget.count_mail',
   text: `

@@ -4,15 +4,13 @@ import type { NewNotification } from '../app/ports.ts';
 import type { Inbox, NotificationView } from '../app/inbox.ts';
 import { notificationEntity } from './entities.ts';
 
-// A conflict means that this user was already notified of this event, or already welcomed; then neither the
-// notification nor its deliveries are written. A mail to a recipient without an account has a null user, and nulls
-// compare as equal.
-// Waiting deliveries to the same user about the same task are superseded: the later one reports the current state. They
-// are locked in every state that may lead to another attempt. The next step of a worker with one therefore either
-// completes before this statement or sees its result. A delivery being sent is left to its result.
-// Earlier notifications are looked up for each given one: OFFSET 0 keeps the subquery from becoming a join. PostgreSQL
-// expects 100 rows of each jsonb_to_recordset, and would join 10,000 rows to the whole table.
-// A channel without a worker delivers with the commit, and its attempt is logged like any other.
+// A conflict means that this user was already notified of this event, or already welcomed; then neither the notification nor its deliveries are
+// written. A mail to a recipient without an account has a null user, and nulls compare as equal. Waiting deliveries to the same user about the same
+// task are superseded: the later one reports the current state. They are locked in every state that may lead to another attempt, so that the next
+// step of a worker that holds one either completes before this statement or sees its result. A delivery that is being sent is not changed. Earlier
+// notifications are looked up for each given one: OFFSET 0 keeps the subquery from becoming a join. PostgreSQL expects 100 rows from each
+// jsonb_to_recordset, and would join 10,000 rows to the whole table. On a channel without a worker, the commit is the delivery, and its attempt is
+// logged like any other.
 export const insertWithDeliveries = {
   name: 'notifications.insert_with_deliveries',
   text: `
@@ -114,7 +112,7 @@ export const countUnread = {
   text: 'SELECT count(*)::int AS unread FROM notifications WHERE user_id = $1 AND read_at IS NULL AND title IS NOT NULL',
 };
 
-// the first time is kept, no matter how often the request is repeated
+// keeps the time of the first request, no matter how often the request is repeated
 export const markRead = {
   name: 'notifications.mark_read',
   text: `
@@ -139,7 +137,7 @@ const readAll = `
 export function notificationInbox(db: Pick<Database, 'query' | 'list'>): Inbox {
   return {
     async list({ userId, unread }, place) {
-      // a mail to a user without an in-app notification has no title
+      // a notification that is only mailed has no title, and is not listed
       const list = db
         .list(notificationEntity, 'notifications')
         .prepared('notifications.list')

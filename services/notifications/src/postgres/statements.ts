@@ -5,7 +5,10 @@ import { countMail } from './mail-budget.ts';
 import { countUnread, insertWithDeliveries, markRead, notificationInbox } from './notifications.ts';
 import { readFresh, readLast, storeFetched } from './task-cache.ts';
 
-/** As many deliveries as an idle worker claims at once, by the default of SMTP_CONNECTIONS. Fewer places are claimed by the same statement. */
+/**
+ * The number of deliveries that an idle worker claims at once, by the default of SMTP_CONNECTIONS. For fewer free slots, the statement is the same
+ * except for its limit.
+ */
 const places = 5;
 
 const lists = await composeLists([notificationEntity], async (db) => {
@@ -15,7 +18,7 @@ const lists = await composeLists([notificationEntity], async (db) => {
   }
 });
 
-/** The prepared statements, for `statements.sql`. A test compares them with those that run. */
+/** The prepared statements, for `statements.sql`. A test compares this list with the statements that are executed. */
 export const hotStatements: readonly { name: string; text: string }[] = [
   insertWithDeliveries,
   claimDueDeliveries(places),

@@ -1,4 +1,4 @@
-import { query, type Queryable } from '@taskwire/postgres';
+import { isoMicros, query, type Queryable } from '@taskwire/postgres';
 import type { TaskCache } from '../app/find-task.ts';
 import type { TaskLookup, TaskNow } from '../app/ports.ts';
 
@@ -11,20 +11,22 @@ export const readFresh = {
 };
 
 /**
- * The time up to which a response proves the cache to be fresh, at most the current time. An event dated in the future
- * must not keep later events from querying Tasks.
+ * Returns the time up to which a response proves that the cache is fresh, limited to the current time. An event dated in the future must not keep
+ * later events from querying Tasks.
  */
 function claimed(parameter: string): string {
   return `least(${parameter}::timestamptz, clock_timestamp())`;
 }
 
-// The fetched version is compared here rather than in the service, because two workers may have fetched concurrently. A
-// state from before a deletion doesn't bring the task back; one from after it (a restored task) does.
+// The fetched (epoch, version) is compared here rather than in the service, because two workers may have fetched concurrently, and a restored Tasks
+// reuses versions. A state from before a deletion doesn't bring the task back; a state from after the deletion (a restored task), or of a newer
+// epoch, does.
 export const storeFetched = {
   name: 'task_cache.store_fetched',
   text: `
-    INSERT INTO task_cache (id, title, creator_id, version, is_deleted, fresh_as_of, state, assignee_id, progress_version)
-    VALUES ($1, $2, $3, $4, false, greatest($5::timestamptz, ${claimed('$6')}), $7, $8, $4)
+    INSERT INTO task_cache (id, title, creator_id, version, is_deleted, fresh_as_of, state, assignee_id, progress_version, source_epoch,
+      due_at, due_version)
+    VALUES ($1, $2, $3, $4, false, greatest($5::timestamptz, ${claimed('$6')}), $7, $8, $4, $9, $10, $4)
     ON CONFLICT (id) DO UPDATE SET
       title = excluded.title,
       creator_id = excluded.creator_id,
@@ -33,10 +35,15 @@ export const storeFetched = {
       state = excluded.state,
       assignee_id = excluded.assignee_id,
       progress_version = excluded.progress_version,
+      source_epoch = excluded.source_epoch,
+      due_at = excluded.due_at,
+      due_version = excluded.due_version,
       fresh_as_of = greatest(task_cache.fresh_as_of, excluded.fresh_as_of),
       fetched_at = clock_timestamp()
-    WHERE (task_cache.version < excluded.version OR (task_cache.version = excluded.version AND NOT task_cache.is_deleted))
-      AND (NOT task_cache.is_deleted OR task_cache.fresh_as_of < $5::timestamptz)`,
+    WHERE task_cache.source_epoch < excluded.source_epoch
+      OR (task_cache.source_epoch = excluded.source_epoch
+        AND (task_cache.version < excluded.version OR (task_cache.version = excluded.version AND NOT task_cache.is_deleted))
+        AND (NOT task_cache.is_deleted OR task_cache.fresh_as_of < $5::timestamptz))`,
 };
 
 const storeTombstone = `
@@ -51,6 +58,8 @@ type LastRow = {
   isDeleted: boolean;
   state: string | null;
   assigneeId: string | null;
+  dueAt: string | null;
+  isDueAtKnown: boolean;
   ageMs: number;
 };
 
@@ -58,6 +67,7 @@ export const readLast = {
   name: 'task_cache.read_last',
   text: `
     SELECT title, is_deleted AS "isDeleted", CASE WHEN progress_version = version THEN state END AS state, assignee_id AS "assigneeId",
+      ${isoMicros('due_at')} AS "dueAt", due_version IS NOT DISTINCT FROM version AS "isDueAtKnown",
       (extract(epoch FROM clock_timestamp() - fetched_at) * 1000)::float8 AS "ageMs"
     FROM task_cache WHERE id = $1`,
 };
@@ -70,8 +80,8 @@ export function taskCache(db: Queryable): TaskCache {
       return row && toLookup(id, row);
     },
     async store(task, asOf) {
-      const { id, title, creatorId, version, updatedAt, state, assigneeId } = task;
-      const values = [id, title, creatorId, version, updatedAt, asOf, state, assigneeId];
+      const { id, title, creatorId, version, updatedAt, state, assigneeId, dueAt, sourceEpoch } = task;
+      const values = [id, title, creatorId, version, updatedAt, asOf, state, assigneeId, sourceEpoch, dueAt];
       await query(db, { ...storeFetched, values });
     },
     async storeDeleted(id, asOf) {
@@ -93,7 +103,8 @@ function toLookup(id: string, { title, creator_id: creatorId, is_deleted: isDele
     : { kind: 'task', id, title, creatorId };
 }
 
-function toNow({ title, isDeleted, state, assigneeId }: LastRow): TaskNow | undefined {
+function toNow({ title, isDeleted, state, assigneeId, dueAt, isDueAtKnown }: LastRow): TaskNow | undefined {
   if (isDeleted) return { kind: 'deleted', title };
-  return title === null || state === null ? undefined : { kind: 'task', title, state, assigneeId };
+  if (title === null || state === null) return undefined;
+  return { kind: 'task', title, state, assigneeId, dueAt: isDueAtKnown ? dueAt : undefined };
 }

@@ -13,15 +13,12 @@ import { deliveryLog } from '../postgres/deliveries.ts';
 import { deliveryMetrics } from '../postgres/delivery-metrics.ts';
 import { mailBudget } from '../postgres/mail-budget.ts';
 
-/**
- * The maximum delay of a delivery, in milliseconds. A second is soon enough for an e-mail, and a check is one index
- * probe.
- */
+/** The maximum delay of a delivery, in milliseconds. A second is soon enough for an e-mail, and a check costs only one index probe. */
 const deliveryPollMs = 1_000;
 
 type Lookups = { findUser: FindUser; findAccountHolder: FindAccountHolder; findLink: FindLink };
 
-/** The channels. Each is one file and one entry in the list. */
+/** Wires the channels. Each channel is one file and one entry in the list. */
 export function wireChannels(env: Env, db: Database, lookups: Lookups) {
   const mail = email({
     smtpUrl: env.SMTP_URL,
@@ -32,7 +29,7 @@ export function wireChannels(env: Env, db: Database, lookups: Lookups) {
     ...lookups,
   });
   const channels: readonly Channel[] = [inApp, mail];
-  // open from the start; has to be closed at the end
+  // needs no start, but must be closed at the end
   const component: Component = {
     name: 'channels',
     start: async () => undefined,
@@ -65,7 +62,7 @@ export function wireDelivery(
 function budgetsOf(env: Env): MailBudgetSettings {
   const account = env.ACCOUNT_MAILS_PER_RECIPIENT;
   return {
-    // Auth limits how often an account can change its address to less than this
+    // Auth's limit for address changes of an account is lower than this
     perRecipient: { task: env.MAILS_PER_RECIPIENT, link: account, security: account, undo: env.MAILS_PER_RECIPIENT },
     perCaller: env.MAILS_PER_CALLER,
     windowMs: env.MAIL_WINDOW_MS,

@@ -1,13 +1,14 @@
 import { subscriptions } from '@taskwire/contracts';
 import { createInbox, type Handler } from '@taskwire/inbox';
+import type { PartitionWatch } from '@taskwire/partitions';
 import type { Database } from '@taskwire/postgres';
-import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
+import { createRabbit, eventQueue, eventQueues, serviceTopology } from '@taskwire/rabbit';
 import type { Telemetry } from '@taskwire/telemetry';
 import type { Env } from '../env.ts';
 
 const service = 'notifications';
 const bindings = subscriptions.notifications;
-/** Acknowledge and ignore subscribed events that notify no one, and event types this build doesn't know yet. */
+/** Subscribed events that notify no one, and event types that this build doesn't know, are acknowledged and ignored. */
 const ignore = bindings;
 
 /** Wires the broker, and the inbox with its handlers. */
@@ -16,17 +17,20 @@ export function wireEvents(
   needs: {
     db: Database;
     telemetry: Telemetry;
+    partitions: PartitionWatch;
     handlers: Handler[];
     claimWhile: () => boolean;
     verifyEveryMs: number | undefined;
   },
 ) {
-  const { db, telemetry, handlers, claimWhile, verifyEveryMs } = needs;
+  const { db, telemetry, partitions: watch, handlers, claimWhile, verifyEveryMs } = needs;
+  const { partitions } = watch;
   const rabbit = createRabbit({
     url: env.AMQP_URL,
     name: service,
     telemetry,
-    topology: serviceTopology({ service, bindings }),
+    topology: serviceTopology({ service, bindings, partitions: partitions.count }),
+    mayDeclare: watch.mayDeclare,
     managementUrl: env.RABBITMQ_MANAGEMENT_URL,
     verifyEveryMs,
   });
@@ -34,6 +38,8 @@ export function wireEvents(
     db,
     rabbit,
     queue: eventQueue(service),
+    queues: eventQueues(service, partitions),
+    permission: watch.consuming,
     handlers,
     senders: { logins: env.EVENT_LOGINS, withoutUserId: env.EVENTS_WITHOUT_USER_ID },
     limits: { resolvedDeadLetterDays: env.DEAD_LETTER_DAYS, deadLetterAuditDays: env.DEAD_LETTER_AUDIT_DAYS },

@@ -7,7 +7,7 @@ import { tableRetention } from '../postgres/retention.ts';
 const { NOTIFICATION_DAYS, DEAD_LETTER_DAYS, DEAD_LETTER_AUDIT_DAYS } = env.shape;
 const periodsEnv = z.object({ NOTIFICATION_DAYS, DEAD_LETTER_DAYS, DEAD_LETTER_AUDIT_DAYS });
 
-/** The periods that operators can set, and that of message ids. */
+/** Returns the periods that operators can set, and the fixed period for message ids. */
 export function retentionPeriods(given: Pick<Env, keyof typeof periodsEnv.shape>) {
   return {
     notificationDays: given.NOTIFICATION_DAYS,
@@ -18,5 +18,5 @@ export function retentionPeriods(given: Pick<Env, keyof typeof periodsEnv.shape>
   };
 }
 
-/** The retention of every table with the default periods; docs/retention.md is generated from it. */
+/** The retention of every table with the default periods; docs/retention.md is generated from this. */
 export const defaultRetention = tableRetention(retentionPeriods(periodsEnv.parse({})));

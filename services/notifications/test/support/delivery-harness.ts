@@ -50,7 +50,7 @@ export type DeliveryHarness = {
   readonly mail: TestMail;
   /** The user whom the directory returns for every id; Ann at the start of each test. */
   user: Awaited<ReturnType<FindUser>>;
-  /** The current state of every task; unknown, and certain, at the start of each test. */
+  /** The current state of every task; at the start of each test, the task is unknown, without uncertainty. */
   taskNow: FindTaskNow;
   /** Auth's response to a request for a link; an open link at the start of each test. */
   link: (id: string, deliveryId: string) => ReturnType<FindLink>;
@@ -62,13 +62,13 @@ export type DeliveryHarness = {
   notify(type: NotificationType, about?: Partial<About>): Promise<string>;
   /** The notification's e-mail delivery. */
   delivery(notificationId: string): Promise<DeliveryRow>;
-  /** The outcomes of its e-mail attempts, in order. */
+  /** The outcomes of a notification's e-mail attempts, in order. */
   outcomes(notificationId: string): Promise<(string | null)[]>;
-  /** Makes waiting deliveries due, as if the time had passed. */
+  /** Makes waiting deliveries due, as if their waiting time had passed. */
   makeDue(): Promise<void>;
 };
 
-/** Sets up deliveries with a separate database, for the tests of the enclosing describe. */
+/** Sets up a delivery loop with a separate database, for the tests of the enclosing describe. */
 export function deliveryHarness(): DeliveryHarness {
   let database: TestDatabase;
   let smtp: ScriptedSmtp;

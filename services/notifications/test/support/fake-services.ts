@@ -31,6 +31,8 @@ export type FakeTask = {
   /** Default: `assigned`, without a known assignee. */
   state?: string;
   assigneeId?: string | null;
+  /** Default: null. */
+  dueAt?: string | null;
 };
 
 export type FakeLink = {
@@ -149,7 +151,7 @@ function shownUser({ isDeleted, emailVerified = true, ...user }: FakeUser) {
     email_verified: emailVerified,
     tokens_valid_after: null,
     created_at: '2026-01-01T00:00:00.000000Z',
-    // each version is one second later than the one before
+    // each version is one second later than the previous one
     updated_at: new Date(Date.UTC(2026, 0, 1) + user.version * 1000).toISOString(),
   };
 }
@@ -161,7 +163,10 @@ function shownTask(task: FakeTask) {
     description: '',
     state: task.state ?? 'assigned',
     priority: 'normal',
-    due_at: null,
+    due_at: task.dueAt ?? null,
+    due_time_zone: null,
+    due_all_day: false,
+    remind_before: 'P1D',
     labels: [],
     creator_id: task.creatorId,
     assignee_id: task.assigneeId ?? null,

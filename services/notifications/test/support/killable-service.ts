@@ -36,6 +36,7 @@ export function useKillableService() {
       env: {
         ...programEnv(),
         PORT: '0',
+        DRAIN_MS: '0',
         DATABASE_URL: around.database.url,
         AMQP_URL: around.broker.url('notifications'),
         ISSUER: around.others.issuer,

@@ -11,7 +11,7 @@ import { startFakeServices, type FakeServices } from './fake-services.ts';
 
 export type Answer = { status: number; headers: Headers; body: unknown };
 
-/** A database and a broker of its own for a test, and the services around it. */
+/** A test's own database and broker, and the services around the service under test. */
 export type Surroundings = {
   database: TestDatabase;
   broker: TestBroker;
@@ -36,8 +36,7 @@ export async function startSurroundings(): Promise<Surroundings> {
 
   async function publishRaw(type: string, body: string, messageId: string = randomUUIDv7()): Promise<string> {
     const aggregateId = /"(?:\w+_uuid|user_id)":"([^"]+)"/.exec(body)?.[1];
-    // returned while the queue isn't bound yet: the service has never run, and takes its time to start on a busy
-    // machine
+    // returned while the queue isn't bound yet: the service has never run, and is slow to start on a busy machine
     const confirmed = async () => {
       const result = await publisher.publish({
         messageId,
@@ -87,6 +86,7 @@ export async function startService(
 ): Promise<RunningService> {
   const settings = env.parse({
     PORT: '0',
+    DRAIN_MS: '0',
     DATABASE_URL: database.url,
     AMQP_URL: broker.url('notifications'),
     ISSUER: others.issuer,

@@ -8,7 +8,7 @@ export type Script = {
   rcpt?: Reaction;
   /** After DATA; `354` by default. */
   data?: Reaction;
-  /** After the end of the data, when the message has arrived completely. */
+  /** The reaction after the end of the data, when the message has arrived completely. */
   end?: (nth: number) => Reaction | Promise<Reaction>;
 };
 

@@ -22,7 +22,7 @@ export type ServiceHarness = {
   readonly ann: FakeUser;
   readonly ben: FakeUser;
   task: FakeTask;
-  /** The fields that all events of the task share. Each call returns a slightly later time than the one before. */
+  /** The fields that all events of the task share. Each call returns a slightly later time than the previous call. */
   fact(actor: FakeUser | null): { task_uuid: string; timestamp: string; actor: string | null };
   /** Mia assigns the task, to Ann by default. */
   assigned(performer?: FakeUser): EventPayload<'tasks.task.assigned'>;

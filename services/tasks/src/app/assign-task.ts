@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { assign, requireAssignable } from '../domain/assignment.ts';
 import type { Change } from '../domain/change.ts';
 import { assignmentReason } from '../domain/fairness.ts';
+import { requireTaskOfPeople } from '../domain/job-task.ts';
 import { authorize } from '../domain/permissions.ts';
 import type { Task } from '../domain/task.ts';
 import { noPerformers, requireEligible } from './eligibility.ts';
@@ -36,6 +37,7 @@ async function tryToAssign(tasks: TaskStore, command: Command): Promise<WriteRes
   return await tasks.once(request, async (tx) => {
     if ('assign' in input) await tasks.lockAssignments(tx);
     const task = await loadForUpdate(tasks, tx, command, (found) => authorize('assign', actor, found));
+    requireTaskOfPeople(task, 'it cannot be assigned');
     requireAssignable(task);
     const change =
       'assign' in input ? await assignAtRandom(tasks, tx, task) : await assignTo(tasks, tx, task, input.assignee_id);

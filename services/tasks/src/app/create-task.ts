@@ -1,14 +1,18 @@
 import type { tasksRoutes } from '@taskwire/contracts';
 import type { z } from 'zod';
 import { normalised } from '../domain/content.ts';
+import { changeDueDate, defaultReminder, noDueDate } from '../domain/due-date.ts';
 import { assignmentReason } from '../domain/fairness.ts';
+import { actorName, requireJobSender } from '../domain/jobs/permissions.ts';
 import { authorize } from '../domain/permissions.ts';
 import type { Actor } from '../domain/task.ts';
 import { ineligible, noPerformers, requireEligible } from './eligibility.ts';
+import { toNewJob } from './jobs/enqueue-jobs.ts';
+import type { JobEnqueuing } from './jobs/ports.ts';
 import type { IdempotentRequest, NewTask, TaskStore, Users, WriteResult } from './ports.ts';
 import type { UserLimit } from './user-limit.ts';
 
-type Ports = { tasks: TaskStore; users: Users; creations: UserLimit };
+type Ports = { tasks: TaskStore; users: Users; jobs: JobEnqueuing; creations: UserLimit };
 
 type Command = {
   actor: Actor;
@@ -17,12 +21,14 @@ type Command = {
 };
 
 /**
- * Creates a task, either as a draft or assigned at once. A replayed response also counts against the creation limit.
+ * Creates a task, either as a draft or assigned at once, or a task with the job that carries it out. A replayed response also counts against the creation limit.
  */
 export async function createTask(ports: Ports, { actor, input, request }: Command): Promise<WriteResult> {
   ports.creations.take(actor.id);
-  const { assignee_id = null, assign, ...fields } = input;
-  const task: NewTask = { ...normalised(fields), creator_id: actor.id, assignee_id };
+  const { assignee_id = null, assign, remind_before = defaultReminder, kind: _, job, ...fields } = input;
+  const content = { ...normalised(fields), ...changeDueDate(noDueDate, fields), remind_before };
+  const task: NewTask = { ...content, creator_id: actor.id, assignee_id };
+  if (job !== undefined) return await createWithJob(ports, actor, { task, job, request });
   if (assign === 'random' || assignee_id !== null) authorize('assign', actor, task);
   return assign === 'random'
     ? await createAssignedAtRandom(ports.tasks, task, request)
@@ -53,5 +59,22 @@ async function createAssignedAtRandom(
     const choice = await tasks.pickLeastLoaded(tx, null);
     if (choice === undefined) throw noPerformers();
     return await tasks.insertTask(tx, { ...task, assignee_id: choice.performer_id }, assignmentReason(choice));
+  });
+}
+
+type WithJob = { task: NewTask; job: NonNullable<Command['input']['job']>; request: Command['request'] };
+
+/** The job comes before the task, as in every transaction that changes both. */
+async function createWithJob(
+  { tasks, jobs }: Ports,
+  actor: Actor,
+  { task, job, request }: WithJob,
+): Promise<WriteResult> {
+  requireJobSender(actor);
+  return await tasks.once(request, async (tx) => {
+    const id = await tasks.newTaskId(tx);
+    const sender = actorName({ kind: 'user', id: actor.id });
+    const { id: jobId } = await jobs.enqueueWithin(tx, { ...toNewJob(job), taskId: id }, sender);
+    return await tasks.insertJobTask(tx, task, { id, jobId });
   });
 }

@@ -16,7 +16,7 @@ export type TaskCommand = {
  * @throws Problem `not_found`, whatever `requirePermission` throws, `precondition_failed`.
  */
 export async function loadForUpdate(
-  tasks: TaskLocks,
+  tasks: Pick<TaskLocks, 'lockTask'>,
   tx: Tx,
   command: TaskCommand,
   requirePermission: (task: Task) => void,
@@ -26,6 +26,14 @@ export async function loadForUpdate(
   requirePermission(task);
   command.requireVersion(task.version);
   return task;
+}
+
+/** The same, with the job of the task locked before it, for a command that also ends the job. */
+export async function loadWithJob(
+  { lockTaskAndJob: lockTask }: TaskLocks,
+  ...rest: Parameters<typeof loadForUpdate> extends [unknown, ...infer R] ? R : never
+): Promise<Task> {
+  return await loadForUpdate({ lockTask }, ...rest);
 }
 
 export function noSuchTask(): Problem {

@@ -46,7 +46,7 @@ export type OrphanedTask = Task & { assignee_is_deleted: boolean; assignee_eligi
 
 /**
  * The store of tasks and their activity log. Functions that take a `tx` run in that transaction; it locks rows in this
- * order: the assignment lock, tasks, directory.
+ * order: the assignment lock, jobs, tasks, directory.
  */
 export type TaskStore = TaskReads & TaskLocks & Assignment & TaskWrites;
 
@@ -64,6 +64,8 @@ export type TaskReads = {
 export type TaskLocks = {
   /** Locks and returns the task; undefined when it is deleted or never existed. */
   lockTask(tx: Tx, id: string): Promise<Task | undefined>;
+  /** The same, and locks the job of the task before it. */
+  lockTaskAndJob(tx: Tx, id: string): Promise<Task | undefined>;
   /** Locks and returns all open tasks, ordered by id to avoid deadlocks between concurrent calls. */
   lockOpenTasks(tx: Tx): Promise<OpenTask[]>;
   /**
@@ -114,6 +116,12 @@ export type TaskWrites = {
   createTask(task: NewTask, request: IdempotentRequest | undefined): Promise<WriteResult | 'ineligible'>;
   /** Stores a new task whose assignee this transaction has locked. `reason` is why that performer was chosen. */
   insertTask(tx: Tx, task: NewTask, reason: string): Promise<Document>;
+  /** An id for a new task, from the clock of the database. */
+  newTaskId(tx: Tx): Promise<string>;
+  /** Stores a new task of this job, with this id. */
+  insertJobTask(tx: Tx, task: NewTask, ids: { id: string; jobId: string }): Promise<Document>;
+  /** Cancels the job of a task, which this transaction has locked with its task; a leased job ends as cancelled with its lease. */
+  cancelJobOf(tx: Tx, task: { job_id: string | null }, actorId: string): Promise<void>;
   /**
    * Stores a change to a locked task with its events and activity entries. `actorId` is null for the system. Returns
    * the task after the change.
@@ -127,7 +135,7 @@ export type TaskWrites = {
 export type Users = {
   /**
    * A user's eligibility; queries Auth when the directory doesn't know the user yet.
-   * @throws Problem `unavailable` when Auth can't answer.
+   * @throws Problem `unavailable` when Auth is unavailable.
    */
   eligibilityOf(userId: string): Promise<Eligibility>;
 };

@@ -18,7 +18,7 @@ export async function shuffleTasks(
   { actor, request }: Command,
 ): Promise<WriteResult<typeof shuffled>> {
   return await tasks.once(request, async (tx) => {
-    // in here, because a repeated key gets its first response, whatever the limit
+    // counted only here, because a repeated key gets its first response whatever the limit
     shuffles.take(actor.id);
     await tasks.lockAssignments(tx);
     const open = await tasks.lockOpenTasks(tx);

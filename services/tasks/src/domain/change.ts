@@ -17,7 +17,7 @@ export type LogEntry =
 
 type Entry<A extends string> = { action: A; reason: string | null };
 
-type NewValues = Partial<Omit<Task, 'id' | 'version' | 'creator_id'>> & { is_deleted?: true };
+type NewValues = Partial<Omit<Task, 'id' | 'version' | 'creator_id' | 'kind' | 'job_id'>> & { is_deleted?: true };
 
 /**
  * Everything that one operation does to a task (new values, events and activity entries), stored in one transaction.

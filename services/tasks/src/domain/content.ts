@@ -1,16 +1,18 @@
 import { unassignment } from './assignment.ts';
 import { changeOf, noChange, type Change, type LogEntry } from './change.ts';
-import { utcInstant } from './instant.ts';
+import { changeDueDate } from './due-date.ts';
 import { isOpen, type Task, type TaskFields } from './task.ts';
 
-const fieldNames = ['title', 'description', 'priority', 'due_at', 'labels'] as const satisfies (keyof TaskFields)[];
+const fieldNames = [
+  ...(['title', 'description', 'priority', 'due_at', 'due_time_zone', 'due_all_day', 'remind_before'] as const),
+  'labels',
+] as const satisfies (keyof TaskFields)[];
 
-/** Normalises user input to the form in which it is stored and compared: well-formed Unicode, instants in UTC. */
+/** Normalises user-written text to the form in which it is stored and compared: well-formed Unicode. `changeDueDate` does it for due dates. */
 export function normalised<F extends { [K in keyof TaskFields]?: TaskFields[K] | undefined }>(fields: F): F {
   const result = { ...fields };
   if (fields.title !== undefined) result.title = fields.title.toWellFormed();
   if (fields.description !== undefined) result.description = fields.description.toWellFormed();
-  if (fields.due_at !== undefined && fields.due_at !== null) result.due_at = utcInstant(fields.due_at);
   if (fields.labels !== undefined) result.labels = fields.labels.map((label) => label.toWellFormed());
   return result;
 }
@@ -19,7 +21,9 @@ export function normalised<F extends { [K in keyof TaskFields]?: TaskFields[K] |
  * Changes only the fields that differ: one event, and one activity entry per field. Omitted fields are left unchanged.
  */
 export function edit(task: Task, given: { [K in keyof TaskFields]?: TaskFields[K] | undefined }): Change {
-  const fields = normalised(given);
+  const { due_at, due_time_zone, due_all_day } = given;
+  const changesDueDate = [due_at, due_time_zone, due_all_day].some((value) => value !== undefined);
+  const fields = { ...normalised(given), ...(changesDueDate ? changeDueDate(task, given) : {}) };
   const differing = fieldNames.filter((name) => fields[name] !== undefined && !same(fields[name], task[name]));
   if (differing.length === 0) return noChange;
   return changeOf(
@@ -32,12 +36,13 @@ export function edit(task: Task, given: { [K in keyof TaskFields]?: TaskFields[K
 }
 
 /**
- * Deletes a task. An open task is unassigned first, so its assignee is notified and a restored task would be a draft.
+ * Deletes a task. An open task is unassigned first, so its assignee is notified and a restored task would be a draft. A task of a job keeps its state.
  */
 export function remove(task: Task): Change {
-  const closed = isOpen(task.state) ? ({ state: 'draft', assignee_id: null } as const) : {};
+  const isOfPeople = isOpen(task.state) && task.kind === 'task';
+  const closed = isOfPeople ? ({ state: 'draft', assignee_id: null } as const) : {};
   return changeOf(task, { is_deleted: true, awaiting_performer: false, ...closed }, [
-    ...(isOpen(task.state) ? unassignment(task, 'the task was deleted') : []),
+    ...(isOfPeople ? unassignment(task, 'the task was deleted') : []),
     { action: 'deleted', field: null, from: null, to: null, reason: null },
   ]);
 }

@@ -1,4 +1,4 @@
-import { problem } from '@taskwire/errors';
+import { invalidField } from './invalid-field.ts';
 
 /**
  * Converts an ISO 8601 instant with any offset to UTC with microseconds, in the database's format. Truncates finer
@@ -11,10 +11,11 @@ export function utcInstant(text: string): string {
   const seconds = new Date(text.replace(/\.\d+/, ''));
   const year = seconds.getUTCFullYear();
   if (!(year >= 1 && year <= 9999)) {
-    const message = 'must be in the years 1 to 9999, in UTC, for example 2026-11-28T12:00:00Z';
-    throw problem('invalid_input', `Invalid fields: due_at. due_at ${message}.`, {
-      errors: [{ field: 'due_at', code: 'invalid_date', message }],
-    });
+    throw invalidField(
+      'due_at',
+      'invalid_date',
+      'must be in the years 1 to 9999, in UTC, for example 2026-11-28T12:00:00Z',
+    );
   }
   return `${seconds.toISOString().slice(0, 19)}.${fraction.slice(0, 6).padEnd(6, '0')}Z`;
 }

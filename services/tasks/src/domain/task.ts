@@ -8,13 +8,19 @@ export type Role = 'admin' | 'manager' | 'member';
 /** A user who acts on a task. */
 export type Actor = { id: string; role: Role };
 
-/** The user-editable content of a task. State and assignee change by rules of their own. */
+/** The user-editable content of a task. State and assignee change by separate rules. */
 export type TaskFields = {
   title: string;
   description: string;
   priority: Priority;
   /** UTC with microseconds, see `utcInstant`. */
   due_at: string | null;
+  /** IANA name. */
+  due_time_zone: string | null;
+  /** Whether `due_at` is the end of a day in `due_time_zone`, see `changeDueDate`. */
+  due_all_day: boolean;
+  /** ISO 8601 duration. */
+  remind_before: string;
   labels: readonly string[];
 };
 
@@ -27,6 +33,9 @@ export type Task = TaskFields & {
   assignee_id: string | null;
   /** True for a draft that lost its performer when no other was eligible. It is assigned as soon as one is. */
   awaiting_performer: boolean;
+  /** A worker carries out a task of kind `job`, which never has an assignee. */
+  kind: 'task' | 'job';
+  job_id: string | null;
   version: number;
 };
 

@@ -1,13 +1,12 @@
-import { tasksRoutes, type JsonText } from '@taskwire/contracts';
+import { tasksRoutes, type JsonText, type schemas } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
-import { response, bind, listCursors, PreserializedJson, type BoundRoute, type Cursors } from '@taskwire/http-server';
-import type { Page } from '@taskwire/postgres';
-import type { z } from 'zod';
-import type { TaskReads } from '../app/ports.ts';
+import { response, bind, listCursors, type BoundRoute } from '@taskwire/http-server';
+import type { TaskJson, TaskReads } from '../app/ports.ts';
 import { noSuchTask } from '../app/load-for-update.ts';
-import { respond } from './response.ts';
+import { pageBody, respond } from './response.ts';
 
-export function readRoutes(tasks: TaskReads): BoundRoute[] {
+/** The read operations. `publishedEpoch` is sent to services, which copy tasks. */
+export function readRoutes(tasks: TaskReads, publishedEpoch: () => number): BoundRoute[] {
   return [
     bind(tasksRoutes.listTasks, async ({ actor, query: { cursor, limit, state, assignee, creator, mine } }) => {
       const filter = {
@@ -37,7 +36,7 @@ export function readRoutes(tasks: TaskReads): BoundRoute[] {
       const task = await tasks.readTask(params.id);
       if (task === undefined) throw noSuchTask();
       if (task.isDeleted) throw problem('gone', 'The task was deleted.');
-      return respond(tasksRoutes.getInternalTask, 200, task);
+      return respond(tasksRoutes.getInternalTask, 200, { ...task, text: ofEpoch(task.text, publishedEpoch()) });
     }),
     bind(tasksRoutes.listActivity, async ({ params, query: { cursor, limit } }) => {
       const cursors = listCursors('number', { name: 'activity', filter: { task: params.id } });
@@ -48,16 +47,8 @@ export function readRoutes(tasks: TaskReads): BoundRoute[] {
   ];
 }
 
-/** The schema of the items of a list. */
-type ItemOf<S> =
-  S extends z.ZodObject<{ data: z.ZodArray<infer I extends z.ZodType>; next_cursor: z.ZodType }> ? I : never;
-
-function pageBody<S extends z.ZodType>(
-  schema: S,
-  { items, next }: Page<JsonText<ItemOf<S>>>,
-  cursors: Cursors,
-): PreserializedJson<S> {
-  const cursor = next === undefined ? null : cursors.encode(next);
-  const text = `{"data":[${items.join(',')}],"next_cursor":${JSON.stringify(cursor)}}`;
-  return new PreserializedJson(schema, text as JsonText<S>);
+/** Adds the epoch to the text of a task, which is sent as the database built it. Callers assume epoch 1, so it is left out. */
+function ofEpoch(text: TaskJson, epoch: number): JsonText<typeof schemas.internalTask> {
+  const added = epoch === 1 ? text : `{"source_epoch":${epoch},${text.slice(1)}`;
+  return added as JsonText<typeof schemas.internalTask>;
 }

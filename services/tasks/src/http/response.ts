@@ -1,5 +1,6 @@
-import type { Route } from '@taskwire/contracts';
-import { PreserializedJson } from '@taskwire/http-server';
+import type { JsonText, Route } from '@taskwire/contracts';
+import { PreserializedJson, type Cursors } from '@taskwire/http-server';
+import type { Page } from '@taskwire/postgres';
 import type { z } from 'zod';
 import type { Document } from '../app/ports.ts';
 
@@ -16,4 +17,19 @@ export function respond<R extends Route, S extends StatusOf<R>, D extends Docume
   { text, ...rest }: D,
 ): Omit<D, 'text'> & { status: S; body: PreserializedJson<BodyOf<R, S>> } {
   return { ...rest, status, body: new PreserializedJson(route.responses[status as number] as BodyOf<R, S>, text) };
+}
+
+/** The schema of the items of a list. */
+type ItemOf<S> =
+  S extends z.ZodObject<{ data: z.ZodArray<infer I extends z.ZodType>; next_cursor: z.ZodType }> ? I : never;
+
+/** Sends a page of a list, of JSON texts from the database. */
+export function pageBody<S extends z.ZodType>(
+  schema: S,
+  { items, next }: Page<JsonText<ItemOf<S>>>,
+  cursors: Cursors,
+): PreserializedJson<S> {
+  const cursor = next === undefined ? null : cursors.encode(next);
+  const text = `{"data":[${items.join(',')}],"next_cursor":${JSON.stringify(cursor)}}`;
+  return new PreserializedJson(schema, text as JsonText<S>);
 }

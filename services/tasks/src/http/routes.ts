@@ -1,10 +1,22 @@
 import { tasksRoutes } from '@taskwire/contracts';
 import { bindDeadLetters, type DeadLetters } from '@taskwire/dead-letters';
 import type { BoundRoute } from '@taskwire/http-server';
+import { jobRoutes, type JobPorts } from './jobs/routes.ts';
 import { readRoutes } from './reads.ts';
+import type { SchedulePorts } from '../app/schedules/ports.ts';
+import { scheduleRoutes } from './schedules/routes.ts';
 import { writeRoutes, type WritePorts } from './writes.ts';
 
+type RoutePorts = WritePorts &
+  JobPorts & { deadLetters: DeadLetters; publishedEpoch: () => number; schedules: SchedulePorts };
+
 /** The HTTP API of Tasks. */
-export function routes(ports: WritePorts & { deadLetters: DeadLetters }): BoundRoute[] {
-  return [...readRoutes(ports.tasks), ...writeRoutes(ports), ...bindDeadLetters(tasksRoutes, ports.deadLetters)];
+export function routes(ports: RoutePorts): BoundRoute[] {
+  return [
+    ...readRoutes(ports.tasks, ports.publishedEpoch),
+    ...writeRoutes(ports),
+    ...jobRoutes(ports),
+    ...scheduleRoutes({ ...ports.schedules, users: ports.users, creations: ports.creations }),
+    ...bindDeadLetters(tasksRoutes, ports.deadLetters),
+  ];
 }

@@ -4,6 +4,7 @@ import { assignTask } from '../app/assign-task.ts';
 import { changeTask } from '../app/change-task.ts';
 import { createTask } from '../app/create-task.ts';
 import { deleteTask } from '../app/delete-task.ts';
+import type { JobEnqueuing } from '../app/jobs/ports.ts';
 import type { TaskStore, Users } from '../app/ports.ts';
 import { shuffleTasks } from '../app/shuffle-tasks.ts';
 import { transitionTask } from '../app/transition-task.ts';
@@ -13,6 +14,7 @@ import { respond } from './response.ts';
 export type WritePorts = {
   tasks: TaskStore;
   users: Users;
+  jobs: JobEnqueuing;
   /** Limits how often a user may create a task. */
   creations: UserLimit;
   /** Limits how often a user may shuffle. */

@@ -1,6 +1,6 @@
 import { eventHeaders, runWithEvents } from '@taskwire/outbox';
 import type { Database, Statement, Tx } from '@taskwire/postgres';
-import type { Document, IdempotentRequest, NewTask, TaskJson } from '../app/ports.ts';
+import type { Document, IdempotentRequest, NewTask, TaskJson, TaskWrites } from '../app/ports.ts';
 import { creation } from '../domain/creation.ts';
 import type { PerformerSql } from './performer-sql.ts';
 import { recordChangeSql } from './record-change.ts';
@@ -28,28 +28,38 @@ export function creatingTasks(performer: PerformerSql): CreateTask {
   };
 }
 
+const clock = '(SELECT clock_timestamp() AS now) AS clock';
+
 /** The statements behind `CreateTask`. Their row has the task as JSON text in `json`. */
 export function creationStatements(performer: PerformerSql): (task: NewTask, details: Details) => Statement {
   const { draft, draftIdempotent, assigned, assignedIdempotent } = creationSql(performer);
   return (task, { reason, request }) => {
-    const { events, log } = creation(task.assignee_id, reason);
-    const values = [
-      task.title, // $1
-      task.description,
-      task.priority,
-      task.due_at,
-      task.labels,
-      task.creator_id, // $6
-      JSON.stringify(events),
-      JSON.stringify(log),
-      eventHeaders(),
-      task.assignee_id, // $10
-    ];
+    const values = creationValues(task, reason);
     const isDraft = task.assignee_id === null;
     if (request === undefined) return { ...(isDraft ? draft : assigned), values };
-    const keyed = [...values, request.key, request.fingerprint]; // $11, $12
+    const keyed = [...values, request.key, request.fingerprint]; // $14, $15
     return { ...(isDraft ? draftIdempotent : assignedIdempotent), values: keyed };
   };
+}
+
+/** The values of $1 to $13 of every statement that creates a task. */
+export function creationValues(task: NewTask, reason: string | null): unknown[] {
+  const { events, log } = creation(task.assignee_id, reason);
+  return [
+    task.title, // $1
+    task.description,
+    task.priority,
+    task.due_at,
+    task.labels,
+    task.creator_id, // $6
+    JSON.stringify(events),
+    JSON.stringify(log),
+    eventHeaders(),
+    task.assignee_id, // $10
+    task.due_time_zone,
+    task.due_all_day,
+    task.remind_before,
+  ];
 }
 
 /**
@@ -59,7 +69,7 @@ export function creationStatements(performer: PerformerSql): (task: NewTask, det
  * about as much.
  */
 export function creationSql(performer: PerformerSql) {
-  const assigned = assignedRow(performer);
+  const assigned = assignedRowOf('uuidv7()', performer.isPerformer('performer'));
   return {
     draft: { name: 'tasks.create_draft', text: insertSql(draftRow, withoutKey) },
     draftIdempotent: { name: 'tasks.create_draft_idempotent', text: insertSql(draftRow, withKey) },
@@ -68,22 +78,34 @@ export function creationSql(performer: PerformerSql) {
   };
 }
 
-function columns(state: string, assigneeId: string): string {
-  return `
-    uuidv7() AS id, $1::text AS title, $2::text AS description, ${state}::text AS state, $3::text AS priority,
-    $4::timestamptz AS due_at, $5::text[] AS labels, $6::uuid AS creator_id, ${assigneeId}::uuid AS assignee_id,
-    1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at`;
+/** The statements that create the tasks of schedules, with the id in $14. The system is the actor of their events. */
+export function scheduledCreationSql({ isPerformer }: PerformerSql) {
+  const scheduled = { id: '$14::uuid', actor: 'NULL::uuid' };
+  const row = draftRowOf(scheduled.id);
+  const assigned = assignedRowOf(scheduled.id, isPerformer('performer'));
+  return {
+    draft: { name: 'tasks.create_scheduled_draft', text: insertSql(row, withoutKey, scheduled.actor) },
+    assigned: { name: 'tasks.create_scheduled_assigned', text: insertSql(assigned, withoutKey, scheduled.actor) },
+  };
 }
 
-const clock = '(SELECT clock_timestamp() AS now) AS clock';
+function columns(id: string, state: string, assigneeId: string, kind = "'task' AS kind, NULL::uuid AS job_id"): string {
+  return `
+    ${id} AS id, $1::text AS title, $2::text AS description, ${state}::text AS state, $3::text AS priority,
+    $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, ${assigneeId}::uuid AS assignee_id,
+    ${kind}, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at`;
+}
 
-const draftRow = `SELECT ${columns("'draft'", '$10')} FROM ${clock}`;
+function draftRowOf(id: string, kind?: string): string {
+  return `SELECT ${columns(id, "'draft'", '$10', kind)} FROM ${clock}`;
+}
+const draftRow = draftRowOf('uuidv7()');
 
 /** Returns no row unless the assignee is a performer. Because of the lock, the assignee remains a performer until the transaction commits. */
-function assignedRow({ isPerformer }: PerformerSql): string {
+function assignedRowOf(id: string, isPerformer: string): string {
   return `
-  SELECT ${columns("'assigned'", 'performer.id')} FROM directory_users performer, ${clock}
-  WHERE performer.id = $10 AND ${isPerformer('performer')}
+  SELECT ${columns(id, "'assigned'", 'performer.id')} FROM directory_users performer, ${clock}
+  WHERE performer.id = $10 AND ${isPerformer}
   FOR SHARE OF performer`;
 }
 
@@ -94,22 +116,42 @@ const withKey: KeyClaim = {
   part: `
   claimed AS (
     INSERT INTO idempotency_keys (actor_id, key, fingerprint, response_body, etag)
-    SELECT $6::uuid, $11, $12, json, 1 FROM shown
+    SELECT $6::uuid, $14, $15, json, 1 FROM shown
     ON CONFLICT DO NOTHING RETURNING key
   ),`,
   join: 'CROSS JOIN claimed',
 };
 
-function insertSql(row: string, claim: KeyClaim): string {
+/** The statement that creates the task of a job, with its id in $14 and that of the job in $15. */
+const jobTaskCreation = {
+  name: 'tasks.create_of_job',
+  text: insertSql(draftRowOf('$14::uuid', "'job' AS kind, $15::uuid AS job_id"), withoutKey),
+};
+
+/** The hot statements besides those of `creationSql` and `scheduledCreationSql`. */
+export const otherCreations = [jobTaskCreation];
+
+/** Stores the task of a job. */
+export const insertJobTask: TaskWrites['insertJobTask'] = async (tx, task, { id, jobId }) => {
+  const values = [...creationValues(task, null), id, jobId];
+  const [row] = await runWithEvents<{ json: TaskJson }>(tx, { ...jobTaskCreation, values });
+  if (row === undefined) throw new Error('INSERT returned no row');
+  return { text: row.json, etag: 1 };
+};
+
+function insertSql(row: string, claim: KeyClaim, actor = '$6::uuid'): string {
   return `
   WITH draft AS MATERIALIZED (${row}
   ), shown AS MATERIALIZED (
     SELECT task.id, ${taskJson('task', 'creator', 'assignee')} AS json FROM draft task ${joinUsers('task')}
   ), ${claim.part}
   stored AS (
-    INSERT INTO tasks (id, title, description, state, priority, due_at, labels, creator_id, assignee_id, version, created_at, updated_at)
+    INSERT INTO tasks (
+      id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id,
+      version, created_at, updated_at
+    )
     SELECT draft.* FROM draft ${claim.join}
     RETURNING id, updated_at, $7::jsonb AS events, $8::jsonb AS log
-  ), ${recordChangeSql('stored', '$6::uuid', '$9::json')}
+  ), ${recordChangeSql('stored', actor, '$9::json')}
   SELECT shown.json FROM shown JOIN stored USING (id)`;
 }

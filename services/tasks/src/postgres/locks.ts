@@ -4,8 +4,9 @@ import type { Task } from '../domain/task.ts';
 import type { PerformerSql } from './performer-sql.ts';
 
 const taskColumns = `
-  task.id, task.title, task.description, task.state, task.priority, ${isoMicros('task.due_at')} AS due_at, task.labels,
-  task.creator_id, task.assignee_id, task.awaiting_performer, task.version`;
+  task.id, task.title, task.description, task.state, task.priority, ${isoMicros('task.due_at')} AS due_at, task.due_time_zone,
+  task.due_all_day, task.remind_before, task.labels,
+  task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.version`;
 
 const isOpen = `task.state IN ('assigned', 'in_progress') AND task.deleted_at IS NULL`;
 
@@ -14,8 +15,22 @@ export const lockTask = {
   text: `SELECT ${taskColumns} FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL FOR UPDATE`,
 };
 
+/**
+ * For a change of the task and its job: the job is locked first, as claims and settlements do. The subquery runs before a row of the task is locked, and
+ * PostgreSQL then reads the row again if it has changed in the meantime.
+ */
+export const lockTaskAndJob = {
+  name: 'tasks.lock_task_and_job',
+  text: `
+  WITH locked AS MATERIALIZED (
+    SELECT id FROM jobs WHERE id = (SELECT job_id FROM tasks WHERE id = $1) FOR UPDATE
+  )
+  SELECT ${taskColumns} FROM tasks task
+  WHERE task.id = $1 AND task.deleted_at IS NULL AND (SELECT count(*) FROM locked) >= 0 FOR UPDATE`,
+};
+
 const lockOpenTasks = `
-  SELECT task.id, task.state, task.assignee_id FROM tasks task WHERE ${isOpen} ORDER BY task.id FOR UPDATE`;
+  SELECT task.id, task.state, task.assignee_id FROM tasks task WHERE ${isOpen} AND task.assignee_id IS NOT NULL ORDER BY task.id FOR UPDATE`;
 
 const lockAwaitingTasks = `
   SELECT ${taskColumns} FROM tasks task WHERE task.awaiting_performer AND task.deleted_at IS NULL
@@ -29,6 +44,7 @@ export function taskLocks(performer: PerformerSql): TaskLocks {
     ${fromOrphaned(performer)} ORDER BY task.id LIMIT $1 FOR UPDATE OF task SKIP LOCKED`;
   return {
     lockTask: async (tx, id) => (await query<Task>(tx, { ...lockTask, values: [id] }))[0],
+    lockTaskAndJob: async (tx, id) => (await query<Task>(tx, { ...lockTaskAndJob, values: [id] }))[0],
     lockOpenTasks: async (tx) => await query<OpenTask>(tx, lockOpenTasks),
     lockOrphanedTasks: async (tx, limit) => await query<OrphanedTask>(tx, lockOrphanedTasks, [limit]),
     lockAwaitingTasks: async (tx, limit) => await query<Task>(tx, lockAwaitingTasks, [limit]),

@@ -45,7 +45,7 @@ export function pickLeastLoaded({ isPerformer }: PerformerSql) {
   const text = `
   WITH assigned AS MATERIALIZED (
     SELECT assignee_id, count(*)::integer AS open_tasks FROM tasks
-    WHERE state IN ('assigned', 'in_progress') AND deleted_at IS NULL AND id IS DISTINCT FROM $1
+    WHERE state IN ('assigned', 'in_progress') AND assignee_id IS NOT NULL AND deleted_at IS NULL AND id IS DISTINCT FROM $1
     GROUP BY assignee_id
   ), load AS (
     SELECT id, sum(open_tasks)::integer AS open_tasks FROM (

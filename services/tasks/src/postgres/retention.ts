@@ -1,6 +1,7 @@
 import { inboxRetention, type InboxPeriods } from '@taskwire/inbox';
 import type { Loop } from '@taskwire/lifecycle';
 import { outboxRetention } from '@taskwire/outbox';
+import { partitionRetention } from '@taskwire/partitions';
 import {
   createRetention,
   deleteInBatches,
@@ -13,19 +14,23 @@ import {
 } from '@taskwire/postgres';
 import type { Telemetry } from '@taskwire/telemetry';
 import { userDirectoryRetention } from '@taskwire/user-directory';
+import { jobRetention, type JobPeriods } from './jobs/retention.ts';
+import { scheduleRetention } from './schedules/retention.ts';
 
 /** The shortest period is a day, so a delay of ten minutes doesn't matter. */
 const intervalMs = 600_000;
-/** Tasks per batch. Bounds the duration of a statement: each task takes its activity along. */
+/** Tasks per batch. Bounds the duration of a statement: deleting a task also deletes its activity. */
 const taskBatch = 100;
 
-export type TaskPeriods = {
+export type TaskPeriods = JobPeriods & {
   /** Days that a deleted task is kept. */
   deletedTaskDays: number;
+  /** Days that a decided occurrence of a schedule is kept. */
+  occurrenceDays: number;
 };
 
 /** The retention of Tasks' own tables. */
-function ownRetention({ deletedTaskDays }: TaskPeriods): TableRetention {
+function ownRetention({ deletedTaskDays, occurrenceDays, ...jobPeriods }: TaskPeriods): TableRetention {
   const responses = deleteInBatches({
     table: 'idempotency_keys',
     keeps: '24 hours',
@@ -36,9 +41,15 @@ function ownRetention({ deletedTaskDays }: TaskPeriods): TableRetention {
     // about 10 ms of work
     batch: 1_000,
   });
+  const jobs = jobRetention(jobPeriods);
   return {
-    rules: [responses, removeDeletedTasks(deletedTaskDays)],
-    kept: { task_activity: 'the history of a task, which the API shows; it leaves with its task (rule `tasks`)' },
+    rules: [responses, removeDeletedTasks(deletedTaskDays), ...scheduleRetention(occurrenceDays), ...jobs.rules],
+    kept: {
+      task_activity: 'the history of a task, which the API shows; it is deleted with its task (rule `tasks`)',
+      task_reminders:
+        'two rows for each due date of a task, so that no reminder is sent twice; they are deleted with their task',
+      ...jobs.kept,
+    },
   };
 }
 
@@ -46,9 +57,9 @@ function removeDeletedTasks(days: number): RetentionRule {
   return {
     name: 'tasks',
     table: 'tasks',
-    keeps: `${days} days after it was deleted (DELETED_TASK_DAYS), with its activity; for as long as it is not deleted`,
+    keeps: `${days} days after it was deleted (DELETED_TASK_DAYS), with its activity; a task that is not deleted is kept indefinitely`,
     because:
-      'services ask for the task of an old notification, and learn that it is deleted; other tasks belong to their users',
+      'services read the task of an old notification, and learn that it was deleted; other tasks belong to their users',
     async run({ pool }) {
       const text = 'SELECT remove_deleted_tasks(make_interval(days => $1), $2) AS rows';
       const [row] = await query<{ rows: number }>(pool, text, [days, taskBatch]);
@@ -68,7 +79,14 @@ function removeDeletedTasks(days: number): RetentionRule {
 
 /** The retention of every table in Tasks' database. */
 export function tableRetention(periods: TaskPeriods & InboxPeriods): TableRetention[] {
-  return [ownRetention(periods), inboxRetention(periods), outboxRetention, userDirectoryRetention, postgresRetention];
+  return [
+    ownRetention(periods),
+    inboxRetention(periods),
+    outboxRetention,
+    userDirectoryRetention,
+    partitionRetention,
+    postgresRetention,
+  ];
 }
 
 /** Deletes what Tasks keeps for a limited time. */

@@ -1,23 +1,31 @@
 import { applyOne, readUnchanged } from './apply.ts';
-import { creationSql } from './create.ts';
-import { lockTask, needReassignment } from './locks.ts';
+import { creationSql, otherCreations, scheduledCreationSql } from './create.ts';
+import { jobStatements } from './jobs/statements.ts';
+import { lockTask, lockTaskAndJob, needReassignment } from './locks.ts';
 import { performerSql } from './performer-sql.ts';
 import { pickLeastLoaded } from './performers.ts';
 import { listTasks, readTask } from './reads.ts';
+import { lockDueTasks, nextReminder, readDueReminders, settleReminders } from './reminders.ts';
+import { lockDue, lockEnded, lockOutdated, lockReleased, readWork } from './schedules/locks.ts';
+import { recordOccurrences } from './schedules/record.ts';
 
 const performer = performerSql({ requireVerifiedEmail: true });
 
-/** The first page with each filter alone; other lists combine these conditions. */
+/** The first page with each single filter; other lists combine these conditions. */
 const lists = [{}, { mine: { is: true, userId: '' } }, { state: 'draft' }, { assignee: '' }, { creator: '' }] as const;
 
 /** The prepared statements, for `statements.sql`. A test compares them with those that run. */
 export const hotStatements: readonly { name: string; text: string }[] = [
-  ...Object.values(creationSql(performer)),
+  ...[...Object.values(creationSql(performer)), ...otherCreations],
   readTask,
   ...lists.map((filter) => listTasks(filter, { limit: 1, after: undefined })).map(({ name, text }) => ({ name, text })),
-  lockTask,
+  ...[lockTask, lockTaskAndJob],
   applyOne,
   readUnchanged,
   pickLeastLoaded(performer),
   needReassignment(performer),
+  ...[nextReminder, lockDueTasks, readDueReminders, settleReminders],
+  ...jobStatements,
+  ...Object.values(scheduledCreationSql(performer)),
+  ...[lockDue, lockReleased, lockEnded, lockOutdated, readWork, recordOccurrences],
 ];

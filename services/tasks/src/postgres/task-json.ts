@@ -14,13 +14,23 @@ export function taskJson(task: string, creator: string, assignee: string): strin
   return `(
     SELECT to_json(shown)::text FROM (
       SELECT ${task}.id, ${task}.title, ${task}.description, ${task}.state, ${task}.priority,
-        ${isoMicros(`${task}.due_at`)} AS due_at, ${task}.labels, ${task}.creator_id, ${task}.assignee_id,
+        ${isoMicros(`${task}.due_at`)} AS due_at, ${task}.due_time_zone, ${task}.due_all_day, ${task}.remind_before,
+        ${task}.labels, ${task}.creator_id, ${task}.assignee_id,
         json_build_object('id', ${task}.creator_id, 'name', ${displayName(creator)}) AS creator,
         CASE WHEN ${task}.assignee_id IS NOT NULL
           THEN json_build_object('id', ${task}.assignee_id, 'name', ${displayName(assignee)}) END AS assignee,
-        ${task}.version, ${isoMicros(`${task}.created_at`)} AS created_at, ${isoMicros(`${task}.updated_at`)} AS updated_at
+        ${task}.kind, CASE WHEN ${task}.job_id IS NOT NULL THEN ${jobOf(task)} END AS job, ${task}.version, ${isoMicros(`${task}.created_at`)} AS created_at, ${isoMicros(`${task}.updated_at`)} AS updated_at
     ) AS shown
   )`;
+}
+
+/** SQL for the job of a task, read only for a task that has one. The state of a job that was removed follows from its task. */
+function jobOf(task: string): string {
+  return `(
+          SELECT json_build_object('id', ${task}.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+            CASE ${task}.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+            'reason', job.reason, 'progress', job.progress)
+          FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = ${task}.job_id)`;
 }
 
 /** SQL for an activity log entry as the API returns it, also as compact JSON. */

@@ -1,11 +1,12 @@
 import { problem, type Problem } from '@taskwire/errors';
-import { isSqlState, sqlState, type Database, type Tx } from '@taskwire/postgres';
+import { isSqlState, query, sqlState, type Database, type Tx } from '@taskwire/postgres';
 import type { z } from 'zod';
 import type { Document, IdempotentRequest, TaskSchema, TaskStore } from '../app/ports.ts';
 import type { PerformerPolicy } from '../domain/performer.ts';
 import { applyChange, applyChanges } from './apply.ts';
-import { creatingTasks } from './create.ts';
+import { creatingTasks, insertJobTask } from './create.ts';
 import { claimKey, savedResponse, saveResponse } from './idempotency.ts';
+import { cancelJobOf } from './jobs/cancel-within.ts';
 import { reassignmentQueries, taskLocks } from './locks.ts';
 import { performerSql } from './performer-sql.ts';
 import { assignment } from './performers.ts';
@@ -38,7 +39,8 @@ export function createTaskStore(db: Database, policy: PerformerPolicy = { requir
     ...taskReads(db.pool),
     ...taskLocks(performer),
     ...assignment(performer),
-    ...{ applyChange, applyChanges, transaction },
+    ...{ applyChange, applyChanges, insertJobTask, cancelJobOf, transaction },
+    newTaskId,
     needReassignment: async () => await needReassignment(db.pool),
 
     once: async <S extends z.ZodType>(request: IdempotentRequest | undefined, work: (tx: Tx) => Promise<Document<S>>) =>
@@ -65,6 +67,12 @@ export function createTaskStore(db: Database, policy: PerformerPolicy = { requir
       return created;
     },
   };
+}
+
+async function newTaskId(tx: Tx): Promise<string> {
+  const [row] = await query<{ id: string }>(tx, 'SELECT uuidv7() AS id');
+  if (row === undefined) throw new Error('SELECT returned no row');
+  return row.id;
 }
 
 function busy(cause: unknown): Problem {

@@ -28,12 +28,14 @@ export type FakeAuth = {
   users: Map<string, FakeUser>;
   /** Changes a user. Returns the time of the change, as in the event. */
   change(id: string, change: Partial<Pick<FakeUser, 'role' | 'name' | 'is_deleted' | 'email_verified'>>): string;
-  /** The status of every response except the signing keys; undefined to serve normally. */
+  /** The status of every response except that for the signing keys; undefined to serve normally. */
   outage: number | undefined;
   /** An access token of a user. */
   userToken: TokenIssuer['userToken'];
   /** An access token of a service. */
   serviceToken(scope: string, overrides?: TokenOverrides): Promise<string>;
+  /** Issues an access token of a client that is registered for queues. */
+  workerToken(client: { clientId: string; scope: string; queues: readonly string[] }): Promise<string>;
   stop(): Promise<void>;
 };
 
@@ -80,11 +82,13 @@ export async function startFakeAuth(): Promise<FakeAuth> {
     userToken,
     serviceToken: async (scope: string, overrides?: TokenOverrides) =>
       await serviceToken({ clientId: 'notifications', scope }, overrides),
+    workerToken: async ({ queues, ...client }: { clientId: string; scope: string; queues: readonly string[] }) =>
+      await serviceToken(client, { queues }),
     stop,
   });
 }
 
-/** Each version is one second later than the one before. */
+/** Each version is one second later than the previous one. */
 function changedAt(user: FakeUser): string {
   return new Date(Date.UTC(2026, 0, 1) + user.version * 1000).toISOString();
 }

@@ -5,7 +5,7 @@ import { silent, waitFor } from '@taskwire/testing';
 import type { FakeUser } from './fake-auth.ts';
 import type { Person, TasksHarness } from './tasks-harness.ts';
 
-/** Auth as Tasks sees it: the responses of its REST API and the events it publishes. */
+/** Auth from Tasks' point of view: the responses of its REST API, and the events that it publishes. */
 export type OutsideAuth = {
   created(name: string, role: FakeUser['role']): Promise<{ id: string }>;
   changed(person: Person, role: FakeUser['role']): Promise<void>;

@@ -25,25 +25,29 @@ export type TasksHarness = {
   call(operation: Parameters<typeof call>[1], given: Call): Promise<Answer>;
   /** Adds a user to Auth and to the user directory. */
   join(name: string, role: Role, more?: { emailVerified: boolean }): Promise<Person>;
-  /** Changes a user's role in Auth, or deletes the user; resolves when the directory has the change. */
+  /** Changes a user's role in Auth, or deletes the user; resolves when the directory has received the change. */
   become(person: Person, role: Role | 'deleted'): Promise<void>;
-  /** Changes whether a user's address is verified; resolves when the directory has the change. */
+  /** Changes whether a user's address is verified; resolves when the directory has received the change. */
   verify(person: Person, verified: boolean): Promise<void>;
-  /** Renames a user in Auth; resolves when the directory has the new name. */
+  /** Renames a user in Auth; resolves when the directory has received the new name. */
   rename(person: Person, name: string): Promise<void>;
   createTask(person: Person, body?: Record<string, unknown>): Promise<Task>;
   assign(actor: Person, task: { id: string }, performer: Person): Promise<Task>;
   transition(actor: Person, task: { id: string }, state: string): Promise<Task>;
   read(person: Person, task: { id: string }): Promise<Task>;
   activity(person: Person, task: { id: string }): Promise<Activity[]>;
-  /** Starts another process on the same database and broker. */
+  /** The environment of another process on the same database and broker. */
+  environment(settings?: Record<string, string>): Record<string, string>;
+  /** Starts another instance on the same database and broker. */
   replica(settings?: Record<string, string>): Promise<Service>;
   stop(): Promise<void>;
 };
 
 /** The harness with a manager and two performers. */
-export async function tasksTeam(): Promise<{ harness: TasksHarness; manager: Person; ann: Person; ben: Person }> {
-  const harness = await tasksHarness();
+export async function tasksTeam(
+  settings: Record<string, string> = {},
+): Promise<{ harness: TasksHarness; manager: Person; ann: Person; ben: Person }> {
+  const harness = await tasksHarness(settings);
   return {
     harness,
     manager: await harness.join('Mona', 'manager'),
@@ -58,9 +62,10 @@ export async function tasksHarness(settings: Record<string, string> = {}): Promi
   const observer = await observeEvents(broker.url());
   const started: Service[] = [];
 
-  async function replica(more: Record<string, string> = {}): Promise<Service> {
-    const source = {
+  function environment(more: Record<string, string> = {}): Record<string, string> {
+    return {
       PORT: '0',
+      DRAIN_MS: '0',
       DATABASE_URL: database.url,
       AMQP_URL: broker.url('tasks'),
       ISSUER: auth.issuer,
@@ -69,7 +74,10 @@ export async function tasksHarness(settings: Record<string, string> = {}): Promi
       CLIENT_PRIVATE_KEY: generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
       ...more,
     };
-    const service = await wire(readEnv(env, source), {
+  }
+
+  async function replica(more: Record<string, string> = {}): Promise<Service> {
+    const service = await wire(readEnv(env, environment(more)), {
       telemetry: createTelemetry({ service: 'tasks', stream: silent() }),
     });
     for (const component of service.components) await component.start();
@@ -93,7 +101,8 @@ export async function tasksHarness(settings: Record<string, string> = {}): Promi
   ): Promise<void> {
     const timestamp = auth.change(id, change);
     const type = change.is_deleted === true ? 'auth.user.deleted' : 'auth.user.changed';
-    await database.db.transaction(async (tx) => await service.directory.record(tx, type, { user_id: id, timestamp }));
+    const event = { user_id: id, timestamp };
+    await database.db.transaction(async (tx) => await service.directory.record(tx, type, event, 1));
     await waitFor(
       async () => {
         await service.directory.refresher.tick();
@@ -111,6 +120,7 @@ export async function tasksHarness(settings: Record<string, string> = {}): Promi
     amqpUrl: broker.url(),
     observer,
     replica,
+    environment,
     call: async (operation, given) => await call(baseUrl, operation, given),
 
     async join(name, role, { emailVerified } = { emailVerified: true }) {

@@ -7,7 +7,7 @@ export type NewAuditEntry = AuditContext & {
   action: AuditAction;
   subject: AuditSubject | null;
   outcome: AuditEntry['outcome'];
-  /** A failure's code, the fields that a change affected, the scopes of a consent or token, or the filter of a reading. */
+  /** A failure's code, the fields that a change affected, the scopes of a consent or token, or the filter of a search of the log. */
   reason?: string | undefined;
 };
 
@@ -16,17 +16,17 @@ export type Audit = {
   record(entry: NewAuditEntry): Promise<void>;
   /**
    * Records a frequent, repetitive action unless the log has an entry with the same actor, action, reason and client from the last hour or since the
-   * start of the day (UTC). Of any number of concurrent calls, one writes the entry.
+   * start of the day (UTC). Of any number of concurrent calls, only one writes the entry.
    */
   recordOnce(entry: NewAuditEntry, since: 'an hour ago' | 'today'): Promise<void>;
   /**
-   * Records a refusal. When refusals are frequent, only some get an entry each. The others are counted, and the counts become entries a little later,
-   * so that an attacker can't fill the log.
+   * Records a refusal. When refusals are frequent, only some get their own entry. The others are counted, and the counts are written as entries a
+   * little later, so that an attacker can't fill the log.
    */
   recordRefusal(refusal: Omit<NewAuditEntry, 'outcome'>): Promise<void>;
 };
 
-/** The audit log for reading, latest entries first. */
+/** Read access to the audit log, latest entries first. */
 export type AuditLog = { list(filter: AuditFilter, place: Place): Promise<Page<AuditEntry>> };
 
 export type AuditFilter = {

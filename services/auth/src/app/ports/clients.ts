@@ -10,10 +10,12 @@ export type RegisteredClient = {
   /** Public keys that verify its assertions. */
   jwks?: { keys: readonly Record<string, unknown>[] } | undefined;
   grant_types: readonly ('authorization_code' | 'refresh_token' | 'client_credentials')[];
-  /** The scopes that it may request for each audience; read with `grantedScopes`. */
+  /** The scopes that the client may request for each audience; read with `grantedScopes`. */
   grants: ClientScopes['grants'];
-  /** Audiences that it serves; it may introspect any token issued for them (RFC 7662). */
+  /** Audiences that the client serves; it may introspect any token issued for them (RFC 7662). */
   introspects?: readonly string[] | undefined;
+  /** The queues whose jobs the client may enqueue and execute. */
+  queues?: readonly string[] | undefined;
   redirect_uris: readonly string[];
   post_logout_redirect_uris: readonly string[];
   application_type: 'web' | 'native';

@@ -6,7 +6,7 @@ import type { HashTurn } from './passwords.ts';
 
 /** An attempt counted against a limit. */
 export type Attempt = {
-  /** The attempt was not an attack: refunds it. */
+  /** Refunds the attempt, because it was not an attack. */
   refund(): Promise<void>;
 };
 
@@ -16,8 +16,8 @@ export type Visitor = LoginCaller & { turn: HashTurn };
 /** Limits on how often something may be attempted. @throws Problem `rate_limited` with Retry-After. */
 export type Limits = {
   /**
-   * Looks the account up with `find` when it is the caller's turn, and returns whether it knows the caller. Without an account nothing is known,
-   * after the same work. @throws Problem `unavailable` if too many are waiting.
+   * When it is the caller's turn, looks up the account with `find`, and returns whether the account knows the caller. If the account does not exist,
+   * the work is the same, and the caller is unknown. @throws Problem `unavailable` if too many are waiting.
    */
   recognize<A extends AccessPeriod>(
     origin: RequestOrigin,
@@ -25,11 +25,13 @@ export type Limits = {
     find: () => Promise<A | undefined>,
   ): Promise<{ account: A | undefined; visitor: Visitor }>;
   login(visitor: Visitor): Promise<Attempt>;
-  /** Makes the caller's network known to the account. Guesses by others don't slow it down until the access period ends. */
+  /**
+   * Makes the caller's network known to the account. Until the access period ends, other callers' guesses don't slow down log-ins from this network.
+   */
   rememberNetwork(origin: RequestOrigin, period: AccessPeriod): Promise<void>;
   /** Returns the queue position for hashing the new account's password. */
   register(ip: string): Promise<HashTurn>;
-  /** Counts a mail that a caller causes, whatever the cause and recipient, for their network and for the user they are logged in as. */
+  /** Counts a mail that a caller causes, whatever its kind and recipient, both for the caller's network and for the logged-in user. */
   causeMail(context: AuditContext): Promise<void>;
   /** Counts a change of the user's name, by the user or by an admin. */
   rename(context: AuditContext, userId: string): Promise<void>;

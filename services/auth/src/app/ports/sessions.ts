@@ -2,11 +2,11 @@ import type { Role } from '@taskwire/contracts';
 import type { AuditContext, RequestOrigin } from '../../domain/audit-context.ts';
 import type { User } from './users.ts';
 
-/** A session that was opened or continued: the content of its tokens. */
+/** The data for the tokens of a session that was opened or continued. */
 export type SessionGrant = {
   user: User;
   sessionId: string;
-  /** Seconds since 1970, by the database's clock; never before the user's `tokens_valid_after`. */
+  /** In seconds since 1970, by the database's clock; never before the user's `tokens_valid_after`. */
   issuedAt: number;
   /** When the user last authenticated, in seconds since 1970. */
   authenticatedAt: number;
@@ -27,13 +27,13 @@ export type Sessions = {
     origin: RequestOrigin;
   }): Promise<SessionGrant | undefined>;
   /**
-   * Replaces a refresh token with its only successor. Within the grace period, and while the successor is unused, the token may be presented again
-   * for the same successor; any other reuse ends the session (`reused`). `unknown`: the token does not exist, or it or its session has ended.
+   * Replaces a refresh token with its only successor. Within the grace period, and while the successor is unused, the token may be presented again,
+   * and yields the same successor; any other reuse ends the session (`reused`). `unknown`: the token does not exist, or it or its session has ended.
    */
   rotate(tokens: { used: Buffer; next: Buffer }, origin: RequestOrigin): Promise<SessionGrant | 'reused' | 'unknown'>;
   /**
-   * Records that the session's user authenticated again, and replaces its refresh tokens with a new one, the only valid one from then on. Undefined
-   * if the session or the user's access has ended since `tokensValidAfter` was read.
+   * Records that the session's user authenticated again, and replaces its refresh tokens with a new one, which is the only valid one from then on.
+   * Undefined if the session or the user's access has ended since `tokensValidAfter` was read.
    */
   reauthenticate(session: {
     sessionId: string;
@@ -43,9 +43,9 @@ export type Sessions = {
     origin: RequestOrigin;
   }): Promise<SessionGrant | undefined>;
   end(sessionId: string, context: AuditContext): Promise<void>;
-  /** The user for whom tokens are about to be issued; undefined for a deleted one. */
+  /** The user for whom tokens are about to be issued; undefined if the user is deleted. */
   subject(userId: string): Promise<Subject | undefined>;
-  /** The user's current role and whether their address is verified, or that access for a token with these claims has ended. */
+  /** Returns the user's current role and whether the address is verified, or reports that access for a token with these claims has ended. */
   checkAccess(claims: {
     userId: string;
     sessionId: string | undefined;

@@ -25,13 +25,13 @@ export type SealedKey = {
 export type SealedKeys = {
   /** Newest first. */
   all(): Promise<SealedKey[]>;
-  /** Adds the first key; does nothing if another replica was faster. */
+  /** Adds the first key; does nothing if another replica has already added one. */
   addFirst(key: Omit<SealedKey, 'signsInMs'>): Promise<void>;
-  /** Adds a key that starts signing after this many seconds. Returns false, without adding one, while another key is waiting to start. */
+  /** Adds a key that starts signing after this number of seconds. Returns false, without adding a key, if another key is waiting to start. */
   addNext(key: Omit<SealedKey, 'signsInMs'>, afterSeconds: number, context: AuditContext): Promise<boolean>;
   /**
-   * Replaces the sealed private parts with those that `reseal` returns; undefined leaves a key as it is. No key is added or replaced while it runs.
-   * If it throws, nothing changes. Returns the number of replaced keys.
+   * Replaces the sealed private parts with those that `reseal` returns; for undefined, a key is left unchanged. While `reseal` runs, no key is added
+   * or replaced. If it throws, no key changes. Returns the number of replaced keys.
    */
   replaceSealed(
     reseal: (key: { kid: string; sealed: Buffer }) => Buffer | undefined,

@@ -32,25 +32,25 @@ export type NewUser = {
 
 /** The result of authenticating a user. */
 export type Authentication = AccessPeriod & {
-  /** Seconds since 1970, by the database's clock; never before `tokensValidAfter`. */
+  /** In seconds since 1970, by the database's clock; never before `tokensValidAfter`. */
   at: number;
 };
 
 /** The account data that a log-in needs. */
 export type Credentials = Authentication & { passwordHash: string };
 
-/** Decides on a change of a locked user. A throw rolls everything back; no change leaves the user and its version unchanged. */
+/** Decides on a change to a locked user. If it throws, everything is rolled back; if it returns no change, the user and its version stay the same. */
 export type DecideChange = (
   user: StoredUser,
-  /** Whether an admin other than this user exists. Once called, no other admin can be removed until this change has ended. */
+  /** Whether an admin other than this user exists. Once this has been called, no other admin can be removed until the change has ended. */
   isThereAnotherAdmin: () => Promise<boolean>,
 ) => Promise<UserChange | undefined>;
 
 /** Storage of users. Each write, its event and its audit entry are committed together or not at all. */
 export type Users = {
   /**
-   * The new user, or `email_taken`; of several concurrent calls with one address, one wins. `invitation_ended`: the invitation has been used, revoked
-   * or has expired in the meantime.
+   * Returns the new user, or `email_taken`; of several concurrent calls with one address, only one succeeds. `invitation_ended`: the invitation has
+   * been used, revoked or has expired in the meantime.
    */
   create(
     user: NewUser,
@@ -58,10 +58,12 @@ export type Users = {
   ): Promise<User | 'email_taken' | 'invitation_ended'>;
   /** Returns the user, including a deleted one; undefined if the user never existed. */
   find(id: string): Promise<StoredUser | undefined>;
-  /** Whether an account other than `forUser` has the address, or had it and may still take it back. */
+  /** Whether an account other than `forUser` has the address, or used to have it and may still take it back. */
   emailTakenBy(email: string, forUser?: string): Promise<'account' | 'reservation' | undefined>;
   findCredentials(email: string): Promise<Credentials | undefined>;
-  /** Replaces the hash `before` with a stronger hash of the same password, if `before` is still current. It doesn't count as a change of the user. */
+  /**
+   * Replaces the hash `before` with a stronger hash of the same password, if `before` is still current. This doesn't count as a change to the user.
+   */
   rehashPassword(id: string, before: string, after: string): Promise<void>;
   /** Changes a user under a lock; undefined if the user never existed. */
   change(id: string, context: AuditContext, decide: DecideChange): Promise<StoredUser | 'email_taken' | undefined>;
@@ -72,8 +74,8 @@ export type Users = {
     context: AuditContext,
   ): Promise<StoredUser | undefined>;
   /**
-   * Reverses a deletion, replacing the old password with this one. A user who isn't deleted is left unchanged. `too_late`: the restore period is
-   * over. `email_taken`: another user has the address, or may take it back. Undefined if the user never existed.
+   * Reverses a deletion, replacing the old password with this one. A user who isn't deleted is left unchanged. `too_late`: the restore period has
+   * ended. `email_taken`: another user has the address, or may take it back. Undefined if the user never existed.
    */
   restore(
     id: string,
@@ -83,14 +85,14 @@ export type Users = {
   /** The most recently deleted user with this address, if they can be restored. */
   findRestorable(email: string): Promise<StoredUser | undefined>;
   list(filter: UserFilter, place: Place): Promise<Page<ListedUser>>;
-  /** By time of change, including deleted users; from `since` on (inclusive) or after a position. */
+  /** Lists users by time of change, including deleted users, from `since` on (inclusive) or after a position. */
   listChanged(filter: { since: string | undefined }, place: Place): Promise<Page<InternalUser>>;
 };
 
 /** `since` is inclusive, `until` is exclusive. */
 export type UserFilter = {
   role?: Role | undefined;
-  /** Part of a name or an address, case-insensitive. */
+  /** Part of a name or an address, compared case-insensitively. */
   text?: string | undefined;
   emailVerified?: boolean | undefined;
   createdSince?: string | undefined;

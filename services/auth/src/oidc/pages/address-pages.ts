@@ -17,8 +17,9 @@ export function verifyPage(form: LinkForm): string {
 }
 
 /**
- * The page for a visitor who is not logged in to the account, and may therefore not be the one who registered it: they set its password. The second
- * form is for visitors who are logged in. Their cookie is not sent when they follow a link from webmail (SameSite), but it is sent with our own form.
+ * The page for a visitor who is not logged in to the account, and may therefore not be the person who registered it: the visitor sets a new password.
+ * The second form is for visitors who are logged in: their cookie is not sent when they follow a link from webmail (SameSite), but it is sent with
+ * our own form.
  */
 export function claimPage(form: LinkForm & { link: AccountLink; error?: string | undefined }): string {
   const { link, error } = form;

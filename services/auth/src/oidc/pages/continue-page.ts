@@ -1,6 +1,6 @@
 import { html, page } from './html.ts';
 
-/** Opens a URL at once, by a GET that comes from no form. The link is for browsers configured not to do that. */
+/** Opens a URL at once, with a GET that is not caused by a form. The link is for browsers that are configured not to open pages automatically. */
 export function onwardPage(to: string): string {
   return page(
     'Continue',

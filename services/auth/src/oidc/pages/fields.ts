@@ -42,12 +42,12 @@ export function usernameField(email: string): Html {
   return html`<input type="text" autocomplete="username" value="${email}" readonly hidden />`;
 }
 
-/** Why the last attempt failed; announced at once. */
+/** The reason why the last attempt failed, which screen readers announce at once. */
 export function errorText(error: string | undefined): Html | undefined {
   return error === undefined ? undefined : html`<p class="error" id="error" role="alert">${error}</p>`;
 }
 
-/** The attributes of the field that caused the last attempt to fail. */
+/** The attributes of a field that caused the last attempt to fail. */
 export function describedBy(error: string | undefined): Html {
   return error === undefined ? html`` : html` aria-invalid="true" aria-describedby="error"`;
 }

@@ -8,7 +8,7 @@ type Value = string | number | Html | readonly Html[] | undefined;
 /** A link leading on from a page. */
 export type NextStep = { href: string; text: string };
 
-/** Builds HTML from a template. Values are escaped unless they were built here. */
+/** Builds HTML from a template. Values are escaped unless this function created them. */
 export function html(parts: TemplateStringsArray, ...values: Value[]): Html {
   return { html: parts.reduce((text, part, index) => text + toHtml(values[index - 1]) + part) };
 }
@@ -32,7 +32,7 @@ function escape(text: string): string {
 }
 
 // Colours have a contrast of at least 4.5:1 to their background (WCAG 2.2, 1.4.3), in light and dark mode. Fields and buttons are at least 44 px high
-// (2.5.5). Nothing is smaller than 16 px, below which phones zoom in when a field gets the focus.
+// (2.5.5). No text is smaller than 16 px, because phones zoom in on smaller fields when they get the focus.
 const style = `
 :root { color-scheme: light dark; --ground: #f4f5f7; --sheet: #fff; --text: #1b1f24; --quiet: #57606a; --line: #8c959f; --strong: #0b57d0;
   --on-strong: #fff; --bad: #b3261e; --bad-ground: #fceeee }

@@ -1,7 +1,7 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { html, page, pageHeaders, type Html } from './html.ts';
 
-/** Asks before logging out, since any site can send a browser here (RP-Initiated Logout 1.0 section 6). `form` is the provider's. */
+/** Asks before logging out, since any site can send a browser here (RP-Initiated Logout 1.0 section 6). `form` is the HTML of the provider's form. */
 export function logoutPage(ctx: KoaContextWithOIDC, form: string): void {
   ctx.set(pageHeaders(ctx.oidc.params?.['post_logout_redirect_uri'] as string | undefined));
   ctx.body = page(
@@ -16,7 +16,7 @@ export function logoutPage(ctx: KoaContextWithOIDC, form: string): void {
   );
 }
 
-/** The fields behind "Stay logged in": those of the log-out request, in addition to those of the provider's form. */
+/** The fields for "Stay logged in": the fields of the log-out request, which are added to the provider's form. */
 function returnFields({ oidc: { client, params } }: KoaContextWithOIDC): Html[] {
   const fields = {
     client_id: client?.clientId,

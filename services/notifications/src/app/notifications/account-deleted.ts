@@ -1,6 +1,7 @@
 import { say } from './phrase.ts';
 import { defineAccountNotification } from './definition.ts';
-import { accountActorIn, timeInWords } from './wording.ts';
+import { accountActorIn } from './wording.ts';
+import { timeInWords } from './time-in-words.ts';
 
 /** By e-mail only: a deleted user can't open the app. */
 export const accountDeleted = defineAccountNotification({

@@ -17,7 +17,7 @@ export const accountRestored = defineAccountNotification({
       say`${accountActorIn(input)} restored your Taskwire account after it had been deleted.`,
       'Your old password no longer works. A separate e-mail has a link to set a new one. If that link has expired, request another one on the page below.',
     ],
-    // a page of Auth, at its path behind the gateway
+    // the path of a page of Auth behind the gateway
     link: { label: 'Request a link to set a new password', path: '/oidc/account/forgot' },
   }),
 });

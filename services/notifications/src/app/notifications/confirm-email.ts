@@ -1,10 +1,8 @@
 import { defineAccountNotification, linkOf } from './definition.ts';
-import { requestInWords, timeInWords } from './wording.ts';
+import { requestInWords } from './wording.ts';
+import { timeInWords } from './time-in-words.ts';
 
-/**
- * The address may belong to a person unrelated to the account, so the mail contains no text written by the account's
- * holder.
- */
+/** The address may belong to a person who has nothing to do with the account, so the mail contains no text written by the account's holder. */
 export const confirmEmail = defineAccountNotification({
   event: 'auth.account.email_change_requested',
   recipient: 'the new address',

@@ -1,32 +1,32 @@
 import type { EventPayload, EventType } from '@taskwire/contracts';
-import type { DeliveryPolicy, MailKind } from '../notification-types.ts';
+import type { DeliveryPolicy, MailKind, TemplateData } from '../notification-types.ts';
 import type { AccountLink } from '../ports.ts';
 import type { Phrase, Written } from './phrase.ts';
 import type { Mail, TemplateInput } from './template.ts';
 
-/** Everything that is specific to one type of notification. definitions.ts lists them all. */
+/** Everything that is specific to one type of notification. definitions.ts lists all definitions. */
 export type NotificationDefinition = TaskNotification | AccountNotification;
 
-/** The text on each channel. The type is not delivered on a missing channel. */
+/** The texts for each channel. On a channel without a text, the type is not delivered. */
 type Texts = {
   inApp?(input: TemplateInput, recipient: Written): { title: Phrase; body: Phrase };
   mail?(input: TemplateInput): Mail;
   /**
-   * Replaces `mail` for mails with a link from Auth. The link is created when the mail is sent, which goes to the
-   * address of the link. Such a mail contains no user-written text.
+   * Replaces `mail` for mails with a link from Auth. The link is created when the mail is sent, and the mail is sent to the address of the link. Such
+   * a mail contains no user-written text.
    */
   linkMail?(link: AccountLink): Mail;
 };
 
 type Delivery = {
-  /** The recipient in the words of the README's table. */
+  /** The recipient, as named in the README's table. */
   recipient: string;
   deliveryPolicy: DeliveryPolicy;
   /** The kind under which its mails are counted, if it has any. */
   mailKind: MailKind;
 };
 
-/** The events that name a task and its performer. */
+/** An event that names a task and its performer. */
 export type NotifiedEventType = {
   [T in EventType]: EventPayload<T> extends { task_uuid: string; actor: string | null } & Named ? T : never;
 }[EventType];
@@ -49,16 +49,23 @@ export type TaskNotification = Delivery &
      * Says why a waiting mail is obsolete given the current state of its task; undefined if it is still worth sending. Absent for notifications that
      * never become obsolete. `whenDeleted` covers deleted tasks.
      */
-    obsoleteReason?(task: TaskProgress, recipientId: string | null): string | undefined;
+    obsoleteReason?(
+      task: TaskProgress,
+      recipientId: string | null,
+      templateData: Pick<TemplateData, 'due'>,
+    ): string | undefined;
   };
 
-/** `state` is one of the contract's states, or one newer than this build. */
-export type TaskProgress = { state: string; assigneeId: string | null };
+/**
+ * `state` is one of the contract's states, or a state that is newer than this build. `dueAt` is UTC with microseconds, and undefined if it isn't
+ * known.
+ */
+export type TaskProgress = { state: string; assigneeId: string | null; dueAt?: string | null | undefined };
 
-/** The details of an account event that its notification needs. */
+/** The details of an account event that are needed for its notification. */
 export type AccountDetails = {
   linkId?: string;
-  /** The actor, when the event names one; null for the command line. */
+  /** The actor, if the event names one; null for the command line. */
   actorId?: string | null;
   /** The other user that the notification is about. */
   subjectId?: string;
@@ -77,18 +84,18 @@ export type AccountEventType = {
 export type AccountNotification = Delivery &
   Texts & {
     about: 'account';
-    /** Whether a deleted user still receives it, at their former address. Only the report of the deletion reaches deleted users. */
+    /** Whether a deleted user still receives it, at their former address. Only the notification of the deletion itself is sent to deleted users. */
     reachesDeletedUsers?: true;
   } & (ReadEvent | { event: EventType; read?: undefined });
 
-/** The event notifies the user that it names. */
+/** An event whose notification is sent to the user that it names. */
 type ReadEvent = {
   event: AccountEventType;
-  /** Called with what the event's schema has parsed. */
+  /** Called with the event as parsed by its schema. */
   read(event: never): AccountDetails;
   /**
-   * The name of the handler, for the second type of the same event. It is stored with each handled message, so changing
-   * it notifies again of redelivered events.
+   * The name of the handler, required for the second type of the same event. The name is stored with each handled message, so after a change,
+   * redelivered events notify users again.
    */
   handlerName?: string;
 };

@@ -12,6 +12,8 @@ import { roleChanged } from './role-changed.ts';
 import { taskAssigned } from './task-assigned.ts';
 import { taskCancelled } from './task-cancelled.ts';
 import { taskCompleted } from './task-completed.ts';
+import { taskDueSoon } from './task-due-soon.ts';
+import { taskOverdue } from './task-overdue.ts';
 import { taskStarted } from './task-started.ts';
 import { taskUnassigned } from './task-unassigned.ts';
 import type { NotificationDefinition, NotifiedEventType, TaskNotification } from './definition.ts';
@@ -27,6 +29,8 @@ export const definitions: Readonly<Record<NotificationType, NotificationDefiniti
   'task.started': taskStarted,
   'task.completed': taskCompleted,
   'task.cancelled': taskCancelled,
+  'task.due_soon': taskDueSoon,
+  'task.overdue': taskOverdue,
   'user.welcome': userWelcome,
   'security.verify_email': verifyEmail,
   'security.reset_password': resetPassword,
@@ -54,12 +58,12 @@ export function contentInApp(
 
 const entries = Object.entries(definitions) as [NotificationType, NotificationDefinition][];
 
-/** The notification of each task event that notifies someone. */
+/** The notification for each task event that notifies users. */
 export const taskNotifications: ReadonlyMap<string, TaskNotification & { type: NotificationType }> = new Map(
   entries.flatMap(([type, one]) => (one.about === 'task' ? [[one.event, { ...one, type }] as const] : [])),
 );
 
-/** The notifications of account events, without those that have their own handlers. */
+/** The notifications for account events, except those with their own handlers. */
 export const accountNotifications = entries.flatMap(([type, one]) =>
   one.about === 'account' && one.read !== undefined ? [{ ...one, type, read: one.read }] : [],
 );

@@ -1,7 +1,8 @@
 import { defineAccountNotification, linkOf } from './definition.ts';
-import { requestInWords, timeInWords } from './wording.ts';
+import { requestInWords } from './wording.ts';
+import { timeInWords } from './time-in-words.ts';
 
-/** Sent to the old address. The in-app text is shown to the current holder of the account, so it has no link. */
+/** Sent to the old address. The in-app text is shown to the current holder of the account, so it contains no link. */
 export const emailChanged = defineAccountNotification({
   event: 'auth.account.email_changed',
   recipient: 'the old address',

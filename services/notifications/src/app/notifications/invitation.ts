@@ -1,5 +1,5 @@
 import { defineNotificationWithHandler } from './definition.ts';
-import { timeInWords } from './wording.ts';
+import { timeInWords } from './time-in-words.ts';
 
 export const invitation = defineNotificationWithHandler({
   event: 'auth.account.invitation_requested',

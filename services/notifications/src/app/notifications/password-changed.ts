@@ -15,7 +15,7 @@ export const passwordChanged = defineAccountNotification({
       'The password of your Taskwire account was changed, and you were logged out everywhere else.',
       'If this was not you, set a new password now and contact your administrator.',
     ],
-    // a page of Auth, at its path behind the gateway
+    // the path of a page of Auth behind the gateway
     link: { label: 'This was not me: set a new password', path: '/oidc/account/forgot' },
   }),
 });

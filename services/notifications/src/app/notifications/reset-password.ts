@@ -1,5 +1,5 @@
 import { defineAccountNotification, linkOf } from './definition.ts';
-import { timeInWords } from './wording.ts';
+import { timeInWords } from './time-in-words.ts';
 
 export const resetPassword = defineAccountNotification({
   event: 'auth.account.password_reset_requested',

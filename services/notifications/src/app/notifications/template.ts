@@ -1,4 +1,5 @@
 import type { TemplateData } from '../notification-types.ts';
+import { dueInWords } from './time-in-words.ts';
 import { written, type Phrase, type Written } from './phrase.ts';
 
 /**
@@ -8,7 +9,7 @@ import { written, type Phrase, type Written } from './phrase.ts';
 export type Mail = {
   subject: Phrase;
   paragraphs: readonly Phrase[];
-  /** `path` is relative to the public URL of the suite; `href` is absolute. */
+  /** With `path`, the link is relative to the public URL of the suite; `href` is absolute. */
   link: { label: string; path: string } | { label: string; href: string };
 };
 
@@ -22,12 +23,22 @@ export type TemplateInput = {
   subject: Written | null;
   /** The recipient's current role. */
   role: Written | null;
-  /** The time until which a deletion can be undone; null if it can't be. */
+  /** The time until which a deletion can be undone; null if it can't be undone. */
   restorableUntil: string | null;
+  /** The due date of the task, in words; null if the notification isn't about one. */
+  due: string | null;
 };
 
 /** Marks the user-written parts in the data of a notification. */
-export function templateInput({ task, actor, isOwnAct, subject, role, restorableUntil }: TemplateData): TemplateInput {
+export function templateInput({
+  task,
+  actor,
+  isOwnAct,
+  subject,
+  role,
+  restorableUntil,
+  due,
+}: TemplateData): TemplateInput {
   return {
     task: task === null ? null : { ...task, title: written(task.title) },
     actor: actor === null ? null : written(actor),
@@ -35,5 +46,6 @@ export function templateInput({ task, actor, isOwnAct, subject, role, restorable
     subject: subject === undefined ? null : written(subject),
     role: role === undefined ? null : written(role),
     restorableUntil: restorableUntil ?? null,
+    due: due === undefined ? null : dueInWords(due),
   };
 }

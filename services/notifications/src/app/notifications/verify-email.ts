@@ -1,6 +1,7 @@
 import { defineAccountNotification, linkOf } from './definition.ts';
 import type { AccountLink } from '../ports.ts';
-import { requestInWords, timeInWords } from './wording.ts';
+import { requestInWords } from './wording.ts';
+import { timeInWords } from './time-in-words.ts';
 
 export const verifyEmail = defineAccountNotification({
   event: 'auth.account.verification_requested',

@@ -1,6 +1,7 @@
 import type { AccountLink } from '../ports.ts';
 import { say, type Phrase } from './phrase.ts';
 import type { Mail, TemplateInput } from './template.ts';
+import { timeInWords } from './time-in-words.ts';
 
 /** The task's title in quotes, for use in a sentence. */
 export function taskIn({ task }: TemplateInput): Phrase {
@@ -12,9 +13,14 @@ export function actorIn({ actor }: TemplateInput): Phrase {
   return actor ?? 'Taskwire';
 }
 
-/** The actor of an account change, for the start of a sentence. */
+/** The actor of a change to an account, for the start of a sentence. */
 export function accountActorIn({ actor, isOwnAct }: TemplateInput): Phrase {
   return isOwnAct ? 'You' : (actor ?? 'An operator, on the command line,');
+}
+
+/** The due date of the task, for use in a sentence. */
+export function dueIn({ due }: TemplateInput): Phrase {
+  return due ?? 'a date in the past';
 }
 
 /** A link to the task, or to the app if the task was deleted. */
@@ -24,12 +30,7 @@ export function linkToTask({ task }: TemplateInput): Mail['link'] {
     : { label: 'Open the task', path: `/tasks/${task.id}` };
 }
 
-/** Formats an instant for readers, to the minute. Their time zone is unknown, so the text is in UTC and says so. */
-export function timeInWords(instant: string): string {
-  return `${new Date(instant).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-}
-
-/** Says when and from where a mail was requested, with a leading space; empty when Auth doesn't say. */
+/** Says when and from where a mail was requested, with a leading space; empty if Auth doesn't send this information. */
 export function requestInWords(requested: AccountLink['requested']): string {
   if (requested === undefined) return '';
   const { at, browser, network } = requested;

@@ -1,12 +1,12 @@
 import { Transform, type Readable } from 'node:stream';
 
 /**
- * Passes a message through, but holds back its end until `beforeEnd` resolves. An SMTP server can't accept a message
- * before the end of its data, so any earlier failure, including the death of this process, leaves nothing behind. When
- * `beforeEnd` rejects, the stream breaks without an end.
+ * Passes a message through, but holds back its end until `beforeEnd` resolves. An SMTP server can't accept a message before the end of its data, so
+ * after any earlier failure, even the death of this process, no message has been sent. If `beforeEnd` rejects, the stream is destroyed without an
+ * end.
  *
- * The read buffer has the minimum size, so that the end is reached only when the stream is read. nodemailer reads it
- * after the server's "354" response, not when the message is merely prepared.
+ * The read buffer has the minimum size, so that the end is reached only when the stream is read. nodemailer reads the stream only after the server's
+ * "354" response, not while it prepares the message.
  */
 export function delayEndOfData(message: Readable, beforeEnd: () => Promise<void>): Readable {
   const held = new Transform({

@@ -27,28 +27,19 @@ export type EmailOptions = {
   connections: number;
 };
 
-/** Short enough to detect an unreachable server well before the preparation time of an attempt ends. */
+/** The time limit for connecting: short enough to detect an unreachable server well before the preparation time of an attempt ends. */
 const connectMs = 5_000;
 const greetingMs = 8_000;
-/**
- * How long a server may be silent. RFC 5321 section 4.5.3.2.6 allows 10 minutes after the data; an operator's own relay
- * is faster.
- */
+/** How long a server may be silent. RFC 5321 section 4.5.3.2.6 allows 10 minutes after the data; an operator's own relay responds faster. */
 const silenceMs = 60_000;
-/**
- * Below the limit that servers set for idle sessions (Postfix: 5 min), so that a message rarely finds its connection closed by the server.
- */
+/** Shorter than the servers' limit for idle sessions (Postfix: 5 min), so that the server has rarely closed a connection before the next message. */
 const idleMs = 30_000;
 
-/**
- * `name` is absent unless the address is known to be the user's: otherwise a stranger would receive user-written text.
- */
+/** `name` is absent unless the address is known to be the user's: otherwise user-written text could be sent to a stranger. */
 type Recipient = { address: string; isVerified: boolean; name?: string };
 type LinkMail = NonNullable<NotificationDefinition['linkMail']>;
 
-/**
- * Delivers e-mail over SMTP: at least once as far as the outcome is known, with an explicit `unknown` where it isn't.
- */
+/** Delivers e-mail over SMTP: at least once if the outcome is known, and otherwise with the explicit outcome `unknown`. */
 export function email(options: EmailOptions): SendingChannel & { close(): void } {
   const transport = createTransport({
     url: options.smtpUrl,
@@ -71,7 +62,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
     mail.message.processFunc((message) => delayEndOfData(message, begin));
     done();
   });
-  /** Keyed by Message-ID, which is unique here because the loop runs one attempt per delivery at a time. */
+  /** The handoffs of running attempts by Message-ID, which is unique because the loop runs only one attempt per delivery at a time. */
   const begins = new Map<string | undefined, () => Promise<void>>();
 
   async function send(delivery: Delivery, to: Recipient, mail: Mail, handoff: Handoff): Promise<AttemptResult> {
@@ -124,13 +115,13 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
     }
   }
 
-  /** The recipient's user; `no_account` for a recipient without an account. */
+  /** Returns the user who is the recipient; `no_account` for a recipient without an account. */
   async function recipientIn({ userId, type }: Delivery): ReturnType<FindUser> {
     if (userId === null) return { kind: 'not_found' };
     return await (definitions[type].about === 'task' ? options.findUser : options.findAccountHolder)(userId);
   }
 
-  /** Requests the link now, for this attempt only, and sends it to the address that it was created for. */
+  /** Requests the link for this attempt only, and sends it to the address for which it was created. */
   async function sendLink(delivery: Delivery, linkMail: LinkMail, handoff: Handoff): Promise<AttemptResult> {
     const { templateData } = delivery;
     if (templateData.linkId === undefined) return { kind: 'refused', detail: 'it does not say which link' };
@@ -140,7 +131,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
         const user = await recipientIn(delivery);
         if (user.kind === 'unavailable') return retryWhenAvailable(user);
         const to = recipientOf(response.email, user);
-        // a warning with a link goes to an address that the account has, or had until the change that it warns about
+        // a warning with a link is sent to an address that the account has, or had until the change about which the mail warns
         const isVerified = to.isVerified || warnings.includes(definitions[delivery.type].mailKind);
         return await send(delivery, { ...to, isVerified }, linkMail(response), handoff);
       }
@@ -164,13 +155,13 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
   };
 }
 
-/** A recipient at this address. Only a user who has verified it is named. */
+/** Returns a recipient at this address, with the user's name only if the user has verified the address. */
 function recipientOf(address: string, user: User | { kind: 'deleted' } | { kind: 'not_found' }): Recipient {
   const isTheirs = user.kind === 'user' && user.isEmailVerified && isSameAddress(user.email, address);
   return isTheirs ? { address, isVerified: true, name: user.name } : { address, isVerified: false };
 }
 
-/** A deleted user, at the address that they had at deletion. */
+/** Returns a deleted user as a recipient, at the address at the time of the deletion. */
 function formerOwner(address: string, former: { isEmailVerified: boolean }, { templateData }: Delivery): Recipient {
   const isVerified = former.isEmailVerified;
   return isVerified ? { address, isVerified, name: templateData.recipient } : { address, isVerified };
@@ -184,12 +175,12 @@ function isSameAddress(one: string, other: string): boolean {
 function overText({ whose, limit }: Extract<Counted, { kind: 'over' }>): string {
   return whose === 'recipient'
     ? `over the budget of the recipient, which is ${limit} mails of this kind`
-    : `over the budget of the user who caused it, which is ${limit} mails`;
+    : `over the budget of ${limit} mails of the user who caused it`;
 }
 
 /**
- * Short, and not growing: few mails need another service when they are sent, and each should follow soon after that service is available again. Its
- * client fails fast during an outage.
+ * Short and constant: few mails need another service when they are sent, and each should be sent soon after that service is available again. The
+ * service's client fails fast during an outage.
  */
 const unavailablePause: BackOff = { baseMs: 10_000, capMs: 10_000, jitter: 'equal' };
 

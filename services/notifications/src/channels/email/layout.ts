@@ -9,15 +9,15 @@ export type LayoutOptions = {
   /** The base URL of links. */
   publicUrl: string;
   /**
-   * The recipient's name, if they have verified the address. Anyone else must not get text written by the person who
-   * entered their address.
+   * The recipient's name, if the recipient has verified the address. Other recipients must not get text written by the person who entered their
+   * address.
    */
   greeted?: string | undefined;
 };
 
 /** RFC 5322 section 2.2.3: a header is one line. */
 const notForLines = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
-/** RFC 5322 section 2.1.1 folds at 998 characters; no one reads that far into a subject. */
+/** RFC 5322 section 2.1.1 allows lines of 998 characters, but mail programs show far fewer characters of a subject. */
 const maxSubjectLength = 150;
 /** First strong isolate and pop directional isolate (UAX 9). */
 const [isolate, endOfIsolate] = ['\u2068', '\u2069'];
@@ -64,15 +64,12 @@ function textOf(phrase: Phrase): string {
 function htmlOf(phrase: Phrase): string {
   return render(phrase, {
     literal: escapeHtml,
-    // dir as well, for clients that don't know the element
+    // with the attribute dir, for clients that don't support the element
     userWritten: (text) => `<bdi dir="auto">${escapeHtml(harmless(text))}</bdi>`,
   });
 }
 
-/**
- * Isolates text only where right-to-left characters need it: elsewhere isolates have no effect, and old clients show
- * them as boxes.
- */
+/** Isolates text only if it contains right-to-left characters: in other text, isolates have no effect, and old clients show them as boxes. */
 function isolated(text: string): string {
   const safe = harmless(text);
   return rightToLeft.test(text) || hasHiddenCharacter(text) ? `${isolate}${safe}${endOfIsolate}` : safe;
@@ -107,7 +104,7 @@ ${paragraphs.map((paragraph) => `    <p>${paragraph}</p>`).join('\n')}
 `;
 }
 
-/** Escapes for text and quoted attributes: https://html.spec.whatwg.org/multipage/syntax.html */
+/** Escapes a string for use in text and quoted attributes: https://html.spec.whatwg.org/multipage/syntax.html */
 function escapeHtml(text: string): string {
   return text
     .replaceAll('&', '&amp;')

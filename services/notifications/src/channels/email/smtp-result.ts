@@ -4,13 +4,13 @@ import type { AttemptResult } from '../../app/channel.ts';
 /** An error as nodemailer reports it: https://nodemailer.com/errors */
 type SmtpError = Error & { code?: string; responseCode?: number; response?: string };
 
-/** nodemailer's codes for the stages that concern the message, rather than the sender or the server. */
+/** nodemailer's codes for failures that concern the message, rather than the sender or the server. */
 const aboutTheMessage: readonly string[] = ['EENVELOPE', 'EMESSAGE'];
 
 /**
- * Interprets a failed attempt. RFC 5321 section 4.2.1: 4xx is transient, 5xx permanent. An error response to the
- * greeting or the login concerns the whole channel, and so does 421 at any time. Without a response the handoff
- * decides: before it nothing can have arrived; after it the message may have.
+ * Interprets a failed attempt. RFC 5321 section 4.2.1: 4xx is transient, 5xx permanent. An error response to the greeting or the login concerns the
+ * whole channel, and so does 421 at any time. Without a response, the result depends on the handoff: before it, the message cannot have arrived;
+ * after it, the message may have arrived.
  */
 export function smtpResult(thrown: unknown, { handedOff }: { handedOff: boolean }): AttemptResult {
   const error: SmtpError = thrown instanceof Error ? thrown : new Error(String(thrown));

@@ -1,0 +1,26 @@
+import type { tasksRoutes } from '@taskwire/contracts';
+import type { z } from 'zod';
+import { actorName } from '../../domain/jobs/permissions.ts';
+import type { JobLimit, JobLimiting } from './ports.ts';
+
+type Route = typeof tasksRoutes.setJobLimit;
+type Response = z.input<Route['responses'][200]>;
+type Ports = { jobs: JobLimiting };
+type Command = { actor: { kind: 'user'; id: string }; queue: string; key: string; input: z.output<Route['body']> };
+
+/** Sets or ends the limits of a key. */
+export async function setJobLimit({ jobs }: Ports, { actor, queue, key, input }: Command): Promise<Response> {
+  const { max_running: maxRunning, rate } = input;
+  const limit = { maxRunning, rate: rate === null ? null : { n: rate.n, perMs: rate.per * 1_000 } };
+  await jobs.setLimit(queue, key, limit, actorName(actor));
+  return toResponse({ key, ...limit });
+}
+
+/** The limits of a queue. */
+export async function listJobLimits({ jobs }: Ports, queue: string): Promise<{ data: Response[] }> {
+  return { data: (await jobs.listLimits(queue)).map(toResponse) };
+}
+
+function toResponse({ key, maxRunning, rate }: { key: string } & JobLimit): Response {
+  return { key, max_running: maxRunning, rate: rate === null ? null : { n: rate.n, per: rate.perMs / 1_000 } };
+}

@@ -1,0 +1,61 @@
+import type { tasksRoutes } from '@taskwire/contracts';
+import { problem } from '@taskwire/errors';
+import type { z } from 'zod';
+import { authorizeTarget } from '../../domain/schedules/permission.ts';
+import type { Actor } from '../../domain/task.ts';
+import type { IdempotentRequest, Users, WriteResult } from '../ports.ts';
+import { requireEligible } from '../eligibility.ts';
+import { zoneDatabase } from './advance.ts';
+import { scheduleDocument, type ScheduleSchema } from './document.ts';
+import { newScheduleOf } from './given-schedule.ts';
+import type { SchedulePorts } from './ports.ts';
+import { nextOccurrences } from './rule-evaluator.ts';
+
+/** A user's schedules may create one task a minute each, so their number bounds what one user can cause. */
+const mostSchedules = 200;
+
+type Command = {
+  actor: Actor;
+  input: z.output<typeof tasksRoutes.createSchedule.body>;
+  request: IdempotentRequest | undefined;
+};
+
+/** Creates a schedule whose first occurrence is after now. */
+export async function createSchedule(
+  ports: SchedulePorts & { users: Users },
+  { actor, input, request }: Command,
+): Promise<WriteResult<ScheduleSchema>> {
+  const now = await ports.clock.now();
+  const { rule, settings } = newScheduleOf(input, now);
+  authorizeTarget(actor, settings.target);
+  const [first] = await nextOccurrences(ports.rules, rule, { after: now, limit: 1 });
+  const { target } = settings;
+  if (target.kind === 'task' && target.assignee_id !== null)
+    requireEligible(await ports.users.eligibilityOf(target.assignee_id));
+  return await ports.tasks.once<ScheduleSchema>(request, async (tx) => {
+    if ((await ports.schedules.countSchedules(actor.id)) >= mostSchedules) throw tooMany();
+    const paused = input.paused
+      ? ({ pausedAt: now, pauseReason: 'requested' } as const)
+      : { pausedAt: null, pauseReason: null };
+    const owner = { creatorId: actor.id, actsFor: actor.id };
+    // the jitter depends on the id, which the database makes: the loop looks at the nominal instant and waits for the rest
+    const place = { nextAt: first?.at ?? null, dueAt: first?.at ?? null };
+    const created = await ports.schedules.insertSchedule(tx, {
+      ...rule,
+      ...settings,
+      ...owner,
+      ...paused,
+      ...place,
+      zoneDatabase,
+    });
+    tx.afterCommit(ports.wake);
+    return scheduleDocument(created);
+  });
+}
+
+function tooMany() {
+  return problem(
+    'too_many_schedules',
+    `A user can have ${mostSchedules} schedules. Delete one that is no longer needed.`,
+  );
+}

@@ -1,0 +1,120 @@
+import type { Page, Place, Tx } from '@taskwire/postgres';
+import type { LastRun, OccurrenceRow, PauseReason, Schedule } from '../../domain/schedules/schedule.ts';
+import type { JobEnqueuing } from '../jobs/ports.ts';
+import type { NewTask, TaskStore } from '../ports.ts';
+import type { RuleEvaluator } from './rule-evaluator.ts';
+
+/** A schedule with the times that only the API shows, as the database gives them. */
+export type StoredSchedule = Schedule & { createdAt: string; updatedAt: string };
+
+/** The columns of a new schedule. */
+export type NewSchedule = Omit<
+  Schedule,
+  'id' | 'version' | 'revision' | 'failures' | 'lastAt' | 'lastTaskId' | 'lastJobId' | 'queuedAt' | 'awaitsEnd'
+> & {
+  zoneDatabase: string;
+};
+
+/** Where a schedule is after occurrences were decided. */
+export type Progress = Pick<
+  Schedule,
+  'nextAt' | 'dueAt' | 'lastAt' | 'lastTaskId' | 'lastJobId' | 'queuedAt' | 'awaitsEnd' | 'failures' | 'pausedAt'
+> & {
+  pauseReason: PauseReason | null;
+  /** The version of the tz database that `nextAt` was computed with. */
+  zoneDatabase: string;
+};
+
+/** What there is to do for the scheduler. */
+export type Work = {
+  /** Milliseconds until a schedule is due, negative if one is; null if none will be. */
+  dueInMs: number | null;
+  /** Whether a queued occurrence can run. */
+  released: boolean;
+  /** Whether a schedule awaits the end of a run that has ended. */
+  ended: boolean;
+  /** Whether a next instant was computed with an older tz database. */
+  outdated: boolean;
+};
+
+/** An occurrence as stored. */
+export type StoredOccurrence = OccurrenceRow & { revision: number; decidedAt: string };
+
+/** Times by the clock of the database: all processes agree on it. */
+export type DatabaseClock = {
+  /** The time in milliseconds since 1970. */
+  now(tx?: Tx): Promise<number>;
+};
+
+export type ScheduleReads = {
+  readSchedule(id: string): Promise<StoredSchedule | undefined>;
+  /** Newest first; all of them, or those of one creator. */
+  listSchedules(creatorId: string | undefined, place: Place): Promise<Page<StoredSchedule>>;
+  countSchedules(creatorId: string): Promise<number>;
+  /** Decided occurrences from `from` to `until`, in the order of their nominal instants. */
+  listOccurrences(
+    scheduleId: string,
+    range: { from: number; until: number },
+    place: Place,
+    tx?: Tx,
+  ): Promise<StoredOccurrence[]>;
+};
+
+/** Functions that lock schedules do so before any other row, and before the assignment lock. */
+export type ScheduleWrites = {
+  insertSchedule(tx: Tx, schedule: NewSchedule): Promise<StoredSchedule>;
+  lockSchedule(tx: Tx, id: string): Promise<StoredSchedule | undefined>;
+  /** Stores what a user changed, as a new version. */
+  updateSchedule(tx: Tx, schedule: Schedule, zoneDatabase: string): Promise<StoredSchedule>;
+  deleteSchedule(tx: Tx, id: string): Promise<void>;
+  /** Locks schedules that are due, the longest due first. Skips those that another transaction has locked. */
+  lockDue(tx: Tx, limit: number): Promise<StoredSchedule[]>;
+  /** Locks schedules with a queued occurrence whose last task has ended. Skips locked ones. */
+  lockReleased(tx: Tx, limit: number): Promise<StoredSchedule[]>;
+  /** Locks schedules that await the end of a run that has ended, with the time of that end. Skips locked ones. */
+  lockEnded(tx: Tx, limit: number): Promise<(StoredSchedule & { endedAt: number })[]>;
+  /** Locks the last jobs of schedules in the order of ids, before `cancelJob`. */
+  lockLastJobs(tx: Tx, schedules: readonly Schedule[]): Promise<void>;
+  /** Locks schedules that are not due yet and whose next instant was computed with an older tz database. Skips locked ones. */
+  lockOutdated(tx: Tx, zoneDatabase: string, limit: number): Promise<StoredSchedule[]>;
+  /** Delays the schedule that is due first, after it has failed. */
+  postponeFirst(): Promise<void>;
+  /** What there is to do. Locks nothing. */
+  readWork(zoneDatabase: string): Promise<Work>;
+  /**
+   * Stores decided occurrences with the events of those that were skipped, and the progress of the schedule, in one statement. An occurrence that has a
+   * row already is decided again only if its state is one of `replaces`.
+   * @throws Error if it has another state: then nothing is stored, and the transaction must end.
+   */
+  recordOccurrences(
+    tx: Tx,
+    schedule: Schedule,
+    rows: readonly OccurrenceRow[],
+    progress: Progress,
+    replaces?: readonly OccurrenceRow['state'][],
+  ): Promise<void>;
+  /** Whether a user may still create tasks, and do what managers may if `asManager`. A user whom the directory does not know has no entry against them. */
+  mayCreate(tx: Tx, userId: string, options: { asManager: boolean }): Promise<boolean>;
+  /** How the last task or job ended, if it has ended. */
+  lastRun(tx: Tx, last: Pick<Schedule, 'lastTaskId' | 'lastJobId'>): Promise<LastRun>;
+  /** Cancels a job, or requests that from its worker, for the schedule. */
+  cancelJob(tx: Tx, jobId: string, schedule: Schedule): Promise<void>;
+  /** Stores a task with an id that its occurrence determines. Returns false, and stores nothing, when the assignee is not a performer. */
+  insertScheduledTask(tx: Tx, task: NewTask, details: { id: string; reason: string | null }): Promise<boolean>;
+  /** Marks a new draft as one that awaits a performer. */
+  awaitPerformer(tx: Tx, taskId: string): Promise<void>;
+};
+
+export type ScheduleStore = ScheduleReads & ScheduleWrites;
+
+export type SchedulePorts = {
+  schedules: ScheduleStore;
+  tasks: TaskStore;
+  jobs: Pick<JobEnqueuing, 'enqueueWithin'>;
+  rules: RuleEvaluator;
+  clock: DatabaseClock;
+  /** Wakes the loop that runs schedules, after a commit. */
+  wake(): void;
+  /** Counts decided occurrences, after the commit. */
+  counted(rows: readonly OccurrenceRow[]): void;
+};

@@ -1,0 +1,29 @@
+import { problem } from '@taskwire/errors';
+import { authorize } from '../permissions.ts';
+import type { Actor } from '../task.ts';
+import { requireJobSender } from '../jobs/permissions.ts';
+import type { Target } from './schedule.ts';
+
+/** Whether a user may see and change all schedules. */
+export function seesAllSchedules({ role }: Actor): boolean {
+  return role === 'admin' || role === 'manager';
+}
+
+/** Others learn nothing of a schedule, not even that it exists. @throws Problem `not_found`. */
+export function requireSchedule<S extends { creatorId: string }>(schedule: S | undefined, actor: Actor): S {
+  if (schedule === undefined || !(schedule.creatorId === actor.id || seesAllSchedules(actor))) {
+    throw problem('not_found', 'There is no schedule with this id.');
+  }
+  return schedule;
+}
+
+/** The rules of new tasks and jobs. @throws Problem `forbidden` if the target assigns its tasks or enqueues jobs, and the user may not. */
+export function authorizeTarget(actor: Actor, target: Target): void {
+  if (target.kind === 'job') requireJobSender(actor);
+  else if (assigns(target)) authorize('assign', actor, { creator_id: actor.id, assignee_id: target.assignee_id });
+}
+
+/** Whether each task is assigned at once. */
+export function assigns(target: Target): boolean {
+  return target.kind === 'task' && (target.assign !== null || target.assignee_id !== null);
+}

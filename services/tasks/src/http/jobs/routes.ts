@@ -1,0 +1,72 @@
+import { tasksRoutes, type JsonText } from '@taskwire/contracts';
+import { bind, listCursors, PreserializedJson, response, type BoundRoute } from '@taskwire/http-server';
+import { claimJobs } from '../../app/jobs/claim-jobs.ts';
+import { enqueueJob, enqueueJobs } from '../../app/jobs/enqueue-jobs.ts';
+import { extendLeases } from '../../app/jobs/extend-leases.ts';
+import { listJobLimits, setJobLimit } from '../../app/jobs/limit-jobs.ts';
+import { cancelJob, dropJobs, replayJob, replayJobs } from '../../app/jobs/operate-jobs.ts';
+import type { JobEnqueuing, JobLeases, JobLimiting, JobOperating, JobReads } from '../../app/jobs/ports.ts';
+import { readJob } from '../../app/jobs/read-job.ts';
+import { settleJob, settleJobs } from '../../app/jobs/settle-jobs.ts';
+import type { Waiters } from '../../app/jobs/waiters.ts';
+import { pageBody, respond } from '../response.ts';
+import { storedRequest } from './idempotency.ts';
+
+export type JobPorts = { jobs: JobEnqueuing & JobReads & JobLeases & JobOperating & JobLimiting; waiters: Waiters };
+
+const claimed = tasksRoutes.claimJobs.responses[200];
+
+/** The operations on jobs. */
+export function jobRoutes(ports: JobPorts): BoundRoute[] {
+  return [
+    bind(tasksRoutes.enqueueJob, async ({ actor, body: input, idempotent }) => {
+      const command = { actor, input, request: storedRequest(actor, idempotent) };
+      return respond(tasksRoutes.enqueueJob, 201, await enqueueJob(ports, command));
+    }),
+    bind(tasksRoutes.enqueueJobs, async ({ actor, body: { jobs: input }, idempotent }) => {
+      const command = { actor, input, request: storedRequest(actor, idempotent) };
+      return respond(tasksRoutes.enqueueJobs, 200, await enqueueJobs(ports, command));
+    }),
+    bind(tasksRoutes.getJob, async ({ actor, params }) =>
+      respond(tasksRoutes.getJob, 200, await readJob(ports, actor, params.id)),
+    ),
+    bind(tasksRoutes.listJobs, async ({ query: { cursor, limit, ...filter } }) => {
+      const cursors = listCursors('id', { name: 'jobs', filter });
+      const page = await ports.jobs.listJobs(filter, { after: cursors.decode(cursor), limit });
+      return response(200, pageBody(tasksRoutes.listJobs.responses[200], page, cursors));
+    }),
+    bind(tasksRoutes.cancelJob, async ({ actor, params }) =>
+      respond(tasksRoutes.cancelJob, 200, await cancelJob(ports, actor, params.id)),
+    ),
+    bind(tasksRoutes.replayJob, async ({ actor, params: { id }, body: { reason } }) =>
+      respond(tasksRoutes.replayJob, 200, await replayJob(ports, { actor, id, reason })),
+    ),
+    bind(tasksRoutes.replayJobs, async ({ actor, body }) => response(200, await replayJobs(ports, actor, body))),
+    bind(tasksRoutes.dropJobs, async ({ actor, body }) => response(200, await dropJobs(ports, actor, body))),
+    bind(tasksRoutes.setJobLimit, async ({ actor, params: { queue, key }, body: input }) =>
+      response(200, await setJobLimit(ports, { actor, queue, key, input })),
+    ),
+    bind(tasksRoutes.listJobLimits, async ({ params: { queue } }) => response(200, await listJobLimits(ports, queue))),
+    bind(tasksRoutes.claimJobs, async ({ actor: worker, body: input, hangUp }) => {
+      const jobs = await claimJobs(ports, { worker, input, hangUp: hangUp() });
+      return response(200, new PreserializedJson(claimed, `{"data":[${jobs.join(',')}]}` as JsonText<typeof claimed>));
+    }),
+    bind(tasksRoutes.heartbeatJobs, async ({ actor: { queues }, body: { leases: input } }) =>
+      response(200, await extendLeases(ports, { queues, input })),
+    ),
+    bind(tasksRoutes.settleJobs, async ({ actor: { queues }, body: { items: input } }) =>
+      response(200, await settleJobs(ports, { queues, input })),
+    ),
+    bind(
+      tasksRoutes.completeJob,
+      async ({ actor: { queues }, params: { id: jobId }, body: { lease_token, ...complete } }) =>
+        response(200, await settleJob(ports, { queues, jobId, input: { lease_token, complete } })),
+    ),
+    bind(tasksRoutes.failJob, async ({ actor: { queues }, params: { id: jobId }, body: { lease_token, ...fail } }) =>
+      response(200, await settleJob(ports, { queues, jobId, input: { lease_token, fail } })),
+    ),
+    bind(tasksRoutes.releaseJob, async ({ actor: { queues }, params: { id: jobId }, body: { lease_token } }) =>
+      response(200, await settleJob(ports, { queues, jobId, input: { lease_token, release: true } })),
+    ),
+  ];
+}

@@ -1,0 +1,75 @@
+import { eventHeaders, hintEvents } from '@taskwire/outbox';
+import { query, type Database } from '@taskwire/postgres';
+import type { Claim } from '../../app/jobs/ports.ts';
+import { bytesBesidePayload, largestClaimBytes } from '../../domain/jobs/limits.ts';
+import { followJobsSql, hasFollowed } from './follow-jobs.ts';
+
+/**
+ * Keys that one claim looks at: each costs a few index probes, so that thousands of saturated keys delay a claim by a millisecond or two. Among these, the
+ * one that was served least recently is first. A queue with more keys is looked at part by part.
+ */
+const mostKeys = 100;
+
+/**
+ * Leases jobs with a concurrency key of one queue, and records them with the claim: a known claim leases nothing, unless this call continues it. The
+ * function `lease_keyed_jobs` (migration 0012) keeps the limits of the keys.
+ */
+export const claimKeyedJobs = {
+  name: 'jobs.claim_keyed',
+  text: `
+  WITH known AS MATERIALIZED (
+    SELECT FROM job_claims WHERE client_id = $1 AND claim_id = $2 AND expires_at > now() AND NOT $3
+  ), leased AS MATERIALIZED (
+    SELECT job.* FROM (SELECT WHERE NOT EXISTS (SELECT FROM known)) AS fresh
+      CROSS JOIN LATERAL lease_keyed_jobs($4, $5, $6, $7, ${bytesBesidePayload}, ${mostKeys}, $1, $8, $9) AS job
+  ), with_task AS MATERIALIZED (
+    SELECT job_task AS task_id, 'leased' AS state FROM leased WHERE job_task IS NOT NULL
+  ), ${followJobsSql({ changed: 'with_task', actor: 'NULL::uuid', headers: '$10::json' })}, recorded AS (
+    INSERT INTO job_claims (client_id, claim_id, job_ids, fences, expires_at)
+    SELECT $1, $2, array_agg(job_id ORDER BY job_fence), array_agg(job_fence ORDER BY job_fence), now() + $9 * interval '1 millisecond'
+    FROM leased WHERE job_id IS NOT NULL HAVING count(*) > 0
+    ON CONFLICT (client_id, claim_id) DO UPDATE SET
+      job_ids = CASE WHEN $3 THEN job_claims.job_ids || excluded.job_ids ELSE excluded.job_ids END,
+      fences = CASE WHEN $3 THEN job_claims.fences || excluded.fences ELSE excluded.fences END,
+      expires_at = excluded.expires_at
+  )
+  SELECT EXISTS (SELECT FROM known) AS is_repeated, ${hasFollowed}, leased.job_id AS id, leased.job_key AS key,
+    leased.job_bytes AS bytes
+  FROM (SELECT) AS one LEFT JOIN leased ON true ORDER BY leased.job_fence`,
+};
+
+type KeyedRow = {
+  is_repeated: boolean;
+  has_followed: boolean;
+  id: string | null;
+  key: string | null;
+  bytes: number | null;
+};
+type KeyedPart = { count: number; bytes: number; isRepeated: boolean };
+
+/** The last key that this process looked at in each queue, if the queue has more keys than one claim looks at. */
+export type Turns = Map<string, string>;
+
+/** Claims from each of the queues in turn, as far as there is room. `isContinued`: the claim has leased something already. */
+export async function claimKeyed(
+  db: Database,
+  { clientId, claimId, leaseMs, worker }: Claim,
+  o: { queues: readonly string[]; turns: Turns; room: { jobs: number; bytes: number }; isContinued: boolean },
+): Promise<KeyedPart> {
+  const part = { count: 0, bytes: 0, isRepeated: false };
+  for (const queue of o.queues) {
+    const jobs = o.room.jobs - part.count;
+    const bytes = Math.min(o.room.bytes, largestClaimBytes) - part.bytes;
+    if (jobs <= 0 || bytes <= 0) return part;
+    const isContinued = o.isContinued || part.count > 0;
+    const given = [clientId, claimId, isContinued, queue, o.turns.get(queue) ?? '', jobs, bytes, worker, leaseMs];
+    const rows = await query<KeyedRow>(db.pool, { ...claimKeyedJobs, values: [...given, eventHeaders()] });
+    if (rows[0]?.has_followed === true) hintEvents(db);
+    if (rows[0]?.is_repeated === true) return { ...part, isRepeated: true };
+    const leased = rows.filter(({ id }) => id !== null);
+    part.count += leased.length;
+    part.bytes += leased.reduce((sum, row) => sum + (row.bytes ?? 0), 0);
+    o.turns.set(queue, rows.find(({ id, key }) => id === null && key !== null)?.key ?? '');
+  }
+  return part;
+}

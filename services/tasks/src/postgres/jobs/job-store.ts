@@ -1,0 +1,101 @@
+import { query, type Database, type Tx } from '@taskwire/postgres';
+import type {
+  JobEnqueuing,
+  JobHints,
+  JobLeases,
+  JobLimiting,
+  JobOperating,
+  JobReads,
+  JobUpkeep,
+} from '../../app/jobs/ports.ts';
+import type { TaskWrites } from '../../app/ports.ts';
+import { countClaimable, runClaim } from './claim.ts';
+import { areSimple, receiptOf, storeAll, storeSimple, type StoredJob } from './enqueue.ts';
+import { createFloors, type Floors } from './floors.ts';
+import { extendingLeases } from './heartbeat.ts';
+import { sendHints } from './hints.ts';
+import { limitingJobs } from './limits.ts';
+import { operatingJobs } from './operate.ts';
+import { promoting } from './promote.ts';
+import { jobReads } from './reads.ts';
+import { reaping } from './reap.ts';
+import { settlingJobs } from './settle.ts';
+
+export type JobStore = JobEnqueuing &
+  JobReads &
+  JobLeases &
+  JobOperating &
+  JobLimiting &
+  JobUpkeep & { floors: Floors };
+
+/** A worker is heard every few milliseconds; the reaper looks whether that was within the last five seconds. */
+const heardEveryMs = 1_000;
+
+export const noteHeard = { name: 'jobs.note_heard', text: 'UPDATE job_contact SET heard_at = clock_timestamp()' };
+
+/** The PostgreSQL store of jobs. `once` is that of the tasks, which share their table of idempotency keys. */
+export function createJobStore(db: Database, { once }: Pick<TaskWrites, 'once'>, given: JobHints): JobStore {
+  const floors = createFloors(db.pool);
+  const state = { floors, keyed: new Set<string>(), turns: new Map<string, string>() };
+  let heardAt = -Infinity;
+  const hints: JobHints = {
+    ...given,
+    queued(queue, jobs) {
+      floors.lower(queue, jobs.rankAt);
+      given.queued(queue, jobs);
+    },
+  };
+
+  return {
+    floors,
+    async enqueue({ jobs, createdBy, request }, render) {
+      if (request === undefined && areSimple(jobs)) {
+        const stored = await storeSimple(db.pool, jobs, createdBy);
+        sendHints(hints, hintedRows(jobs, stored));
+        const receipts = stored.map((row, place) =>
+          receiptOf(jobs[place] ?? { queue: '', kind: '' }, row, { isExisting: false }),
+        );
+        return { text: render(receipts), replayed: false };
+      }
+      return await once(request, async (tx: Tx) => {
+        const { receipts, stored } = await storeAll(tx, jobs, createdBy);
+        tx.afterCommit(() => sendHints(hints, hintedRows(jobs, stored)));
+        return { text: render(receipts) };
+      });
+    },
+
+    async enqueueWithin(tx, { unique, ...job }, createdBy) {
+      const jobs = [{ ...job, unique: unique && ({ ...unique, onConflict: 'reject' } as const) }];
+      const { receipts, stored } = await storeAll(tx, jobs, createdBy);
+      tx.afterCommit(() => sendHints(hints, hintedRows(jobs, stored)));
+      const [receipt] = receipts;
+      if (receipt === undefined) throw new Error('a job was stored without a receipt');
+      return receipt;
+    },
+
+    ...jobReads(db.pool),
+    ...operatingJobs(db, hints),
+    ...limitingJobs(db.pool, hints),
+
+    claim: async (claim) => await runClaim(db, claim, state),
+    async countClaimable(queues, limit) {
+      const values = [queues, floors.of(queues), limit];
+      const rows = await query<{ queue: string; count: number }>(db.pool, { ...countClaimable, values });
+      return new Map(rows.map(({ queue, count }) => [queue, count]));
+    },
+    extend: extendingLeases(db.pool),
+    settle: settlingJobs(db, hints),
+    async heard() {
+      if (performance.now() - heardAt < heardEveryMs) return;
+      heardAt = performance.now();
+      await query(db.pool, noteHeard);
+    },
+
+    ...promoting(db, hints),
+    reap: reaping(db, hints),
+  };
+}
+
+function hintedRows(jobs: readonly { queue: string }[], stored: readonly StoredJob[]) {
+  return stored.map(({ place, ...row }) => ({ ...row, queue: jobs[place]?.queue ?? '' }));
+}

@@ -1,0 +1,89 @@
+import { query, type Queryable } from '@taskwire/postgres';
+import { metricsOnce, type Telemetry } from '@taskwire/telemetry';
+import { Counter, Gauge } from 'prom-client';
+
+/** A queue is counted up to this number: an alert needs no more, and counting a backlog of a million takes half a second. */
+const mostCounted = 10_000;
+/** Several scrapes within this time get the same values. */
+const freshMs = 5_000;
+
+/**
+ * Each queue with its due jobs and the age of the first of them, its leased jobs and its dead ones. The queues are found by steps through the index, one
+ * probe for each, not by reading the backlog.
+ */
+const measure = `
+  WITH RECURSIVE queued AS (
+    (SELECT queue FROM jobs WHERE state = 'queued' AND concurrency_key IS NULL ORDER BY queue LIMIT 1)
+    UNION ALL
+    SELECT next.queue FROM queued CROSS JOIN LATERAL (
+      SELECT queue FROM jobs WHERE state = 'queued' AND concurrency_key IS NULL AND queue > queued.queue ORDER BY queue LIMIT 1
+    ) next
+  )
+  SELECT queue, 'queued' AS state, (
+      SELECT count(*) FROM (
+        SELECT FROM jobs WHERE state = 'queued' AND concurrency_key IS NULL AND queue = queued.queue LIMIT ${mostCounted}) AS counted
+    )::integer AS count, (
+      SELECT extract(epoch FROM clock_timestamp() - run_at)::float8 FROM jobs
+      WHERE state = 'queued' AND concurrency_key IS NULL AND queue = queued.queue ORDER BY rank_at, id LIMIT 1
+    ) AS oldest
+  FROM queued
+  UNION ALL
+  SELECT queue, 'leased', count(*)::integer, NULL FROM (SELECT queue FROM jobs WHERE fence IS NOT NULL LIMIT ${mostCounted}) AS leased GROUP BY queue
+  UNION ALL
+  SELECT queue, 'dead', count(*)::integer, NULL FROM (SELECT queue FROM jobs WHERE state = 'dead' LIMIT ${mostCounted}) AS dead GROUP BY queue`;
+
+type Row = { queue: string; state: string; count: number; oldest: number | null };
+
+/** Measures the queues when metrics are read. */
+export function observeQueues(db: Queryable, { metrics, logger }: Telemetry): void {
+  let measured: Promise<readonly Row[]> = Promise.resolve([]);
+  let measuredAt = -Infinity;
+
+  /** Both metrics get the rows of one statement, whichever is read first. */
+  async function rows(): Promise<readonly Row[]> {
+    if (performance.now() - measuredAt >= freshMs) {
+      measuredAt = performance.now();
+      measured = query<Row>(db, measure).catch((error: unknown) => {
+        // an unavailable database must not fail the whole scrape
+        logger.warn('could not measure the queues of jobs', { error });
+        return [];
+      });
+    }
+    return await measured;
+  }
+
+  new Gauge({
+    name: 'jobs',
+    help: `Jobs by queue and state: queued (due), leased, dead. Counted up to ${mostCounted}.`,
+    labelNames: ['queue', 'state'],
+    registers: [metrics],
+    async collect() {
+      const found = await rows();
+      // a queue that is empty has no row
+      this.reset();
+      for (const { queue, state, count } of found) this.set({ queue, state }, count);
+    },
+  });
+  new Gauge({
+    name: 'jobs_oldest_queued_seconds',
+    help: 'How long the first due job of each queue has been due. Alert when workers should have taken it.',
+    labelNames: ['queue'],
+    registers: [metrics],
+    async collect() {
+      const found = await rows();
+      this.reset();
+      for (const { queue, oldest } of found) if (oldest !== null) this.set({ queue }, oldest);
+    },
+  });
+}
+
+/** Counts the leases that the reaper of this process ended. */
+export const reapedCounter = metricsOnce(
+  (registry) =>
+    new Counter({
+      name: 'jobs_reaped_total',
+      help: 'Leases that expired, by queue and the state that followed: queued or scheduled for another attempt, or dead.',
+      labelNames: ['queue', 'state'],
+      registers: [registry],
+    }),
+);

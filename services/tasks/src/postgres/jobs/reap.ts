@@ -1,0 +1,102 @@
+import { eventHeaders, runWithEvents } from '@taskwire/outbox';
+import { isoMicros, query, type Database } from '@taskwire/postgres';
+import type { JobHints, JobUpkeep } from '../../app/jobs/ports.ts';
+import { reaperRound } from '../../domain/jobs/outage.ts';
+import { endLeaseSql, leaseColumns } from './end-lease-sql.ts';
+import { hasFollowed } from './follow-jobs.ts';
+import { sendHints, type QueuedRow } from './hints.ts';
+
+/** Leases that one statement ends: some 30 ms of work. */
+const batch = 1_000;
+
+/** Locks the reaper's row. No row while another process has it. */
+export const lockReaper = {
+  name: 'jobs.lock_reaper',
+  text: `
+  SELECT extract(epoch FROM clock_timestamp() - reaper.ticked_at)::float8 * 1000 AS since_tick_ms,
+    extract(epoch FROM clock_timestamp() - contact.heard_at)::float8 * 1000 AS since_heard_ms, reaper.is_outage,
+    (SELECT fence FROM jobs WHERE fence >= $1 ORDER BY fence LIMIT 1) AS lowest_fence,
+    (SELECT last_value - (NOT is_called)::integer FROM job_fences) AS last_fence
+  FROM job_reaper reaper, job_contact contact FOR UPDATE OF reaper SKIP LOCKED`,
+};
+
+/**
+ * Ends leases that have been expired for so many of their periods. A lease that is locked is being extended or settled, and so is not looked at. `fence`
+ * is compared with the lowest one that may be left.
+ */
+export const expireLeases = {
+  name: 'jobs.expire_leases',
+  text: `
+  WITH expired AS MATERIALIZED (
+    SELECT ${leaseColumns}, 'expired' AS verb, false AS is_final, NULL::float8 AS retry_after_ms, random() AS jitter, NULL::text AS result,
+      CASE WHEN job.is_confirmed THEN '{"code":"lease_expired","message":"The worker did not extend its lease in time."}' END AS error
+    FROM jobs job
+    WHERE job.fence >= $1 AND job.lease_expires_at + $2 * job.lease_ms * interval '1 millisecond' <= clock_timestamp()
+    ORDER BY job.id LIMIT ${batch} FOR UPDATE OF job SKIP LOCKED
+  ), ${endLeaseSql('expired', '$3')}
+  SELECT queue, state, ${isoMicros('rank_at')} AS rank_at, has_dependents, is_keyed, ${hasFollowed} FROM ended`,
+};
+
+/** Gives each lease one period from now, once. */
+export const graceLeases = {
+  name: 'jobs.grace_leases',
+  text: `
+  WITH held AS MATERIALIZED (
+    SELECT id FROM jobs WHERE fence >= $1 AND NOT had_grace ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+  )
+  UPDATE jobs SET lease_expires_at = clock_timestamp() + lease_ms * interval '1 millisecond', had_grace = true
+  WHERE id = ANY (ARRAY(SELECT id FROM held))`,
+};
+
+export const noteTick = {
+  name: 'jobs.note_tick',
+  text: 'UPDATE job_reaper SET ticked_at = clock_timestamp(), is_outage = $1',
+};
+
+type State = {
+  since_tick_ms: number;
+  since_heard_ms: number;
+  is_outage: boolean;
+  lowest_fence: string | null;
+  last_fence: string;
+};
+
+/**
+ * The lowest fence that a lease may have. A claim takes its fence before its lease is visible, for at most the statement timeout of 5 s, so a fence counts
+ * as passed once it was given out 10 s ago and no lease is below it.
+ */
+const fencePassedMs = 10_000;
+
+/** The rounds of the reaper. */
+export function reaping(db: Database, hints: JobHints, now: () => number = () => performance.now()): JobUpkeep['reap'] {
+  let floor = 0;
+  let seen: { fence: number; at: number }[] = [];
+
+  /** Raises the floor from what a round saw. */
+  function pass({ lowest_fence: lowest, last_fence: last }: State): void {
+    seen.push({ fence: Number(last), at: now() });
+    const passed = seen.findLast(({ at }) => now() - at >= fencePassedMs);
+    if (passed === undefined) return;
+    seen = seen.filter(({ at }) => at > passed.at);
+    floor = Math.max(floor, Math.min(passed.fence + 1, lowest === null ? Infinity : Number(lowest)));
+  }
+
+  return async () =>
+    await db.transaction(async (tx) => {
+      const [state] = await query<State>(tx, { ...lockReaper, values: [floor] });
+      if (state === undefined) return undefined;
+      // without leases there is no worker to wait for
+      const sinceHeardMs = state.lowest_fence === null ? 0 : state.since_heard_ms;
+      const { kind } = reaperRound({ sinceTickMs: state.since_tick_ms, sinceHeardMs, isOutage: state.is_outage });
+      if (kind === 'extend') await query(tx, { ...graceLeases, values: [floor] });
+      const values = [floor, kind === 'hold' ? 1 : 0, eventHeaders()];
+      const rows = await runWithEvents<QueuedRow>(tx, { ...expireLeases, values });
+      await query(tx, { ...noteTick, values: [kind === 'hold'] });
+      pass(state);
+      tx.afterCommit(() => {
+        sendHints(hints, rows);
+        for (const { queue, state: next } of rows) hints.expired(queue, next);
+      });
+      return { expired: rows.length, isComplete: rows.length < batch };
+    });
+}

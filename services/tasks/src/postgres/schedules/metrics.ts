@@ -1,0 +1,37 @@
+import { query, type Database } from '@taskwire/postgres';
+import type { Telemetry } from '@taskwire/telemetry';
+import { Counter, Gauge } from 'prom-client';
+import type { OccurrenceRow } from '../../domain/schedules/schedule.ts';
+
+const lag = `
+  SELECT coalesce(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::float8 AS seconds FROM schedules WHERE due_at <= clock_timestamp()`;
+
+/** Measures how late schedules are, on each scrape, and counts what became of their occurrences. */
+export function observeSchedules(
+  { pool }: Database,
+  { metrics, logger }: Telemetry,
+): { counted(rows: readonly OccurrenceRow[]): void } {
+  new Gauge({
+    name: 'schedule_lag_seconds',
+    help: 'The time since the longest due occurrence of a schedule was due; 0 when none is. Alert when it stays above 10.',
+    registers: [metrics],
+    async collect() {
+      try {
+        const [row] = await query<{ seconds: number }>(pool, lag);
+        this.set(row?.seconds ?? 0);
+      } catch (error) {
+        // an unavailable database must not fail the whole scrape
+        logger.warn('could not measure the lag of schedules', { error });
+      }
+    },
+  });
+  const occurrences = new Counter({
+    name: 'schedule_occurrences_total',
+    help: 'Decided occurrences of schedules. State ran, queued, skipped or failed; reason: why it did not run.',
+    labelNames: ['state', 'reason'],
+    registers: [metrics],
+  });
+  return {
+    counted: (rows) => rows.forEach(({ state, reason }) => occurrences.inc({ state, reason: reason ?? '' })),
+  };
+}

@@ -1,0 +1,90 @@
+import { query, type Database } from '@taskwire/postgres';
+import type { NewSchedule, ScheduleStore } from '../../app/schedules/ports.ts';
+import type { LastRun } from '../../domain/schedules/schedule.ts';
+import { cancelJobWithin } from '../jobs/cancel-within.ts';
+import type { PerformerSql } from '../performer-sql.ts';
+import { creatingScheduledTasks } from './create-task.ts';
+import { scheduleLocks } from './locks.ts';
+import { scheduleReads } from './reads.ts';
+import { record } from './record.ts';
+import { instantOf, scheduleColumns, type ScheduleRow } from './rows.ts';
+
+const insertSchedule = `
+  INSERT INTO schedules AS schedule (kind, expression, time_zone, starts_at, ends_at, dst_gap, target, acts_for, catch_up, overlap, jitter_seconds,
+    pause_after_failures, paused_at, pause_reason, next_at, due_at, zone_database, regenerate, creator_id)
+  VALUES ($1, $2, $3, ${instantOf('$4')}, ${instantOf('$5')}, $6, $7, $8, $9, $10, $11, $12, ${instantOf('$13')}, $14, ${instantOf('$15')},
+    ${instantOf('$16')}, $17, $18, $19)
+  RETURNING ${scheduleColumns}`;
+
+const updateSchedule = `
+  UPDATE schedules schedule SET kind = $1, expression = $2, time_zone = $3, starts_at = ${instantOf('$4')}, ends_at = ${instantOf('$5')}, dst_gap = $6,
+    target = $7, acts_for = $8, catch_up = $9, overlap = $10, jitter_seconds = $11, pause_after_failures = $12, paused_at = ${instantOf('$13')},
+    pause_reason = $14, next_at = ${instantOf('$15')}, due_at = ${instantOf('$16')}, zone_database = $17, regenerate = $18, revision = $20, failures = $21,
+    awaits_end = $22,    version = version + 1, updated_at = clock_timestamp()
+  WHERE id = $19
+  RETURNING ${scheduleColumns}`;
+
+const deleteSchedule = `
+  UPDATE schedules SET deleted_at = clock_timestamp(), due_at = NULL, queued_at = NULL, awaits_end = false, version = version + 1 WHERE id = $1`;
+
+const mayCreate = `
+  SELECT FROM directory_users WHERE id = $1 AND (is_deleted OR ($2 AND role IS NOT NULL AND role NOT IN ('manager', 'admin')))`;
+
+/** A task that was deleted is cancelled for its schedule; a removed row of a job had ended long ago. */
+const lastRun = `
+  SELECT coalesce(
+    (SELECT CASE WHEN deleted_at IS NOT NULL THEN 'cancelled' WHEN state = 'completed' THEN 'succeeded' WHEN state = 'cancelled' THEN state
+      ELSE 'unfinished' END FROM tasks WHERE id = $1),
+    (SELECT CASE state WHEN 'succeeded' THEN state WHEN 'cancelled' THEN state WHEN 'dead' THEN 'failed' ELSE 'unfinished' END FROM jobs WHERE id = $2),
+    'none') AS last`;
+
+export function createScheduleStore(db: Database, performer: PerformerSql): ScheduleStore {
+  return {
+    ...scheduleReads(db.pool),
+    ...scheduleLocks(db),
+    ...creatingScheduledTasks(performer),
+    recordOccurrences: record,
+
+    async insertSchedule(tx, schedule) {
+      const [row] = await query<ScheduleRow>(tx, insertSchedule, [
+        ...columnsOf(schedule, schedule.zoneDatabase),
+        schedule.creatorId,
+      ]);
+      if (row === undefined) throw new Error('INSERT returned no row');
+      return row;
+    },
+
+    async updateSchedule(tx, schedule, zoneDatabase) {
+      const { id, revision, failures, awaitsEnd } = schedule;
+      const [row] = await query<ScheduleRow>(tx, updateSchedule, [
+        ...columnsOf(schedule, zoneDatabase),
+        id,
+        revision,
+        failures,
+        awaitsEnd,
+      ]);
+      if (row === undefined) throw new Error(`the schedule ${id} is locked, but does not exist`);
+      return row;
+    },
+
+    deleteSchedule: async (tx, id) => void (await query(tx, deleteSchedule, [id])),
+    mayCreate: async (tx, userId, { asManager }) => (await query(tx, mayCreate, [userId, asManager])).length === 0,
+    async lastRun(tx, { lastTaskId, lastJobId }) {
+      if (lastTaskId === null && lastJobId === null) return 'none';
+      const [row] = await query<{ last: LastRun }>(tx, lastRun, [lastTaskId, lastJobId]);
+      return row?.last ?? 'none';
+    },
+    cancelJob: async (tx, jobId, { id }) =>
+      await cancelJobWithin(tx, jobId, { name: `schedule:${id}`, userId: null, isFinal: false }),
+  };
+}
+
+/** The values of $1 to $18 of both statements. */
+function columnsOf(schedule: Omit<NewSchedule, 'zoneDatabase'>, zoneDatabase: string): unknown[] {
+  const { kind, expression, timeZone, startsAt, endsAt, dstGap, target, actsFor, catchUp, overlap, regenerate } =
+    schedule;
+  const { jitterSeconds, pauseAfterFailures, pausedAt, pauseReason, nextAt, dueAt } = schedule;
+  const rule = [kind, expression, timeZone, startsAt, endsAt, dstGap];
+  const settings = [JSON.stringify(target), actsFor, catchUp, overlap, jitterSeconds, pauseAfterFailures];
+  return [...rule, ...settings, pausedAt, pauseReason, nextAt, dueAt, zoneDatabase, regenerate];
+}

@@ -1,0 +1,73 @@
+import { createLoop, type Component } from '@taskwire/lifecycle';
+import type { Database } from '@taskwire/postgres';
+import type { Telemetry } from '@taskwire/telemetry';
+import { wakeWaiters } from '../app/jobs/claim-jobs.ts';
+import { createWaiters } from '../app/jobs/waiters.ts';
+import type { TaskStore } from '../app/ports.ts';
+import { createJobStore } from '../postgres/jobs/job-store.ts';
+import { observeQueues, reapedCounter } from '../postgres/jobs/metrics.ts';
+
+/** A pause is up to 20 % longer than its interval, so no round is later than a second after the one before. */
+const secondMs = 800;
+/** How long a claim waits for a job whose hint was lost, or went to another process. Costs each process four index probes a second for each queue. */
+const lookMs = 250;
+/** The database may be away for a moment, but workers wait: look again soon. */
+const lookAgainMs = 1_000;
+
+/** Wires jobs: their store, the claims that wait, and the loops that keep jobs moving. */
+export function wireJobs({ db, tasks, telemetry }: { db: Database; tasks: TaskStore; telemetry: Telemetry }) {
+  const { logger } = telemetry;
+  const waiters = createWaiters();
+  const reaped = reapedCounter(telemetry.metrics);
+  observeQueues(db.pool, telemetry);
+  const jobs = createJobStore(db, tasks, {
+    queued: (queue, { count }) => waiters.wake(queue, count),
+    scheduled: () => promoter.wake(),
+    freed: (queue) => waiters.wake(queue, 1),
+    expired: (queue, state) => reaped.inc({ queue, state }),
+  });
+
+  const looking = createLoop({
+    name: 'job claims',
+    intervalMs: lookMs,
+    maxBackOffMs: lookAgainMs,
+    logger,
+    async tick() {
+      await wakeWaiters({ jobs, waiters });
+      return 'idle';
+    },
+  });
+  /** Starts after the HTTP server, and so stops before it: the server waits for the claims. */
+  const claims: Component = {
+    ...looking,
+    async stop() {
+      waiters.close();
+      await looking.stop();
+    },
+  };
+
+  let alarm: NodeJS.Timeout | undefined;
+  const promoter = createLoop({
+    name: 'job promoter',
+    intervalMs: secondMs,
+    logger,
+    async tick() {
+      const overdue = await jobs.endOverdue();
+      const resolved = await jobs.resolveDependents();
+      const { promoted, nextRunInMs } = await jobs.promote();
+      clearTimeout(alarm);
+      if (nextRunInMs !== null && nextRunInMs < secondMs)
+        alarm = setTimeout(() => promoter.wake(), nextRunInMs).unref();
+      return overdue + resolved + promoted > 0 ? 'more' : 'idle';
+    },
+  });
+
+  const reaper = createLoop({
+    name: 'job reaper',
+    intervalMs: secondMs,
+    logger,
+    tick: async () => ((await jobs.reap())?.isComplete === false ? 'more' : 'idle'),
+  });
+
+  return { jobs, waiters, claims, promoter, reaper };
+}

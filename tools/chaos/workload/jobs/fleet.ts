@@ -1,0 +1,86 @@
+import { jobClientToken, type JobClient } from '../../../../infra/local/job-client.ts';
+import type { JobAct, ScheduleAct } from '../../job-evidence.ts';
+import type { Random } from '../../random.ts';
+import type { Actor } from '../actors.ts';
+import { createCalls, type Calls } from './calls.ts';
+import { createFencedStore } from './fenced-store.ts';
+import { jobQueue, limitedKey, mostRunning } from './names.ts';
+import { useSchedules } from './schedules.ts';
+import { sendJobs } from './sender.ts';
+import { work } from './worker.ts';
+
+/** Enough that two of them claim at the same time, and that the others are heard while one is silent. */
+const workers = 4;
+
+export type FleetOptions = {
+  url: string;
+  client: JobClient;
+  admin: Actor;
+  random: Random;
+  /** The wall time at which the traffic ends. */
+  endsAt: number;
+  onJob(act: JobAct): void;
+  onSchedule(act: ScheduleAct): void;
+  /** Aborted when the traffic ends. Workers then continue until `stop`. */
+  ending: AbortSignal;
+};
+
+/** The programs that send and execute jobs, and the admin who uses schedules. */
+export type Fleet = {
+  /** Resolves when nothing more is sent. */
+  sent: Promise<void>;
+  /** Stops the workers; resolves when all have ended. */
+  stop(): Promise<void>;
+};
+
+/** Starts the fleet, after the limit of its concurrency key is set. */
+export async function startFleet(o: FleetOptions): Promise<Fleet> {
+  const { url, random, ending } = o;
+  const stopping = new AbortController();
+  const client = (number: number) => {
+    const ip = `10.2.0.${number}`;
+    return createCalls({ url, ip, token: async () => await jobClientToken(url, o.client, ip) });
+  };
+  const admin = createCalls({ url, ip: '10.2.1.1', token: async () => await userToken(url, o.admin) });
+  await limitKey(admin);
+  const dead: string[] = [];
+  const [store, silent] = [createFencedStore(), new Map<string, AbortController>()];
+  const sent = Promise.all([
+    sendJobs({ client: client(0), admin, random: random.fork('sender'), record: o.onJob, dead, ending }),
+    useSchedules({ admin, random: random.fork('schedules'), record: o.onSchedule, endsAt: o.endsAt, ending }),
+  ]).then(() => undefined);
+  // awaited by the caller
+  sent.catch(() => undefined);
+  const working = Array.from({ length: workers }, async (_, index) => {
+    const name = `worker ${index + 1}`;
+    await work({
+      ...{ name, store, silent, calls: client(index + 1), random: random.fork(name), record: o.onJob },
+      onDead: (jobId) => void (random.chance(0.5) && dead.push(jobId)),
+      ...{ calm: ending, stopping: stopping.signal },
+    });
+  });
+  return {
+    sent,
+    async stop() {
+      stopping.abort();
+      await Promise.all(working);
+    },
+  };
+}
+
+async function limitKey(admin: Calls): Promise<void> {
+  const path = `/api/v1/job_limits/${jobQueue}/${limitedKey}`;
+  const { outcome } = await admin(path, { max_running: mostRunning, rate: null }, { method: 'PUT' });
+  if (outcome !== 'acknowledged') throw new Error(`the limit of ${limitedKey} could not be set: ${outcome}`);
+}
+
+async function userToken(url: string, { email, password }: Actor): Promise<string> {
+  const response = await fetch(`${url}/api/v1/auth/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-forwarded-for': '10.2.1.1' },
+    body: JSON.stringify({ email, password }),
+    signal: AbortSignal.timeout(10_000),
+  });
+  if (response.status !== 200) throw new Error(`no token: ${response.status}`);
+  return ((await response.json()) as { access_token: string }).access_token;
+}
