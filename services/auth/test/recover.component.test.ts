@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
+import { waitFor } from '@taskwire/testing';
 import type { UserCopy } from '../src/domain/recovery.ts';
 import { addUser, authHarness, cheapPasswords, logIn, loggedIn, type AuthHarness } from './support/auth-harness.ts';
 import { runHere } from './support/command-line.ts';
@@ -129,9 +130,14 @@ describe('the command user recover, after Auth was restored', () => {
     expect(await kids())
       .to.have.length(1)
       .and.not.to.include(before[0]);
-    expect((await harness.api.call('me', { token: user.token })).status).to.equal(401);
-    const refreshed = await harness.api.call('refresh', { body: { refresh_token: user.refreshToken } });
-    expect(refreshed.status).to.equal(401);
+    // the command ends the service's database connections, so a request may get 503 until it has new ones
+    const statusOf = async (...call: Parameters<typeof harness.api.call>) => {
+      const { status } = await harness.api.call(...call);
+      return status === 503 ? undefined : status;
+    };
+    expect(await waitFor(async () => await statusOf('me', { token: user.token }))).to.equal(401);
+    const refresh = { body: { refresh_token: user.refreshToken } };
+    expect(await waitFor(async () => await statusOf('refresh', refresh))).to.equal(401);
     const open = "SELECT FROM account_links WHERE purpose = 'verify_email' AND revoked_at IS NULL";
     expect(await sql(open)).to.have.length(0);
     const events = await sql<{ type: string }>("SELECT type FROM outbox WHERE type = 'auth.account.access_ended'");
