@@ -17,6 +17,7 @@ export type { ProblemCodes } from './generated/problem-codes.ts';
 export type * as types from './generated/types.ts';
 export type { List, Page } from './list.ts';
 export type { CallOptions, VersionedOptions } from './options.ts';
+export { pauseMs, type Pauses } from './retry.ts';
 export { Taskwire, type TaskwireOptions } from './taskwire.ts';
 export { m2m, type M2mOptions } from './auth/m2m.ts';
 export { oidc, type OidcOptions, type OidcSession } from './auth/oidc.ts';

@@ -1,17 +1,22 @@
-/** The first pause is at most this long, and each further one twice as long. */
-const firstPauseMs = 500;
+/** The first pause between attempts is at most `firstMs`, and each further one twice as long, up to `longestMs`. */
+export type Pauses = { firstMs: number; longestMs: number };
+
 /** A server that recovers within seconds gains nothing from longer pauses. */
-const longestPauseMs = 8_000;
+const pausesOfCalls: Pauses = { firstMs: 500, longestMs: 8_000 };
 /** If a server asks for a longer pause, the call fails and the caller decides. */
 export const longestRetryAfterMs = 60_000;
 
-/** The pause before the next attempt: random up to a limit that doubles each time ("full jitter"), and never shorter than the server asks for. */
-export function pauseMs(retries: number, retryAfterMs: number | undefined, random: () => number = Math.random): number {
-  const jitter = random() * Math.min(longestPauseMs, firstPauseMs * 2 ** retries);
-  // all callers that were refused together would come back together
-  return retryAfterMs === undefined
-    ? jitter
-    : Math.min(longestRetryAfterMs, retryAfterMs) + (random() * firstPauseMs) / 5;
+/**
+ * The pause before the next attempt: random up to a limit that doubles each time ("full jitter"), and added to the time that the server asks for, of
+ * which a minute counts at most: callers that were refused together would come back together.
+ */
+export function pauseMs(
+  retries: number,
+  retryAfterMs: number | undefined,
+  { firstMs, longestMs }: Pauses = pausesOfCalls,
+  random: () => number = Math.random,
+): number {
+  return Math.min(longestRetryAfterMs, retryAfterMs ?? 0) + random() * Math.min(longestMs, firstMs * 2 ** retries);
 }
 
 /** The retries that a client may spend without a success. After that, a service that fails every call gets one request per call, not three. */

@@ -128,15 +128,21 @@ describe('Retries', () => {
 
 describe('The pause before a retry', () => {
   it('is random, below a limit that doubles from half a second to eight', () => {
-    const most = [0, 1, 2, 3, 4, 5, 9].map((retries) => pauseMs(retries, undefined, () => 1));
+    const most = [0, 1, 2, 3, 4, 5, 9].map((retries) => pauseMs(retries, undefined, undefined, () => 1));
     expect(most).to.deep.equal([500, 1000, 2000, 4000, 8000, 8000, 8000]);
-    expect(pauseMs(3, undefined, () => 0)).to.equal(0);
-    expect(pauseMs(3, undefined, () => 0.5)).to.equal(2000);
+    expect(pauseMs(3, undefined, undefined, () => 0)).to.equal(0);
+    expect(pauseMs(3, undefined, undefined, () => 0.5)).to.equal(2000);
   });
 
-  it('is never shorter than the server asks for', () => {
-    expect(pauseMs(0, 2000, () => 0)).to.equal(2000);
-    expect(pauseMs(0, 2000, () => 1)).to.equal(2100);
+  it('has the limits of its caller', () => {
+    const pauses = { firstMs: 100, longestMs: 300 };
+    expect([0, 1, 2].map((retries) => pauseMs(retries, undefined, pauses, () => 1))).to.deep.equal([100, 200, 300]);
+  });
+
+  it('is never shorter than the server asks for, up to a minute', () => {
+    expect(pauseMs(0, 2000, undefined, () => 0)).to.equal(2000);
+    expect(pauseMs(0, 2000, undefined, () => 1)).to.equal(2500);
+    expect(pauseMs(0, 3_600_000, undefined, () => 0)).to.equal(60_000);
   });
 });
 

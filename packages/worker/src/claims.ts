@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { pauseMs } from '@taskwire/client';
 import { isMisconfigured, messageOf, retryAfterMsOf, type ClaimedJob, type JobsApi } from './answers.ts';
-import { pauseMs } from './back-off.ts';
 import type { Clock } from './clock.ts';
 import type { Report } from './events.ts';
 import type { Settings } from './settings.ts';
@@ -84,7 +84,7 @@ export class Claims {
         this.#open = undefined;
         if (data.length > 0) accept(data, sentAt);
         else if (clock.now() - sentAt < times.waitMs * shortWait)
-          await this.#pause(pauseMs(times.pauses, 1, undefined));
+          await this.#pause(pauseMs(1, undefined, times.pauses));
         return;
       } catch (error) {
         if (signal.aborted) return;
@@ -93,7 +93,7 @@ export class Claims {
           this.#open = undefined;
           throw error;
         }
-        const retryInMs = pauseMs(times.pauses, failures, retryAfterMsOf(error));
+        const retryInMs = pauseMs(failures, retryAfterMsOf(error), times.pauses);
         report({ event: 'request_failed', request: 'claim', message: messageOf(error), retryInMs });
         await this.#pause(retryInMs);
         if (signal.aborted) return;

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { Pauses } from './back-off.ts';
+import type { Pauses } from '@taskwire/client';
 import type { WorkerOptions } from './options.ts';
 
 /** The times of a worker, in milliseconds. */

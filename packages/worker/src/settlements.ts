@@ -1,5 +1,5 @@
+import { pauseMs } from '@taskwire/client';
 import { isRefused, messageOf, retryAfterMsOf, type Ending, type JobsApi } from './answers.ts';
-import { pauseMs } from './back-off.ts';
 import type { Clock } from './clock.ts';
 import type { Report } from './events.ts';
 import type { Times } from './settings.ts';
@@ -118,7 +118,7 @@ export class Settlements {
 
   async #pause(error: unknown): Promise<void> {
     const { clock, times, report } = this.#ports;
-    const retryInMs = pauseMs(times.pauses, this.#failures, retryAfterMsOf(error));
+    const retryInMs = pauseMs(this.#failures, retryAfterMsOf(error), times.pauses);
     this.#failures += 1;
     report({ event: 'request_failed', request: 'settle', message: messageOf(error), retryInMs });
     if (this.#isClosed) return;

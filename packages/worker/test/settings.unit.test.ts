@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { endingOfError, failure } from '../src/endings.ts';
-import { pauseMs } from '../src/back-off.ts';
 import { settingsOf } from '../src/settings.ts';
 
 describe('The times of a worker', () => {
@@ -31,15 +30,6 @@ describe('The times of a worker', () => {
   it('stop within the thirty seconds that Kubernetes gives a container', () => {
     const { graceMs, abortMs, flushMs } = timesOf();
     expect(graceMs + abortMs + flushMs).to.be.below(30_000);
-  });
-
-  it('grow with failures, at random, and are never shorter than the service asks', () => {
-    const pauses = { firstMs: 500, longestMs: 8_000 };
-    for (let failures = 0; failures < 10; failures++) {
-      expect(pauseMs(pauses, failures, undefined)).to.be.within(0, Math.min(8_000, 500 * 2 ** failures));
-      expect(pauseMs(pauses, failures, 3_000)).to.be.within(3_000, 11_000);
-    }
-    expect(pauseMs(pauses, 0, 3_600_000)).to.be.below(61_000);
   });
 });
 

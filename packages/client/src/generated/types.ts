@@ -2785,6 +2785,10 @@ export type ListTasksData = {
          * true: only tasks assigned to the caller; false: only other tasks
          */
         mine?: 'true' | 'false';
+        /**
+         * task: only tasks for people; job: only tasks that a worker carries out
+         */
+        kind?: 'task' | 'job';
     };
     url: '/api/v1/tasks';
 };

@@ -42,6 +42,7 @@ export const tasksRoutes = {
         .describe('the id of the assignee, me for the caller, or none for unassigned tasks'),
       creator: uuid.optional().describe('the id of the user who created the task'),
       mine: z.enum(['true', 'false']).optional().describe('true: only tasks assigned to the caller; false: only other tasks'),
+      kind: z.enum(taskKinds).optional().describe('task: only tasks for people; job: only tasks that a worker carries out'),
     }),
     fieldHints: taskFilterHints,
     responses: { 200: listOf(task) },
