@@ -412,6 +412,58 @@ PREPARE "tasks.list_4813d6c5" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
+PREPARE "tasks.list_0e62d4a8" AS
+  WITH page AS MATERIALIZED (
+    SELECT * FROM tasks task
+    WHERE deleted_at IS NULL AND kind = 'job' AND true
+    ORDER BY task.id DESC LIMIT $1
+  )
+  SELECT task.id, (
+  SELECT to_json(shown)::text FROM (
+    SELECT task.id, task.title, task.description, task.state, task.priority,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.creator_id, task.assignee_id,
+      json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
+      CASE WHEN task.assignee_id IS NOT NULL
+        THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+  ) AS shown
+) AS json
+  FROM page task
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
+  ORDER BY task.id DESC;
+
+PREPARE "tasks.list_5cfbd157" AS
+  WITH page AS MATERIALIZED (
+    SELECT * FROM tasks task
+    WHERE deleted_at IS NULL AND kind = 'task' AND true
+    ORDER BY task.id DESC LIMIT $1
+  )
+  SELECT task.id, (
+  SELECT to_json(shown)::text FROM (
+    SELECT task.id, task.title, task.description, task.state, task.priority,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.creator_id, task.assignee_id,
+      json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
+      CASE WHEN task.assignee_id IS NOT NULL
+        THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+  ) AS shown
+) AS json
+  FROM page task
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
+  ORDER BY task.id DESC;
+
 PREPARE "tasks.lock_task" AS
 SELECT
   task.id, task.title, task.description, task.state, task.priority, to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone,

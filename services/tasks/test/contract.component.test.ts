@@ -183,6 +183,10 @@ describe('The contract of Tasks', () => {
     const task = await harness.createTask(ann);
     await harness.createTask(manager, { assignee_id: ann.id });
     await harness.createTask(manager, { assignee_id: ben.id });
+    await harness.createTask(manager, {
+      kind: 'job',
+      job: { queue: 'mails', kind: 'send', run_at: '2100-01-01T00:00:00Z' },
+    });
     await harness.assign(manager, task, ben);
     await insertDeadLetters(harness.database.db.pool);
     for (const [queue, kind] of [
@@ -207,6 +211,7 @@ describe('The contract of Tasks', () => {
           assignee: ['me', ben.id, 'none'],
           creator: [ann.id],
           mine: ['true', 'false'],
+          kind: ['task', 'job'],
         },
         listOccurrences: { from: [inYears(2)], to: [inYears(2)] },
         listTasksDeadLetters: deadLetterFilterValues,
@@ -214,6 +219,6 @@ describe('The contract of Tasks', () => {
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(parameters).to.equal(28);
+    expect(parameters).to.equal(29);
   });
 });

@@ -57,6 +57,8 @@ describe("The plans of Tasks' statements", () => {
       { state: 'assigned' },
       { assignee: ann.id },
       { creator: ann.id },
+      { kind: 'job' },
+      { kind: 'task' },
     ];
     for (const filter of filters) await harness.call('listTasks', { token: ann.token, query: filter });
     await harness.call('deleteTask', { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } });

@@ -36,6 +36,7 @@ export type TaskFilter = {
    * tasks.
    */
   mine?: { userId: string; is: boolean } | undefined;
+  kind?: Task['kind'] | undefined;
 };
 
 /** The fields of a task that distribution needs. The small size matters when there are many tasks. */

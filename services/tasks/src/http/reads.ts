@@ -8,10 +8,11 @@ import { pageBody, respond } from './response.ts';
 /** The read operations. `publishedEpoch` is sent to services, which copy tasks. */
 export function readRoutes(tasks: TaskReads, publishedEpoch: () => number): BoundRoute[] {
   return [
-    bind(tasksRoutes.listTasks, async ({ actor, query: { cursor, limit, state, assignee, creator, mine } }) => {
+    bind(tasksRoutes.listTasks, async ({ actor, query: { cursor, limit, state, assignee, creator, mine, kind } }) => {
       const filter = {
         state,
         creator,
+        kind,
         assignee: assignee === 'me' ? actor.id : assignee,
         // true: assigned to the caller; false: all other tasks
         mine: mine === undefined ? undefined : { userId: actor.id, is: mine === 'true' },

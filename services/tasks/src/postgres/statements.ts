@@ -1,3 +1,4 @@
+import type { TaskFilter } from '../app/ports.ts';
 import { applyOne, readUnchanged } from './apply.ts';
 import { creationSql, otherCreations, scheduledCreationSql } from './create.ts';
 import { jobStatements } from './jobs/statements.ts';
@@ -12,7 +13,15 @@ import { recordOccurrences } from './schedules/record.ts';
 const performer = performerSql({ requireVerifiedEmail: true });
 
 /** The first page with each single filter; other lists combine these conditions. */
-const lists = [{}, { mine: { is: true, userId: '' } }, { state: 'draft' }, { assignee: '' }, { creator: '' }] as const;
+const lists: readonly TaskFilter[] = [
+  {},
+  { mine: { is: true, userId: '' } },
+  { state: 'draft' },
+  { assignee: '' },
+  { creator: '' },
+  { kind: 'job' },
+  { kind: 'task' },
+];
 
 /** The prepared statements, for `statements.sql`. A test compares them with those that run. */
 export const hotStatements: readonly { name: string; text: string }[] = [
