@@ -137,6 +137,13 @@ describe('People who operate jobs', () => {
     await client.enqueue();
     await client.claim({ limit: 1 });
     await harness.age(oldest.id, 100);
+    // jobs with a concurrency key are counted with the others
+    const [keyed, mixed] = [await harness.client(), await harness.client()];
+    for (const key of ['a', 'b', 'c', 'd']) await keyed.enqueue({ concurrency_key: key });
+    await harness.age((await keyed.enqueue({ concurrency_key: 'd', priority: 1 })).id, 80);
+    await harness.age((await mixed.enqueue()).id, 60);
+    await mixed.enqueue({ concurrency_key: 'a' });
+
     const lines = (await harness.service.telemetry.metrics.metrics()).split('\n');
     const valueOf = (name: string) =>
       Number(
@@ -145,9 +152,15 @@ describe('People who operate jobs', () => {
           ?.split(' ')
           .at(-1),
       );
-    expect(valueOf(`jobs{queue="${client.queue}",state="queued"`)).to.equal(2);
+    const [queued, oldestQueued] = [
+      ({ queue }: JobClient) => valueOf(`jobs{queue="${queue}",state="queued"`),
+      ({ queue }: JobClient) => valueOf(`jobs_oldest_queued_seconds{queue="${queue}"`),
+    ];
+    expect([client, keyed, mixed].map(queued)).to.deep.equal([2, 5, 2]);
+    expect(oldestQueued(client)).to.be.within(99, 200);
+    expect(oldestQueued(keyed)).to.be.within(79, 180);
+    expect(oldestQueued(mixed)).to.be.within(59, 160);
     expect(valueOf(`jobs{queue="${client.queue}",state="leased"`)).to.equal(1);
     expect(valueOf(`jobs{queue="${client.queue}",state="dead"`)).to.equal(1);
-    expect(valueOf(`jobs_oldest_queued_seconds{queue="${client.queue}"`)).to.be.within(99, 200);
   });
 });

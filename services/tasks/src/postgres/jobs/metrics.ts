@@ -7,30 +7,60 @@ const mostCounted = 10_000;
 /** Several scrapes within this time get the same values. */
 const freshMs = 5_000;
 
-/**
- * Each queue with its due jobs and the age of the first of them, its leased jobs and its dead ones. The queues are found by steps through the index, one
- * probe for each, not by reading the backlog.
- */
-const measure = `
-  WITH RECURSIVE queued AS (
-    (SELECT queue FROM jobs WHERE state = 'queued' AND concurrency_key IS NULL ORDER BY queue LIMIT 1)
+/** The age of the first due job is that of the first jobs of so many keys of its queue, some 5 ms of look-ups. */
+const mostKeys = 1_000;
+
+/** Due jobs are in two indexes: those without a concurrency key, and those with one. */
+const withoutKey = "state = 'queued' AND concurrency_key IS NULL";
+const withKey = "state = 'queued' AND concurrency_key IS NOT NULL";
+
+/** The queues in one of these indexes, found by steps through it, one probe for each, not by reading the backlog. */
+function queuesSql(name: string, due: string): string {
+  return `${name} AS (
+    (SELECT queue FROM jobs WHERE ${due} ORDER BY queue LIMIT 1)
     UNION ALL
-    SELECT next.queue FROM queued CROSS JOIN LATERAL (
-      SELECT queue FROM jobs WHERE state = 'queued' AND concurrency_key IS NULL AND queue > queued.queue ORDER BY queue LIMIT 1
+    SELECT next.queue FROM ${name} CROSS JOIN LATERAL (
+      SELECT queue FROM jobs WHERE ${due} AND queue > ${name}.queue ORDER BY queue LIMIT 1
     ) next
-  )
+  )`;
+}
+
+/** Each queue with its due jobs and the age of the first of them, its leased jobs and its dead ones. */
+const measure = `
+  WITH RECURSIVE ${queuesSql('plain', withoutKey)}, ${queuesSql('keyed', withKey)},
+  waiting AS (SELECT queue FROM plain UNION SELECT queue FROM keyed)
   SELECT queue, 'queued' AS state, (
       SELECT count(*) FROM (
-        SELECT FROM jobs WHERE state = 'queued' AND concurrency_key IS NULL AND queue = queued.queue LIMIT ${mostCounted}) AS counted
+        SELECT FROM jobs WHERE ${withoutKey} AND queue = waiting.queue
+        UNION ALL
+        SELECT FROM jobs WHERE ${withKey} AND queue = waiting.queue
+        LIMIT ${mostCounted}
+      ) AS counted
     )::integer AS count, (
-      SELECT extract(epoch FROM clock_timestamp() - run_at)::float8 FROM jobs
-      WHERE state = 'queued' AND concurrency_key IS NULL AND queue = queued.queue ORDER BY rank_at, id LIMIT 1
+      SELECT extract(epoch FROM clock_timestamp() - run_at)::float8 FROM (
+        (SELECT rank_at, run_at FROM jobs WHERE ${withoutKey} AND queue = waiting.queue ORDER BY rank_at, id LIMIT 1)
+        UNION ALL
+        (${firstOfKeys('waiting.queue')})
+      ) AS first ORDER BY rank_at LIMIT 1
     ) AS oldest
-  FROM queued
+  FROM waiting
   UNION ALL
   SELECT queue, 'leased', count(*)::integer, NULL FROM (SELECT queue FROM jobs WHERE fence IS NOT NULL LIMIT ${mostCounted}) AS leased GROUP BY queue
   UNION ALL
   SELECT queue, 'dead', count(*)::integer, NULL FROM (SELECT queue FROM jobs WHERE state = 'dead' LIMIT ${mostCounted}) AS dead GROUP BY queue`;
+
+/** The first due job of each key of a queue, again by steps. */
+function firstOfKeys(queue: string): string {
+  const first = (isNext: string) => `
+    SELECT concurrency_key, rank_at, run_at FROM jobs WHERE ${withKey} AND queue = ${queue} ${isNext} ORDER BY concurrency_key, rank_at, id LIMIT 1`;
+  return `
+    WITH RECURSIVE key AS (
+      (${first('')})
+      UNION ALL
+      SELECT next.* FROM key CROSS JOIN LATERAL (${first('AND concurrency_key > key.concurrency_key')}) next
+    )
+    SELECT rank_at, run_at FROM key LIMIT ${mostKeys}`;
+}
 
 type Row = { queue: string; state: string; count: number; oldest: number | null };
 
