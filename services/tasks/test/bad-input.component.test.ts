@@ -50,7 +50,7 @@ describe('Invalid requests to Tasks', () => {
     return row;
   }
 
-  /** A call that would succeed. */
+  /** A valid call. */
   function good(operation: Operation): Call {
     const body = (withBody as Partial<Record<Operation, unknown>>)[operation];
     return {

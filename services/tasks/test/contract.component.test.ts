@@ -11,12 +11,12 @@ import {
 import { expect } from 'chai';
 import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
-/** The operations of schedules, and all others. */
+/** The operations on schedules, and all others. */
 const isOfSchedules = ([, route]: [string, Route]) => route.path.startsWith('/api/v1/schedules');
 const scheduleRoutes = Object.fromEntries(Object.entries<Route>(tasksRoutes).filter(isOfSchedules));
 const taskRoutes = Object.fromEntries(Object.entries<Route>(tasksRoutes).filter((one) => !isOfSchedules(one)));
 
-/** Not due while the tests run, except for a moment each year. */
+/** A schedule that is not due while the tests run, except for a moment each year. */
 const yearly = { kind: 'cron', expression: '0 4 2 2 *', target: { kind: 'task', title: 'Check the roof' } };
 const backfill = { from: new Date(Date.now() - 60_000).toISOString(), to: new Date(Date.now() - 1_000).toISOString() };
 

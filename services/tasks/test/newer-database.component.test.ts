@@ -13,7 +13,7 @@ describe('Tasks on a database whose migrations need a newer release', () => {
       harness.database.db.pool,
       `INSERT INTO schema_migrations (source, version, name, checksum, min_version) VALUES ('tasks', 9999, 'from_tomorrow', 'x', '999.0.0')`,
     );
-    // the first step of a process
+    // a process checks this first when it starts
     const [first] = harness.service.components;
     const fault = await first?.start().catch(String);
     expect(fault).to.include('tasks/9999_from_tomorrow');

@@ -75,7 +75,7 @@ describe("The plans of Tasks' statements", () => {
     await harness.service.directory.reconciler.tick();
   }
 
-  /** Runs a schedule with every way to create a task, and the rounds of the scheduler. */
+  /** Runs a schedule for every way to create a task, and rounds of the scheduler. */
   async function useSchedules(): Promise<void> {
     const tools = scheduleTools(harness);
     const { pool } = harness.database.db;
@@ -151,7 +151,7 @@ const fillKeys = `
   INSERT INTO idempotency_keys (actor_id, key, fingerprint, response_body, etag)
   SELECT gen_random_uuid(), n::text, '\\x00', '{}', 1 FROM generate_series(1, $1::integer / 10) AS n`;
 
-/** Two reminders for each task: those of open tasks are armed, and the others were sent. */
+/** Two reminders for each task: armed for open tasks, sent for the others. */
 const fillReminders = `
   INSERT INTO task_reminders (task_id, kind, due_at, remind_at, state, settled_at)
   SELECT id, kinds.kind, timestamptz '2099-01-01', timestamptz '2099-01-01', CASE state WHEN 'assigned' THEN 'armed' ELSE 'sent' END,

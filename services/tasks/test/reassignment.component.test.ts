@@ -23,7 +23,7 @@ describe('Reassignment when a performer is deleted or loses the role', () => {
     await harness.call('assignTask', { token: actor.token, params: { id: task.id }, body });
 
   for (const change of ['deleted', 'manager'] as const) {
-    it(`moves their open tasks to others, and leaves completed ones (${change})`, async () => {
+    it(`moves their open tasks to others, and leaves completed ones alone (${change})`, async () => {
       const begun = await harness.createTask(manager, { assignee_id: ann.id });
       await harness.transition(ann, begun, 'in_progress');
       const waiting = await harness.createTask(manager, { assignee_id: ann.id });
@@ -60,7 +60,7 @@ describe('Reassignment when a performer is deleted or loses the role', () => {
     });
   }
 
-  it('turns their tasks into drafts without another performer, and assigns these to the first one who appears', async () => {
+  it('turns their tasks into drafts when there is no other performer, and assigns these to the first one who appears', async () => {
     await harness.become(ben, 'manager');
     const task = await harness.createTask(manager, { assignee_id: ann.id });
     const untouched = await harness.createTask(manager);

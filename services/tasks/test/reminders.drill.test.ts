@@ -3,10 +3,10 @@ import { waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import { tasksTeam } from './support/tasks-harness.ts';
 
-/** The specification's promise. */
+/** The delay that the specification promises. */
 const latestSeconds = 2;
 
-describe('The reminders of two workers', function () {
+describe('Reminders from two workers', function () {
   this.timeout(60_000);
   let team: Awaited<ReturnType<typeof tasksTeam>>;
   before(async () => (team = await tasksTeam()));

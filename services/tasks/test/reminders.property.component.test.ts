@@ -17,7 +17,7 @@ const step = fc.oneof(
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 const ending = fc.constantFrom('completed', 'cancelled', 'deleted', 'open');
 
-/** The rules without a database: hours instead of times. */
+/** A model of the rules without a database, in hours. */
 type Model = { now: number; due: number | null; before: number; sent: Set<string>; skipped: Set<string> };
 
 describe('the reminders of a task with random edits', function () {
@@ -62,7 +62,7 @@ describe('the reminders of a task with random edits', function () {
           await set(`version = version + 1, title = 'u'`);
           break;
         case 'pass':
-          // the clock can't be moved, so everything else is
+          // the clock can't be moved forward, so the task's times are moved back
           passed += one.hours;
           model.now += one.hours;
           await shift(db, id, one.hours);

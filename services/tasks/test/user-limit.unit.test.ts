@@ -55,7 +55,7 @@ describe('A rate limit per user', () => {
     expect(attempts(one, 'ben', 2).made).to.equal(1);
   });
 
-  it('forgets users who are below the limit again, so that its memory stays bounded', () => {
+  it('forgets users who are below the limit again, which bounds its memory', () => {
     const one = limit(60);
     for (let user = 0; user < 20_000; user++) {
       time += 100;

@@ -64,7 +64,7 @@ async function createAssignedAtRandom(
 
 type WithJob = { task: NewTask; job: NonNullable<Command['input']['job']>; request: Command['request'] };
 
-/** The job comes before the task, as in every transaction that changes both. */
+/** Stores the job before the task: every transaction that changes both uses this order. */
 async function createWithJob(
   { tasks, jobs }: Ports,
   actor: Actor,

@@ -28,7 +28,7 @@ export async function loadForUpdate(
   return task;
 }
 
-/** The same, with the job of the task locked before it, for a command that also ends the job. */
+/** Like `loadForUpdate`, but locks the task's job first, for a command that also ends the job. */
 export async function loadWithJob(
   { lockTaskAndJob: lockTask }: TaskLocks,
   ...rest: Parameters<typeof loadForUpdate> extends [unknown, ...infer R] ? R : never

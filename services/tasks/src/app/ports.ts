@@ -6,7 +6,7 @@ import type { Choice } from '../domain/fairness.ts';
 import type { Eligibility } from '../domain/performer.ts';
 import type { Task, TaskFields, TaskState } from '../domain/task.ts';
 
-/** JSON text as the database built it, sent unchanged. `etag` is the version of the resource, if it has one. */
+/** JSON text as built by the database, sent unchanged. `etag` is the version of the resource, if it has one. */
 export type Document<S extends z.ZodType = TaskSchema> = { text: JsonText<S>; etag?: number | undefined };
 
 export type TaskSchema = typeof schemas.task;
@@ -42,7 +42,7 @@ export type TaskFilter = {
 /** The fields of a task that distribution needs. The small size matters when there are many tasks. */
 export type OpenTask = Pick<Task, 'id' | 'state' | 'assignee_id'>;
 
-/** An open task whose assignee can't carry it out, and why. */
+/** An open task whose assignee can't carry it out, with the reason. */
 export type OrphanedTask = Task & { assignee_is_deleted: boolean; assignee_eligibility: Eligibility };
 
 /**
@@ -65,7 +65,7 @@ export type TaskReads = {
 export type TaskLocks = {
   /** Locks and returns the task; undefined when it is deleted or never existed. */
   lockTask(tx: Tx, id: string): Promise<Task | undefined>;
-  /** The same, and locks the job of the task before it. */
+  /** Like `lockTask`, but locks the task's job first. */
   lockTaskAndJob(tx: Tx, id: string): Promise<Task | undefined>;
   /** Locks and returns all open tasks, ordered by id to avoid deadlocks between concurrent calls. */
   lockOpenTasks(tx: Tx): Promise<OpenTask[]>;
@@ -119,7 +119,7 @@ export type TaskWrites = {
   insertTask(tx: Tx, task: NewTask, reason: string): Promise<Document>;
   /** An id for a new task, from the clock of the database. */
   newTaskId(tx: Tx): Promise<string>;
-  /** Stores a new task of this job, with this id. */
+  /** Stores a new task that this job carries out, with this id. */
   insertJobTask(tx: Tx, task: NewTask, ids: { id: string; jobId: string }): Promise<Document>;
   /** Cancels the job of a task, which this transaction has locked with its task; a leased job ends as cancelled with its lease. */
   cancelJobOf(tx: Tx, task: { job_id: string | null }, actorId: string): Promise<void>;

@@ -51,6 +51,6 @@ export async function sendReminders({ reminders, wakeIn, observe }: Ports): Prom
     return { found: taskIds.length, settled: due.length === 0 ? [] : await reminders.settle(tx, due.map(settle)) };
   });
   observe(settled);
-  // nothing found: all tasks that are due are locked, so another round would find nothing either
+  // nothing found: all due tasks are locked, so another round would find nothing either
   return found === 0 ? 'idle' : 'more';
 }

@@ -2,7 +2,10 @@ import { Cron, CronPattern } from 'croner';
 import { invalidField } from '../domain/invalid-field.ts';
 import type { WallTimes } from '../domain/schedules/wall-times.ts';
 
-/** Five fields with numbers, names and the usual signs. `@daily`, `?` and the like are refused, because crontabs disagree about them. */
+/**
+ * Five fields with numbers, names and the usual operators. `@daily`, `?` and the like are refused, because implementations of cron disagree about
+ * them.
+ */
 const form = /^[\dA-Za-z*,/#-]+(?: [\dA-Za-z*,/#-]+){4}$/;
 
 const dayMs = 86_400_000;

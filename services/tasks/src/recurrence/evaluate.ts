@@ -7,7 +7,7 @@ import { readCron } from './cron.ts';
 import { readRecurrenceRule } from './rrule.ts';
 
 /**
- * The occurrences of a rule in a window, in order. Runs in a thread of its own, because a rule can take long.
+ * The occurrences of a rule in a window, in order. Runs in a separate thread, because a rule can take long.
  * @throws Problem `invalid_input`, `use_every_or_cron` or `schedule_too_complex`, for the field at fault.
  */
 export function evaluate(rule: Rule, window: Window): Occurrence[] {

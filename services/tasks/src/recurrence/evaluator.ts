@@ -36,7 +36,7 @@ export function createRuleEvaluator(): RuleEvaluator & Component {
   async function run(request: Request): Promise<Reply> {
     const running = await threadOf();
     const replied = running.reply();
-    // the thread has ended by itself, which no rule should cause: the next rule starts another
+    // the thread ended unexpectedly, which no rule should cause: the next rule starts another
     replied.catch(() => (thread = undefined));
     running.worker.postMessage(request);
     const began = performance.now();
@@ -64,7 +64,7 @@ export function createRuleEvaluator(): RuleEvaluator & Component {
       if (reply.kind === 'occurrences') return reply.occurrences;
       throw problem(reply.code, reply.detail, { errors: reply.errors });
     },
-    // the first rule starts the thread, which takes 0.2 s: most processes evaluate none for a long time
+    // the first rule starts the thread, which takes 0.2 s, because most processes evaluate no rule for a long time
     start: async () => undefined,
     async stop() {
       await last;
@@ -77,7 +77,7 @@ export function createRuleEvaluator(): RuleEvaluator & Component {
 
 async function startThread(): Promise<Thread> {
   const worker = new Worker(new URL('./thread.ts', import.meta.url), { name: 'rule evaluator' });
-  // it must not keep the process of a failed start alive
+  // the thread must not keep a process alive whose start failed
   worker.unref();
   const thread = {
     worker,

@@ -5,7 +5,7 @@ import { tooComplex } from '../domain/schedules/rule.ts';
 import type { WallTimes } from '../domain/schedules/wall-times.ts';
 
 const dayMs = 86_400_000;
-/** The first look ahead. Most rules recur within a month; each further look is twice as long. */
+/** The first window that is evaluated. Most rules recur within a month; each further window is twice as long. */
 const firstLookMs = 32 * dayMs;
 
 /**

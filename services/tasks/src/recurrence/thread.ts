@@ -26,7 +26,7 @@ function reply({ rule, window }: Request): Reply {
   }
 }
 
-// the first use of each library and of a zone takes many times as long as the next one
+// warm up: the first use of each library and zone takes many times as long as later ones
 const warmUp = { timeZone: 'Europe/Berlin', startsAt: 0, endsAt: null, dstGap: 'run_after' } as const;
 const year = { after: 0, until: 366 * 86_400_000, limit: 400 };
 reply({ rule: { ...warmUp, kind: 'cron', expression: '30 2 1,L * MON#2' }, window: year });

@@ -7,12 +7,15 @@ import type { TaskStore } from '../app/ports.ts';
 import { createJobStore } from '../postgres/jobs/job-store.ts';
 import { observeQueues, reapedCounter } from '../postgres/jobs/metrics.ts';
 
-/** A pause is up to 20 % longer than its interval, so no round is later than a second after the one before. */
+/** A pause is up to 20 % longer than its interval, so rounds start at most a second apart. */
 const secondMs = 800;
-/** How long a claim waits for a job whose hint was lost, or went to another process. Costs each process four index probes a second for each queue. */
-const lookMs = 250;
-/** The database may be away for a moment, but workers wait: look again soon. */
-const lookAgainMs = 1_000;
+/**
+ * How long a claim waits for a job whose hint was lost, or went to another process. Polling costs each process four index probes a second for each
+ * queue.
+ */
+const pollMs = 250;
+/** The longest back-off while the database is unavailable: short, because workers are waiting. */
+const maxBackOffMs = 1_000;
 
 /** Wires jobs: their store, the claims that wait, and the loops that keep jobs moving. */
 export function wireJobs({ db, tasks, telemetry }: { db: Database; tasks: TaskStore; telemetry: Telemetry }) {
@@ -27,10 +30,10 @@ export function wireJobs({ db, tasks, telemetry }: { db: Database; tasks: TaskSt
     expired: (queue, state) => reaped.inc({ queue, state }),
   });
 
-  const looking = createLoop({
+  const polling = createLoop({
     name: 'job claims',
-    intervalMs: lookMs,
-    maxBackOffMs: lookAgainMs,
+    intervalMs: pollMs,
+    maxBackOffMs,
     logger,
     async tick() {
       await wakeWaiters({ jobs, waiters });
@@ -39,10 +42,10 @@ export function wireJobs({ db, tasks, telemetry }: { db: Database; tasks: TaskSt
   });
   /** Starts after the HTTP server, and so stops before it: the server waits for the claims. */
   const claims: Component = {
-    ...looking,
+    ...polling,
     async stop() {
       waiters.close();
-      await looking.stop();
+      await polling.stop();
     },
   };
 

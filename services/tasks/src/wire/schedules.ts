@@ -11,7 +11,7 @@ import { databaseClock } from '../postgres/schedules/reads.ts';
 import { createScheduleStore } from '../postgres/schedules/store.ts';
 import { createRuleEvaluator } from '../recurrence/evaluator.ts';
 
-/** How often the loop looks for what is due. A look is an index lookup; the wake-up at the next instant is only a hint. */
+/** How often the loop polls for due schedules. A poll is one index lookup; the wake-up at the next instant is only a hint. */
 const pollMs = 1_000;
 
 type Parts = {

@@ -77,7 +77,7 @@ describe('Jobs that are not due', () => {
     expect(left?.count).to.equal(0);
   });
 
-  it('never wait for ever, even if predecessors are settled while they are enqueued', async () => {
+  it('never wait forever, even if predecessors are settled while they are enqueued', async () => {
     const predecessors = await Promise.all(Array.from({ length: 20 }, async () => await client.enqueue()));
     const leases = await client.claim();
     const dependents: { id: string }[] = [];

@@ -135,7 +135,7 @@ describe('Enqueuing jobs', () => {
       expect(await client.enqueue({ unique })).to.deep.include({ state: 'queued', is_existing: false });
     });
 
-    it('rejects another job with 409 if it should, and stores nothing of its batch', async () => {
+    it('rejects another job with 409 if its policy says so, and stores nothing of its batch', async () => {
       await client.enqueue({ unique });
       const job = { queue: client.queue, kind: 'test' };
       const answer = await client.call('enqueueJobs', {
@@ -145,7 +145,7 @@ describe('Enqueuing jobs', () => {
       expect(await client.claim()).to.have.length(1);
     });
 
-    it('holds the key for the length of a window, although the job is settled', async () => {
+    it('holds the key for the length of its window, even after the job is settled', async () => {
       const windowed = { key: 'hourly', until: 'window', window: 'PT1H' };
       const first = await client.enqueue({ unique: windowed });
       const [job] = await client.claim();

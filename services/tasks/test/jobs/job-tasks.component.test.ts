@@ -66,13 +66,13 @@ describe('A task of kind job', () => {
       expect(await client.claim()).to.have.length(1);
     });
 
-    it('is refused for members, and stores nothing', async () => {
+    it('is refused to members, and stores nothing', async () => {
       const answer = await tools.post({ kind: 'job', job: job() }, { token: ann.token });
       expect([answer.status, codeOf(answer)]).to.deep.equal([403, 'forbidden']);
       expect(await client.claim()).to.deep.equal([]);
     });
 
-    it('needs a job and no assignee, and a task of people has no job', async () => {
+    it('needs a job and no assignee, and an ordinary task has no job', async () => {
       const bad: [Record<string, unknown>, string][] = [
         [{ kind: 'job' }, 'job'],
         [{ job: job() }, 'job'],
@@ -138,7 +138,7 @@ describe('A task of kind job', () => {
       for (const task of tasks) await tools.expectChanges(task, 'started', 'completed');
     });
 
-    it('stays in progress when the job is dead, for all to see, and goes on when it is replayed', async () => {
+    it('stays in progress and shows the dead job, and continues when the job is replayed', async () => {
       const task = await tools.create(client);
       await client.settle('fail', await lease(), { final: true });
       expect((await harness.read(ann, task)).job).to.include({ state: 'dead', reason: 'final' });
@@ -161,7 +161,7 @@ describe('A task of kind job', () => {
         await harness.sql("UPDATE jobs SET run_at = now() WHERE id = $1 AND state = 'scheduled'", [task.job.id]);
         await harness.service.promoter.tick();
         // the rank of a job that goes back to its queue may be below the floor
-        await harness.service.jobs.floors.look([client.queue]);
+        await harness.service.jobs.floors.scan([client.queue]);
       }
       expect(await tools.states(task)).to.equal('in_progress/dead');
       await tools.expectChanges(task, 'started');
@@ -191,7 +191,7 @@ describe('A task of kind job', () => {
       await refused();
       const running = await lease();
       await refused();
-      // it is neither counted nor moved
+      // the task is neither counted nor reassigned
       await tools.assign(other, { assign: 'random' });
       const shuffle = await harness.call('shuffleTasks', { token: manager.token });
       expect(shuffle.body).to.have.property('open').that.is.a('number');
@@ -201,7 +201,7 @@ describe('A task of kind job', () => {
       await tools.expectChanges(task, 'started', 'completed');
     });
 
-    it('can be edited at any time, and shows its last state when the job was removed', async () => {
+    it('can be edited at any time, and shows the last state of its job after the job was removed', async () => {
       const task = await tools.create(client);
       const running = await lease();
       const change = { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } };
@@ -260,7 +260,7 @@ describe('A task of kind job', () => {
       });
     }
 
-    it('follows its job that is cancelled, dropped, or waits for one that is', async () => {
+    it('follows its job when the job is cancelled or dropped, or when a predecessor is', async () => {
       const cancelled = await tools.create(client);
       const waiting = await tools.create(client, { after: [cancelled.job.id] });
       await tools.cancelJob(cancelled);
@@ -278,7 +278,7 @@ describe('A task of kind job', () => {
       expect(log.at(-1)).to.deep.include({ reason: 'its job was cancelled', actor: { id: manager.id, name: 'Mona' } });
     });
 
-    it('follows a leased job, of which whichever settles first wins', async () => {
+    it('follows the outcome that the worker reports when a leased job is cancelled', async () => {
       for (const [verb, states, changes] of [
         ['complete', 'completed/succeeded', ['started', 'completed']],
         ['fail', 'cancelled/cancelled', ['started', 'cancelled']],
@@ -295,7 +295,7 @@ describe('A task of kind job', () => {
   });
 
   describe('that is deleted', () => {
-    it('cancels its job, and stays deleted as it was', async () => {
+    it('cancels its job, and keeps its own state', async () => {
       const queued = await tools.create(client);
       await tools.remove(queued);
       expect(await tools.states(queued)).to.equal('draft/cancelled/deleted');

@@ -5,7 +5,7 @@ import type { Answer } from '../support/api.ts';
 import { jobTaskTools } from '../support/job-tasks.ts';
 import { jobsHarness, type Claimed, type JobClient, type JobsHarness } from '../support/jobs-harness.ts';
 
-/** A step of a user, an operator, a worker or the service. Many are refused, depending on the order of concurrent ones. */
+/** A step of a user, an operator, a worker or the service. Many steps are refused, depending on the order of concurrent ones. */
 const kinds = [
   ...['cancel task', 'cancel job', 'delete task', 'replay', 'edit'],
   ...[
@@ -25,7 +25,9 @@ const kinds = [
 const step = fc.record({ kind: fc.constantFrom(...kinds), task: fc.nat(7), lease: fc.nat(3) });
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** The states of a task, and those that its job may have then. A job of a cancelled or deleted task may be leased until its worker settles it. */
+/**
+ * The states of a task, each with the states that its job may have. A job of a cancelled or deleted task may be leased until its worker settles it.
+ */
 const together: Record<string, RegExp> = {
   draft: /^(scheduled|queued|dead)$/,
   in_progress: /^(leased|scheduled|queued|dead)$/,

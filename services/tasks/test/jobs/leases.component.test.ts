@@ -23,7 +23,7 @@ describe('Leases of jobs', () => {
     const [job] = await client.claim(claim);
     return job ?? expect.fail('nothing was leased');
   }
-  /** Waits until so many claims wait for the queue. */
+  /** Waits until `count` claims wait for the queue. */
   const waitingAre = async (count: number) =>
     await waitFor(() => harness.service.waiters.waiting().get(client.queue) === count, {
       what: `${count} claims that wait`,
@@ -37,7 +37,7 @@ describe('Leases of jobs', () => {
   }
 
   describe('when claimed', () => {
-    it('are refused for a queue of another client, with other limits, and to a person', async () => {
+    it('are refused for a queue of another client, with a limit or length out of range, and to a user', async () => {
       const claim = { claim_id: crypto.randomUUID(), queues: [client.queue, 'another'], worker: 'w' };
       expect(codeOf(await client.call('claimJobs', claim))).to.equal('forbidden');
       for (const bad of [
@@ -61,7 +61,7 @@ describe('Leases of jobs', () => {
       expect(refused.status).to.equal(403);
     });
 
-    it('come by rank: a step of priority is worth a minute', async () => {
+    it('are given in the order of ranks: a step of priority is worth a minute', async () => {
       const [low, high, oldest] = [
         await client.enqueue(),
         await client.enqueue({ priority: 2 }),
@@ -110,7 +110,7 @@ describe('Leases of jobs', () => {
       expect((await client.claim()).length + (answer.body as { data: unknown[] }).data.length).to.equal(120);
     });
 
-    it('come while the claim waits, at once, and none comes after the connection was closed', async () => {
+    it('are given at once to a claim that waits, and never to one whose connection was closed', async () => {
       const waiting = client.claim({ wait: 20, limit: 1 });
       const gone = new AbortController();
       const lost = fetch(new URL('/api/v1/jobs/claim', harness.service.http.url()), {
@@ -131,7 +131,7 @@ describe('Leases of jobs', () => {
       expect(idsOf(await client.claim())).to.deep.equal([next]);
     });
 
-    it('are found without any hint, as when another process queued them', async () => {
+    it('are given without any hint, as for jobs that another process queued', async () => {
       const waiting = client.claim({ wait: 20 });
       await waitingAre(1);
       await harness.sql(
@@ -192,7 +192,7 @@ describe('Leases of jobs', () => {
       expect(attempts).to.have.length(1);
     });
 
-    it('are retried after a failure with back-off, until the attempts are used up', async () => {
+    it('lead to a retry with back-off after a failure, until the attempts are used up', async () => {
       let job = await leased({ max_attempts: 2 });
       await client.settle('fail', job);
       const waiting = await client.read(job.id);
@@ -210,7 +210,7 @@ describe('Leases of jobs', () => {
       expect(await client.read(job.id)).to.include({ state: 'dead', attempts: 2, reason: 'attempts_exhausted' });
     });
 
-    it('are dead at once after a final failure, and wait as long as the worker says', async () => {
+    it('leave a dead job after a final failure, and a retry after the delay that the worker names', async () => {
       const [final, later] = [await leased(), await leased()];
       expect(await client.settle('fail', final, { final: true })).to.deep.equal([200, 'dead']);
       expect((await client.read(final.id)).reason).to.equal('final');
@@ -218,7 +218,7 @@ describe('Leases of jobs', () => {
       expect(Date.parse((await client.read(later.id)).run_at) - Date.now()).to.be.within(590_000, 601_000);
     });
 
-    it('return to the queue when released, without using up an attempt', async () => {
+    it('return the job to the queue when released, without using up an attempt', async () => {
       const job = await leased({ max_attempts: 1 });
       expect(await client.settle('release', job)).to.deep.equal([200, 'queued']);
       const [again] = await client.claim();
@@ -247,7 +247,7 @@ describe('Leases of jobs', () => {
       expect((await client.call('settleJobs', { items: [items[0], items[0]] })).status).to.equal(422);
     });
 
-    it('never deadlock with a batch in another order, and each job is settled once', async () => {
+    it('never deadlock with a batch in another order, and settle each job once', async () => {
       const ids = await enqueueMany(100);
       const jobs = await client.claim();
       const items = jobs.map(({ lease_token }) => ({ lease_token, complete: {} }));
@@ -265,7 +265,7 @@ describe('Leases of jobs', () => {
       expect(rows).to.have.length(100);
     });
 
-    it('of a job other than the one in the path is 422', async () => {
+    it('are refused with 422 when the path names another job', async () => {
       const [job, other] = [await leased(), await leased()];
       const answer = await client.call('completeJob', { lease_token: job.lease_token }, { params: { id: other.id } });
       expect([answer.status, (answer.body as ProblemBody).errors?.[0]?.field]).to.deep.equal([422, 'lease_token']);

@@ -36,7 +36,7 @@ describe('Limits of jobs with a concurrency key', () => {
     rate,
   });
 
-  it('are set, shown and ended by admins', async () => {
+  it('are set, shown and removed by admins', async () => {
     const manager = await harness.join('Mona', 'manager');
     expect((await limit('a/b c', only(3), manager.token)).status).to.equal(403);
     expect((await limit('a/b c', only(3, { n: 5, per: 60 }))).body).to.deep.equal({
@@ -63,7 +63,7 @@ describe('Limits of jobs with a concurrency key', () => {
     ]);
   });
 
-  it('let every key run without limits, in turn', async () => {
+  it('are optional: without them, every key runs, in turn', async () => {
     for (const key of ['a', 'b', 'c']) await enqueue(key, 4);
     const jobs = await client.claim();
     expect(jobs).to.have.length(12);
@@ -71,7 +71,7 @@ describe('Limits of jobs with a concurrency key', () => {
     for (const job of jobs.slice(0, 3)) expect(await client.settle('complete', job)).to.deep.equal([200, 'succeeded']);
   });
 
-  it('let the key run first that was served least recently, with limits or without', async () => {
+  it('serve the least recently served key first, whether it has limits or not', async () => {
     await limit('b', only(5));
     for (const key of ['a', 'b', 'c'])
       for (let made = 0; made < 3; made++) await client.enqueue({ concurrency_key: key, kind: key });
@@ -94,7 +94,7 @@ describe('Limits of jobs with a concurrency key', () => {
     expect(await client.claim()).to.have.length(2);
   });
 
-  it('repeat a claim of both kinds of jobs', async () => {
+  it('allow a claim of jobs with and without keys to be repeated', async () => {
     await enqueue('a', 3);
     await enqueue(undefined, 3);
     const claim = { claim_id: crypto.randomUUID() };
@@ -140,11 +140,11 @@ describe('Limits of jobs with a concurrency key', () => {
     isDraining = true;
     expect(new Set(done).size).to.equal(36);
     expect(Math.max(...samples, most)).to.equal(3);
-    // a job that ends frees its place for a claim that waits; a sample may fall between the two
+    // a job that ends frees its place for a waiting claim; a sample may fall between the two
     expect(samples.lastIndexOf(3)).to.be.above(samples.length / 2);
   });
 
-  it('of a rate admit a period at once, and then one share after the other', async () => {
+  it('of a rate admit the allowance of one period at once, and later jobs at even intervals', async () => {
     await limit('mail', only(null, { n: 4, per: 3_600 }));
     await enqueue('mail', 20);
     expect(await client.claim()).to.have.length(4);

@@ -4,7 +4,7 @@ import { codeOf } from '../support/api.ts';
 import { jobsHarness, type Job, type JobClient, type JobsHarness } from '../support/jobs-harness.ts';
 import type { Person } from '../support/tasks-harness.ts';
 
-describe('People who operate jobs', () => {
+describe('Operators of jobs', () => {
   let harness: JobsHarness;
   let client: JobClient;
   let admin: Person;
@@ -42,7 +42,7 @@ describe('People who operate jobs', () => {
     });
   }
 
-  it('cancel a job without a worker at once, even twice, and no job that has ended otherwise', async () => {
+  it('cancel a job without a worker at once, and again without effect, but no job that ended in another way', async () => {
     const jobs = [await client.enqueue(), await client.enqueue({ run_at: '2100-01-01T00:00:00Z' })];
     for (const { id } of jobs) {
       const answer = await cancel(id);
@@ -130,7 +130,7 @@ describe('People who operate jobs', () => {
     expect(codeOf(refused)).to.equal('reauthentication_required');
   });
 
-  it('see the depth of each queue, the age of its first job, and its leased and dead jobs as metrics', async () => {
+  it('get metrics of each queue: its depth, the age of its first job, and its leased and dead jobs', async () => {
     await dead();
     const oldest = await client.enqueue();
     await client.enqueue({ priority: 1 });

@@ -30,7 +30,7 @@ describe('Leases while `api` alone is paused', function () {
   let token: string;
 
   before(async () => {
-    // the reaper continues in this process
+    // the reaper continues to run in this process
     harness = await jobsHarness({ PROCESS_ROLE: 'worker' });
     token = await harness.auth.workerToken({ clientId: 'worker', scope: 'jobs:work jobs:enqueue', queues: [queue] });
     const port = await freePort();
@@ -73,7 +73,7 @@ describe('Leases while `api` alone is paused', function () {
     );
     expect(held).to.deep.equal({ held: count });
     api.kill('SIGCONT');
-    // the worker is back, and sends heartbeats again for longer than a lease
+    // the worker is back, and sends heartbeats for longer than a lease
     for (let time = 0; time < 7; time++) {
       expect(new Set((await beat()).map(({ outcome }) => outcome))).to.deep.equal(new Set(['extended']));
       await simulateWork(5_000);

@@ -30,7 +30,7 @@ describe('The plans of the statements on jobs', () => {
     await keyed.claim();
     for (const query of [{}, { state: 'dead' }]) await harness.call('listJobs', { token: admin.token, query });
     const waiting = harness.service.jobs.countClaimable([client.queue], 10);
-    await harness.service.jobs.floors.look([client.queue]);
+    await harness.service.jobs.floors.scan([client.queue]);
     await waiting;
     await harness.service.promoter.tick();
     await harness.sql('UPDATE job_reaper SET ticked_at = clock_timestamp(), is_outage = true');

@@ -46,7 +46,7 @@ describe('The reaper of leases', () => {
     expect((await client.claim())[0]).to.include({ id: job.id, attempt: 2 });
   });
 
-  it('accepts a late settlement that comes before it', async () => {
+  it('accepts a late settlement that arrives before its round', async () => {
     const job = await leased();
     await expire(job, 20);
     expect(await client.settle('complete', job)).to.deep.equal([200, 'succeeded']);
@@ -90,7 +90,7 @@ describe('The reaper of leases', () => {
     await silence(6);
     await tick();
     expect(await stateOf(jobs[0])).to.equal('leased');
-    // one worker is back; the other one has one period to return
+    // one worker is back; the other has one period to return
     await client.beat(jobs[0]);
     await harness.hear();
     await harness.sql('UPDATE job_reaper SET is_outage = true');
@@ -128,7 +128,7 @@ describe('The reaper of leases', () => {
     expect(await stateOf(job)).to.equal('queued');
   });
 
-  it('holds leases after it was stopped itself', async () => {
+  it('holds leases after a pause of its own', async () => {
     const job = await leased();
     await expire(job);
     await silence(6, 'job_reaper');
@@ -138,11 +138,11 @@ describe('The reaper of leases', () => {
     expect(await stateOf(job)).to.equal('leased');
   });
 
-  it('takes every claim and heartbeat as a sign of a living worker', async () => {
+  it('takes every claim and heartbeat as a sign of life', async () => {
     const job = await leased();
     await expire(job);
     await silence(60);
-    // a process notes it once a second
+    // each process records a sign of life at most once a second
     await waitFor(async () => {
       await client.claim();
       const [row] = await harness.sql<{ isHeard: boolean }>(

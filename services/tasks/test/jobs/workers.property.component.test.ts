@@ -96,7 +96,7 @@ describe('Jobs of concurrent workers', () => {
       if (state === undefined) continue;
       const answer = `${ending.kind}: ${JSON.stringify(state)}`;
       const first = seen.settlements.get(lease.fence);
-      // repeating a settlement gets the first response; no lease is settled in two ways
+      // a repeated settlement gets the first response; no lease is settled in two ways
       if (first !== undefined) expect(answer).to.equal(first);
       else if (state.state === 'succeeded') seen.completed.push(lease.id);
       seen.settlements.set(lease.fence, answer);
@@ -161,7 +161,7 @@ describe('Jobs of concurrent workers', () => {
       await jobs.reap();
       await makeDue();
       await jobs.promote();
-      await jobs.floors.look(queues);
+      await jobs.floors.scan(queues);
       const leases = await claim(seen, 'good', 100);
       await settle(seen, leases, { kind: 'completed' });
       const [open] = await sql("SELECT FROM jobs WHERE state NOT IN ('succeeded', 'dead', 'cancelled') LIMIT 1");
@@ -170,7 +170,7 @@ describe('Jobs of concurrent workers', () => {
     expect.fail('some jobs never end');
   }
 
-  // before any other lease
+  // tests the lowest fence, so it must come before any other lease
   it('expire, even the first lease of a database', async () => {
     let clock = 0;
     const reap = reaping(
@@ -181,7 +181,7 @@ describe('Jobs of concurrent workers', () => {
     const seen: Seen = { enqueued: new Set(), fences: new Map(), completed: [], settlements: new Map() };
     await hear();
     await reap();
-    // later than a fence counts as passed
+    // long enough for the reaper to count earlier fences as passed
     clock += 11_000;
     await reap();
     await enqueue(seen, 1);

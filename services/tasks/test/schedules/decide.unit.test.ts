@@ -6,7 +6,7 @@ import type { CatchUp } from '../../src/domain/schedules/schedule.ts';
 const minute = 60_000;
 const now = Date.parse('2026-11-29T12:00:30Z');
 
-/** How many occurrences of each verdict there are, of one a minute that began so many minutes ago. */
+/** Counts the verdicts on a schedule that began this many minutes ago and has one occurrence a minute. */
 function verdicts(
   catchUp: CatchUp,
   minutes: number,
@@ -37,12 +37,12 @@ describe('Occurrences that are due together', () => {
     expect(verdicts('all', 1_500)).to.deep.equal({ run: 1_000, capped: 440, missed: 60 });
   });
 
-  it('are decided only as far as later ones, which are not known yet, do not affect them', () => {
+  it('are decided only where later ones, which are not known yet, cannot affect them', () => {
     expect(verdicts('latest', 5, { complete: false })).to.deep.equal({ missed: 5 });
     expect(verdicts('all', 1_500, { complete: false })).to.deep.equal({ missed: 60 });
   });
 
-  it('are all skipped in a pause, and those in a gap remain so', () => {
+  it('are all skipped in a pause, and those in a gap keep that reason', () => {
     expect(verdicts('all', 3, { paused: true })).to.deep.equal({ paused: 3 });
     const gap = decide([{ at: now, skipped: 'dst_gap' }], {
       catchUp: 'latest',
@@ -54,7 +54,7 @@ describe('Occurrences that are due together', () => {
     expect(gap).to.deep.equal([{ at: now, verdict: 'dst_gap' }]);
   });
 
-  it('have ids and delays that schedule and instant determine', () => {
+  it('have ids and delays determined by schedule and instant', () => {
     const schedule = '019a9d5e-71aa-7b3c-8d4e-5f6a7b8c9d0e';
     expect(runIdOf('task', schedule, now))
       .to.equal(runIdOf('task', schedule, now))

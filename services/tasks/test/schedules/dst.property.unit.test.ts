@@ -28,7 +28,7 @@ function local(at: number, zone: string): number {
   return at + offsetNanoseconds / 1_000_000;
 }
 
-/** The minutes around a transition with their local times, as a wall clock shows them, computed without the rules under test. */
+/** The minutes around a transition with the local times that a wall clock shows, computed without the rules under test. */
 function minutesAround({ zone, at }: Transition): { at: number; wall: number }[] {
   return Array.from({ length: 12 * 60 + 1 }, (_, index) => {
     const minute = at + (index - 6 * 60) * minuteMs;

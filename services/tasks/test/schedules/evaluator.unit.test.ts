@@ -32,7 +32,7 @@ describe('The evaluation of rules in a thread', () => {
     ]);
   });
 
-  it('reports the faults of a rule as they are', async () => {
+  it('passes on the problems of a faulty rule unchanged', async () => {
     const refused: unknown = await rules
       .occurrences({ ...rule, kind: 'cron', expression: '61 * * * *' }, window)
       .catch((error: unknown) => error);

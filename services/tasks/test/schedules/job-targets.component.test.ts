@@ -21,9 +21,9 @@ describe('A schedule that enqueues jobs', () => {
   const target = (job: object = {}) => ({ kind: 'job', job: { queue: client.queue, kind: 'clean', ...job } });
   const every = async (next: number, body: Record<string, unknown> = {}): Promise<Schedule> =>
     await tools.everyMinute(manager, next, { target: target(), catch_up: 'all', ...body });
-  /** Jobs go back to a floor that a claim may be above. */
+  /** Claims a job after a full scan: the tests move jobs into the past, below the floor. */
   const claim = async () => {
-    await harness.service.jobs.floors.look([client.queue]);
+    await harness.service.jobs.floors.scan([client.queue]);
     return await client.claim();
   };
   /** Runs the occurrences from one minute to another. */
@@ -55,7 +55,7 @@ describe('A schedule that enqueues jobs', () => {
     expect((await tools.read(manager, schedule)).target).to.deep.equal({ kind: 'job', job: shown });
   });
 
-  it('is for managers and admins, also when it runs', async () => {
+  it('requires a manager or admin, when it is created and when it runs', async () => {
     const ann = await harness.join('Ann', 'member');
     const body = { kind: 'cron', expression: '* * * * *', target: target() };
     expect((await harness.call('createSchedule', { token: ann.token, body })).status).to.equal(403);
@@ -94,7 +94,7 @@ describe('A schedule that enqueues jobs', () => {
     expect(await tools.states(schedule)).to.deep.equal(['ran', 'ran', 'overlap']);
   });
 
-  it('cancels the last job for the next one, at once or by its worker', async () => {
+  it('cancels the last job before the next one runs, at once or through its worker', async () => {
     const schedule = await every(0, { overlap: 'cancel_running' });
     await runFrom(schedule, -9, -8);
     const [first, second] = (await occurrences(schedule)).map(({ job_id }) => job_id ?? '');
@@ -106,7 +106,7 @@ describe('A schedule that enqueues jobs', () => {
     expect(await client.settle('fail', lease!)).to.deep.equal([200, 'cancelled']);
   });
 
-  it('pauses after so many jobs that died in a row, and counts each once', async () => {
+  it('pauses after its maximum number of consecutive dead jobs, and counts each once', async () => {
     const schedule = await every(0, { overlap: 'skip', pause_after_failures: 2 });
     const paused = async () => (await tools.read(manager, schedule)).pause_reason;
     for (const minutes of [-10, -20]) {
@@ -120,7 +120,7 @@ describe('A schedule that enqueues jobs', () => {
     await tools.run();
     expect(await paused()).to.equal('failures');
     expect(await claim()).to.deep.equal([]);
-    // the dead job was counted: resuming does not pause again
+    // the dead job has been counted, so resuming does not pause the schedule again
     await tools.ask('resumeSchedule', { token: manager.token, params: { id: schedule.id } });
     expect(await paused()).to.equal(null);
   });
@@ -140,7 +140,7 @@ describe('A schedule that enqueues jobs', () => {
       expect(await tools.states(schedule)).to.deep.equal(['ran']);
     });
 
-    it('counts an interval from the end of a task, and forgets the wait when it is changed', async () => {
+    it('counts an interval from the end of a task, and stops waiting for that end when it is changed', async () => {
       const rule = { kind: 'every', expression: 'PT2H', regenerate: 'on_completion' };
       const schedule = await tools.everyMinute(manager, -1, { ...rule, target: { kind: 'task', title: 'Water' } });
       await tools.run();

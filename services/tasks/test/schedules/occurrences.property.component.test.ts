@@ -44,7 +44,7 @@ describe('The occurrences of a schedule', function () {
   this.timeout(propertyTimeoutMs);
   let harness: JobsHarness;
   let manager: Actor;
-  /** The time of these schedules: hours ago, so that everything of them is due for the database. */
+  /** The simulated time of these schedules is hours ago, so that all their occurrences are due by the database's clock. */
   let now = 0;
 
   before(async () => {
@@ -60,7 +60,7 @@ describe('The occurrences of a schedule', function () {
     counted: () => undefined,
   });
 
-  /** The process dies after this many calls of the store: what the transaction has written is rolled back. */
+  /** The process dies after this many calls of the store, and its transaction is rolled back. */
   function dying(after: number): SchedulePorts {
     let left = after;
     const proxy = <T extends object>(store: T): T =>
@@ -100,7 +100,7 @@ describe('The occurrences of a schedule', function () {
     const expected = new Set<number>();
     let interval = 1;
     let decided = first - minuteMs;
-    // whatever changes a schedule first decides what is due, by the old rule
+    // every change of a schedule first decides the due occurrences by the old rule
     const settle = () => {
       for (let at = decided + minuteMs; at <= now; at += minuteMs)
         if (new Date(at).getUTCMinutes() % interval === 0) expected.add(at);

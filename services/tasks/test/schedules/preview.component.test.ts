@@ -37,7 +37,7 @@ describe('The preview of a schedule', () => {
     });
   });
 
-  it('counts from now, by the clock of the database, if no beginning is given', async () => {
+  it('counts from now, by the clock of the database, if no start is given', async () => {
     const { body } = await preview({ kind: 'every', expression: 'PT1H', limit: 1 });
     const [first] = (body as { data: { nominal_at: string }[] }).data;
     expect(Date.parse(first?.nominal_at ?? '') - Date.now()).to.be.within(3_590_000, 3_600_000);

@@ -40,7 +40,7 @@ describe('The rule of a schedule, when the clocks change', () => {
       expect(runs(kind, expression, '2026-10-24T00:00:00Z')).to.deep.equal(autumn);
     });
 
-    it(`reports a fixed time (${kind}) in a gap as skipped if it is to skip`, () => {
+    it(`reports a fixed time (${kind}) in a gap as skipped if the rule skips gaps`, () => {
       const days = ['2026-03-28T01:30', '2026-03-29T01:00 dst_gap', '2026-03-30T00:30'];
       expect(runs(kind, expression, '2026-03-28T00:00:00Z', { dstGap: 'skip' })).to.deep.equal(days);
     });
@@ -61,7 +61,7 @@ describe('The rule of a schedule, when the clocks change', () => {
     }
   });
 
-  it('handles half an hour in Lord Howe, a gap at midnight in Santiago, and never makes up for the lost day of Apia', () => {
+  it('handles the half-hour shift of Lord Howe and the gap at midnight in Santiago, and never makes up for the lost day of Apia', () => {
     const lordHowe = { timeZone: 'Australia/Lord_Howe', limit: 2 };
     expect(runs('cron', '15 2 * * *', '2026-10-03T12:00:00Z', lordHowe)).to.deep.equal([
       '2026-10-03T15:30',
@@ -79,7 +79,7 @@ describe('The rule of a schedule, when the clocks change', () => {
 });
 
 describe('The rule of a schedule', () => {
-  it('keeps to starts_at and ends_at, both included, and counts from starts_at', () => {
+  it('stays within starts_at and ends_at, both included, and counts from starts_at', () => {
     const bounds = { startsAt: Date.parse('2026-05-01T10:00:00Z'), endsAt: Date.parse('2026-05-01T11:00:00Z') };
     const expected = ['2026-05-01T10:00', '2026-05-01T10:25', '2026-05-01T10:50'];
     expect(runs('every', 'PT25M', '2026-01-01T00:00:00Z', { ...bounds, limit: 9 })).to.deep.equal(expected);
@@ -98,7 +98,7 @@ describe('The rule of a schedule', () => {
     expect(daily('UNTIL=20260504')).to.deep.equal(['2026-05-03T08:00', '2026-05-04T08:00']);
   });
 
-  it('supports last weekdays, leap days and local times of a single run', () => {
+  it('supports last weekdays, leap days and single runs at a local time', () => {
     const friday = 'FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=9;BYMINUTE=0;BYSECOND=0';
     expect(runs('rrule', friday, '2026-11-28T00:00:00Z', { startsAt: 0, limit: 2 })).to.deep.equal([
       '2026-12-25T08:00',

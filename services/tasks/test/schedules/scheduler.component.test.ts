@@ -45,7 +45,7 @@ describe('The scheduler', () => {
       await run('DROP FUNCTION interrupt CASCADE');
       expect(String(failure)).to.include('interrupted');
       expect(await tools.rows(schedule)).to.deep.equal([]);
-      // the failed schedule was postponed, so that it does not hold back others
+      // the failed schedule was postponed, so that it does not block others
       const [state] = await run(
         'SELECT due_at > clock_timestamp() AS later, last_task_id FROM schedules WHERE id = $1',
         [schedule.id],
@@ -58,7 +58,7 @@ describe('The scheduler', () => {
     });
   }
 
-  it('catches up by its policy: with nothing that is late, or with the latest only', async () => {
+  it('catches up by its policy: runs no late occurrence, or only the latest', async () => {
     const skip = await tools.everyMinute(ann, -5, { catch_up: 'skip', overlap: 'allow' });
     const latest = await tools.everyMinute(ann, -5, { catch_up: 'latest', overlap: 'allow' });
     await tools.run();
@@ -92,7 +92,7 @@ describe('The scheduler', () => {
     expect((await tools.states(queued.schedule)).slice(0, 4)).to.deep.equal(['ran', 'ran', 'overlap', 'overlap']);
   });
 
-  it('keeps the work when no performer is left: the task awaits one', async () => {
+  it('still creates the task when no performer is left: the task awaits one', async () => {
     const ben = await harness.join('Ben', 'member');
     const target = { kind: 'task', title: 'Sweep', assignee_id: ben.id };
     const schedule = await tools.everyMinute(manager, 0, { target, overlap: 'allow' });
@@ -146,7 +146,7 @@ describe('The scheduler', () => {
     expect(await tools.rows(schedule)).to.deep.equal([]);
   });
 
-  it('computes the next instant again when the tz database is newer than the one that it was computed with', async () => {
+  it('recomputes a next instant that was computed with an older tz database', async () => {
     const rule = {
       kind: 'cron',
       expression: '0 9 1 1 *',

@@ -73,7 +73,7 @@ describe('A schedule', () => {
     });
   });
 
-  it('is refused with the field at fault, and to members if it assigns its tasks', async () => {
+  it('is refused with the name of the field at fault, and to members if it assigns its tasks', async () => {
     const target = (more: object) => ({ ...daily, target: { ...daily.target, ...more } });
     const faults: [Person, Record<string, unknown>, number, string][] = [
       [ann, target({ assign: 'random' }), 403, 'forbidden'],
@@ -141,7 +141,7 @@ describe('A schedule', () => {
     ]);
   });
 
-  it('is paused and resumed: what was due before runs, the instants in the pause do not, whatever catch_up says', async () => {
+  it('is paused and resumed: occurrences due before the pause run, those in the pause do not, whatever catch_up says', async () => {
     const schedule = await tools.everyMinute(ann, 0, { catch_up: 'all', overlap: 'allow' });
     const at = { token: ann.token, params: { id: schedule.id } };
     expect(await tools.ask('pauseSchedule', at)).to.include({ paused: true, pause_reason: 'requested' });
@@ -179,7 +179,7 @@ describe('A schedule', () => {
     expect(events).to.have.length(length);
   });
 
-  it('decides by the old rule what was due before an edit, and begins the new one after both now and the last occurrence', async () => {
+  it('decides the occurrences due before an edit by the old rule, and starts the new rule after both now and the last occurrence', async () => {
     const schedule = await tools.everyMinute(ann, -1, { catch_up: 'all', overlap: 'allow' });
     const at = { token: ann.token, params: { id: schedule.id }, headers: { 'if-match': '*' } };
     const edited = (await tools.ask('changeSchedule', { ...at, body: { expression: '*/2 * * * *' } })) as Schedule;
@@ -196,7 +196,7 @@ describe('A schedule', () => {
     expect(kept).to.include({ next_at: edited.next_at, revision: 2, version: 3 });
   });
 
-  it('is triggered beside its rule, and backfilled where it has not run', async () => {
+  it('can be triggered independently of its rule, and backfilled where it has not run', async () => {
     const schedule = await tools.everyMinute(ann, -3, { catch_up: 'skip', overlap: 'allow' });
     const at = { token: ann.token, params: { id: schedule.id } };
     await tools.run();

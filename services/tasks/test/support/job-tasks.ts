@@ -60,7 +60,7 @@ export function jobTaskTools(harness: JobsHarness, manager: Person) {
       const types = published.map(({ type }) => type.replace('tasks.task.', ''));
       return { actions: row?.actions ?? [], events: types, versions: row?.version ?? 0 };
     },
-    /** Expects these changes after the creation, each with one event and one activity entry. */
+    /** Expects exactly these changes after the creation, each with one event and one activity entry. */
     async expectChanges(task: { id: string }, ...changes: string[]): Promise<void> {
       expect(await this.history(task)).to.deep.equal({
         actions: ['created', ...changes],

@@ -59,7 +59,7 @@ export async function jobsHarness(settings: Record<string, string> = {}): Promis
       const call: JobClient['call'] = async (operation, body, more = {}) => {
         const given = { token, ...(body === undefined ? {} : { body }), ...more };
         let answer = await harness.call(operation, given);
-        // a machine that is too busy for a statement or a connection answers 503, and nothing was done
+        // on a machine too busy for a statement or connection, the service answers 503 and has done nothing
         for (let time = 0; answer.status === 503 && time < 10; time++) answer = await harness.call(operation, given);
         return answer;
       };

@@ -22,7 +22,7 @@ export function scheduleTools(harness: TasksHarness) {
 
   return {
     ask,
-    /** A schedule of every minute, whose next occurrence is at a given minute. */
+    /** A schedule that runs every minute, whose next occurrence is at a given minute. */
     async everyMinute(person: Person, next: number, body: Record<string, unknown> = {}): Promise<Schedule> {
       const rule = { kind: 'cron', expression: '* * * * *', target: { kind: 'task', title: 'Water the plants' } };
       const schedule = (await ask('createSchedule', { token: person.token, body: { ...rule, ...body } })) as Schedule;

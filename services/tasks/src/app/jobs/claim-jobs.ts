@@ -13,7 +13,7 @@ type Command = {
   hangUp: AbortSignal;
 };
 
-/** Leases jobs of a worker's queues, as soon as there are any. Nothing is leased for a worker that hung up while it waited. */
+/** Leases jobs from a worker's queues as soon as there are any. Leases nothing for a worker that disconnected while it waited. */
 export async function claimJobs({ jobs, waiters }: Ports, command: Command): Promise<readonly ClaimedJob[]> {
   const { worker, input, hangUp } = command;
   requireQueues(worker, input.queues);
@@ -24,7 +24,7 @@ export async function claimJobs({ jobs, waiters }: Ports, command: Command): Pro
     ...{ limit: input.limit, leaseMs: input.lease_seconds * 1_000 },
   };
   const until = performance.now() + input.wait * 1_000;
-  // before the first look, so that no hint is lost between a look and the wait
+  // join before the first claim, so that no hint is lost between a claim and the wait
   const waiter = waiters.join(queues);
   try {
     for (;;) {
@@ -39,7 +39,10 @@ export async function claimJobs({ jobs, waiters }: Ports, command: Command): Pro
   }
 }
 
-/** Looks for jobs that claims wait for, whose hints were lost or sent to another process. A worker that waits counts as heard. */
+/**
+ * Polls for jobs whose hints were lost or sent to another process, and wakes the claims that wait for them. A waiting worker counts as a sign of
+ * life.
+ */
 export async function wakeWaiters({ jobs, waiters }: Ports): Promise<void> {
   const waiting = waiters.waiting();
   if (waiting.size === 0) return;

@@ -7,7 +7,7 @@ type Route = typeof tasksRoutes.heartbeatJobs;
 type Command = { queues: readonly string[]; input: z.output<Route['body']>['leases'] };
 type Response = z.input<Route['responses'][200]>;
 
-/** Extends a worker's leases, and notes its progress. */
+/** Extends a worker's leases and records its progress. */
 export async function extendLeases({ jobs }: { jobs: JobLeases }, { queues, input }: Command): Promise<Response> {
   await jobs.heard();
   const leases = input.map(({ lease_token: token, progress }) => ({

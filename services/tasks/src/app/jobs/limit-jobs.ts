@@ -8,7 +8,7 @@ type Response = z.input<Route['responses'][200]>;
 type Ports = { jobs: JobLimiting };
 type Command = { actor: { kind: 'user'; id: string }; queue: string; key: string; input: z.output<Route['body']> };
 
-/** Sets or ends the limits of a key. */
+/** Sets or removes the limits of a key. */
 export async function setJobLimit({ jobs }: Ports, { actor, queue, key, input }: Command): Promise<Response> {
   const { max_running: maxRunning, rate } = input;
   const limit = { maxRunning, rate: rate === null ? null : { n: rate.n, perMs: rate.per * 1_000 } };
@@ -16,7 +16,7 @@ export async function setJobLimit({ jobs }: Ports, { actor, queue, key, input }:
   return toResponse({ key, ...limit });
 }
 
-/** The limits of a queue. */
+/** Lists the limits of a queue. */
 export async function listJobLimits({ jobs }: Ports, queue: string): Promise<{ data: Response[] }> {
   return { data: (await jobs.listLimits(queue)).map(toResponse) };
 }

@@ -8,7 +8,7 @@ import { readJob } from './read-job.ts';
 type Ports = { jobs: JobReads & JobOperating };
 type Batch = z.output<typeof tasksRoutes.replayJobs.body>;
 
-/** Cancels a job. One that is cancelled already stays so. @throws Problem `not_found`; `conflict` for a job that has ended. */
+/** Cancels a job. Cancelling a cancelled job changes nothing. @throws Problem `not_found`; `conflict` for a job that has ended. */
 export async function cancelJob(ports: Ports, actor: JobActor, id: string): Promise<JobDocument> {
   const job = await ports.jobs.readJob(id);
   if (job === undefined || !hasQueue(actor, job.queue)) throw problem('not_found', 'There is no job with this id.');
@@ -30,7 +30,7 @@ export async function replayJob(
   return job;
 }
 
-/** Queues dead jobs again. `more`: whether others may match. */
+/** Queues dead jobs again. `more` is true when further jobs may match. */
 export async function replayJobs(ports: Ports, actor: JobActor, { filter, reason, limit }: Batch) {
   const replayed = await ports.jobs.replay({ ...filter, limit }, { ...operatorOf(actor), reason });
   return { replayed, more: replayed === limit };

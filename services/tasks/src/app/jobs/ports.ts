@@ -16,7 +16,7 @@ export type NewJob = {
   kind: string;
   /** JSON text. */
   payload: string;
-  /** Null for now. */
+  /** Null runs the job as soon as possible. */
   runAt: string | null;
   priority: number;
   maxAttempts: number;
@@ -25,7 +25,7 @@ export type NewJob = {
   concurrencyKey: string | null;
   /** Ids of predecessors. */
   after: readonly string[];
-  /** Instead of an id that the database makes. */
+  /** Omitted: the database generates the id. */
   id?: string;
   /** The task that the job carries out. */
   taskId?: string;
@@ -37,14 +37,18 @@ type UniqueKey = { key: string; windowMs: number | null; onConflict: 'return' | 
 /** Stores new jobs. */
 export type JobEnqueuing = {
   /**
-   * Stores all of these jobs or none, and returns `render` of their receipts, in their order. The same idempotent request again gets the first response.
-   * @throws Problem `invalid_input` for an unknown predecessor, `job_exists` for a unique key with `reject` that another job holds, and as `TaskStore.once`.
+   * Stores all of these jobs or none, and returns `render` of their receipts, in their order. A repeated idempotent request gets the first response.
+   * @throws Problem `invalid_input` for an unknown predecessor, `job_exists` for a unique key with `reject` that another job holds, and the same
+   * problems as `TaskStore.once`.
    */
   enqueue<S extends z.ZodType>(
     batch: { jobs: readonly NewJob[]; createdBy: string; request: IdempotentRequest | undefined },
     render: (receipts: readonly Receipt[]) => JsonText<S>,
   ): Promise<WriteResult<S>>;
-  /** Stores a job in this transaction. @throws Problem as `enqueue`; `job_exists` if another job holds its unique key, whatever it says of conflicts. */
+  /**
+   * Stores a job in this transaction. @throws the same problems as `enqueue`; `job_exists` if another job holds its unique key, whatever `onConflict`
+   * is.
+   */
   enqueueWithin(tx: Tx, job: NewJob, createdBy: string): Promise<Receipt>;
 };
 
@@ -81,23 +85,23 @@ export type Settlement = {
 /** The state after a settlement. */
 export type SettledJob = { state: z.output<Routes['completeJob']['responses'][200]>['state']; run_at: string };
 
-/** What workers do. `queues` are those of the worker's client: a lease on another queue counts as lost. */
+/** The operations of workers. `queues` are the queues of the worker's client: a lease on any other queue counts as lost. */
 export type JobLeases = {
   /**
-   * Leases due jobs, first by rank, or returns those that the same claim has leased and still has. Fewer than `limit` if they would have more than
-   * 4 MiB together.
+   * Leases due jobs in the order of their ranks, or returns the jobs that a repeated claim still holds. Returns fewer than `limit` if together they
+   * would exceed 4 MiB.
    */
   claim(claim: Claim): Promise<readonly ClaimedJob[]>;
-  /** How many due jobs these queues have, at most `limit` of each. Queues without one are omitted. */
+  /** Counts the due jobs of each queue, up to `limit`. Omits queues that have none. */
   countClaimable(queues: readonly string[], limit: number): Promise<ReadonlyMap<string, number>>;
-  /** Extends leases by their length. The result has the fences of those that were not lost. */
+  /** Extends leases by their length. The keys of the result are the fences of the leases that were not lost. */
   extend(
     leases: readonly (Lease & { progress: string | null })[],
     queues: readonly string[],
   ): Promise<ReadonlyMap<string, Extension>>;
-  /** Ends leases, each once: the same settlement again gets the first result. The result has the fences of those that were not lost. */
+  /** Ends each lease once: a repeated settlement gets the first result. The keys of the result are the fences of the leases that were not lost. */
   settle(settlements: readonly Settlement[], queues: readonly string[]): Promise<ReadonlyMap<string, SettledJob>>;
-  /** Notes that a worker was heard, at most once a second. */
+  /** Records a sign of life from a worker, at most once a second. */
   heard(): Promise<void>;
 };
 
@@ -114,17 +118,17 @@ type DeadJobs = {
   limit: number;
 };
 
-/** What people do to jobs. Each change is audited. */
+/** The operations of operators on jobs. Each change is audited. */
 export type JobOperating = {
-  /** Cancels a job that has not ended, or requests that from its worker. Undefined for any other job. */
+  /** Cancels a job that has not ended, or asks its worker to cancel it. Returns undefined for any other job. */
   cancel(id: string, by: Omit<Operator, 'reason'>): Promise<JobDocument | undefined>;
-  /** Queues dead jobs again. Returns how many. */
+  /** Queues dead jobs again. Returns their number. */
   replay(jobs: DeadJobs, by: Operator): Promise<number>;
-  /** Cancels dead jobs for good. Returns how many. */
+  /** Cancels dead jobs for good. Returns their number. */
   drop(jobs: DeadJobs, by: Operator): Promise<number>;
 };
 
-/** The limits of the jobs of a key. Null for none. */
+/** The limits of the jobs of a key. Null means no limit. */
 export type JobLimit = { maxRunning: number | null; rate: { n: number; perMs: number } | null };
 
 /** `key` is `*` for every key of the queue without limits of its own. */
@@ -139,13 +143,13 @@ export type JobUpkeep = {
   promote(): Promise<{ promoted: number; nextRunInMs: number | null }>;
   /** Ends jobs whose deadline has passed before they started; up to 1,000. */
   endOverdue(): Promise<number>;
-  /** Frees or cancels jobs whose predecessors have been settled; those of up to 100 predecessors. */
+  /** Frees or cancels jobs whose predecessors have been settled; resolves up to 100 predecessors. */
   resolveDependents(): Promise<number>;
-  /** Ends leases that have expired, unless workers can't reach us. Undefined when another process does it. */
+  /** Ends leases that have expired, unless workers can't reach us. Returns undefined when another process is doing this. */
   reap(): Promise<{ expired: number; isComplete: boolean } | undefined>;
 };
 
-/** Hints for work in this process. They are sent after a commit and may be lost: polling is the guarantee. */
+/** Hints that this process has work to do. They are sent after a commit and may be lost: polling is the guarantee. */
 export type JobHints = {
   /** Jobs were queued. `rankAt` is the lowest of their ranks. */
   queued(queue: string, jobs: { count: number; rankAt: string }): void;

@@ -2,7 +2,7 @@ import { problem } from '@taskwire/errors';
 import { hasQueue, type JobActor } from '../../domain/jobs/permissions.ts';
 import type { JobDocument, JobReads } from './ports.ts';
 
-/** Reads a job. For a client, those of other queues don't exist. @throws Problem `not_found`. */
+/** Reads a job. A client can't see jobs of other clients' queues. @throws Problem `not_found`. */
 export async function readJob({ jobs }: { jobs: JobReads }, actor: JobActor, id: string): Promise<JobDocument> {
   const job = await jobs.readJob(id);
   if (job === undefined || !hasQueue(actor, job.queue)) throw problem('not_found', 'There is no job with this id.');

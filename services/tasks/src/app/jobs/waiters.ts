@@ -1,19 +1,19 @@
-/** A claim that waits for a job. */
+/** One waiting claim. */
 export type Waiter = {
-  /** Resolves when a job may have come since the last call, when the claim has to end, or after `ms`. */
+  /** Resolves when a job may have been queued since the last call, when the claim must end, or after `ms`. */
   next(ms: number, hangUp: AbortSignal): Promise<void>;
   leave(): void;
 };
 
-/** The claims of this process that wait, first come, first served. */
+/** The waiting claims of this process, served in the order in which they came. */
 export type Waiters = {
   join(queues: readonly string[]): Waiter;
-  /** Wakes so many claims that wait for this queue. */
+  /** Wakes up to `count` claims that wait for this queue. */
   wake(queue: string, count: number): void;
-  /** The queues that claims wait for, with the number of claims. */
+  /** The number of waiting claims by queue. */
   waiting(): ReadonlyMap<string, number>;
   isClosed(): boolean;
-  /** Ends all waiting, now and later: the process is about to stop. */
+  /** Ends all current and future waits, because the process is about to stop. */
   close(): void;
 };
 

@@ -7,12 +7,12 @@ import { jitterOf } from './occurrence-id.ts';
 import type { Progress, SchedulePorts } from './ports.ts';
 import { cancelLast, runOccurrence } from './run-occurrence.ts';
 
-/** Occurrences that are decided together. With a minute between two, this is more than the day that `all` looks back. */
+/** Occurrences per decision. With one a minute, this covers more than the day that `all` looks back. */
 const chunk = 1_500;
-/** Tasks that one transaction creates for a schedule: each takes about 2 ms, during which the schedule is locked. */
+/** Runs per transaction and schedule: each takes about 2 ms, during which the schedule is locked. */
 const mostRuns = 100;
 
-/** The version of the tz database of this process. Versions sort as text. */
+/** The tz database version of this process. Versions sort as text. */
 export const zoneDatabase = process.versions.tz ?? '';
 
 type Ports = Pick<SchedulePorts, 'schedules' | 'tasks' | 'jobs' | 'rules' | 'counted'>;
@@ -23,7 +23,7 @@ type Ports = Pick<SchedulePorts, 'schedules' | 'tasks' | 'jobs' | 'rules' | 'cou
  */
 export async function advance(ports: Ports, tx: Tx, schedule: Schedule, now: number): Promise<Progress> {
   const { due, next, complete } = await dueOf(ports, schedule, now);
-  // all that may be refused comes before the first write
+  // evaluate everything that may be refused before the first write
   const following = await nextOf(ports, schedule, due, next);
   const jitterMs = schedule.jitterSeconds * 1_000;
   const situation = { catchUp: schedule.catchUp, paused: schedule.pausedAt !== null, now, complete, jitterMs };
@@ -45,7 +45,7 @@ export async function advance(ports: Ports, tx: Tx, schedule: Schedule, now: num
 export async function advanceToNow<S extends Schedule>(ports: Ports, tx: Tx, schedule: S, now: number): Promise<S> {
   let current = schedule;
   const isDue = schedule.dueAt !== null && schedule.dueAt <= now;
-  // before the locks of jobs and tasks, which the schedule may cancel
+  // lock order: before the jobs and tasks that the schedule may cancel
   if (isDue && assigns(schedule.target)) await ports.tasks.lockAssignments(tx);
   if (isDue) await ports.schedules.lockLastJobs(tx, [schedule]);
   while (current.dueAt !== null && current.dueAt <= now) {
@@ -64,9 +64,9 @@ export function dueAtOf(
 
 type Due = {
   due: Occurrence[];
-  /** The first occurrence that is not due, if it was seen. */
+  /** The first occurrence that is not due yet, if the evaluation reached it. */
   next: Occurrence | undefined;
-  /** Whether `due` has all that are due. */
+  /** Whether `due` contains every due occurrence. */
   complete: boolean;
 };
 
@@ -99,7 +99,7 @@ async function nextOf(
   return found?.at ?? null;
 }
 
-/** The first verdicts, with at most `mostRuns` that run. */
+/** The first verdicts, up to `mostRuns` runs. */
 function withMostRuns(verdicts: readonly Verdict[]): Verdict[] {
   let runs = 0;
   const end = verdicts.findIndex(({ verdict }) => verdict === 'run' && ++runs > mostRuns);
@@ -109,8 +109,8 @@ function withMostRuns(verdicts: readonly Verdict[]): Verdict[] {
 type Settled = { rows: OccurrenceRow[]; progress: Omit<Progress, 'nextAt' | 'dueAt' | 'lastAt' | 'zoneDatabase'> };
 
 /**
- * Carries verdicts out, in order. Stops when the schedule pauses itself, or awaits the end of a run. A job that has died counts as a failure once, when
- * the next occurrence would run; one that has succeeded ends a row of failures.
+ * Carries out verdicts in order. Stops when the schedule pauses itself, or awaits the end of a run. A dead job counts as a failure once, when the
+ * next occurrence would run; a job that has succeeded resets the count of failures.
  */
 async function settle(
   ports: Ports,
@@ -140,7 +140,7 @@ async function settle(
   return { rows, progress: state };
 }
 
-/** The failures of a schedule with its last run. A dead job is then forgotten, so that it counts once. */
+/** Adds the last run to the schedule's failures. A dead job is then forgotten, so that it counts only once. */
 export function countLast(
   { failures, lastJobId }: Pick<Schedule, 'failures' | 'lastJobId'>,
   last: LastRun,
@@ -153,12 +153,12 @@ export function isPausedBy({ pauseAfterFailures }: Schedule, { failures }: Pick<
   return failures >= pauseAfterFailures;
 }
 
-/** A pause after failures in a row. */
+/** The state of a schedule that pauses after consecutive failures. */
 export function pausedFor<S>(state: S, now: number): S & { pausedAt: number; pauseReason: 'failures' } {
   return { ...state, pausedAt: now, pauseReason: 'failures' };
 }
 
-/** The fields of a schedule that a run changes. A task ends a row of failures when it is created, because no failure of it is reported. */
+/** The fields of a schedule that a run changes. Creating a task resets the count of failures, because tasks report no failures. */
 export function afterRun(
   { regenerate, failures }: Schedule,
   { taskId, jobId }: Pick<OccurrenceRow, 'taskId' | 'jobId'>,

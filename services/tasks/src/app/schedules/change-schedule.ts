@@ -20,7 +20,7 @@ export type ScheduleCommand = { actor: Actor; scheduleId: string; requireVersion
 type Change = ScheduleCommand & { input: z.output<typeof tasksRoutes.changeSchedule.body> };
 
 /**
- * Changes a schedule. The occurrences that are due are decided by the old rule first. A new rule begins after both now and the last nominal instant, so
+ * Changes a schedule. First decides the due occurrences by the old rule. A new rule begins after both now and the last nominal instant, so
  * that no instant runs twice.
  */
 export async function changeSchedule(
@@ -59,7 +59,7 @@ async function placeOf({ rules }: SchedulePorts, old: Schedule, changed: Schedul
   return { revision, awaitsEnd: false, ...dueAtOf(changed, first?.at ?? null) };
 }
 
-/** Locks the schedule of a command, checks existence, permission and version, and decides what is due. */
+/** Locks the schedule of a command, checks existence, permission and version, and decides the due occurrences. */
 export async function lockUpToDate(
   ports: SchedulePorts,
   tx: Tx,
@@ -73,7 +73,7 @@ export async function lockUpToDate(
 
 type Switch = ScheduleCommand & { request: IdempotentRequest | undefined };
 
-/** Pauses a schedule. Its instants go by as rows that say so. Pausing a paused schedule changes nothing. */
+/** Pauses a schedule. Instants during the pause are recorded as skipped. Pausing a paused schedule changes nothing. */
 export async function pauseSchedule(ports: SchedulePorts, command: Switch): Promise<WriteResult<ScheduleSchema>> {
   return await ports.tasks.once<ScheduleSchema>(command.request, async (tx) => {
     const { schedule, now } = await lockUpToDate(ports, tx, command);
@@ -83,12 +83,12 @@ export async function pauseSchedule(ports: SchedulePorts, command: Switch): Prom
   });
 }
 
-/** Resumes a schedule. The instants in the pause have been, or are now, recorded as skipped; none of them runs. */
+/** Resumes a schedule. Records the remaining instants of the pause as skipped; none of them runs. */
 export async function resumeSchedule(ports: SchedulePorts, command: Switch): Promise<WriteResult<ScheduleSchema>> {
   return await ports.tasks.once<ScheduleSchema>(command.request, async (tx) => {
     const { schedule: found, now } = await lockUpToDate(ports, tx, command);
     if (found.pausedAt === null) return scheduleDocument(found);
-    // a rule that took too long was no longer due
+    // a schedule that was paused because its rule took too long has no `dueAt`
     const restored = found.dueAt === null ? { ...found, ...dueAtOf(found, found.nextAt) } : found;
     const schedule = await advanceToNow(ports, tx, restored, now);
     const resumed = { ...schedule, pausedAt: null, pauseReason: null, failures: 0 };
@@ -104,7 +104,7 @@ export async function deleteSchedule(ports: SchedulePorts, command: ScheduleComm
     const schedule = requireSchedule(await ports.schedules.lockSchedule(tx, scheduleId), actor);
     requireVersion(schedule.version);
     if (schedule.queuedAt !== null) {
-      // a queued occurrence of a deleted schedule never runs, and is announced like any other that is skipped
+      // a queued occurrence of a deleted schedule never runs, and is announced like any other skipped occurrence
       const row = skipped(schedule.queuedAt, 'overlap');
       const progress = { ...progressOf(schedule), queuedAt: null };
       await ports.schedules.recordOccurrences(tx, schedule, [row], progress, ['queued']);

@@ -38,7 +38,7 @@ export async function createSchedule(
       ? ({ pausedAt: now, pauseReason: 'requested' } as const)
       : { pausedAt: null, pauseReason: null };
     const owner = { creatorId: actor.id, actsFor: actor.id };
-    // the jitter depends on the id, which the database makes: the loop looks at the nominal instant and waits for the rest
+    // the jitter depends on the id, which the database generates, so the loop wakes at the nominal instant and waits out the jitter
     const place = { nextAt: first?.at ?? null, dueAt: first?.at ?? null };
     const created = await ports.schedules.insertSchedule(tx, {
       ...rule,

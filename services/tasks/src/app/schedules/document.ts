@@ -46,14 +46,14 @@ export function scheduleDocument(schedule: StoredSchedule): Document<ScheduleSch
   return { text: jsonText(scheduleSchemas.schedule, scheduleJson(schedule)), etag: schedule.version };
 }
 
-/** An occurrence that was decided. */
+/** A decided occurrence. */
 export function decidedJson(row: StoredOccurrence, { timeZone }: Schedule): OccurrenceJson {
   const { at, cause, state, reason, taskId, jobId, revision, decidedAt } = row;
   const common = { nominal_at: isoOf(at), local_time: localTime(at, timeZone) };
   return { ...common, state, reason, cause, task_id: taskId, job_id: jobId, revision, decided_at: decidedAt };
 }
 
-/** An occurrence that the rule will have. */
+/** A future occurrence of the rule. */
 export function plannedJson({ at, skipped }: Occurrence, { timeZone, revision }: Schedule): OccurrenceJson {
   const common = {
     nominal_at: isoOf(at),

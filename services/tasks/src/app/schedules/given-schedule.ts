@@ -10,7 +10,7 @@ import type { Schedule, ScheduleSettings, Target } from '../../domain/schedules/
 type NewInput = z.output<typeof tasksRoutes.createSchedule.body>;
 type ChangeInput = z.output<typeof tasksRoutes.changeSchedule.body>;
 
-/** An hour: a longer spread is several schedules. */
+/** An hour; use several schedules for a longer spread. */
 const longestJitterSeconds = 3_600;
 /** A year, as long as the longest usual interval. */
 const longestDueDays = 366;
@@ -30,7 +30,7 @@ export function newScheduleOf(input: NewInput, now: number): { rule: Rule; setti
   };
 }
 
-/** A schedule with what a user changes. @throws as `newScheduleOf`. */
+/** Applies a user's changes to a schedule. @throws as `newScheduleOf`. */
 export function changedScheduleOf<S extends Schedule>(schedule: S, input: ChangeInput, now: number): S {
   const given: GivenRule = {
     kind: input.kind ?? schedule.kind,

@@ -4,7 +4,7 @@ import type { JobEnqueuing } from '../jobs/ports.ts';
 import type { NewTask, TaskStore } from '../ports.ts';
 import type { RuleEvaluator } from './rule-evaluator.ts';
 
-/** A schedule with the times that only the API shows, as the database gives them. */
+/** A schedule with the times that only the API shows, formatted by the database. */
 export type StoredSchedule = Schedule & { createdAt: string; updatedAt: string };
 
 /** The columns of a new schedule. */
@@ -15,7 +15,7 @@ export type NewSchedule = Omit<
   zoneDatabase: string;
 };
 
-/** Where a schedule is after occurrences were decided. */
+/** The progress of a schedule after occurrences were decided. */
 export type Progress = Pick<
   Schedule,
   'nextAt' | 'dueAt' | 'lastAt' | 'lastTaskId' | 'lastJobId' | 'queuedAt' | 'awaitsEnd' | 'failures' | 'pausedAt'
@@ -25,22 +25,22 @@ export type Progress = Pick<
   zoneDatabase: string;
 };
 
-/** What there is to do for the scheduler. */
+/** The scheduler's pending work. */
 export type Work = {
-  /** Milliseconds until a schedule is due, negative if one is; null if none will be. */
+  /** Milliseconds until the next schedule is due, negative if one already is; null if none ever will be. */
   dueInMs: number | null;
-  /** Whether a queued occurrence can run. */
+  /** Whether any queued occurrence can run. */
   released: boolean;
-  /** Whether a schedule awaits the end of a run that has ended. */
+  /** Whether any schedule awaits the end of a run that has ended. */
   ended: boolean;
-  /** Whether a next instant was computed with an older tz database. */
+  /** Whether any next instant was computed with an older tz database. */
   outdated: boolean;
 };
 
 /** An occurrence as stored. */
 export type StoredOccurrence = OccurrenceRow & { revision: number; decidedAt: string };
 
-/** Times by the clock of the database: all processes agree on it. */
+/** Times by the database's clock, which all processes share. */
 export type DatabaseClock = {
   /** The time in milliseconds since 1970. */
   now(tx?: Tx): Promise<number>;
@@ -48,7 +48,7 @@ export type DatabaseClock = {
 
 export type ScheduleReads = {
   readSchedule(id: string): Promise<StoredSchedule | undefined>;
-  /** Newest first; all of them, or those of one creator. */
+  /** Newest first; all schedules, or those of one creator. */
   listSchedules(creatorId: string | undefined, place: Place): Promise<Page<StoredSchedule>>;
   countSchedules(creatorId: string): Promise<number>;
   /** Decided occurrences from `from` to `until`, in the order of their nominal instants. */
@@ -73,18 +73,18 @@ export type ScheduleWrites = {
   lockReleased(tx: Tx, limit: number): Promise<StoredSchedule[]>;
   /** Locks schedules that await the end of a run that has ended, with the time of that end. Skips locked ones. */
   lockEnded(tx: Tx, limit: number): Promise<(StoredSchedule & { endedAt: number })[]>;
-  /** Locks the last jobs of schedules in the order of ids, before `cancelJob`. */
+  /** Locks the last jobs of schedules in the order of ids. Call it before `cancelJob`. */
   lockLastJobs(tx: Tx, schedules: readonly Schedule[]): Promise<void>;
   /** Locks schedules that are not due yet and whose next instant was computed with an older tz database. Skips locked ones. */
   lockOutdated(tx: Tx, zoneDatabase: string, limit: number): Promise<StoredSchedule[]>;
   /** Delays the schedule that is due first, after it has failed. */
   postponeFirst(): Promise<void>;
-  /** What there is to do. Locks nothing. */
+  /** The pending work. Locks nothing. */
   readWork(zoneDatabase: string): Promise<Work>;
   /**
-   * Stores decided occurrences with the events of those that were skipped, and the progress of the schedule, in one statement. An occurrence that has a
-   * row already is decided again only if its state is one of `replaces`.
-   * @throws Error if it has another state: then nothing is stored, and the transaction must end.
+   * Stores decided occurrences with the events of those that were skipped, and the progress of the schedule, in one statement. An occurrence that
+   * already has a row is decided again only if its state is one of `replaces`. @throws Error if it has another state: nothing is stored, and the
+   * transaction must end.
    */
   recordOccurrences(
     tx: Tx,
@@ -93,11 +93,11 @@ export type ScheduleWrites = {
     progress: Progress,
     replaces?: readonly OccurrenceRow['state'][],
   ): Promise<void>;
-  /** Whether a user may still create tasks, and do what managers may if `asManager`. A user whom the directory does not know has no entry against them. */
+  /** Whether a user may still create tasks and, if `asManager`, act as a manager. A user whom the directory does not know yet passes. */
   mayCreate(tx: Tx, userId: string, options: { asManager: boolean }): Promise<boolean>;
   /** How the last task or job ended, if it has ended. */
   lastRun(tx: Tx, last: Pick<Schedule, 'lastTaskId' | 'lastJobId'>): Promise<LastRun>;
-  /** Cancels a job, or requests that from its worker, for the schedule. */
+  /** Cancels a job on behalf of the schedule, or asks its worker to cancel it. */
   cancelJob(tx: Tx, jobId: string, schedule: Schedule): Promise<void>;
   /** Stores a task with an id that its occurrence determines. Returns false, and stores nothing, when the assignee is not a performer. */
   insertScheduledTask(tx: Tx, task: NewTask, details: { id: string; reason: string | null }): Promise<boolean>;

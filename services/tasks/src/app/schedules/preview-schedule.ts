@@ -9,7 +9,7 @@ import { nextOccurrences, type RuleEvaluator } from './rule-evaluator.ts';
 type Route = typeof tasksRoutes.previewSchedule;
 type Planned = z.input<Route['responses'][200]>['data'][number];
 
-/** The next occurrences of a rule that nothing stores. */
+/** The next occurrences of a rule, which is not stored. */
 export async function previewSchedule(
   { rules, clock }: { rules: RuleEvaluator; clock: DatabaseClock },
   { limit, ...given }: z.output<Route['body']>,

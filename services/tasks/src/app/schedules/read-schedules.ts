@@ -21,7 +21,7 @@ export async function listSchedules({ schedules }: Ports, actor: Actor, place: P
 
 type Query = Pick<z.output<typeof tasksRoutes.listOccurrences.query>, 'from' | 'to'>;
 
-/** The occurrences of a schedule in the order of their instants: those that were decided, and then those that the rule will have. */
+/** The occurrences of a schedule in the order of their instants: the decided ones, then the future ones. */
 export async function listOccurrences(
   { schedules, rules, clock }: Ports,
   { actor, id, range: { from, to } }: { actor: Actor; id: string; range: Query },
@@ -43,7 +43,7 @@ export async function listOccurrences(
     for (const one of await rules.occurrences(regenerated(schedule), missing))
       items.push({ at: one.at, json: plannedJson(one, schedule) });
   }
-  // a triggered occurrence may lie between two that are planned
+  // a triggered occurrence may lie between two planned ones
   const ordered = items.toSorted((a, b) => a.at - b.at);
   const page = ordered.slice(0, limit);
   const last = page.at(-1);

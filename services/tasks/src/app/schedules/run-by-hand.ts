@@ -11,7 +11,7 @@ import { progressOf } from './run-schedules.ts';
 
 /** Occurrences of one backfill: each takes about 2 ms, in one transaction. */
 const mostBackfilled = 1_000;
-/** Days that a backfill may look back: less than occurrences are kept, so that it sees what has run. */
+/** Days that a backfill may look back: occurrences are kept for longer, so a backfill sees which ones have run. */
 const backfillDays = 30;
 const dayMs = 86_400_000;
 
@@ -24,7 +24,7 @@ type Command = ScheduleCommand & { request: IdempotentRequest | undefined };
 export async function triggerSchedule(ports: SchedulePorts, command: Command): Promise<WriteResult<typeof triggered>> {
   return await ports.tasks.once<typeof triggered>(command.request, async (tx) => {
     const { schedule, now } = await lockUpToDate(ports, tx, command);
-    // rules have whole seconds, so this is no instant of a rule
+    // rules have whole seconds, so no rule has this instant
     const at = now % 1_000 === 0 ? now + 1 : now;
     const row = await runOccurrence(ports, tx, schedule, { at, cause: 'trigger' });
     const last = row.state === 'ran' ? { lastTaskId: row.taskId, lastJobId: row.jobId } : {};
@@ -43,7 +43,7 @@ export async function triggerSchedule(ports: SchedulePorts, command: Command): P
 
 type Backfill = Command & { input: z.output<typeof tasksRoutes.backfillSchedule.body> };
 
-/** Runs the occurrences of a past time that have not run, by the present rule, whatever the reason was. */
+/** Runs the occurrences of a past period that have not run, for whatever reason, by the current rule. */
 export async function backfillSchedule(
   ports: SchedulePorts,
   command: Backfill,
@@ -62,7 +62,7 @@ export async function backfillSchedule(
     const settled = new Set(held.filter(({ state }) => state === 'ran' || state === 'queued').map(({ at }) => at));
     const rows: OccurrenceRow[] = [];
     for (const { at, skipped } of instants) {
-      // what the rule will decide itself is left to it
+      // the scheduler will decide the instants from `nextAt` on
       const isOpen = schedule.nextAt !== null && at >= schedule.nextAt;
       if (skipped !== null || settled.has(at) || isOpen) continue;
       rows.push(await runOccurrence(ports, tx, schedule, { at, cause: 'backfill' }));

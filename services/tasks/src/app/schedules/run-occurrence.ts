@@ -65,7 +65,7 @@ function jobOf({ job }: JobTarget, { timeZone }: Schedule, at: number): NewJob {
   };
 }
 
-/** The instant that is this long after another one, if any. */
+/** The instant after the given length of time; null without a length. */
 function timeAfter(at: number, length: string | null, timeZone: string): string | null {
   const duration = length === null ? undefined : parseDuration(length);
   return duration === undefined ? null : isoOf(addInZone(at, duration, timeZone));

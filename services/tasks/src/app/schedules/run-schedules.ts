@@ -8,12 +8,12 @@ import { advance, afterRun, countLast, dueAtOf, isPausedBy, pausedFor, zoneDatab
 import type { Progress, SchedulePorts } from './ports.ts';
 import { runOccurrence } from './run-occurrence.ts';
 
-/** Schedules of one transaction. More would hold their locks, and perhaps the assignment lock, for longer than a request likes to wait. */
+/** Schedules per transaction. More would hold their locks, and perhaps the assignment lock, for longer than requests should wait. */
 const batch = 50;
 
 /**
- * One round: decides what is due of up to `batch` schedules, and runs queued occurrences whose predecessor has ended. Everything that belongs to an
- * occurrence commits together, so a process that is killed leaves it as if it had not begun. Other processes may do the same at the same time.
+ * One round: decides the due occurrences of up to `batch` schedules, and runs queued occurrences whose predecessor has ended. Everything that belongs
+ * to an occurrence commits together, so a killed process leaves no half-done occurrence. Several processes may run rounds at the same time.
  */
 export async function runSchedules(ports: SchedulePorts): Promise<{ progress: LoopProgress; dueInMs: number | null }> {
   const { dueInMs, released, ended, outdated } = await ports.schedules.readWork(zoneDatabase);
@@ -22,18 +22,18 @@ export async function runSchedules(ports: SchedulePorts): Promise<{ progress: Lo
   if (released) found += await runReleased(ports);
   if (ended) found += await planAfterEnd(ports);
   if (outdated) found += await recompute(ports);
-  // another process may have locked what there is to do
+  // if nothing was found, another process has locked the pending schedules
   return { progress: found > 0 ? 'more' : 'idle', dueInMs };
 }
 
-/** These return the number of schedules that they found unlocked. */
+/** The functions of a round return the number of schedules that they found unlocked. */
 async function runDue(ports: SchedulePorts): Promise<number> {
   try {
     return await advanceDue(ports, batch);
   } catch (error) {
     if (error instanceof Problem && error.code === 'unavailable') throw error;
   }
-  // a schedule that fails must not hold back the others: alone, it is found and postponed
+  // one failing schedule must not block the others: run the first one alone, and postpone it if it fails
   try {
     return await advanceDue(ports, 1);
   } catch (error) {
@@ -119,7 +119,7 @@ async function planAfterEnd(ports: SchedulePorts): Promise<number> {
   });
 }
 
-/** Computes the next instants of schedules again, after a new tz database has come with this release. */
+/** Recomputes the next instants of schedules when this release brings a newer tz database. */
 async function recompute(ports: SchedulePorts): Promise<number> {
   return await ports.tasks.transaction(async (tx) => {
     const outdated = await ports.schedules.lockOutdated(tx, zoneDatabase, batch);

@@ -10,7 +10,7 @@ export type Leased = {
   cancelRequested: boolean;
   /** Whether the task of the job was cancelled or deleted; then the cancellation was requested too. */
   cancelIsFinal: boolean;
-  /** Whether a heartbeat came in this lease. */
+  /** Whether the worker has sent a heartbeat for this lease. */
   isConfirmed: boolean;
 };
 
@@ -21,7 +21,7 @@ export type Ending =
   | { kind: 'released' }
   | { kind: 'expired' };
 
-/** What follows. `pauseMs` is the longest pause if it is random, and the pause itself otherwise. */
+/** The state after the lease. If `isRandom`, `pauseMs` is the longest possible pause; otherwise it is the pause itself. */
 export type Next = {
   outcome: 'completed' | 'failed' | 'released' | 'crashed' | 'undelivered';
   state: 'succeeded' | 'scheduled' | 'queued' | 'dead' | 'cancelled';

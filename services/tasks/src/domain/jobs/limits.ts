@@ -1,12 +1,12 @@
-/** How far a priority moves a job forward. A job of priority 9 overtakes nine minutes of others, and none for ever: nothing starves. */
+/** How far a priority moves a job forward. A job of priority 9 overtakes only jobs queued in the nine minutes before it, so no job starves. */
 export const priorityStepSeconds = 60;
 
 /** A payload that crashes its workers would do so for as long as it is retried. Two crashes may be bad luck, such as two deployments. */
 export const mostCrashes = 3;
 
 /**
- * Leases that no worker confirmed: the response to the claim was lost, or the worker died before its first heartbeat. They cost the job no attempt, but
- * a job whose delivery always fails must end too.
+ * Leases that no worker confirmed: the response to the claim was lost, or the worker died before its first heartbeat. They cost the job no attempt,
+ * but a job whose delivery always fails must also end at some point.
  */
 export const mostUndelivered = 10;
 

@@ -4,18 +4,18 @@
  */
 export const silenceMs = 5_000;
 
-/** What the reaper knows at the beginning of a round, by the database's clock. */
+/** The reaper's view at the beginning of a round, by the database's clock. */
 type Silence = {
-  /** Since its own previous round, of any process. */
+  /** Since the previous round of the reaper in any process. */
   sinceTickMs: number;
-  /** Since any worker was heard. */
+  /** Since the last sign of life from any worker. */
   sinceHeardMs: number;
   /** Whether the previous round found an outage. */
   isOutage: boolean;
 };
 
 /**
- * What the reaper does in a round. `expire`: ends leases that have expired. `hold`: workers may be alive and unable to reach us, so a lease ends only
+ * The reaper's action in a round. `expire`: ends leases that have expired. `hold`: workers may be alive and unable to reach us, so a lease ends only
  * when it has been expired for another lease period. `extend`: they are back, and each lease gets one period from now, but no lease twice without a
  * heartbeat in between, so that a worker that stays away loses its lease.
  */

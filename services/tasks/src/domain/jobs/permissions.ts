@@ -1,7 +1,7 @@
 import { problem } from '@taskwire/errors';
 import type { Actor } from '../task.ts';
 
-/** Who enqueues or carries out jobs: a user, whose role the contract has checked, or a service with the queues of its registration. */
+/** A party that enqueues or carries out jobs: a user, whose role the contract has checked, or a service with its registered queues. */
 export type JobActor = { kind: 'user'; id: string } | { kind: 'service'; clientId: string; queues: readonly string[] };
 
 /** Whether the actor may use this queue. Users may use all of them. */
@@ -17,7 +17,7 @@ export function requireQueues(actor: JobActor, queues: readonly string[]): void 
   }
 }
 
-/** A user creates a task of a job if they may enqueue jobs. @throws Problem `forbidden`. */
+/** A user may create a task of kind `job` if they may enqueue jobs. @throws Problem `forbidden`. */
 export function requireJobSender({ role }: Pick<Actor, 'role'>): void {
   if (role === 'member') throw problem('forbidden', 'Only managers and admins can create a task of kind job.');
 }

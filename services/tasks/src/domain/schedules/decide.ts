@@ -1,12 +1,12 @@
 import type { Occurrence } from './rule.ts';
 import type { CatchUp, SkipReason } from './schedule.ts';
 
-/** What becomes of an occurrence that is due, before other tasks of the schedule are considered. */
+/** The verdict on a due occurrence, before the schedule's overlap policy is applied. */
 export type Verdict = { at: number; verdict: 'run' | Exclude<SkipReason, 'overlap'> };
 
 /** A run is late after this time: the worker loop looks once a second, and two runs are at least a minute apart. */
 const lateMs = 60_000;
-/** `all` runs what was due in the last day, as the user who asked for it expects; older work has mostly lost its point. */
+/** `all` runs the occurrences of the last day, as the user who chose it expects; older work is mostly pointless by now. */
 const windowMs = 86_400_000;
 /** `all` runs at most this many: more tasks at once help no one. */
 const mostRuns = 1_000;
@@ -17,13 +17,12 @@ type Situation = {
   now: number;
   /** Whether no later occurrence is due. */
   complete: boolean;
-  /** The latest time by which an occurrence runs after its nominal instant, if it is on time. */
+  /** The longest delay between nominal instant and run that still counts as on time. */
   jitterMs: number;
 };
 
 /**
- * Decides what becomes of occurrences that are due, in order. If these are not all that are due, only those are decided that the later ones do not
- * affect.
+ * Decides due occurrences in order. If `due` is incomplete, decides only the occurrences that later ones can't affect.
  */
 export function decide(due: readonly Occurrence[], situation: Situation): Verdict[] {
   const { catchUp, paused, now, complete, jitterMs } = situation;
@@ -43,7 +42,7 @@ export function decide(due: readonly Occurrence[], situation: Situation): Verdic
       const firstRun = recent.at(-mostRuns)?.at ?? -Infinity;
       const verdicts = verdictsOf((at) => (isOld(at) ? 'missed' : at < firstRun ? 'capped' : 'run'));
       const old = verdicts.filter(({ at }) => isOld(at));
-      // without an old one, the rest would never be decided
+      // if none is old, decide all: otherwise no call would ever decide anything
       return complete || old.length === 0 ? verdicts : old;
     }
   }

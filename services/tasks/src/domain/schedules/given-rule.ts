@@ -10,7 +10,7 @@ export type GivenRule = {
   dst_gap: Rule['dstGap'];
 };
 
-/** The rule that a caller means. A rule that needs a beginning counts from now if none is given. */
+/** The rule that a caller means. A rule that needs a start counts from now if none is given. */
 export function ruleOf(given: GivenRule, now: number): Rule {
   const { kind, expression } = given;
   const needsStart = kind === 'every' || kind === 'rrule';

@@ -23,7 +23,7 @@ export function authorizeTarget(actor: Actor, target: Target): void {
   else if (assigns(target)) authorize('assign', actor, { creator_id: actor.id, assignee_id: target.assignee_id });
 }
 
-/** Whether each task is assigned at once. */
+/** Whether the target assigns its tasks. */
 export function assigns(target: Target): boolean {
   return target.kind === 'task' && (target.assign !== null || target.assignee_id !== null);
 }

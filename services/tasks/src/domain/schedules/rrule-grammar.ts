@@ -1,7 +1,7 @@
 import { problem } from '@taskwire/errors';
 import { invalidField } from '../invalid-field.ts';
 
-/** A recurrence rule that keeps to our grammar. UNTIL is taken out of it, because the rest is evaluated as wall time. */
+/** A recurrence rule in our grammar. UNTIL is kept apart, because the rest is evaluated as wall time. */
 export type RecurrenceRule = {
   /** The rule without UNTIL, in capitals. */
   text: string;

@@ -2,7 +2,7 @@ import { problem, type Problem } from '@taskwire/errors';
 
 export type RuleKind = 'cron' | 'rrule' | 'every' | 'at';
 
-/** What happens to an occurrence whose wall time does not exist, because the clocks go forward: it runs right after the gap, or not at all. */
+/** Decides whether an occurrence whose wall time does not exist, because the clocks go forward, runs right after the gap or not at all. */
 export type GapPolicy = 'run_after' | 'skip';
 
 /** When a schedule runs. Instants are milliseconds since 1970, in whole seconds. */

@@ -11,7 +11,7 @@ export type JobTarget = {
     priority: number;
     max_attempts: number;
     concurrency_key: string | null;
-    /** When the job must have started, counted from the nominal instant, as an ISO 8601 duration. */
+    /** The time by which the job must have started, as an ISO 8601 duration from the nominal instant. */
     deadline_in: string | null;
   };
 };
@@ -29,14 +29,14 @@ export type TaskTarget = {
   assignee_id: string | null;
   /** Whether a performer is chosen at random for each occurrence. */
   assign: 'random' | null;
-  /** When the task is due, counted from the nominal instant, as an ISO 8601 duration. */
+  /** The due date of the task, as an ISO 8601 duration from the nominal instant. */
   due_in: string | null;
 };
 
-/** Occurrences that were due while nothing ran: none, the latest or all of them run late. */
+/** How many of the occurrences that were missed during an outage run late: none, only the latest, or all. */
 export type CatchUp = 'skip' | 'latest' | 'all';
 
-/** What happens to an occurrence while the last task of its schedule is not completed, cancelled or deleted, or its last job has not ended. */
+/** The policy for an occurrence that is due while the schedule's last task or job has not ended. A deleted task counts as ended. */
 export type Overlap = 'skip' | 'queue_one' | 'allow' | 'cancel_running';
 
 /** `on_completion`: after a run there is no next instant until the task or job has ended. */
@@ -44,7 +44,7 @@ export type Regenerate = 'on_schedule' | 'on_completion';
 
 export type PauseReason = 'requested' | 'failures' | 'too_complex';
 
-/** What a user may set of a schedule, beside its rule. */
+/** The settings of a schedule that a user chooses, besides its rule. */
 export type ScheduleSettings = {
   target: Target;
   catchUp: CatchUp;
@@ -70,7 +70,7 @@ export type Schedule = Rule &
     lastAt: number | null;
     lastTaskId: string | null;
     lastJobId: string | null;
-    /** Whether the next instant is computed when the last task or job has ended. */
+    /** Whether the next instant will be computed only when the last task or job has ended. */
     awaitsEnd: boolean;
     queuedAt: number | null;
     version: number;
@@ -80,7 +80,7 @@ export type Schedule = Rule &
 export type SkipReason = 'overlap' | 'missed' | 'paused' | 'dst_gap' | 'capped';
 type FailureReason = 'not_permitted';
 
-/** One row of an occurrence. */
+/** The stored row of an occurrence. */
 export type OccurrenceRow = { at: number; cause: 'rule' | 'trigger' | 'backfill' } & (
   | ({ state: 'ran'; reason: null } & ({ taskId: string; jobId: null } | { taskId: null; jobId: string }))
   | { state: 'skipped'; reason: SkipReason; taskId: null; jobId: null }
@@ -88,7 +88,7 @@ export type OccurrenceRow = { at: number; cause: 'rule' | 'trigger' | 'backfill'
   | { state: 'failed'; reason: FailureReason; taskId: null; jobId: null }
 );
 
-/** The end of the last task or job of a schedule, if it has ended. A dead job has failed. */
+/** How the last task or job of a schedule ended, if it has ended. A dead job has `failed`. */
 export type LastRun = 'none' | 'unfinished' | 'succeeded' | 'cancelled' | 'failed';
 
 /**
@@ -101,7 +101,7 @@ export function regenerated<S extends Schedule>(schedule: S): S {
     : schedule;
 }
 
-/** Whether a rule has changed so that its next instant must be computed again. The policy for gaps applies to the instants that it has. */
+/** Whether two rules have the same instants, so that the next instant need not be recomputed. The policy for gaps changes no instant. */
 export function isSameRule(a: Rule, b: Rule): boolean {
   return (
     a.kind === b.kind &&

@@ -1,7 +1,7 @@
 import type { GapPolicy, Occurrence, Window } from './rule.ts';
 import { place, stretchesOf, wallOf } from './zone.ts';
 
-/** The wall times of a rule in ascending order, from the first one on or after `from`. May end, or be endless. */
+/** The wall times of a rule in ascending order, starting at or after `from`. The sequence may be infinite. */
 export type WallTimes = (from: number) => Iterable<number>;
 
 type Zoned = { zone: string; dstGap: GapPolicy };

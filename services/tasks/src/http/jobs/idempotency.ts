@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { IdempotentRequest } from '../../app/ports.ts';
 import { uuidFrom } from '../../domain/uuid.ts';
 
-/** The name space of these ids, so that no other use of SHA-256 leads to the same id. */
+/** The namespace of these ids, so that no other use of SHA-256 produces the same id. */
 const nameSpace = 'taskwire client ';
 
 /**

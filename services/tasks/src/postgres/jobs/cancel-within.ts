@@ -4,9 +4,9 @@ import type { TaskWrites } from '../../app/ports.ts';
 import { jobEventsSql } from './events.ts';
 
 /**
- * Cancels a job that this transaction has locked, also a dead one. If a worker has it, it gets `cancel_requested`; with $4, it then ends as cancelled
- * however the worker settles it. No hint follows: a job that no worker had frees no place, and the promoter finds the jobs that wait for it. No task
- * follows either: the job of a task is cancelled with its task.
+ * Cancels a job that this transaction has locked, even if it is dead. A leased job gets `cancel_requested` instead; if $4 is true, it ends as
+ * cancelled however its worker settles it. No hint is needed: a job without a lease frees no place, and the promoter finds the jobs that wait for it.
+ * The statement changes no task either: the job of a task is cancelled together with its task.
  */
 const cancelWithin = `
   WITH changed AS (
@@ -27,7 +27,7 @@ const cancelWithin = `
 
 type By = { name: string; userId: string | null; isFinal: boolean };
 
-/** Cancels a job in a transaction that has locked it. `isFinal`: however its worker settles it. */
+/** Cancels a job in a transaction that has locked it. `isFinal`: the job ends as cancelled however its worker settles it. */
 export async function cancelJobWithin(tx: Tx, jobId: string, { name, userId, isFinal }: By): Promise<void> {
   await runWithEvents(tx, { text: cancelWithin, values: [jobId, name, userId, isFinal, eventHeaders()] });
 }

@@ -5,14 +5,14 @@ import { bytesBesidePayload, largestClaimBytes } from '../../domain/jobs/limits.
 import { followJobsSql, hasFollowed } from './follow-jobs.ts';
 
 /**
- * Keys that one claim looks at: each costs a few index probes, so that thousands of saturated keys delay a claim by a millisecond or two. Among these, the
- * one that was served least recently is first. A queue with more keys is looked at part by part.
+ * Keys that one claim examines: each costs a few index probes, and without this limit, thousands of saturated keys would delay each claim. Among
+ * these keys, the one served least recently comes first. Several claims share the keys of a queue that has more.
  */
 const mostKeys = 100;
 
 /**
- * Leases jobs with a concurrency key of one queue, and records them with the claim: a known claim leases nothing, unless this call continues it. The
- * function `lease_keyed_jobs` (migration 0012) keeps the limits of the keys.
+ * Leases jobs with a concurrency key from one queue, and records them with the claim: a known claim leases nothing, unless this call continues it.
+ * The function `lease_keyed_jobs` (migration 0012) enforces the limits of the keys.
  */
 export const claimKeyedJobs = {
   name: 'jobs.claim_keyed',
@@ -47,10 +47,10 @@ type KeyedRow = {
 };
 type KeyedPart = { count: number; bytes: number; isRepeated: boolean };
 
-/** The last key that this process looked at in each queue, if the queue has more keys than one claim looks at. */
+/** The last key that this process examined in each queue, if the queue has more keys than one claim examines. */
 export type Turns = Map<string, string>;
 
-/** Claims from each of the queues in turn, as far as there is room. `isContinued`: the claim has leased something already. */
+/** Claims from each queue in turn, until the claim is full. `isContinued`: the claim has already leased something. */
 export async function claimKeyed(
   db: Database,
   { clientId, claimId, leaseMs, worker }: Claim,

@@ -9,8 +9,8 @@ import { claimedJson } from './job-json.ts';
 
 /**
  * Leases due jobs. Each queue is read by itself from its floor on, in the order of the index: `queue = ANY` would sort the backlog (67 ms instead of 0.4).
- * Jobs that another claim has locked are skipped. The claim is recorded in the same statement, and leases nothing if it is known already; the same claim
- * running twice at once waits here for the first, and finds its record.
+ * Jobs that another claim has locked are skipped. The claim is recorded in the same statement, and leases nothing if it is known already; a
+ * concurrent duplicate waits here for the first claim, and finds its record.
  */
 export const claimJobs = {
   name: 'jobs.claim',
@@ -57,7 +57,7 @@ export const claimJobs = {
   FROM (SELECT) AS one LEFT JOIN leased ON true ORDER BY leased.place`,
 };
 
-/** The jobs of a known claim that are still leased by it. */
+/** The jobs that a known claim still leases. */
 export const readClaim = {
   name: 'jobs.read_claim',
   text: `
@@ -69,8 +69,8 @@ export const readClaim = {
 };
 
 /**
- * How many jobs each queue has to claim, at most a number of each. A queue with jobs that have a concurrency key counts as one more: whether their limits
- * allow it is for the claim to find out.
+ * Counts the jobs to claim in each queue, up to a limit. All jobs with a concurrency key together count as one: only a claim finds out whether their
+ * limits allow it.
  */
 export const countClaimable = {
   name: 'jobs.count_claimable',
@@ -113,12 +113,12 @@ async function claimUnkeyed(
   };
 }
 
-/** What a process knows of the queues: their floors, those that had jobs with a concurrency key, and whose turn it is. */
+/** A process's knowledge of the queues: their floors, which of them had jobs with a concurrency key, and which key is next. */
 type ClaimState = { floors: Floors; keyed: Set<string>; turns: Turns };
 
 /**
- * Leases jobs; the same claim again gets those that it still has. Jobs with and without a concurrency key are claimed by two statements. Where both
- * wait, one half of the claims begins with each, so that neither starves.
+ * Leases jobs; a repeated claim gets the jobs that it still holds. Jobs with and without a concurrency key are claimed by two statements. If a queue
+ * has both, each kind comes first in half of the claims, so that neither starves.
  */
 export async function runClaim(
   db: Database,
@@ -148,6 +148,6 @@ export async function runClaim(
     const isContinued = plain.jobs.length > 0;
     count = (await claimKeyed(db, claim, { queues: plain.keyed, turns, room, isContinued })).count;
   }
-  // the function does not return the jobs, so that their form is in one place
+  // the database function returns no jobs, so that a single query defines their form
   return count === 0 ? plain.jobs : await known();
 }

@@ -10,12 +10,12 @@ export const leaseColumns = `job.id, job.fence, job.priority, job.attempts, job.
 
 /**
  * The WITH parts that end leases. `locked` names a part with rows that this statement has locked: `leaseColumns`; `verb` (completed, failed, released or
- * expired); `is_final`; `retry_after_ms`, or null for the back-off; `jitter`, from 0 to 1; `result` and `error` as JSON text or null. The part `ended`
- * has the jobs afterwards, and their tasks have followed them. `headers` is the parameter of the events' headers.
+ * expired); `is_final`; `retry_after_ms`, or null for the back-off; `jitter`, from 0 to 1; `result` and `error` as JSON text or null. The part
+ * `ended` has the jobs afterwards; the states of their tasks have followed. `headers` is the parameter of the events' headers.
  *
- * The ids are also an array, which PostgreSQL looks up one by one. From a join alone with up to 1,000 rows, it would read the whole table.
+ * The ids are also passed as an array, which PostgreSQL looks up one by one. For a join with up to 1,000 rows alone, it would read the whole table.
  *
- * The rule is that of `domain/jobs/end-of-lease.ts`, which a test compares with this.
+ * The rule is the one in `domain/jobs/end-of-lease.ts`; a test compares the two.
  */
 export function endLeaseSql(locked: string, headers: string): string {
   const pause = (failures: string) =>

@@ -5,7 +5,8 @@ import { priorityStepSeconds } from '../../domain/jobs/limits.ts';
 
 /**
  * Stores jobs, except those whose unique key another job holds. Ids follow the order of the list. Rows enter the index of unique keys in its order, so that
- * two batches with the same keys wait for each other instead of deadlocking. A run_at in the past means now: a rank in the past would overtake.
+ * two batches with the same keys wait for each other instead of deadlocking. A run_at in the past means now: a rank in the past would overtake other
+ * jobs.
  */
 export const enqueueJobs = {
   name: 'jobs.enqueue',
@@ -39,7 +40,7 @@ export const keyHolders = {
     JOIN jobs job ON job.queue = given.queue AND job.unique_key = given.unique_key AND job.holds_key`,
 };
 
-/** Takes keys from jobs whose window has ended. In the order of ids, as everything that locks several jobs. */
+/** Takes keys from jobs whose window has ended. Locks in the order of ids, like every statement that locks several jobs. */
 export const endWindows = {
   name: 'jobs.end_windows',
   text: `
@@ -54,7 +55,7 @@ export const endWindows = {
 
 /**
  * Locks predecessors, in the order of ids, until the jobs that wait for them are stored. A settlement waits for this lock, and then sees that there are
- * dependents. FOR SHARE would not do: a settlement that waits for a shared lock continues with the row as it was, and misses the new dependents.
+ * dependents. FOR SHARE is not enough: a settlement that waits for a shared lock continues with the row as it was, and misses the new dependents.
  */
 export const lockPredecessors = {
   name: 'jobs.lock_predecessors',
@@ -74,12 +75,15 @@ export const insertDependencies = {
   SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING`,
 };
 
-/** A key changes hands while we look at most a few times; more means that something settles and enqueues it in a loop. */
+/**
+ * Rounds of looking for the holders of unique keys. A key rarely changes hands between two rounds; more rounds mean that a program settles and
+ * enqueues a job in a loop.
+ */
 const mostRounds = 20;
 
 export type StoredJob = { place: number; id: string; state: Receipt['state']; run_at: string; rank_at: string };
 
-/** Whether one statement stores the jobs, without a transaction. */
+/** Whether a single statement can store the jobs, without a transaction. */
 export function areSimple(jobs: readonly NewJob[]): boolean {
   return jobs.every(({ unique, after }) => unique === null && after.length === 0);
 }
@@ -128,7 +132,7 @@ export async function storeAll(tx: Tx, jobs: readonly NewJob[], createdBy: strin
   return { receipts: jobs.map((_, place) => receipts.get(place) as Receipt), stored };
 }
 
-/** The predecessors that have not succeeded, locked. One that is dead or cancelled cancels the new job as it does others. */
+/** The predecessors that have not succeeded, locked. A dead or cancelled predecessor cancels the new job, as it cancels existing ones. */
 async function openPredecessors(tx: Tx, jobs: readonly NewJob[]): Promise<ReadonlySet<string>> {
   const ids = [...new Set(jobs.flatMap(({ after }) => after))];
   if (ids.length === 0) return new Set();

@@ -5,31 +5,31 @@ import { isoMicros, query, type Queryable } from '@taskwire/postgres';
  * index keeps the entries of all jobs that were claimed since, and a claim from the front passes over every one of them: throughput fell by 78 % without
  * a floor, and by 9 % with one, in ten minutes.
  *
- * A job may be queued below the floor: another process enqueues one of a high priority, or commits late. This process lowers the floor for the jobs that
- * it queues itself; a look from the very front finds all others. So the floor is only a hint, and a full look the guarantee.
+ * A job may be queued below the floor: another process enqueues a job of high priority, or commits late. This process lowers the floor for the jobs
+ * that it queues itself; a full scan, from the very front, finds all others. So the floor is only a hint; the full scan is the guarantee.
  */
 export type Floors = {
-  /** The floors of these queues. Starts to look again when the last look is old, without waiting for it. */
+  /** The floors of these queues. Starts a new scan when the last one is old, without waiting for it. */
   of(queues: readonly string[]): string[];
-  /** Notes that a job was queued with this rank. */
+  /** Records that a job was queued with this rank. */
   lower(queue: string, rankAt: string): void;
-  /** Looks from the very front now, for tests. */
-  look(queues: readonly string[]): Promise<void>;
+  /** Runs a full scan now, for tests. */
+  scan(queues: readonly string[]): Promise<void>;
 };
 
-/** Instants in the one format of the database, which sort as text. */
+/** Instants are text in the database's format, so they sort as text. */
 const lowest = '-infinity';
 
-/** How often a floor rises: each look costs one index probe, and leaves a quarter of a second of dead entries. */
+/** How often a floor rises: each scan costs one index probe, and at most a quarter of a second of dead entries lies above the floor. */
 const riseEveryMs = 250;
-/** How often a look starts at the very front, at most: it bounds how long a job below the floor waits. */
+/** The shortest time between full scans; it bounds how long a job below the floor waits. */
 const fullEveryMs = 1_000;
-/** A full look passes over every dead entry. It may take this share of the time, so that it costs little when there are many. */
+/** The share of time that full scans may take: each passes over every dead entry, and must stay cheap when there are many. */
 const fullShare = 0.05;
 
 /**
- * The floor is at least this far behind the clock. Jobs of priority 0 are queued with a rank of the present; their commit, or the promoter, may come this
- * much later without waiting for a full look.
+ * The floor is at least this far behind the clock. Jobs of priority 0 get the current time as their rank; if they commit or are promoted this much
+ * later, they are still found without a full scan.
  */
 const behindClock = "interval '2 seconds'";
 
@@ -45,18 +45,18 @@ export const findFloors = {
     ) first ON true`,
 };
 
-type Known = { floor: string; lookedAt: number; fullAt: number; fullEveryMs: number; loweredTo: string | undefined };
+type Known = { floor: string; scannedAt: number; fullAt: number; fullEveryMs: number; loweredTo: string | undefined };
 
 export function createFloors(db: Queryable, now: () => number = () => performance.now()): Floors {
   const known = new Map<string, Known>();
-  let looking = false;
+  let scanning = false;
 
-  async function look(queues: readonly string[], isDue: (entry: Known, at: number) => boolean): Promise<void> {
+  async function scan(queues: readonly string[], isDue: (entry: Known, at: number) => boolean): Promise<void> {
     const at = now();
     const entries = queues.flatMap((queue) => {
       const entry = known.get(queue) ?? {
         floor: lowest,
-        lookedAt: -Infinity,
+        scannedAt: -Infinity,
         fullAt: -Infinity,
         fullEveryMs,
         loweredTo: undefined,
@@ -65,7 +65,7 @@ export function createFloors(db: Queryable, now: () => number = () => performanc
       return isDue(entry, at) ? [{ queue, entry, isFull: at - entry.fullAt >= entry.fullEveryMs }] : [];
     });
     if (entries.length === 0) return;
-    for (const { entry } of entries) Object.assign(entry, { lookedAt: at, loweredTo: undefined });
+    for (const { entry } of entries) Object.assign(entry, { scannedAt: at, loweredTo: undefined });
     const from = entries.map(({ entry, isFull }) => (isFull ? lowest : entry.floor));
     const rows = await query<{ queue: string; floor: string }>(db, {
       ...findFloors,
@@ -75,7 +75,7 @@ export function createFloors(db: Queryable, now: () => number = () => performanc
     const found = new Map(rows.map(({ queue, floor }) => [queue, floor]));
     for (const { queue, entry, isFull } of entries) {
       const floor = found.get(queue) ?? lowest;
-      // a job that was queued during the look may be missing from it
+      // the scan may have missed a job that was queued while it ran
       entry.floor = entry.loweredTo !== undefined && entry.loweredTo < floor ? entry.loweredTo : floor;
       if (isFull) Object.assign(entry, { fullAt: at, fullEveryMs: Math.max(fullEveryMs, tookMs / fullShare) });
     }
@@ -83,12 +83,12 @@ export function createFloors(db: Queryable, now: () => number = () => performanc
 
   return {
     of(queues) {
-      if (!looking) {
-        looking = true;
-        void look(queues, (entry, at) => at - entry.lookedAt >= riseEveryMs)
-          // the floors stay as they are, and the next claim looks again
+      if (!scanning) {
+        scanning = true;
+        void scan(queues, (entry, at) => at - entry.scannedAt >= riseEveryMs)
+          // the floors stay as they are, and the next claim scans again
           .catch(() => undefined)
-          .finally(() => (looking = false));
+          .finally(() => (scanning = false));
       }
       return queues.map((queue) => known.get(queue)?.floor ?? lowest);
     },
@@ -98,9 +98,9 @@ export function createFloors(db: Queryable, now: () => number = () => performanc
       if (rankAt < entry.floor) entry.floor = rankAt;
       if (entry.loweredTo === undefined || rankAt < entry.loweredTo) entry.loweredTo = rankAt;
     },
-    async look(queues) {
+    async scan(queues) {
       for (const queue of queues) known.delete(queue);
-      await look(queues, () => true);
+      await scan(queues, () => true);
     },
   };
 }

@@ -1,5 +1,5 @@
 /**
- * The WITH part by which the tasks of jobs follow them. `changed` names the part that changed the jobs: its rows have `task_id` and `state`. `actor` and
+ * The WITH part that makes tasks follow their jobs. `changed` names the part that changed the jobs: its rows have `task_id` and `state`. `actor` and
  * `headers` are SQL expressions. The function `follow_jobs` (migration 0014) implements `domain/job-task.ts`, which a test compares with it. It is called
  * only for jobs with a task, after all jobs of the statement were changed, and so locked.
  *
@@ -21,5 +21,5 @@ export function followJobsSql({
   )`;
 }
 
-/** Whether the statement has changed tasks. */
+/** Selects whether the statement has changed tasks. */
 export const hasFollowed = 'EXISTS (SELECT FROM followed WHERE count > 0) AS has_followed';

@@ -4,8 +4,8 @@ import { leftMs } from './job-json.ts';
 
 /**
  * Extends up to 1,000 leases in one UPDATE. It finds each row by id and compares the fence alone. Comparing the state as well makes the planner read the
- * index of leased rows (21 ms instead of 4). Rows are locked in the order of ids first: batches of several workers would deadlock otherwise. It changes
- * no indexed column, so that the new row needs no index entry while its page has room.
+ * index of leased rows (21 ms instead of 4). Rows are locked first, in the order of ids: otherwise batches of several workers would deadlock. It
+ * changes no indexed column, so that the new row needs no index entry while its page has room.
  */
 export const extendLeases = {
   name: 'jobs.extend_leases',

@@ -23,7 +23,7 @@ export function claimedJson(job: string): string {
   )`;
 }
 
-/** SQL for the milliseconds that are left of a lease; 0 for one that has expired and is not reaped yet. */
+/** SQL for the remaining milliseconds of a lease; 0 for an expired lease that the reaper has not ended yet. */
 export function leftMs(job: string): string {
   return `greatest(0, floor(extract(epoch FROM ${job}.lease_expires_at - clock_timestamp()) * 1000))::integer`;
 }

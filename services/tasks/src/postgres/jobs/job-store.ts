@@ -28,12 +28,12 @@ export type JobStore = JobEnqueuing &
   JobLimiting &
   JobUpkeep & { floors: Floors };
 
-/** A worker is heard every few milliseconds; the reaper looks whether that was within the last five seconds. */
+/** A busy fleet sends something every few milliseconds, but the reaper only checks for a sign of life in the last five seconds. */
 const heardEveryMs = 1_000;
 
 export const noteHeard = { name: 'jobs.note_heard', text: 'UPDATE job_contact SET heard_at = clock_timestamp()' };
 
-/** The PostgreSQL store of jobs. `once` is that of the tasks, which share their table of idempotency keys. */
+/** The PostgreSQL store of jobs. `once` is the task store's, because jobs share the tasks' table of idempotency keys. */
 export function createJobStore(db: Database, { once }: Pick<TaskWrites, 'once'>, given: JobHints): JobStore {
   const floors = createFloors(db.pool);
   const state = { floors, keyed: new Set<string>(), turns: new Map<string, string>() };

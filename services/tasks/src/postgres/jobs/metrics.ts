@@ -7,14 +7,14 @@ const mostCounted = 10_000;
 /** Several scrapes within this time get the same values. */
 const freshMs = 5_000;
 
-/** The age of the first due job is that of the first jobs of so many keys of its queue, some 5 ms of look-ups. */
+/** Keys whose first jobs are compared to find a queue's first due job: about 5 ms of look-ups. */
 const mostKeys = 1_000;
 
 /** Due jobs are in two indexes: those without a concurrency key, and those with one. */
 const withoutKey = "state = 'queued' AND concurrency_key IS NULL";
 const withKey = "state = 'queued' AND concurrency_key IS NOT NULL";
 
-/** The queues in one of these indexes, found by steps through it, one probe for each, not by reading the backlog. */
+/** The queues in one of these indexes, found with one probe for each queue instead of reading the backlog. */
 function queuesSql(name: string, due: string): string {
   return `${name} AS (
     (SELECT queue FROM jobs WHERE ${due} ORDER BY queue LIMIT 1)
@@ -25,7 +25,7 @@ function queuesSql(name: string, due: string): string {
   )`;
 }
 
-/** Each queue with its due jobs and the age of the first of them, its leased jobs and its dead ones. */
+/** Counts the due, leased and dead jobs of each queue, and reads the age of the first due one. */
 const measure = `
   WITH RECURSIVE ${queuesSql('plain', withoutKey)}, ${queuesSql('keyed', withKey)},
   waiting AS (SELECT queue FROM plain UNION SELECT queue FROM keyed)

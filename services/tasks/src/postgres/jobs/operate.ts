@@ -10,9 +10,9 @@ import { jobJson } from './job-json.ts';
 const isSettled = `state IN ('succeeded', 'dead', 'cancelled')`;
 
 /**
- * Cancels a job that no worker has, and requests it from the worker of a leased one. Returns the job in any case. All values come from the row that is
- * changed: PostgreSQL checks constraints before it notices that another transaction has changed that row, so a state that was read and locked by an
- * earlier part of the statement could meet an outdated fence, and the check `jobs_leased_has_fence` would fail.
+ * Cancels a job that is not leased, and asks the worker of a leased job to cancel it. Returns the job in both cases. All values come from the row
+ * that is changed: PostgreSQL checks constraints before it notices that another transaction has changed that row, so a state that was read and locked
+ * by an earlier part of the statement could meet an outdated fence, and the check `jobs_leased_has_fence` would fail.
  */
 const cancelJob = `
   WITH changed AS (
@@ -60,7 +60,7 @@ const dropJobs = `
   ), ${followJobsSql({ changed: 'changed', actor: '$9::uuid', headers: '$10::json' })}
   SELECT id, ${hasFollowed} FROM changed`;
 
-/** What people do to jobs. */
+/** The operations of operators on jobs. */
 export function operatingJobs(db: Database, hints: JobHints): JobOperating {
   return {
     async cancel(id, { name, userId }) {

@@ -6,8 +6,8 @@ import { followJobsSql, hasFollowed } from './follow-jobs.ts';
 import { sendHints, type QueuedRow } from './hints.ts';
 
 /**
- * Queues scheduled jobs that are due. 1,000 rows take PostgreSQL some 30 ms. The ids are an array, which it looks up one by one: for a join with 1,000
- * rows, it would read the whole table each second.
+ * Queues scheduled jobs that are due. 1,000 rows take PostgreSQL about 30 ms. The ids are an array, which it looks up one by one: for a join with
+ * 1,000 rows, it would read the whole table each second.
  */
 export const promoteJobs = {
   name: 'jobs.promote',
@@ -52,13 +52,16 @@ function settledSql(o: { from: string; state: 'dead' | 'cancelled'; reason: stri
 const lockSettled = `
   SELECT id, state FROM jobs WHERE has_dependents AND settled_at IS NOT NULL ORDER BY id LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED`;
 
-/** Two processes that each resolve one of two predecessors would both find the other one unresolved. The bytes of "job deps". */
+/**
+ * The key of the resolvers' lock: the bytes of "job deps". Without the lock, two processes that each resolve one of a job's two predecessors would
+ * both find the other one unresolved.
+ */
 const resolverLock = '7669453655912313971';
 const tryLock = 'SELECT pg_try_advisory_xact_lock($1) AS locked';
 
 const deleteResolved = 'DELETE FROM job_dependencies WHERE predecessor_id = ANY ($1::uuid[]) RETURNING job_id';
 
-/** In a statement of its own, which sees what is left after the deletion. */
+/** A separate statement, so that its snapshot includes the deletion. */
 const freeDependents = `
   UPDATE jobs SET awaits_predecessor = false
   WHERE id = ANY ($1::uuid[]) AND awaits_predecessor AND state = 'scheduled'

@@ -6,7 +6,7 @@ import { endLeaseSql, leaseColumns } from './end-lease-sql.ts';
 import { hasFollowed } from './follow-jobs.ts';
 import { sendHints, type QueuedRow } from './hints.ts';
 
-/** Leases that one statement ends: some 30 ms of work. */
+/** Leases that one statement ends: about 30 ms of work. */
 const batch = 1_000;
 
 /** Locks the reaper's row. No row while another process has it. */
@@ -21,8 +21,8 @@ export const lockReaper = {
 };
 
 /**
- * Ends leases that have been expired for so many of their periods. A lease that is locked is being extended or settled, and so is not looked at. `fence`
- * is compared with the lowest one that may be left.
+ * Ends leases that have been expired for $2 of their periods. Skips a locked lease, which is being extended or settled. $1 is the lowest fence that a
+ * lease may have.
  */
 export const expireLeases = {
   name: 'jobs.expire_leases',

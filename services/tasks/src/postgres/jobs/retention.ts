@@ -9,7 +9,7 @@ export type JobPeriods = {
   jobAuditDays: number;
 };
 
-/** Rows per batch: some 20 ms of work, since each job has entries in several indexes. */
+/** Rows per batch: about 20 ms of work, since each job has entries in several indexes. */
 const batch = 1_000;
 
 /** The retention of the tables of jobs. */
@@ -17,7 +17,7 @@ export function jobRetention({ settledJobDays, deadJobDays, jobAuditDays }: JobP
   const jobs = (o: { name: string; states: string; days: number; keeps: string; because: string }) =>
     deleteInBatches({
       ...{ table: 'jobs', name: o.name, keeps: o.keeps, because: o.because, orderBy: 'settled_at', batch },
-      // those that wait for the job must hear of its end first
+      // dependents must be resolved first
       where: `state IN (${o.states}) AND settled_at < now() - make_interval(days => $1::integer) AND NOT has_dependents`,
       values: () => [o.days],
       dueAt: 'settled_at + make_interval(days => $1::integer)',

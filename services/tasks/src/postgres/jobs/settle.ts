@@ -6,8 +6,8 @@ import { hasFollowed } from './follow-jobs.ts';
 import { sendHints, type QueuedRow } from './hints.ts';
 
 /**
- * Ends leases. It finds each row by id and compares the fence alone, and locks the rows in the order of ids first, as `extendLeases` does: 54 deadlocks
- * without, none with.
+ * Ends leases. It finds each row by id and compares the fence alone, and locks the rows in the order of ids first, as `extendLeases` does: a test had
+ * 54 deadlocks without this, and none with it.
  */
 export const settleJobs = {
   name: 'jobs.settle',
@@ -22,7 +22,7 @@ export const settleJobs = {
   SELECT fence, answer, queue, state, ${isoMicros('rank_at')} AS rank_at, has_dependents, is_keyed, ${hasFollowed} FROM ended`,
 };
 
-/** The answers to settlements of leases that have ended, unless they expired. */
+/** The saved responses to settlements of leases that have ended, unless they expired. */
 export const readAnswers = {
   name: 'jobs.read_answers',
   text: `
@@ -42,7 +42,7 @@ export function settlingJobs(db: Database, hints: JobHints): JobLeases['settle']
     const answers = new Map(rows.map(({ fence, answer }) => [fence, answer]));
     const ended = settlements.filter(({ lease }) => !answers.has(lease.fence));
     if (ended.length === 0) return answers;
-    // a later statement: one that ran at the same time may have committed since
+    // a later statement, because a concurrent settlement may have committed since
     const [ids, fences, verbs] = valuesOf(ended);
     const earlier = await query<Answer>(db.pool, { ...readAnswers, values: [ids, fences, verbs, queues] });
     for (const { fence, answer } of earlier) answers.set(fence, answer);

@@ -9,7 +9,7 @@ import { listJobs, readJob } from './reads.ts';
 import { expireLeases, graceLeases, lockReaper, noteTick } from './reap.ts';
 import { readAnswers, settleJobs } from './settle.ts';
 
-/** The first page of all jobs and of the dead ones; other lists combine these conditions. */
+/** The first page of all jobs and of dead jobs; other lists combine these conditions. */
 const lists = [{}, { state: 'dead' }].map((filter) => listJobs(filter, { limit: 1, after: undefined }));
 
 /** The prepared statements on jobs, for `statements.sql`. A test compares them with those that run. */

@@ -13,8 +13,8 @@ export const lockDue = {
 };
 
 /**
- * Whether the last task or job has ended, or was removed for good. Few schedules wait for that. Scalar subqueries, because PostgreSQL may turn NOT
- * EXISTS into a join that reads all tasks.
+ * Whether the last task or job has ended, or was removed for good. Uses scalar subqueries, because few schedules wait for an end, and PostgreSQL may
+ * turn NOT EXISTS into a join that reads all tasks.
  */
 const hasEnded = `NOT coalesce((
     SELECT task.deleted_at IS NULL AND task.state IN ('draft', 'assigned', 'in_progress') FROM tasks task WHERE task.id = schedule.last_task_id
@@ -47,7 +47,7 @@ export const lockReleased = {
   ORDER BY schedule.id LIMIT $1 FOR UPDATE OF schedule SKIP LOCKED`,
 };
 
-/** A schedule that is due is left to be advanced, which computes its next instant with the new database too. */
+/** Leaves out due schedules: advancing them computes the next instant with the new database anyway. */
 const isOutdated = (zoneDatabase: string) =>
   `schedule.zone_database < ${zoneDatabase} AND schedule.due_at > clock_timestamp()`;
 
@@ -58,7 +58,7 @@ export const lockOutdated = {
   ORDER BY schedule.zone_database LIMIT $2 FOR UPDATE SKIP LOCKED`,
 };
 
-/** Runs every second in each process, so that a round without work is one statement and no transaction. */
+/** Runs every second in each process, so a round without work must cost only one statement, and no transaction. */
 export const readWork = {
   name: 'tasks.read_schedule_work',
   text: `

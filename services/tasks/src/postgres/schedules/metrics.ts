@@ -6,14 +6,14 @@ import type { OccurrenceRow } from '../../domain/schedules/schedule.ts';
 const lag = `
   SELECT coalesce(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::float8 AS seconds FROM schedules WHERE due_at <= clock_timestamp()`;
 
-/** Measures how late schedules are, on each scrape, and counts what became of their occurrences. */
+/** Measures how late schedules are, on each scrape, and counts decided occurrences. */
 export function observeSchedules(
   { pool }: Database,
   { metrics, logger }: Telemetry,
 ): { counted(rows: readonly OccurrenceRow[]): void } {
   new Gauge({
     name: 'schedule_lag_seconds',
-    help: 'The time since the longest due occurrence of a schedule was due; 0 when none is. Alert when it stays above 10.',
+    help: 'How long the earliest due occurrence of a schedule has been due; 0 when none is. Alert when it stays above 10.',
     registers: [metrics],
     async collect() {
       try {

@@ -7,7 +7,7 @@ export function scheduleRetention(days: number): RetentionRule[] {
       table: 'schedule_occurrences',
       keeps: `${days} days (OCCURRENCE_DAYS)`,
       because:
-        'they explain what ran and what did not, and keep a backfill from running what has run; it looks back 30 days',
+        'they show what ran and why the rest did not, and keep a backfill, which looks back 30 days, from running an occurrence twice',
       where: 'decided_at < now() - make_interval(days => $1::integer)',
       values: () => [days],
       orderBy: 'decided_at',
@@ -18,7 +18,7 @@ export function scheduleRetention(days: number): RetentionRule[] {
     deleteInBatches({
       table: 'schedules',
       keeps: `${days + 1} days after it was deleted, a day longer than its occurrences; for as long as it is not deleted`,
-      because: 'its occurrences refer to it; others belong to their users',
+      because: 'its occurrences refer to it; schedules that are not deleted belong to their users',
       where: `
         deleted_at < now() - make_interval(days => $1::integer + 1)
         AND NOT EXISTS (SELECT FROM schedule_occurrences occurrence WHERE occurrence.schedule_id = schedules.id)`,

@@ -6,7 +6,7 @@ export function millis(column: string): string {
   return `(extract(epoch FROM ${column}) * 1000)::float8`;
 }
 
-/** SQL for the instant of such a number. */
+/** SQL for the instant of a number of milliseconds since 1970. */
 export function instantOf(value: string): string {
   return `(timestamptz 'epoch' + ${value}::float8 * interval '1 millisecond')`;
 }

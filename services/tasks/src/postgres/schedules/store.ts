@@ -30,7 +30,7 @@ const deleteSchedule = `
 const mayCreate = `
   SELECT FROM directory_users WHERE id = $1 AND (is_deleted OR ($2 AND role IS NOT NULL AND role NOT IN ('manager', 'admin')))`;
 
-/** A task that was deleted is cancelled for its schedule; a removed row of a job had ended long ago. */
+/** For its schedule, a deleted task counts as cancelled. A job whose row was removed ended long ago. */
 const lastRun = `
   SELECT coalesce(
     (SELECT CASE WHEN deleted_at IS NOT NULL THEN 'cancelled' WHEN state = 'completed' THEN 'succeeded' WHEN state = 'cancelled' THEN state
