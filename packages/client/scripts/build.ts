@@ -8,7 +8,7 @@ import { build, type UserConfig } from 'tsdown';
 const forms: Readonly<Record<string, UserConfig>> = {
   // fully supported by Node 20 and by browsers since 2022
   client: { entry: 'src/index.ts', platform: 'neutral', target: 'es2022', minify: true },
-  // the thread is a file of its own, and stack traces in logs of a service should be readable
+  // the thread needs a separate file, and stack traces in a service's logs should be readable
   worker: { entry: ['src/index.ts', 'src/heartbeat-thread.ts'], platform: 'node', target: 'node20', minify: false },
 };
 

@@ -64,7 +64,7 @@ describe('A call', () => {
     expect(server.requests[0]?.headers).not.to.have.property('authorization');
   });
 
-  it('passes values of enums and fields that it does not know', async () => {
+  it('passes on enum values and fields that it does not know', async () => {
     server.answers(json(200, { id, state: 'frozen', colour: 'red' }));
     const task = await client().tasks.get(id);
     expect(task).to.deep.equal({ id, state: 'frozen', colour: 'red' });

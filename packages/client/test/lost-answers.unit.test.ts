@@ -43,7 +43,7 @@ describe('A change whose response was lost', () => {
     expect(caches).to.deep.equal(['no-store', 'no-store', 'no-store']);
   });
 
-  it('is found even if the responses to the repetition and to the first reading are lost too', async () => {
+  it('is detected even if the responses to the repetition and to the first read are lost too', async () => {
     server.answers(cut, cut, stale, cut, json(200, task));
     expect((await change()).value.version).to.equal(4);
   });
@@ -62,7 +62,7 @@ describe('A change whose response was lost', () => {
     });
   }
 
-  it('is a plain conflict, without a second reading, when no response was lost', async () => {
+  it('is a plain conflict, without another read, when no response was lost', async () => {
     server.answers(stale);
     expect(await failureOf(change()))
       .to.be.instanceOf(ConflictError)

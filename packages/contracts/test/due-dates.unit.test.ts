@@ -3,7 +3,7 @@ import { remindBefore, timeZone } from '../src/rest/due-dates.ts';
 import { tasksRoutes } from '../src/rest/tasks.ts';
 
 describe('The time zone of a due date', () => {
-  it('is any IANA zone, in its usual capitals', () => {
+  it('is any IANA zone, returned in its usual capitalisation', () => {
     for (const zone of Intl.supportedValuesOf('timeZone')) expect(timeZone.parse(zone)).to.equal(zone);
     for (const [given, zone] of [['europe/berlin', 'Europe/Berlin'], ['US/PACIFIC', 'US/Pacific'], ['utc', 'UTC']])
       expect(timeZone.parse(given)).to.equal(zone);
@@ -36,7 +36,7 @@ describe('The time of a reminder', () => {
 });
 
 describe('A new task', () => {
-  it('is parsed alike with and without the defaults of its due date, as in the previous release', () => {
+  it('gives the same body with and without the defaults of its due date, as in the previous release', () => {
     // the fingerprint of an Idempotency-Key is made from this text
     const text = (more: object) => JSON.stringify(tasksRoutes.createTask.body.parse({ title: 'Paint', ...more }));
     const defaults = { due_time_zone: null, due_all_day: false, remind_before: 'P1D' };

@@ -5,12 +5,12 @@ import { documents, judged, textOf, wrongJudgements, type Json } from './judging
 import { mutations, permissionMutations } from './mutations.ts';
 
 describe('The judgement of differences between contracts', () => {
-  it('is nothing for unchanged documents', () => {
+  it('finds nothing in unchanged documents', () => {
     const texts = new Map([...documents].map(([path, content]) => [path, textOf(path, content)]));
     expect(compareDocuments(texts, texts)).to.deep.equal([]);
   });
 
-  it('is right for every fourth of the changes to the real documents', () => {
+  it('is right for a quarter of the changes to the real documents', () => {
     expect(wrongJudgements(mutations.filter((_, index) => index % 4 === 0))).to.deep.equal([]);
   });
 
@@ -25,7 +25,7 @@ describe('The judgement of differences between contracts', () => {
     expect(wrong).to.deep.equal([]);
   });
 
-  it('is a break for a document that is removed, a note for a new one, and nothing for files that are no documents', () => {
+  it('reports a removed document as a break and a new one as a note, and ignores files that are not documents', () => {
     const of = (path: string, before: string | undefined, after: string | undefined) => {
       const texts = (text: string | undefined) => new Map(text === undefined ? [] : [[path, text]]);
       return judgementOf(compareDocuments(texts(before), texts(after)));
@@ -35,7 +35,7 @@ describe('The judgement of differences between contracts', () => {
     expect(of('pacts/a-b.json', '{}', undefined)).to.equal('nothing');
   });
 
-  it('is nothing for a schema that moves to the components, or is split into allOf', () => {
+  it('finds nothing when a schema moves to the components, or is split into allOf', () => {
     const before = documents.get('openapi/tasks.json') as Json;
     const after = structuredClone(before) as { components: { schemas: Record<string, Json> } } & Json;
     const task = after.components.schemas['Task'] as { properties: Json; required: string[] } & Json;

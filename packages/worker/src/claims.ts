@@ -7,7 +7,7 @@ import type { Settings } from './settings.ts';
 
 type Body = Parameters<JobsApi['claim']>[0];
 
-/** The maximum number of jobs of a claim. */
+/** The maximum number of jobs in a claim. */
 const mostJobs = 100;
 /** The gateway and the service need time in addition to the wait, and a response may have 4 MiB. */
 const besideWaitMs = 10_000;
@@ -88,7 +88,7 @@ export class Claims {
         return;
       } catch (error) {
         if (signal.aborted) return;
-        // later, an operator may be mending the registration while jobs run
+        // after the start, retry: an operator may be repairing the registration while jobs run
         if (!this.#hadAnswer && isMisconfigured(error)) {
           this.#open = undefined;
           throw error;

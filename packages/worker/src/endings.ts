@@ -26,7 +26,7 @@ export function endingOfResult(result: unknown): Ending {
   }
 }
 
-/** The ending of a job whose handler threw, for a signal that was aborted for a reason. */
+/** The ending of a job whose handler threw. `reason` is why its signal was aborted, if it was. */
 export function endingOfError(error: unknown, reason: AbortReason | undefined): Ending {
   if (error instanceof JobError) {
     const { code, message, final, retryAfter } = error;

@@ -1,4 +1,4 @@
-/** How a job fails whose handler throws a JobError. */
+/** How a JobError fails its job. */
 export type JobErrorOptions = {
   /** No other attempt would succeed: the job is dead at once. */
   final?: boolean;

@@ -21,7 +21,7 @@ type Held = Lease & {
   progress: string | undefined;
   isExtended: boolean;
   isCancelled: boolean;
-  /** Whether its end was once near: the handler was aborted then, which cannot be undone. */
+  /** Whether the lease was ever close to its end: its handler was then aborted, which cannot be undone. */
   wasNearEnd: boolean;
   /** Whether its handler has run for too long. */
   isOverdue: boolean;
@@ -72,7 +72,7 @@ export class LeaseKeeper {
     this.#held.delete(token);
   }
 
-  /** Does what is due, and sets the timer for what is due next. */
+  /** Runs the due actions, and sets the timer for the next one. */
   #look(): void {
     const now = this.#ports.clock.now();
     for (const lease of this.#held.values()) this.#check(lease, now);

@@ -83,7 +83,7 @@ export function timesOf({ leaseMs, maxRunMs, graceMs }: Pick<Times, 'leaseMs' | 
     waitMs: Math.min(20_000, leaseMs / 3),
     // a dead connection leaves time for two more attempts; a long lease does not slow responses down
     requestMs: Math.min(10_000, Math.max(2_000, leaseMs / 6)),
-    // people watch progress; more often would cost the database more than the job's own lease
+    // users watch progress, but more frequent progress would cost the database more than the lease itself
     progressMs: 2_000,
     heartbeatPauseMs: Math.min(2_000, leaseMs / 12),
     // as in the client; after 8 s, a longer pause would only keep jobs waiting

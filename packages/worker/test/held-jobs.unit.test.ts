@@ -4,7 +4,7 @@ import type { Lease } from '../src/lease-keeper.ts';
 import { Settlements } from '../src/settlements.ts';
 import { shortSettings } from './short-times.ts';
 
-/** Jobs held by a clock that says `now`, without a thread: the leases that it would keep are collected. */
+/** Held jobs with a clock that shows `now`. Instead of a thread, a list collects the leases to keep. */
 function holding(now: number) {
   const settings = shortSettings('http://localhost', { leaseMs: 30_000, marginMs: 5_000 });
   const leases: Lease[] = [];
@@ -54,7 +54,7 @@ describe('A claimed job', () => {
     expect(started).to.deep.equal(['a']);
   });
 
-  it('never starts if its lease is lost before', () => {
+  it('never starts if its lease is lost first', () => {
     const { held, started, job } = holding(101_000);
     held.accept([job(4_000)], 100_000);
     held.notice({ kind: 'abort', token: 'a.1', reason: 'lease_lost' });

@@ -23,7 +23,9 @@ describe('The times of a worker', () => {
       expect(Math.round(heartbeatMs + 2 * (requestMs + heartbeatPauseMs))).to.be.at.most(
         Math.round(leaseMs - marginMs),
       );
-      expect(leaseMs - waitMs, 'what a job has left that came at the end of the wait').to.be.above(leaseMs / 2);
+      expect(leaseMs - waitMs, 'the remaining lease of a job that arrives at the end of the wait').to.be.above(
+        leaseMs / 2,
+      );
     }
   });
 

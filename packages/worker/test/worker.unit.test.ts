@@ -161,7 +161,7 @@ describe('A worker', function () {
       { event: 'job_aborted', jobId: first?.id, reason: 'run_timeout' },
     ]);
     await until('job_abandoned');
-    expect(await until('stalled'), 'an abandoned handler takes the place of one').to.deep.equal([
+    expect(await until('stalled'), 'an abandoned handler occupies one slot').to.deep.equal([
       { event: 'stalled', abandoned: 1 },
     ]);
   });

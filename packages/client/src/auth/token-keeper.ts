@@ -13,7 +13,7 @@ export type KeeperOptions = {
   onSignedOut?: (() => void) | undefined;
 };
 
-/** A call waits so long for a renewal while it has a valid token: an issuer that hangs must not hold calls up for minutes. */
+/** The longest wait of a call for a renewal while it has a valid token: an issuer that hangs must not delay calls for minutes. */
 const patienceMs = 1_000;
 
 /** Holds the tokens of a session, and renews them before they expire: one renewal at a time, in all tabs that share the store. */

@@ -1,4 +1,4 @@
-/** Tokens as their issuer gives them (RFC 6749 section 5.1). */
+/** The token response of an issuer (RFC 6749 section 5.1). */
 export type TokenAnswer = { access_token: string; expires_in: number; refresh_token?: string };
 
 /** Tokens with the time at which they were received, by the wall clock, which tabs and reloads share. */

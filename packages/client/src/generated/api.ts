@@ -94,7 +94,7 @@ export type Api = {
     get(id: string, options?: CallOptions): Call<Opened<T.GetUserResponses[200]>>;
     /**
      * Change a user.
-     * Changing oneself requires the scope account:write, changing another user or a role the scope admin. Third-party applications cannot change e-mail addresses. A new `email` does not take effect at once: it is shown as `pending_email` until the link sent to it is used, and a newer request replaces an older one. Changing one's own address requires `current_password`; a wrong one counts as a failed log-in. Sending the present `email` cancels a pending change. Changing a role or another user's address requires a log-in within the last five minutes, or `current_password`.
+     * Changing oneself requires the scope account:write, changing another user or a role the scope admin. Third-party applications cannot change e-mail addresses. A new `email` does not take effect at once: it is shown as `pending_email` until the link sent to it is used, and a newer request replaces an older one. Changing one's own address requires `current_password`; a wrong one counts as a failed log-in. Sending the current `email` cancels a pending change. Changing a role or another user's address requires a log-in within the last five minutes, or `current_password`.
      */
     change(id: string, body: T.ChangeUserData['body'], options: VersionedOptions): Call<Opened<T.ChangeUserResponses[200]>>;
     /**
@@ -181,7 +181,7 @@ export type Api = {
     list(query?: T.ListTasksData['query'], options?: CallOptions): List<Opened<T.ListTasksResponses[200]['data'][number]>>;
     /**
      * Create a task.
-     * With `assignee_id` or `assign: "random"`, the task is assigned at once; only managers and admins may send these. A task of kind `job` is carried out by a worker and never has an assignee; only managers and admins may create one. Its job is enqueued with it: a worker that starts the job starts the task, and its success completes the task. A `unique` key that another job has is 409 `job_exists`, whatever `on_conflict` says.
+     * With `assignee_id` or `assign: "random"`, the task is assigned at once; only managers and admins may send these. A task of kind `job` is carried out by a worker and never has an assignee; only managers and admins may create one. Its job is enqueued with it: a worker that starts the job starts the task, and its success completes the task. If another job holds the `unique` key, the response is 409 `job_exists`, whatever `on_conflict` says.
      */
     create(body: T.CreateTaskData['body'], options?: CallOptions): Call<Opened<T.CreateTaskResponses[201]>>;
     /**
@@ -220,12 +220,12 @@ export type Api = {
   jobs: {
     /**
      * Enqueue a job.
-     * With `unique` and `on_conflict: "return"`, the response may be an earlier job: `is_existing`.
+     * With `unique` and `on_conflict: "return"`, the response may be an earlier job; `is_existing` is then true.
      */
     enqueue(body: T.EnqueueJobData['body'], options?: CallOptions): Call<Opened<T.EnqueueJobResponses[201]>>;
     /**
      * Enqueue up to 1,000 jobs, all or none.
-     * The response has them in the order of the request.
+     * The response lists the jobs in the order of the request.
      */
     enqueueAll(body: T.EnqueueJobsData['body'], options?: CallOptions): Call<Opened<T.EnqueueJobsResponses[200]>>;
     /**
@@ -238,27 +238,27 @@ export type Api = {
     list(query?: T.ListJobsData['query'], options?: CallOptions): List<Opened<T.ListJobsResponses[200]['data'][number]>>;
     /**
      * Cancel a job.
-     * A job without a worker is cancelled at once. A leased one gets `cancel_requested`, which its worker sees with the next heartbeat; it may still succeed.
+     * A job without a worker is cancelled at once. A leased job gets `cancel_requested`, which its worker sees with the next heartbeat; the job may still succeed.
      */
     cancel(id: string, options?: CallOptions): Call<Opened<T.CancelJobResponses[200]>>;
     /**
      * Queue a dead job again, with all its attempts.
-     * A deadline that has passed no longer holds.
+     * A deadline that has passed no longer applies.
      */
     replay(id: string, body: T.ReplayJobData['body'], options?: CallOptions): Call<Opened<T.ReplayJobResponses[200]>>;
     /**
      * Queue many dead jobs again, oldest first.
-     * Send `until`, the present time, if jobs that die again must not be replayed again.
+     * To replay no job twice when you repeat the request, send the current time as `until`.
      */
     replayAll(body: T.ReplayJobsData['body'], options?: CallOptions): Call<Opened<T.ReplayJobsResponses[200]>>;
     /**
      * Drop many dead jobs permanently, oldest first.
-     * They are then cancelled, with the reason `dropped`.
+     * The jobs are cancelled, with the reason `dropped`.
      */
     dropAll(body: T.DropJobsData['body'], options?: CallOptions): Call<Opened<T.DropJobsResponses[200]>>;
     /**
      * Limit the jobs of a concurrency key.
-     * The key `*` limits every key of the queue that has no limits of its own. Running jobs are not affected. With null for both, the limits end.
+     * The key `*` limits every key of the queue that has no limits of its own. Running jobs are not affected. Null for both removes the limits.
      */
     setLimit(queue: string, key: string, body: T.SetJobLimitData['body'], options?: CallOptions): Call<Opened<T.SetJobLimitResponses[200]>>;
     /**
@@ -267,7 +267,7 @@ export type Api = {
     listLimits(queue: string, options?: CallOptions): Call<Opened<T.ListJobLimitsResponses[200]>>;
     /**
      * Lease due jobs of some queues.
-     * Waits up to `wait` seconds until there is one. The same `claim_id` again, within the lease, gets the same jobs, so a lost response costs a repeated request. All jobs of a response have at most 4 MiB together.
+     * Waits up to `wait` seconds for a job. Within the lease, a repeated `claim_id` gets the same jobs, so a lost response costs only a repeated request. The jobs of a response have at most 4 MiB in total.
      */
     claim(body: T.ClaimJobsData['body'], options?: CallOptions): Call<Opened<T.ClaimJobsResponses[200]>>;
     /**
@@ -276,7 +276,7 @@ export type Api = {
     heartbeat(body: T.HeartbeatJobsData['body'], options?: CallOptions): Call<Opened<T.HeartbeatJobsResponses[200]>>;
     /**
      * Complete, fail or release up to 100 jobs.
-     * Each has its own outcome. The same settlement again gets the first response. A release costs no attempt.
+     * Each job has its own outcome. A repeated settlement gets the first response. A release uses up no attempt.
      */
     settle(body: T.SettleJobsData['body'], options?: CallOptions): Call<Opened<T.SettleJobsResponses[200]>>;
     /**
@@ -288,7 +288,7 @@ export type Api = {
      */
     fail(id: string, body: T.FailJobData['body'], options?: CallOptions): Call<Opened<T.FailJobResponses[200]>>;
     /**
-     * Return a job to its queue, at no cost of an attempt.
+     * Return a job to its queue without using up an attempt.
      */
     release(id: string, body: T.ReleaseJobData['body'], options?: CallOptions): Call<Opened<T.ReleaseJobResponses[200]>>;
   };
@@ -305,7 +305,7 @@ export type Api = {
     create(body: T.CreateScheduleData['body'], options?: CallOptions): Call<Opened<T.CreateScheduleResponses[201]>>;
     /**
      * List schedules, newest first.
-     * Managers and admins see all schedules, and others their own.
+     * Managers and admins see all schedules; other users see their own.
      */
     list(query?: T.ListSchedulesData['query'], options?: CallOptions): List<Opened<T.ListSchedulesResponses[200]['data'][number]>>;
     /**
@@ -314,7 +314,7 @@ export type Api = {
     get(id: string, options?: CallOptions): Call<Opened<T.GetScheduleResponses[200]>>;
     /**
      * Change a schedule.
-     * What is due is decided by the previous rule first. If `kind`, `expression`, `time_zone`, `starts_at` or `ends_at` changes, the schedule next runs at the first instant of the new rule after both now and the last occurrence. `target` is replaced as a whole.
+     * Occurrences that are already due are decided by the previous rule. If `kind`, `expression`, `time_zone`, `starts_at` or `ends_at` changes, the schedule next runs at the first instant of the new rule after both now and the last occurrence. `target` is replaced as a whole.
      */
     change(id: string, body: T.ChangeScheduleData['body'], options: VersionedOptions): Call<Opened<T.ChangeScheduleResponses[200]>>;
     /**
@@ -332,13 +332,13 @@ export type Api = {
      */
     resume(id: string, options?: CallOptions): Call<Opened<T.ResumeScheduleResponses[200]>>;
     /**
-     * Run a schedule now, beside its rule.
-     * Also while it is paused, and while its last task is unfinished.
+     * Run a schedule now, in addition to its rule.
+     * Works even while the schedule is paused, or its last task is unfinished.
      */
     trigger(id: string, options?: CallOptions): Call<Opened<T.TriggerScheduleResponses[200]>>;
     /**
-     * Run the occurrences of a past time that have not run.
-     * By the present rule, whatever the reason was. At most 1,000 occurrences of the last 30 days.
+     * Run the occurrences of a past period that have not run.
+     * Uses the current rule, whatever the reason why they did not run. At most 1,000 occurrences of the last 30 days.
      */
     backfill(id: string, body: T.BackfillScheduleData['body'], options?: CallOptions): Call<Opened<T.BackfillScheduleResponses[200]>>;
     /**

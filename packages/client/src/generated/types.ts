@@ -583,7 +583,7 @@ export type BackfillScheduleResponse = {
     ran: number;
     failed: number;
     /**
-     * occurrences that had run before
+     * the number of occurrences that had run before
      */
     had_run: number;
 };
@@ -600,7 +600,7 @@ export type CancelJobResponse = {
     state: 'scheduled' | 'queued' | 'leased' | 'succeeded' | 'dead' | 'cancelled';
     priority: number;
     /**
-     * not before this time
+     * the earliest start
      */
     run_at: string;
     deadline: string | null;
@@ -619,7 +619,7 @@ export type CancelJobResponse = {
      */
     result: unknown;
     /**
-     * of the last attempt that failed
+     * the error of the last failed attempt
      */
     error: {
         code: string;
@@ -648,11 +648,11 @@ export type ChangeScheduleRequest = {
      */
     time_zone?: string;
     /**
-     * the first time at which it may run; every counts from it, and an rrule takes from it what its parts leave open. Fractions of a second are dropped
+     * the earliest run, without fractions of a second; every counts from it, and an rrule takes the parts that it omits from it
      */
     starts_at?: string | null;
     /**
-     * the last time at which it may run
+     * the latest run
      */
     ends_at?: string | null;
     /**
@@ -674,7 +674,7 @@ export type ChangeScheduleRequest = {
          */
         assign?: 'random';
         /**
-         * when each task is due, counted from its occurrence; days are days of the time zone
+         * the due date of each task, counted from its occurrence; days are calendar days in the time zone
          */
         due_in?: string;
     } | {
@@ -702,7 +702,7 @@ export type ChangeScheduleRequest = {
              */
             concurrency_key?: string;
             /**
-             * each job is not started after this time, counted from its occurrence
+             * the latest start of each job, counted from its occurrence
              */
             deadline_in?: string;
         };
@@ -712,7 +712,7 @@ export type ChangeScheduleRequest = {
      */
     catch_up?: 'skip' | 'latest' | 'all';
     /**
-     * decides about an occurrence while the task of the previous one is not completed, cancelled or deleted, or its job has not ended
+     * what happens to an occurrence while the previous task is not completed, cancelled or deleted, or the previous job has not ended
      */
     overlap?: 'skip' | 'queue_one' | 'allow' | 'cancel_running';
     /**
@@ -736,7 +736,7 @@ export type ChangeTaskRequest = {
     due_at?: string | null;
     due_time_zone?: string | null;
     /**
-     * whether the task is due at the end of the day that has due_at in due_time_zone; due_at becomes the last microsecond of that day
+     * whether the task is due at the end of the day that contains due_at in due_time_zone; due_at becomes the last microsecond of that day
      */
     due_all_day?: boolean;
     /**
@@ -748,7 +748,7 @@ export type ChangeTaskRequest = {
 
 export type ClaimJobsRequest = {
     /**
-     * a new one for each claim, and the same one for its repetition
+     * a new id for each claim; repeat a claim with the same id
      */
     claim_id: string;
     queues: Array<string>;
@@ -759,7 +759,7 @@ export type ClaimJobsRequest = {
      */
     wait?: number;
     /**
-     * names the worker in logs and attempts, such as its host and process
+     * a name of the worker for logs and attempts, such as its host and process
      */
     worker: string;
 };
@@ -780,7 +780,7 @@ export type ClaimJobsResponse = {
         fence: number;
         lease_token: string;
         /**
-         * what is left of the lease; count it from when the request was sent, on a monotonic clock
+         * the remaining time of the lease; count it from the sending of the request, on a monotonic clock
          */
         lease_ms: number;
         lease_expires_at: string;
@@ -800,7 +800,7 @@ export type CompleteJobResponse = {
     id: string;
     state: 'scheduled' | 'queued' | 'leased' | 'succeeded' | 'dead' | 'cancelled';
     /**
-     * of the next attempt, if there is one
+     * the earliest start of the next attempt, if there is one
      */
     run_at: string;
 };
@@ -819,11 +819,11 @@ export type CreateScheduleRequest = {
      */
     time_zone?: string;
     /**
-     * the first time at which it may run; every counts from it, and an rrule takes from it what its parts leave open. Fractions of a second are dropped
+     * the earliest run, without fractions of a second; every counts from it, and an rrule takes the parts that it omits from it
      */
     starts_at?: string | null;
     /**
-     * the last time at which it may run
+     * the latest run
      */
     ends_at?: string | null;
     /**
@@ -845,7 +845,7 @@ export type CreateScheduleRequest = {
          */
         assign?: 'random';
         /**
-         * when each task is due, counted from its occurrence; days are days of the time zone
+         * the due date of each task, counted from its occurrence; days are calendar days in the time zone
          */
         due_in?: string;
     } | {
@@ -873,7 +873,7 @@ export type CreateScheduleRequest = {
              */
             concurrency_key?: string;
             /**
-             * each job is not started after this time, counted from its occurrence
+             * the latest start of each job, counted from its occurrence
              */
             deadline_in?: string;
         };
@@ -883,7 +883,7 @@ export type CreateScheduleRequest = {
      */
     catch_up?: 'skip' | 'latest' | 'all';
     /**
-     * decides about an occurrence while the task of the previous one is not completed, cancelled or deleted, or its job has not ended
+     * what happens to an occurrence while the previous task is not completed, cancelled or deleted, or the previous job has not ended
      */
     overlap?: 'skip' | 'queue_one' | 'allow' | 'cancel_running';
     /**
@@ -908,7 +908,7 @@ export type CreateTaskRequest = {
     due_at?: string | null;
     due_time_zone?: string | null;
     /**
-     * whether the task is due at the end of the day that has due_at in due_time_zone; due_at becomes the last microsecond of that day
+     * whether the task is due at the end of the day that contains due_at in due_time_zone; due_at becomes the last microsecond of that day
      */
     due_all_day?: boolean;
     /**
@@ -936,7 +936,7 @@ export type CreateTaskRequest = {
          */
         payload?: unknown;
         /**
-         * not before this time; now if omitted or in the past
+         * the earliest start; now if omitted or in the past
          */
         run_at?: string;
         /**
@@ -945,7 +945,7 @@ export type CreateTaskRequest = {
         priority?: number;
         max_attempts?: number;
         /**
-         * not started after this time; the job is then dead
+         * the latest start; a job that has not started by then is dead
          */
         deadline?: string;
         /**
@@ -955,7 +955,7 @@ export type CreateTaskRequest = {
             key: string;
             until: 'settled';
             /**
-             * return: the response is the job that has the key; reject: 409 `job_exists`
+             * return: the response is the job that holds the key; reject: 409 `job_exists`
              */
             on_conflict?: 'return' | 'reject';
         } | {
@@ -963,7 +963,7 @@ export type CreateTaskRequest = {
             until: 'window';
             window: string;
             /**
-             * return: the response is the job that has the key; reject: 409 `job_exists`
+             * return: the response is the job that holds the key; reject: 409 `job_exists`
              */
             on_conflict?: 'return' | 'reject';
         };
@@ -1128,7 +1128,7 @@ export type EnqueueJobRequest = {
      */
     payload?: unknown;
     /**
-     * not before this time; now if omitted or in the past
+     * the earliest start; now if omitted or in the past
      */
     run_at?: string;
     /**
@@ -1137,7 +1137,7 @@ export type EnqueueJobRequest = {
     priority?: number;
     max_attempts?: number;
     /**
-     * not started after this time; the job is then dead
+     * the latest start; a job that has not started by then is dead
      */
     deadline?: string;
     /**
@@ -1147,7 +1147,7 @@ export type EnqueueJobRequest = {
         key: string;
         until: 'settled';
         /**
-         * return: the response is the job that has the key; reject: 409 `job_exists`
+         * return: the response is the job that holds the key; reject: 409 `job_exists`
          */
         on_conflict?: 'return' | 'reject';
     } | {
@@ -1155,7 +1155,7 @@ export type EnqueueJobRequest = {
         until: 'window';
         window: string;
         /**
-         * return: the response is the job that has the key; reject: 409 `job_exists`
+         * return: the response is the job that holds the key; reject: 409 `job_exists`
          */
         on_conflict?: 'return' | 'reject';
     };
@@ -1193,7 +1193,7 @@ export type EnqueueJobsRequest = {
          */
         payload?: unknown;
         /**
-         * not before this time; now if omitted or in the past
+         * the earliest start; now if omitted or in the past
          */
         run_at?: string;
         /**
@@ -1202,7 +1202,7 @@ export type EnqueueJobsRequest = {
         priority?: number;
         max_attempts?: number;
         /**
-         * not started after this time; the job is then dead
+         * the latest start; a job that has not started by then is dead
          */
         deadline?: string;
         /**
@@ -1212,7 +1212,7 @@ export type EnqueueJobsRequest = {
             key: string;
             until: 'settled';
             /**
-             * return: the response is the job that has the key; reject: 409 `job_exists`
+             * return: the response is the job that holds the key; reject: 409 `job_exists`
              */
             on_conflict?: 'return' | 'reject';
         } | {
@@ -1220,7 +1220,7 @@ export type EnqueueJobsRequest = {
             until: 'window';
             window: string;
             /**
-             * return: the response is the job that has the key; reject: 409 `job_exists`
+             * return: the response is the job that holds the key; reject: 409 `job_exists`
              */
             on_conflict?: 'return' | 'reject';
         };
@@ -1252,7 +1252,7 @@ export type EnqueueJobsResponse = {
 export type FailJobRequest = {
     lease_token: string;
     /**
-     * stable, for programs
+     * a stable code, for programs
      */
     code: string;
     /**
@@ -1260,7 +1260,7 @@ export type FailJobRequest = {
      */
     message: string;
     /**
-     * no other attempt would succeed
+     * no further attempt would succeed, so the job is dead at once
      */
     final?: boolean;
     /**
@@ -1273,7 +1273,7 @@ export type FailJobResponse = {
     id: string;
     state: 'scheduled' | 'queued' | 'leased' | 'succeeded' | 'dead' | 'cancelled';
     /**
-     * of the next attempt, if there is one
+     * the earliest start of the next attempt, if there is one
      */
     run_at: string;
 };
@@ -1290,7 +1290,7 @@ export type GetJobResponse = {
     state: 'scheduled' | 'queued' | 'leased' | 'succeeded' | 'dead' | 'cancelled';
     priority: number;
     /**
-     * not before this time
+     * the earliest start
      */
     run_at: string;
     deadline: string | null;
@@ -1309,7 +1309,7 @@ export type GetJobResponse = {
      */
     result: unknown;
     /**
-     * of the last attempt that failed
+     * the error of the last failed attempt
      */
     error: {
         code: string;
@@ -1341,7 +1341,7 @@ export type HeartbeatJobsResponse = {
         lease_ms: number;
         lease_expires_at: string;
         /**
-         * the job should end soon: fail or release it, and it is cancelled
+         * end the job soon: once it is failed or released, it is cancelled
          */
         cancel_requested: boolean;
     } | {
@@ -1360,11 +1360,11 @@ export type ListJobLimitsResponse = {
          */
         key: string;
         /**
-         * jobs of the key that are leased at a time; null for any number
+         * the maximum number of jobs of the key that are leased at a time; null for no limit
          */
         max_running: number | null;
         /**
-         * starts of the key in a period, all at once or spread out; null for any number
+         * the maximum number of starts in a period, all at once or spread out; null for no limit
          */
         rate: {
             n: number;
@@ -1389,7 +1389,7 @@ export type ListJobsResponse = {
         state: 'scheduled' | 'queued' | 'leased' | 'succeeded' | 'dead' | 'cancelled';
         priority: number;
         /**
-         * not before this time
+         * the earliest start
          */
         run_at: string;
         deadline: string | null;
@@ -1408,7 +1408,7 @@ export type ListJobsResponse = {
          */
         result: unknown;
         /**
-         * of the last attempt that failed
+         * the error of the last failed attempt
          */
         error: {
             code: string;
@@ -1459,7 +1459,7 @@ export type Occurrence = {
      */
     revision: number;
     /**
-     * null if it is planned
+     * null for a future occurrence
      */
     decided_at: string | null;
 };
@@ -1502,11 +1502,11 @@ export type PreviewScheduleRequest = {
      */
     time_zone?: string;
     /**
-     * the first time at which it may run; every counts from it, and an rrule takes from it what its parts leave open. Fractions of a second are dropped
+     * the earliest run, without fractions of a second; every counts from it, and an rrule takes the parts that it omits from it
      */
     starts_at?: string | null;
     /**
-     * the last time at which it may run
+     * the latest run
      */
     ends_at?: string | null;
     /**
@@ -1533,7 +1533,7 @@ export type ReleaseJobResponse = {
     id: string;
     state: 'scheduled' | 'queued' | 'leased' | 'succeeded' | 'dead' | 'cancelled';
     /**
-     * of the next attempt, if there is one
+     * the earliest start of the next attempt, if there is one
      */
     run_at: string;
 };
@@ -1557,7 +1557,7 @@ export type ReplayJobResponse = {
     state: 'scheduled' | 'queued' | 'leased' | 'succeeded' | 'dead' | 'cancelled';
     priority: number;
     /**
-     * not before this time
+     * the earliest start
      */
     run_at: string;
     deadline: string | null;
@@ -1576,7 +1576,7 @@ export type ReplayJobResponse = {
      */
     result: unknown;
     /**
-     * of the last attempt that failed
+     * the error of the last failed attempt
      */
     error: {
         code: string;
@@ -1718,7 +1718,7 @@ export type Schedule = {
      */
     next_at: string | null;
     /**
-     * rises with each change of the rule
+     * increases with each change of the rule
      */
     revision: number;
     creator_id: string;
@@ -1734,11 +1734,11 @@ export type ScheduleList = {
 
 export type SetJobLimitRequest = {
     /**
-     * jobs of the key that are leased at a time; null for any number
+     * the maximum number of jobs of the key that are leased at a time; null for no limit
      */
     max_running: number | null;
     /**
-     * starts of the key in a period, all at once or spread out; null for any number
+     * the maximum number of starts in a period, all at once or spread out; null for no limit
      */
     rate: {
         n: number;
@@ -1755,11 +1755,11 @@ export type SetJobLimitResponse = {
      */
     key: string;
     /**
-     * jobs of the key that are leased at a time; null for any number
+     * the maximum number of jobs of the key that are leased at a time; null for no limit
      */
     max_running: number | null;
     /**
-     * starts of the key in a period, all at once or spread out; null for any number
+     * the maximum number of starts in a period, all at once or spread out; null for no limit
      */
     rate: {
         n: number;
@@ -1783,7 +1783,7 @@ export type SettleJobsRequest = {
         lease_token: string;
         fail: {
             /**
-             * stable, for programs
+             * a stable code, for programs
              */
             code: string;
             /**
@@ -1791,7 +1791,7 @@ export type SettleJobsRequest = {
              */
             message: string;
             /**
-             * no other attempt would succeed
+             * no further attempt would succeed, so the job is dead at once
              */
             final?: boolean;
             /**
@@ -1811,7 +1811,7 @@ export type SettleJobsResponse = {
         outcome: 'settled';
         state: 'scheduled' | 'queued' | 'leased' | 'succeeded' | 'dead' | 'cancelled';
         /**
-         * of the next attempt, if there is one
+         * the earliest start of the next attempt, if there is one
          */
         run_at: string;
     } | {
@@ -1859,11 +1859,11 @@ export type Task = {
         name: string;
     } | null;
     /**
-     * task: a person carries it out; job: a program does, and it has no assignee
+     * task: a user carries it out; job: a worker carries it out, and it has no assignee
      */
     kind: string;
     /**
-     * the job that carries out the task; null for a task of people
+     * the job that carries out the task; null unless kind is job
      */
     job: {
         id: string;
@@ -1935,11 +1935,11 @@ export type InternalTask = {
         name: string;
     } | null;
     /**
-     * task: a person carries it out; job: a program does, and it has no assignee
+     * task: a user carries it out; job: a worker carries it out, and it has no assignee
      */
     kind: string;
     /**
-     * the job that carries out the task; null for a task of people
+     * the job that carries out the task; null unless kind is job
      */
     job: {
         id: string;
@@ -2006,7 +2006,7 @@ export type NotificationList = {
 
 export type ReadAllNotificationsResponse = {
     /**
-     * how many were unread before
+     * the number of notifications that were unread
      */
     read: number;
 };

@@ -19,7 +19,7 @@ export function note(where: string, what: string): Finding {
   return { judgement: 'note', text: `${where}: ${what}` };
 }
 
-/** The gravest judgement of the findings. */
+/** The most severe judgement of the findings. */
 export function judgementOf(findings: readonly Finding[]): Judgement | 'nothing' {
   if (findings.some(({ judgement }) => judgement === 'break')) return 'break';
   return findings.length > 0 ? 'note' : 'nothing';

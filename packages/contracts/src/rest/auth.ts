@@ -218,7 +218,7 @@ export const authRoutes = {
     operationId: 'changeUser',
     summary: 'Change a user',
     description:
-      "Changing oneself requires the scope account:write, changing another user or a role the scope admin. Third-party applications cannot change e-mail addresses. A new `email` does not take effect at once: it is shown as `pending_email` until the link sent to it is used, and a newer request replaces an older one. Changing one's own address requires `current_password`; a wrong one counts as a failed log-in. Sending the present `email` cancels a pending change. Changing a role or another user's address requires a log-in within the last five minutes, or `current_password`.",
+      "Changing oneself requires the scope account:write, changing another user or a role the scope admin. Third-party applications cannot change e-mail addresses. A new `email` does not take effect at once: it is shown as `pending_email` until the link sent to it is used, and a newer request replaces an older one. Changing one's own address requires `current_password`; a wrong one counts as a failed log-in. Sending the current `email` cancels a pending change. Changing a role or another user's address requires a log-in within the last five minutes, or `current_password`.",
     tag: 'Users',
     access: {
       ...{ kind: 'user', scopes: ['account:write', 'admin'], unverified: true },

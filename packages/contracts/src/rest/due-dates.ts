@@ -24,9 +24,9 @@ function zoneNamed(name: string): string | undefined {
   }
 }
 
-/** A reminder is sent within two seconds, so a shorter period could not be kept precisely. */
+/** A reminder may be two seconds late, so a shorter period would be imprecise. */
 const shortestReminder = Temporal.Duration.from('PT1M');
-/** A year. The reminder of a due date further ahead is sent when the due date is that near, not when it is set. */
+/** A year. A due date may be further ahead: its reminder then waits until the due date is a year away. */
 const longestReminder = Temporal.Duration.from('P366D');
 
 /** The time between a reminder and the due date, as an ISO 8601 duration in its normal form. */
@@ -58,7 +58,7 @@ function isWithin(duration: Temporal.Duration): boolean {
 
 export const dueAllDay = z
   .boolean()
-  .describe('whether the task is due at the end of the day that has due_at in due_time_zone; due_at becomes the last microsecond of that day');
+  .describe('whether the task is due at the end of the day that contains due_at in due_time_zone; due_at becomes the last microsecond of that day');
 
 const defaultReminder = 'P1D';
 

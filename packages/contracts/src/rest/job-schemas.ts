@@ -56,7 +56,7 @@ export function windowMs(text: string): number {
 const onConflict = z
   .enum(['return', 'reject'])
   .default('return')
-  .describe('return: the response is the job that has the key; reject: 409 `job_exists`');
+  .describe('return: the response is the job that holds the key; reject: 409 `job_exists`');
 const unique = z.discriminatedUnion('until', [
   z.strictObject({ key: line(200), until: z.literal('settled'), on_conflict: onConflict }),
   z.strictObject({ key: line(200), until: z.literal('window'), window, on_conflict: onConflict }),
@@ -67,10 +67,10 @@ export const newJob = z.strictObject({
   queue: queueName,
   kind: line(100).describe('the kind of work, by which the worker chooses its handler, such as render_report'),
   payload: jsonValue('the input of the job').default({}),
-  run_at: givenInstant.optional().describe('not before this time; now if omitted or in the past'),
+  run_at: givenInstant.optional().describe('the earliest start; now if omitted or in the past'),
   priority: z.int().min(0).max(9).default(0).describe('each step is worth a minute of waiting'),
   max_attempts: z.int().min(1).max(100).default(20),
-  deadline: givenInstant.optional().describe('not started after this time; the job is then dead'),
+  deadline: givenInstant.optional().describe('the latest start; a job that has not started by then is dead'),
   unique: unique.optional().describe('at most one job with this key in its queue'),
   concurrency_key: line(200).optional().describe('jobs of the same key share the limits of `setJobLimit`'),
   after: z
@@ -98,14 +98,14 @@ export const job = z.object({
   payload: z.unknown(),
   state: jobState,
   priority: z.int(),
-  run_at: instant.describe('not before this time'),
+  run_at: instant.describe('the earliest start'),
   deadline: instant.nullable(),
   attempts: z.int().describe('attempts that ended; leases that no worker confirmed do not count'),
   max_attempts: z.int(),
   unique_key: z.string().nullable(),
   progress: z.unknown().describe('the last progress that the worker reported; null without one'),
   result: z.unknown().describe('null unless the job has succeeded'),
-  error: z.object({ code: z.string(), message: z.string() }).nullable().describe('of the last attempt that failed'),
+  error: z.object({ code: z.string(), message: z.string() }).nullable().describe('the error of the last failed attempt'),
   reason: z.string().nullable().describe('why the job is dead or cancelled, for example attempts_exhausted, final, poison, undelivered, deadline, predecessor'),
   cancel_requested: z.boolean(),
   created_at: instant,
@@ -125,19 +125,19 @@ export const claimedJob = z.object({
   attempt: z.int().describe('from 1'),
   fence: z.int().describe('grows with every lease; a store that compares it rejects the writes of an earlier worker'),
   lease_token: z.string(),
-  lease_ms: z.int().describe('what is left of the lease; count it from when the request was sent, on a monotonic clock'),
+  lease_ms: z.int().describe('the remaining time of the lease; count it from the sending of the request, on a monotonic clock'),
   lease_expires_at: instant,
   deadline: instant.nullable(),
 });
 
 export const lost = z.literal('lease_lost').describe('the lease has ended, and the job may have another worker');
-export const settledLease = { state: jobState, run_at: instant.describe('of the next attempt, if there is one') };
+export const settledLease = { state: jobState, run_at: instant.describe('the earliest start of the next attempt, if there is one') };
 
 /** `fail` ends the attempt. Without `final` the job is retried with back-off, until its attempts are exhausted. */
 export const failure = {
-  code: line(100).describe('stable, for programs'),
+  code: line(100).describe('a stable code, for programs'),
   message: prose.max(2_000).describe('for people'),
-  final: z.boolean().default(false).describe('no other attempt would succeed'),
+  final: z.boolean().default(false).describe('no further attempt would succeed, so the job is dead at once'),
   retry_after: z.int().min(0).max(86_400).optional().describe('seconds to wait, instead of the back-off'),
 };
 export const result = jsonValue('the result of the job').optional();
@@ -161,10 +161,10 @@ export const namedTwice = { message: 'must not name a lease twice' };
 /** The period of a rate, at most a day, which allows for the daily quotas of other systems. */
 const periodSeconds = z.int().min(1).max(86_400);
 export const limits = {
-  max_running: z.int().min(1).max(10_000).nullable().describe('jobs of the key that are leased at a time; null for any number'),
+  max_running: z.int().min(1).max(10_000).nullable().describe('the maximum number of jobs of the key that are leased at a time; null for no limit'),
   rate: z
     .strictObject({ n: z.int().min(1).max(100_000), per: periodSeconds.describe('seconds') })
     .nullable()
-    .describe('starts of the key in a period, all at once or spread out; null for any number'),
+    .describe('the maximum number of starts in a period, all at once or spread out; null for no limit'),
 };
 export const limit = z.object({ key: z.string().describe('`*`: each key that has no limits of its own, separately'), ...limits });

@@ -44,7 +44,7 @@ export const notificationsRoutes = {
     summary: 'Mark all notifications as read',
     tag: 'Notifications',
     access: { kind: 'user', scopes: ['notifications:write'] },
-    responses: { 200: z.object({ read: z.int().describe('how many were unread before') }) },
+    responses: { 200: z.object({ read: z.int().describe('the number of notifications that were unread') }) },
   }),
   ...deadLetterRoutes('notifications'),
 };

@@ -4,7 +4,7 @@ import { timeZone } from './due-dates.ts';
 import { largestJobBytes, newJob } from './job-schemas.ts';
 import { description, givenInstant, labels, line, openEnum, priority, title } from './schemas.ts';
 
-/** The same as of a task or a job, which a schedule describes. */
+/** A schedule describes a task or a job, so it may be as large as both. */
 export const largestScheduleBytes = 72 * 1024 + largestJobBytes;
 
 /** The fields that say when a schedule runs. */
@@ -18,8 +18,8 @@ export const ruleFields = {
   time_zone: timeZone,
   starts_at: givenInstant
     .nullable()
-    .describe('the first time at which it may run; every counts from it, and an rrule takes from it what its parts leave open. Fractions of a second are dropped'),
-  ends_at: givenInstant.nullable().describe('the last time at which it may run'),
+    .describe('the earliest run, without fractions of a second; every counts from it, and an rrule takes the parts that it omits from it'),
+  ends_at: givenInstant.nullable().describe('the latest run'),
   dst_gap: z
     .enum(['run_after', 'skip'])
     .describe('for a local time that does not exist, because the clocks go forward: run right after the gap, or not at all'),
@@ -52,7 +52,7 @@ const taskTarget = z
     labels: labels.default([]),
     assignee_id: uuid.optional().describe('only managers and admins may send it'),
     assign: z.literal('random').optional().describe('chooses a performer for each task; only managers and admins may send it'),
-    due_in: duration.optional().describe('when each task is due, counted from its occurrence; days are days of the time zone'),
+    due_in: duration.optional().describe('the due date of each task, counted from its occurrence; days are calendar days in the time zone'),
   })
   .refine((value) => value.assignee_id === undefined || value.assign === undefined, {
     path: ['assign'],
@@ -61,7 +61,7 @@ const taskTarget = z
 
 /** The job that each occurrence enqueues. */
 const scheduledJob = newJob.pick({ queue: true, kind: true, payload: true, priority: true, max_attempts: true, concurrency_key: true }).extend({
-  deadline_in: duration.optional().describe('each job is not started after this time, counted from its occurrence'),
+  deadline_in: duration.optional().describe('the latest start of each job, counted from its occurrence'),
 });
 const jobTarget = z.strictObject({ kind: z.literal('job'), job: scheduledJob.describe('only managers and admins may send it') });
 
@@ -74,7 +74,7 @@ export const settings = {
   catch_up: z.enum(['skip', 'latest', 'all']).describe('which of the occurrences that were due during an outage run: none, the latest, or those of the last day'),
   overlap: z
     .enum(['skip', 'queue_one', 'allow', 'cancel_running'])
-    .describe('decides about an occurrence while the task of the previous one is not completed, cancelled or deleted, or its job has not ended'),
+    .describe('what happens to an occurrence while the previous task is not completed, cancelled or deleted, or the previous job has not ended'),
   regenerate: z
     .enum(['on_schedule', 'on_completion'])
     .describe(
@@ -96,7 +96,7 @@ export const newSettings = {
 export const ruleProblems = ['schedule_never_runs', 'schedule_too_complex', 'use_every_or_cron'] as const;
 export const assigneeProblems = ['unknown_assignee', 'ineligible_assignee'] as const;
 
-/** An occurrence that a rule will have. */
+/** A future occurrence of a rule. */
 export const plannedOccurrence = z.object({
   nominal_at: instant.describe('the time at which the rule runs'),
   local_time: z.string().describe('the same time in the time zone, with its offset, for example 2026-03-29T03:00:00+02:00'),
@@ -112,7 +112,7 @@ export const occurrence = plannedOccurrence.extend({
   task_id: uuid.nullable().describe('the task that it created'),
   job_id: uuid.nullable().describe('the job that it enqueued'),
   revision: z.int().describe('the revision of the rule that decided it'),
-  decided_at: instant.nullable().describe('null if it is planned'),
+  decided_at: instant.nullable().describe('null for a future occurrence'),
 });
 
 export const schedule = z.object({
@@ -155,7 +155,7 @@ export const schedule = z.object({
   paused: z.boolean(),
   pause_reason: openEnum(['requested', 'failures', 'too_complex']).nullable(),
   next_at: instant.nullable().describe('the next occurrence; null if the rule has ended, or the task or job of the last one must end first'),
-  revision: z.int().describe('rises with each change of the rule'),
+  revision: z.int().describe('increases with each change of the rule'),
   creator_id: uuid,
   version: z.int(),
   created_at: instant,

@@ -169,7 +169,7 @@ export function openEnum(values: readonly string[]) {
 
 const person = z.object({ id: uuid, name: z.string() });
 
-/** The kinds of tasks: a user carries out a `task`, and a program carries out a `job`. */
+/** The kinds of tasks: a user carries out a `task`, and a worker carries out a `job`. */
 export const taskKinds = ['task', 'job'] as const;
 
 /** The job of a task, as far as every reader of the task may see it. It changes without a new version of the task. */
@@ -197,8 +197,8 @@ export const task = z.object({
   assignee_id: uuid.nullable(),
   creator: person,
   assignee: person.nullable(),
-  kind: openEnum(taskKinds).describe('task: a person carries it out; job: a program does, and it has no assignee'),
-  job: taskJob.nullable().describe('the job that carries out the task; null for a task of people'),
+  kind: openEnum(taskKinds).describe('task: a user carries it out; job: a worker carries it out, and it has no assignee'),
+  job: taskJob.nullable().describe('the job that carries out the task; null unless kind is job'),
   version: z.int(),
   created_at: instant,
   updated_at: instant,

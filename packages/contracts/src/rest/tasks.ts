@@ -54,7 +54,7 @@ export const tasksRoutes = {
     operationId: 'createTask',
     summary: 'Create a task',
     description:
-      'With `assignee_id` or `assign: "random"`, the task is assigned at once; only managers and admins may send these. A task of kind `job` is carried out by a worker and never has an assignee; only managers and admins may create one. Its job is enqueued with it: a worker that starts the job starts the task, and its success completes the task. A `unique` key that another job has is 409 `job_exists`, whatever `on_conflict` says.',
+      'With `assignee_id` or `assign: "random"`, the task is assigned at once; only managers and admins may send these. A task of kind `job` is carried out by a worker and never has an assignee; only managers and admins may create one. Its job is enqueued with it: a worker that starts the job starts the task, and its success completes the task. If another job holds the `unique` key, the response is 409 `job_exists`, whatever `on_conflict` says.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:write'] },
     body: z

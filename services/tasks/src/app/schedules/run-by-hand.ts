@@ -20,7 +20,7 @@ const backfilled = tasksRoutes.backfillSchedule.responses[200];
 
 type Command = ScheduleCommand & { request: IdempotentRequest | undefined };
 
-/** Runs a schedule now, beside its rule: also while it is paused, and while its last task is unfinished. */
+/** Runs a schedule now, in addition to its rule: even while it is paused, or its last task is unfinished. */
 export async function triggerSchedule(ports: SchedulePorts, command: Command): Promise<WriteResult<typeof triggered>> {
   return await ports.tasks.once<typeof triggered>(command.request, async (tx) => {
     const { schedule, now } = await lockUpToDate(ports, tx, command);
