@@ -395,6 +395,12 @@ CREATE TABLE task_activity (
   CONSTRAINT task_activity_task_id_fkey FOREIGN KEY (task_id) REFERENCES tasks(id)
 );
 
+CREATE TABLE task_labels (
+  label text COLLATE "C" NOT NULL,
+  task_id uuid NOT NULL,
+  CONSTRAINT task_labels_pkey PRIMARY KEY (label, task_id)
+);
+
 CREATE TABLE task_reminders (
   task_id uuid NOT NULL,
   kind text NOT NULL,
@@ -502,7 +508,10 @@ CREATE INDEX task_reminders_armed ON task_reminders USING btree (remind_at) WHER
 
 CREATE INDEX tasks_awaiting ON tasks USING btree (id) WHERE awaiting_performer;
 CREATE INDEX tasks_by_assignee ON tasks USING btree (assignee_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX tasks_by_change ON tasks USING btree (updated_at, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_creator ON tasks USING btree (creator_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX tasks_by_due_date ON tasks USING btree (due_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX tasks_by_priority ON tasks USING btree (array_position(ARRAY['low'::text, 'normal'::text, 'high'::text, 'urgent'::text], priority), id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_state ON tasks USING btree (state, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_deleted ON tasks USING btree (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX tasks_of_jobs ON tasks USING btree (id) WHERE kind = 'job'::text AND deleted_at IS NULL;
@@ -681,6 +690,21 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION public.list_labels()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    DELETE FROM task_labels WHERE label = ANY (OLD.labels) AND task_id = OLD.id;
+  END IF;
+  IF NEW.deleted_at IS NULL THEN
+    INSERT INTO task_labels (label, task_id) SELECT DISTINCT unnest(NEW.labels), NEW.id ON CONFLICT DO NOTHING;
+  END IF;
+  RETURN NULL;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -767,6 +791,10 @@ CREATE TRIGGER arm_changed_reminders AFTER UPDATE ON tasks FOR EACH ROW WHEN ((o
 
 CREATE TRIGGER arm_new_reminders AFTER INSERT ON tasks FOR EACH ROW WHEN (new.due_at IS NOT NULL) EXECUTE FUNCTION arm_reminders();
 
+CREATE TRIGGER list_changed_labels AFTER UPDATE ON tasks FOR EACH ROW WHEN (old.labels IS DISTINCT FROM new.labels OR (old.deleted_at IS NULL) IS DISTINCT FROM (new.deleted_at IS NULL)) EXECUTE FUNCTION list_labels();
+
+CREATE TRIGGER list_new_labels AFTER INSERT ON tasks FOR EACH ROW WHEN (new.labels <> '{}'::text[]) EXECUTE FUNCTION list_labels();
+
 COMMENT ON COLUMN dead_letters.needs_routing IS 'A replayed message that never had a handler; the service looks for one.';
 
 COMMENT ON COLUMN idempotency_keys.fingerprint IS 'SHA-256 of method, path and body: the same key with a different request is rejected';
@@ -818,6 +846,8 @@ COMMENT ON COLUMN schedules.zone_database IS 'the version of the tz database tha
 COMMENT ON COLUMN schedules.awaits_end IS 'the next instant is computed when the last task or job has ended';
 
 COMMENT ON COLUMN task_activity.actor_id IS 'null for the system itself';
+
+COMMENT ON TABLE task_labels IS 'the labels of tasks that are not deleted, written only by triggers of tasks';
 
 COMMENT ON COLUMN task_reminders.state IS 'a reminder that is disarmed is deleted; one that was sent or skipped stays, so that it is never sent again';
 

@@ -282,12 +282,8 @@ FROM tasks task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
 WHERE task.id = $1;
 
-PREPARE "tasks.list_3befe7ea" AS
-  WITH page AS MATERIALIZED (
-    SELECT * FROM tasks task
-    WHERE deleted_at IS NULL AND true
-    ORDER BY task.id DESC LIMIT $1
-  )
+PREPARE "tasks.list_fd18bfc3" AS
+  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND true ORDER BY task.id DESC LIMIT $1)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
@@ -308,12 +304,8 @@ PREPARE "tasks.list_3befe7ea" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_dc7d119b" AS
-  WITH page AS MATERIALIZED (
-    SELECT * FROM tasks task
-    WHERE deleted_at IS NULL AND assignee_id IS NOT DISTINCT FROM $1 AND true
-    ORDER BY task.id DESC LIMIT $2
-  )
+PREPARE "tasks.list_9f210a40" AS
+  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.assignee_id IS NOT DISTINCT FROM $1 AND true ORDER BY task.id DESC LIMIT $2)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
@@ -334,12 +326,8 @@ PREPARE "tasks.list_dc7d119b" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_ec7e40fe" AS
-  WITH page AS MATERIALIZED (
-    SELECT * FROM tasks task
-    WHERE deleted_at IS NULL AND state = $1 AND true
-    ORDER BY task.id DESC LIMIT $2
-  )
+PREPARE "tasks.list_0bdfe957" AS
+  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.state = $1 AND true ORDER BY task.id DESC LIMIT $2)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
@@ -360,12 +348,8 @@ PREPARE "tasks.list_ec7e40fe" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_24e8ea5f" AS
-  WITH page AS MATERIALIZED (
-    SELECT * FROM tasks task
-    WHERE deleted_at IS NULL AND assignee_id = $1 AND true
-    ORDER BY task.id DESC LIMIT $2
-  )
+PREPARE "tasks.list_a83609a3" AS
+  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.assignee_id = $1 AND true ORDER BY task.id DESC LIMIT $2)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
@@ -386,12 +370,8 @@ PREPARE "tasks.list_24e8ea5f" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_4813d6c5" AS
-  WITH page AS MATERIALIZED (
-    SELECT * FROM tasks task
-    WHERE deleted_at IS NULL AND creator_id = $1 AND true
-    ORDER BY task.id DESC LIMIT $2
-  )
+PREPARE "tasks.list_eee82170" AS
+  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.creator_id = $1 AND true ORDER BY task.id DESC LIMIT $2)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
@@ -412,12 +392,8 @@ PREPARE "tasks.list_4813d6c5" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_0e62d4a8" AS
-  WITH page AS MATERIALIZED (
-    SELECT * FROM tasks task
-    WHERE deleted_at IS NULL AND kind = 'job' AND true
-    ORDER BY task.id DESC LIMIT $1
-  )
+PREPARE "tasks.list_a59ce937" AS
+  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.kind = 'job' AND true ORDER BY task.id DESC LIMIT $1)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
@@ -438,12 +414,8 @@ PREPARE "tasks.list_0e62d4a8" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_5cfbd157" AS
-  WITH page AS MATERIALIZED (
-    SELECT * FROM tasks task
-    WHERE deleted_at IS NULL AND kind = 'task' AND true
-    ORDER BY task.id DESC LIMIT $1
-  )
+PREPARE "tasks.list_788d6674" AS
+  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.kind = 'task' AND true ORDER BY task.id DESC LIMIT $1)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,

@@ -74,5 +74,6 @@ function methodOf(settings: Settings, operation: Operation): (...given: unknown[
 function queryText(query: Query): string {
   const given = Object.entries(query).filter(([, value]) => value !== undefined);
   if (given.length === 0) return '';
-  return `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()}`;
+  const pairs = given.flatMap(([name, value]) => [value].flat().map((one) => [name, String(one)]));
+  return `?${new URLSearchParams(pairs).toString()}`;
 }

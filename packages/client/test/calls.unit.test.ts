@@ -31,14 +31,16 @@ describe('A call', () => {
     expect(facts).to.deep.equal({ etag: '"1-abc"', requestId: 'r1', attempts: 2, replayed: true });
   });
 
-  it('encodes path parameters and the query, and omits missing parameters', async () => {
+  it('encodes path parameters and the query, repeats arrays, and omits missing parameters', async () => {
     server.answers(json(200, { data: [], next_cursor: null }));
     await client().tasks.activity('a/b?', { limit: 5 });
     const cursor: string | undefined = undefined;
     await client().users.list({ q: 'a&b', ...(cursor === undefined ? {} : { cursor }) });
+    await client().tasks.list({ label: ['a, b', 'c'], label_all: 'd' });
     expect(server.requests.map(({ path }) => path)).to.deep.equal([
       '/api/v1/tasks/a%2Fb%3F/activity?limit=5',
       '/api/v1/users?q=a%26b',
+      '/api/v1/tasks?label=a%2C+b&label=c&label_all=d',
     ]);
   });
 

@@ -77,6 +77,7 @@ export const problemTypes = {
   // server-side faults; no internal details are shown
   internal: { status: 500, title: 'Something went wrong' },
   bad_gateway: { status: 502, title: 'Bad response from an upstream service' },
+  search_busy: { status: 503, title: 'The search takes too long at the moment' },
   unavailable: { status: 503, title: 'Service temporarily unavailable' },
   timeout: { status: 504, title: 'The service did not respond in time' },
 } as const satisfies Record<string, { status: number; title: string }>;

@@ -36,6 +36,9 @@ const number = z.string().regex(/^\d{1,18}$/);
 /** The components of positions. A cursor is input, so each component is validated before the database reads it. */
 const positions = {
   'instant and id': z.tuple([instant, id]),
+  // the rows without an instant come last
+  'instant or none, and id': z.tuple([z.union([instant, z.literal('')]), id]),
+  'number and id': z.tuple([number, id]),
   id: id.transform((value) => [value]),
   number: number.transform((value) => [value]),
 } as const;

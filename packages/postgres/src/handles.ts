@@ -70,6 +70,8 @@ export type TransactionOptions = {
    * How long each statement waits for one lock, in milliseconds, before it fails with SQLSTATE 55P03. By default, the statement timeout is the limit.
    */
   lockTimeoutMs?: number | undefined;
+  /** The time limit of each statement, in milliseconds, instead of that of the pool. A statement that exceeds it fails with SQLSTATE 57014. */
+  statementTimeoutMs?: number | undefined;
 };
 
 /** A list of an entity's rows. Conditions and expressions name columns as `alias.property`, and values as `:name`. */

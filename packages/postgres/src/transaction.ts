@@ -48,9 +48,11 @@ export async function runTransaction<T>(
   }
 }
 
-function beginSql({ lockTimeoutMs }: TransactionOptions): string {
-  const begin = 'BEGIN ISOLATION LEVEL READ COMMITTED';
-  return lockTimeoutMs === undefined ? begin : `${begin}; SET LOCAL lock_timeout = ${Math.ceil(lockTimeoutMs)}`;
+function beginSql({ lockTimeoutMs, statementTimeoutMs }: TransactionOptions): string {
+  const limits = { lock_timeout: lockTimeoutMs, statement_timeout: statementTimeoutMs };
+  const given = Object.entries(limits).filter(([, ms]) => ms !== undefined);
+  const settings = given.map(([name, ms = 0]) => `SET LOCAL ${name} = ${Math.ceil(ms)}`);
+  return ['BEGIN ISOLATION LEVEL READ COMMITTED', ...settings].join('; ');
 }
 
 /** Also runs work that is registered while other work runs. */

@@ -244,6 +244,13 @@ describe('Invalid requests to Tasks', () => {
         { creator: 'none' },
         { mine: 'yes' },
         { sort: 'title' },
+        { sort: 'due_at,priority' },
+        { label: '' },
+        { label: 'x'.repeat(51) },
+        { label_all: '\u200b' },
+        { due_before: 'tomorrow' },
+        { due_after: '0001-01-01T00:00:00+01:00' },
+        { priority: 'highest' },
         { cursor: '' },
         { cursor: 'x'.repeat(1001) },
       ];

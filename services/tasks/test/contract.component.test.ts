@@ -181,8 +181,12 @@ describe('The contract of Tasks', () => {
 
   it('applies every parameter of every list', async () => {
     const task = await harness.createTask(ann);
-    await harness.createTask(manager, { assignee_id: ann.id });
-    await harness.createTask(manager, { assignee_id: ben.id });
+    await harness.createTask(manager, { assignee_id: ann.id, priority: 'urgent', due_at: '2040-01-01T00:00:00Z' });
+    await harness.createTask(manager, {
+      assignee_id: ben.id,
+      labels: ['home', 'garden'],
+      due_at: '2039-01-01T00:00:00Z',
+    });
     await harness.createTask(manager, {
       kind: 'job',
       job: { queue: 'mails', kind: 'send', run_at: '2100-01-01T00:00:00Z' },
@@ -212,6 +216,12 @@ describe('The contract of Tasks', () => {
           creator: [ann.id],
           mine: ['true', 'false'],
           kind: ['task', 'job'],
+          priority: ['urgent'],
+          label: ['home'],
+          label_all: ['garden'],
+          due_before: ['2040-01-01T00:00:00Z'],
+          due_after: ['2040-01-01T00:00:00Z'],
+          sort: ['created_at', 'updated_at', '-updated_at', 'due_at', '-due_at', 'priority', '-priority'],
         },
         listOccurrences: { from: [inYears(2)], to: [inYears(2)] },
         listTasksDeadLetters: deadLetterFilterValues,
@@ -219,6 +229,6 @@ describe('The contract of Tasks', () => {
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(parameters).to.equal(29);
+    expect(parameters).to.equal(35);
   });
 });

@@ -59,6 +59,11 @@ describe("The plans of Tasks' statements", () => {
       { creator: ann.id },
       { kind: 'job' },
       { kind: 'task' },
+      { label: 'garden' },
+      { label_all: 'garden' },
+      { priority: 'urgent' },
+      { due_before: '2020-01-01T00:00:00Z' },
+      ...['updated_at', '-updated_at', 'due_at', '-due_at', 'priority', '-priority'].map((sort) => ({ sort })),
     ];
     for (const filter of filters) await harness.call('listTasks', { token: ann.token, query: filter });
     await harness.call('deleteTask', { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } });

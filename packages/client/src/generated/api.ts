@@ -176,7 +176,8 @@ export type Api = {
   };
   tasks: {
     /**
-     * List tasks, newest first.
+     * List tasks, newest first unless sorted otherwise.
+     * Lists are pages in the order of `sort`; a task that changes its place while pages are read may be missed or repeated. A list with many filters or a rare order may need too much time in a large installation; it is then 503 `search_busy`.
      */
     list(query?: T.ListTasksData['query'], options?: CallOptions): List<Opened<T.ListTasksResponses[200]['data'][number]>>;
     /**

@@ -2789,6 +2789,27 @@ export type ListTasksData = {
          * task: only tasks for people; job: only tasks that a worker carries out
          */
         kind?: 'task' | 'job';
+        priority?: 'low' | 'normal' | 'high' | 'urgent';
+        /**
+         * tasks with this label; repeated: with any of these labels
+         */
+        label?: string | Array<string>;
+        /**
+         * repeated: tasks with all of these labels
+         */
+        label_all?: string | Array<string>;
+        /**
+         * tasks that are due before this instant
+         */
+        due_before?: string;
+        /**
+         * tasks that are due at this instant or later
+         */
+        due_after?: string;
+        /**
+         * the order; a minus sign means descending. Tasks without a due date come last in both orders by due_at. Tasks that are equal are in the order of their creation.
+         */
+        sort?: 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | 'due_at' | '-due_at' | 'priority' | '-priority';
     };
     url: '/api/v1/tasks';
 };

@@ -75,6 +75,9 @@ export const taskFilterHints: FieldHints = {
   assignee_id: 'is called assignee in a list, for example ?assignee=me',
   creator_id: `is called creator in a list, for example ?creator=${exampleId}`,
   status: 'is called state, for example ?state=assigned',
+  labels: 'is called label in a list, for example ?label=home; label_all needs all of several',
+  due_at: 'is called due_before and due_after in a list, for example ?due_before=2026-12-01T00:00:00Z',
+  order: 'is called sort, for example ?sort=due_at or ?sort=-updated_at',
   page: 'is not supported: send the next_cursor of the previous page as cursor',
   offset: 'is not supported: send the next_cursor of the previous page as cursor',
 };

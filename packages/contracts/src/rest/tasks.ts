@@ -6,6 +6,7 @@ import { assignmentHints, changedTaskHints, newTaskHints, taskFilterHints, trans
 import { largestJobBytes, newJob, valuesOfJob } from './job-schemas.ts';
 import { jobsRoutes } from './jobs.ts';
 import { defineRoute } from './route.ts';
+import { taskListQuery } from './task-lists.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { activity, description, givenInstant, idParams, internalTask, labels, listOf, page, priority, task, taskKinds, taskState, title } from './schemas.ts';
 
@@ -26,27 +27,15 @@ export const tasksRoutes = {
     method: 'get',
     path: '/api/v1/tasks',
     operationId: 'listTasks',
-    summary: 'List tasks, newest first',
+    summary: 'List tasks, newest first unless sorted otherwise',
+    description:
+      'Lists are pages in the order of `sort`; a task that changes its place while pages are read may be missed or repeated. A list with many filters or a rare order may need too much time in a large installation; it is then 503 `search_busy`.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:read'], objects: ['everyone'] },
-    query: z.strictObject({
-      ...page,
-      state: taskState.optional(),
-      assignee: z
-        // without `abort`, the union reports the fault of its only text format instead of the union's own message
-        .union([z.guid({ abort: true }).toLowerCase(), z.enum(['me', 'none'])], {
-          error: ({ input }) =>
-            `must be the id of a user, me for the caller, or none for unassigned tasks${Array.isArray(input) ? ', given once' : ''}`,
-        })
-        .optional()
-        .describe('the id of the assignee, me for the caller, or none for unassigned tasks'),
-      creator: uuid.optional().describe('the id of the user who created the task'),
-      mine: z.enum(['true', 'false']).optional().describe('true: only tasks assigned to the caller; false: only other tasks'),
-      kind: z.enum(taskKinds).optional().describe('task: only tasks for people; job: only tasks that a worker carries out'),
-    }),
+    query: taskListQuery,
     fieldHints: taskFilterHints,
     responses: { 200: listOf(task) },
-    problems: ['bad_cursor'],
+    problems: ['bad_cursor', 'search_busy'],
   }),
   createTask: defineRoute({
     method: 'post',

@@ -4,7 +4,8 @@ import type { z } from 'zod';
 import type { Change } from '../domain/change.ts';
 import type { Choice } from '../domain/fairness.ts';
 import type { Eligibility } from '../domain/performer.ts';
-import type { Task, TaskFields, TaskState } from '../domain/task.ts';
+import type { Task, TaskFields } from '../domain/task.ts';
+import type { TaskList } from './task-list.ts';
 
 /** JSON text as built by the database, sent unchanged. `etag` is the version of the resource, if it has one. */
 export type Document<S extends z.ZodType = TaskSchema> = { text: JsonText<S>; etag?: number | undefined };
@@ -26,19 +27,6 @@ export type IdempotentRequest = {
 
 export type NewTask = TaskFields & { creator_id: string; assignee_id: string | null };
 
-export type TaskFilter = {
-  state?: TaskState | undefined;
-  /** A user's id; `none` for unassigned tasks. */
-  assignee?: string | undefined;
-  creator?: string | undefined;
-  /**
-   * `is: true`: only tasks assigned to this user. `is: false`: only tasks assigned to other users, and unassigned
-   * tasks.
-   */
-  mine?: { userId: string; is: boolean } | undefined;
-  kind?: Task['kind'] | undefined;
-};
-
 /** The fields of a task that distribution needs. The small size matters when there are many tasks. */
 export type OpenTask = Pick<Task, 'id' | 'state' | 'assignee_id'>;
 
@@ -54,8 +42,8 @@ export type TaskStore = TaskReads & TaskLocks & Assignment & TaskWrites;
 export type TaskReads = {
   /** Includes deleted tasks; `isDeleted` marks them. */
   readTask(id: string): Promise<(Document & { isDeleted: boolean }) | undefined>;
-  /** Newest first. */
-  listTasks(filter: TaskFilter, place: Place): Promise<Page<TaskJson>>;
+  /** @throws Problem `search_busy` when this filter and order take too long. */
+  listTasks(list: TaskList, place: Place): Promise<Page<TaskJson>>;
   /** Oldest first; undefined when the task doesn't exist. */
   listActivity(taskId: string, place: Place): Promise<Page<ActivityJson> | undefined>;
   /** Whether an open task has lost its performer, or a draft awaits one while a performer exists. Takes no locks. */

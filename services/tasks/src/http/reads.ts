@@ -3,29 +3,16 @@ import { problem } from '@taskwire/errors';
 import { response, bind, listCursors, type BoundRoute } from '@taskwire/http-server';
 import type { TaskJson, TaskReads } from '../app/ports.ts';
 import { noSuchTask } from '../app/load-for-update.ts';
+import { cursorsOf, filterOf, orderOf } from './task-lists.ts';
 import { pageBody, respond } from './response.ts';
 
 /** The read operations. `publishedEpoch` is sent to services, which copy tasks. */
 export function readRoutes(tasks: TaskReads, publishedEpoch: () => number): BoundRoute[] {
   return [
-    bind(tasksRoutes.listTasks, async ({ actor, query: { cursor, limit, state, assignee, creator, mine, kind } }) => {
-      const filter = {
-        state,
-        creator,
-        kind,
-        assignee: assignee === 'me' ? actor.id : assignee,
-        // true: assigned to the caller; false: all other tasks
-        mine: mine === undefined ? undefined : { userId: actor.id, is: mine === 'true' },
-      };
-      const cursors = listCursors('id', { name: 'tasks', filter });
-      return response(
-        200,
-        pageBody(
-          tasksRoutes.listTasks.responses[200],
-          await tasks.listTasks(filter, { after: cursors.decode(cursor), limit }),
-          cursors,
-        ),
-      );
+    bind(tasksRoutes.listTasks, async ({ actor, query: { cursor, limit, sort, ...given } }) => {
+      const list = { filter: filterOf(given, actor.id), order: orderOf(sort) };
+      const page = await tasks.listTasks(list, { after: cursorsOf(list).decode(cursor), limit });
+      return response(200, pageBody(tasksRoutes.listTasks.responses[200], page, cursorsOf(list)));
     }),
     bind(tasksRoutes.getTask, async ({ params }) => {
       const task = await tasks.readTask(params.id);

@@ -1,25 +1,33 @@
 import { hash } from 'node:crypto';
-import { keyset, pageOf, query, type Keyset, type Page, type Place, type Queryable } from '@taskwire/postgres';
-import type { ActivityJson, TaskFilter, TaskJson, TaskReads } from '../app/ports.ts';
+import { pageOf, query, type Database, type Keyset, type Page, type Place } from '@taskwire/postgres';
+import type { ActivityJson, TaskJson, TaskReads } from '../app/ports.ts';
+import { latestFirst, type TaskFilter, type TaskList } from '../app/task-list.ts';
+import { boundedReads } from './lists/bounded-reads.ts';
+import { keysetOf, pageStatement } from './lists/page.ts';
 import { activityJson, joinUsers, joinUser, taskJson } from './task-json.ts';
 
 /** The read queries on tasks. */
-export function taskReads(db: Queryable): Omit<TaskReads, 'needReassignment'> {
+export function taskReads(db: Database): Omit<TaskReads, 'needReassignment'> {
+  const bounded = boundedReads(db);
   return {
     readTask: async (id) => {
-      const [row] = await query<{ json: TaskJson; version: number; is_deleted: boolean }>(db, {
+      const [row] = await query<{ json: TaskJson; version: number; is_deleted: boolean }>(db.pool, {
         ...readTask,
         values: [id],
       });
       return row && { text: row.json, etag: row.version, isDeleted: row.is_deleted };
     },
 
-    listTasks: async (filter, place) =>
-      toPage(await query<Item<TaskJson>>(db, listTasks(filter, place)), latestFirst, place.limit),
+    async listTasks(list, place) {
+      const rows = isUsual(list)
+        ? await query<Item<TaskJson>>(db.pool, usualList(list.filter, place))
+        : await bounded(async (tx) => await query<Item<TaskJson>>(tx, pageStatement(list, place)));
+      return toPage(rows, keysetOf(list.order), place.limit);
+    },
 
     listActivity: async (taskId, { after, limit }) => {
       const values = [taskId, after?.[0] ?? '0', limit + 1];
-      const rows = await query<Item<ActivityJson> | { json: null }>(db, listActivity, values);
+      const rows = await query<Item<ActivityJson> | { json: null }>(db.pool, listActivity, values);
       return rows.length === 0 ? undefined : toPage(rows.filter(isEntry), oldestFirst, limit);
     },
   };
@@ -27,7 +35,6 @@ export function taskReads(db: Queryable): Omit<TaskReads, 'needReassignment'> {
 
 type Item<J> = { json: J; id: string };
 
-const latestFirst: Keyset = { direction: 'DESC', columns: { id: { sql: 'task.id', type: 'uuid' } } };
 const oldestFirst: Keyset = { direction: 'ASC', columns: { id: { sql: 'entry.seq', type: 'bigint' } } };
 
 function toPage<J>(rows: readonly Item<J>[], order: Keyset, limit: number): Page<J> {
@@ -44,42 +51,20 @@ export const readTask = {
 };
 
 /**
- * The statement of a list, prepared for each shape of filter (216 at most). PostgreSQL plans the first calls for their own values, and then keeps one plan
- * for all values only if it expects that to cost no more. Unprepared, planning is most of a list: 1.2 to 7 times the CPU time (ADR 35).
+ * The statement of a list in the default order with filters that have an index, prepared for each shape (216 at most). PostgreSQL plans the first calls
+ * for their own values, and then keeps one plan for all values only if it expects that to cost no more. Unprepared, planning is most of a list: 1.2 to 7
+ * times the CPU time (ADR 35).
  */
-export function listTasks(filter: TaskFilter, place: Place) {
-  const { conditions, values } = conditionsOf(filter);
-  const page = keyset(latestFirst, place, values.length + 1);
-  const text = listSql([...conditions, page.condition], page.orderAndLimit);
-  return { name: `tasks.list_${hash('sha1', text).slice(0, 8)}`, text, values: [...values, ...page.values] };
+export function usualList(filter: TaskFilter, place: Place) {
+  const { text, values } = pageStatement({ filter, order: latestFirst }, place);
+  return { name: `tasks.list_${hash('sha1', text).slice(0, 8)}`, text, values };
 }
 
-function listSql(conditions: readonly string[], orderAndLimit: string): string {
-  return `
-    WITH page AS MATERIALIZED (
-      SELECT * FROM tasks task
-      WHERE ${['deleted_at IS NULL', ...conditions].join(' AND ')}
-      ${orderAndLimit}
-    )
-    SELECT task.id, ${taskJson('task', 'creator', 'assignee')} AS json
-    FROM page task ${joinUsers('task')}
-    ORDER BY task.id DESC`;
-}
+const usualFilters = new Set(['state', 'assignee', 'creator', 'mine', 'kind']);
 
-function conditionsOf(filter: TaskFilter): { conditions: string[]; values: unknown[] } {
-  const values: unknown[] = [];
-  const parameter = (value: unknown): string => `$${values.push(value)}`;
-  const conditions: string[] = [];
-  const { assignee, mine } = filter;
-  if (assignee === 'none') conditions.push('assignee_id IS NULL');
-  else if (assignee !== undefined) conditions.push(`assignee_id = ${parameter(assignee)}`);
-  if (mine !== undefined)
-    conditions.push(`assignee_id IS ${mine.is ? 'NOT ' : ''}DISTINCT FROM ${parameter(mine.userId)}`);
-  if (filter.state !== undefined) conditions.push(`state = ${parameter(filter.state)}`);
-  if (filter.creator !== undefined) conditions.push(`creator_id = ${parameter(filter.creator)}`);
-  // literal, so that a prepared statement can use the index of the tasks of jobs
-  if (filter.kind !== undefined) conditions.push(filter.kind === 'job' ? "kind = 'job'" : "kind = 'task'");
-  return { conditions, values };
+function isUsual({ filter, order }: TaskList): boolean {
+  const given = Object.entries(filter).filter(([, value]) => value !== undefined);
+  return order === latestFirst && given.every(([name]) => usualFilters.has(name));
 }
 
 /** Returns one row without an entry when the task's page is empty, and no rows when the task doesn't exist. */

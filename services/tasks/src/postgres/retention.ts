@@ -48,6 +48,7 @@ function ownRetention({ deletedTaskDays, occurrenceDays, ...jobPeriods }: TaskPe
       task_activity: 'the history of a task, which the API shows; it is deleted with its task (rule `tasks`)',
       task_reminders:
         'two rows for each due date of a task, so that no reminder is sent twice; they are deleted with their task',
+      task_labels: 'a row for each label of a task; it is deleted with the label or the task',
       ...jobs.kept,
     },
   };

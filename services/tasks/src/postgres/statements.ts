@@ -1,11 +1,11 @@
-import type { TaskFilter } from '../app/ports.ts';
+import type { TaskFilter } from '../app/task-list.ts';
 import { applyOne, readUnchanged } from './apply.ts';
 import { creationSql, otherCreations, scheduledCreationSql } from './create.ts';
 import { jobStatements } from './jobs/statements.ts';
 import { lockTask, lockTaskAndJob, needReassignment } from './locks.ts';
 import { performerSql } from './performer-sql.ts';
 import { pickLeastLoaded } from './performers.ts';
-import { listTasks, readTask } from './reads.ts';
+import { readTask, usualList } from './reads.ts';
 import { lockDueTasks, nextReminder, readDueReminders, settleReminders } from './reminders.ts';
 import { lockDue, lockEnded, lockOutdated, lockReleased, readWork } from './schedules/locks.ts';
 import { recordOccurrences } from './schedules/record.ts';
@@ -27,7 +27,7 @@ const lists: readonly TaskFilter[] = [
 export const hotStatements: readonly { name: string; text: string }[] = [
   ...[...Object.values(creationSql(performer)), ...otherCreations],
   readTask,
-  ...lists.map((filter) => listTasks(filter, { limit: 1, after: undefined })).map(({ name, text }) => ({ name, text })),
+  ...lists.map((filter) => usualList(filter, { limit: 1, after: undefined })).map(({ name, text }) => ({ name, text })),
   ...[lockTask, lockTaskAndJob],
   applyOne,
   readUnchanged,

@@ -36,7 +36,7 @@ export function createTaskStore(db: Database, policy: PerformerPolicy = { requir
   }
 
   return {
-    ...taskReads(db.pool),
+    ...taskReads(db),
     ...taskLocks(performer),
     ...assignment(performer),
     ...{ applyChange, applyChanges, insertJobTask, cancelJobOf, transaction },

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { uuid } from '../events/events.ts';
+import { givenInstant, label, page, priority, taskKinds, taskState } from './schemas.ts';
+
+/** The fields by which tasks are sorted. */
+export const taskSortFields = ['created_at', 'updated_at', 'due_at', 'priority'] as const;
+
+/** The orders of a list of tasks. A minus sign means descending. */
+const taskSorts = taskSortFields.flatMap((field) => [field, `-${field}`] as const);
+
+/** A label, or several as a repeated parameter. */
+const labelsOfFilter = z
+  .union([label, z.array(label).min(1).max(20)], {
+    error: 'must be a label, or at most 20 labels as a repeated parameter, for example ?label=home&label=garden',
+  })
+  .transform((given) => [given].flat());
+
+/** The filters of a list of tasks. A task has to match all that are given. */
+export const taskFilters = {
+  state: taskState.optional(),
+  assignee: z
+    // without `abort`, the union reports the fault of its only text format instead of the union's own message
+    .union([z.guid({ abort: true }).toLowerCase(), z.enum(['me', 'none'])], {
+      error: ({ input }) =>
+        `must be the id of a user, me for the caller, or none for unassigned tasks${Array.isArray(input) ? ', given once' : ''}`,
+    })
+    .optional()
+    .describe('the id of the assignee, me for the caller, or none for unassigned tasks'),
+  creator: uuid.optional().describe('the id of the user who created the task'),
+  mine: z.enum(['true', 'false']).optional().describe('true: only tasks assigned to the caller; false: only other tasks'),
+  kind: z.enum(taskKinds).optional().describe('task: only tasks for people; job: only tasks that a worker carries out'),
+  priority: priority.optional(),
+  label: labelsOfFilter.optional().describe('tasks with this label; repeated: with any of these labels'),
+  label_all: labelsOfFilter.optional().describe('repeated: tasks with all of these labels'),
+  due_before: givenInstant.optional().describe('tasks that are due before this instant'),
+  due_after: givenInstant.optional().describe('tasks that are due at this instant or later'),
+};
+
+export const taskListQuery = z.strictObject({
+  ...page,
+  ...taskFilters,
+  sort: z
+    .enum(taskSorts)
+    .default('-created_at')
+    .describe('the order; a minus sign means descending. Tasks without a due date come last in both orders by due_at. Tasks that are equal are in the order of their creation.'),
+});

@@ -1,0 +1,44 @@
+import type { tasksRoutes } from '@taskwire/contracts';
+import { listCursors, type Cursors } from '@taskwire/http-server';
+import type { z } from 'zod';
+import { latestFirst, type TaskFilter, type TaskList, type TaskOrder } from '../app/task-list.ts';
+import { utcInstant } from '../domain/instant.ts';
+
+type Query = z.output<(typeof tasksRoutes.listTasks)['query']>;
+
+/**
+ * The filter of a list, as seen by a caller.
+ * @throws Problem `invalid_input` for an instant that PostgreSQL does not have.
+ */
+export function filterOf(given: Omit<Query, 'cursor' | 'limit' | 'sort'>, callerId: string): TaskFilter {
+  const { assignee, mine, label, label_all, due_before, due_after, ...same } = given;
+  return {
+    ...same,
+    assignee: assignee === 'me' ? callerId : assignee,
+    // true: assigned to the caller; false: all other tasks
+    mine: mine === undefined ? undefined : { userId: callerId, is: mine === 'true' },
+    anyLabel: label,
+    allLabels: label_all,
+    dueBefore: due_before === undefined ? undefined : utcInstant(due_before, 'due_before'),
+    dueAfter: due_after === undefined ? undefined : utcInstant(due_after, 'due_after'),
+  };
+}
+
+export function orderOf(sort: Query['sort']): TaskOrder {
+  if (sort === '-created_at') return latestFirst;
+  const isReversed = sort.startsWith('-');
+  return { by: (isReversed ? sort.slice(1) : sort) as TaskOrder['by'], direction: isReversed ? 'DESC' : 'ASC' };
+}
+
+const positions = {
+  created_at: 'id',
+  updated_at: 'instant and id',
+  due_at: 'instant or none, and id',
+  priority: 'number and id',
+} as const;
+
+/** The cursors of a list. Those of the default order are the same as before there were others. */
+export function cursorsOf({ filter, order }: TaskList): Cursors {
+  const sorted = order === latestFirst ? {} : { order: [order.by, order.direction] };
+  return listCursors(positions[order.by], { name: 'tasks', filter: { ...filter, ...sorted } });
+}

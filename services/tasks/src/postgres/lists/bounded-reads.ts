@@ -1,0 +1,59 @@
+import { problem } from '@taskwire/errors';
+import { isSqlState, sqlState, type Database, type Tx } from '@taskwire/postgres';
+
+/** A list that takes longer has no suitable index. */
+const limitMs = 500;
+/** Connections of the pool that such reads may hold at a time: at least half of a pool of ten are left for everything else. */
+const atOnce = 4;
+
+/**
+ * Reads whose cost depends on what the caller asks for, with limits, so that they never stall the pool: few at a time, and each statement for half a
+ * second at most.
+ * @throws Problem `search_busy` when a read exceeds either limit.
+ */
+export type BoundedReads = <T>(read: (tx: Tx) => Promise<T>) => Promise<T>;
+
+export function boundedReads(db: Database): BoundedReads {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+
+  /** Waits for a turn, as long as a statement may take. */
+  async function turn(): Promise<void> {
+    if (running < atOnce) return void (running += 1);
+    await new Promise<void>((resolve, reject) => {
+      const next = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        waiting.splice(waiting.indexOf(next), 1);
+        reject(busy());
+      }, limitMs);
+      waiting.push(next);
+    });
+  }
+
+  function end(): void {
+    const next = waiting.shift();
+    if (next === undefined) running -= 1;
+    else next();
+  }
+
+  return async (read) => {
+    await turn();
+    try {
+      return await db.transaction(read, { statementTimeoutMs: limitMs });
+    } catch (error) {
+      throw isSqlState(error, sqlState.queryCanceled) ? busy(error) : error;
+    } finally {
+      end();
+    }
+  };
+}
+
+function busy(cause?: unknown) {
+  return problem('search_busy', 'Narrow the filter, or use the default order; or try again in a moment.', {
+    headers: { 'Retry-After': '1' },
+    cause,
+  });
+}

@@ -1,0 +1,38 @@
+import type { Priority } from '../../domain/task.ts';
+import type { TaskFilter } from '../../app/task-list.ts';
+
+const priorities: readonly Priority[] = ['low', 'normal', 'high', 'urgent'];
+
+/** SQL for the rank of a task's priority, from 1 (low) to 4. The index on it has this expression. */
+export function priorityRank(task: string): string {
+  return `array_position(ARRAY['low', 'normal', 'high', 'urgent'], ${task}.priority)`;
+}
+
+/** SQL conditions for the tasks of a filter, and the values of their parameters. `task` is a row of tasks. */
+export function conditionsOf(filter: TaskFilter): { conditions: string[]; values: unknown[] } {
+  const values: unknown[] = [];
+  const parameter = (value: unknown): string => `$${values.push(value)}`;
+  const { state, assignee, creator, mine, kind, priority, anyLabel, allLabels, dueBefore, dueAfter } = filter;
+  const conditions = ['task.deleted_at IS NULL'];
+  if (assignee === 'none') conditions.push('task.assignee_id IS NULL');
+  else if (assignee !== undefined) conditions.push(`task.assignee_id = ${parameter(assignee)}`);
+  if (mine !== undefined)
+    conditions.push(`task.assignee_id IS ${mine.is ? 'NOT ' : ''}DISTINCT FROM ${parameter(mine.userId)}`);
+  if (state !== undefined) conditions.push(`task.state = ${parameter(state)}`);
+  if (creator !== undefined) conditions.push(`task.creator_id = ${parameter(creator)}`);
+  // literal, so that a prepared statement can use the index of the tasks of jobs
+  if (kind !== undefined) conditions.push(kind === 'job' ? "task.kind = 'job'" : "task.kind = 'task'");
+  if (priority !== undefined)
+    conditions.push(`${priorityRank('task')} = ${parameter(priorities.indexOf(priority) + 1)}`);
+  if (anyLabel !== undefined) conditions.push(hasLabel(anyLabel, parameter));
+  for (const label of allLabels ?? []) conditions.push(hasLabel([label], parameter));
+  if (dueBefore !== undefined) conditions.push(`task.due_at < ${parameter(dueBefore)}`);
+  if (dueAfter !== undefined) conditions.push(`task.due_at >= ${parameter(dueAfter)}`);
+  return { conditions, values };
+}
+
+/** A single label is compared with =, so that its tasks come from the index in the order of their ids. */
+function hasLabel(labels: readonly string[], parameter: (value: unknown) => string): string {
+  const compared = labels.length === 1 ? `= ${parameter(labels[0])}` : `= ANY (${parameter(labels)}::text[])`;
+  return `task.id IN (SELECT task_id FROM task_labels WHERE label ${compared})`;
+}

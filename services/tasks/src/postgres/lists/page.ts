@@ -1,0 +1,74 @@
+import { isoMicros, keyset, type Keyset, type Place } from '@taskwire/postgres';
+import type { TaskList, TaskOrder } from '../../app/task-list.ts';
+import { joinUsers, taskJson } from '../task-json.ts';
+import { conditionsOf, priorityRank } from './conditions.ts';
+
+const id = { sql: 'task.id', type: 'uuid' } as const;
+
+/** The columns of each order. Ids are in the order of creation. */
+const columnsOf: Readonly<Record<TaskOrder['by'], Keyset['columns']>> = {
+  created_at: { id },
+  updated_at: { at: { sql: 'task.updated_at', type: 'timestamptz' }, id },
+  due_at: { at: { sql: 'task.due_at', type: 'timestamptz' }, id },
+  // compared with a bigint, which the index of integers supports
+  priority: { rank: { sql: priorityRank('task'), type: 'bigint' }, id },
+};
+
+/** The position of a row, besides its id. The empty text is that of a task without a due date. */
+const positionOf: Readonly<Record<TaskOrder['by'], string>> = {
+  created_at: '',
+  updated_at: `${isoMicros('task.updated_at')} AS at, `,
+  due_at: `coalesce(${isoMicros('task.due_at')}, '') AS at, `,
+  priority: `${priorityRank('task')} AS rank, `,
+};
+
+/** The order of a page. */
+export function keysetOf({ by, direction }: TaskOrder): Keyset {
+  return { direction, columns: columnsOf[by] };
+}
+
+/** The statement of a page of a list, with its values. */
+export function pageStatement({ filter, order }: TaskList, place: Place): { text: string; values: unknown[] } {
+  const { conditions, values } = conditionsOf(filter);
+  const parts = partsOf(order, place).map(({ only, order: keys, place: at }) => {
+    const page = keyset(keys, at, values.length + 1);
+    values.push(...page.values);
+    const where = [...conditions, ...only, page.condition].join(' AND ');
+    return `SELECT task.* FROM tasks task WHERE ${where} ${page.orderAndLimit}`;
+  });
+  const limit = `$${values.push(place.limit + 1)}`;
+  const rows = parts.length === 1 ? parts.join('') : `(${parts.join(') UNION ALL (')}) LIMIT ${limit}`;
+  if (parts.length === 1) values.pop();
+  return {
+    text: `
+    WITH page AS MATERIALIZED (${rows})
+    SELECT task.id, ${positionOf[order.by]}${taskJson('task', 'creator', 'assignee')} AS json
+    FROM page task ${joinUsers('task')}
+    ORDER BY ${orderBy(order)}`,
+    values,
+  };
+}
+
+function orderBy({ by, direction }: TaskOrder): string {
+  const keys = Object.values(columnsOf[by]).map(({ sql }) => `${sql} ${direction}`);
+  return keys.join(', ').replace(`due_at ${direction}`, `due_at ${direction} NULLS LAST`);
+}
+
+type Part = { only: string[]; order: Keyset; place: Place };
+
+/**
+ * A list by due date has two parts, read one after the other: the tasks with a due date, and then those without. One index of due dates serves both
+ * directions in this way: `DESC NULLS LAST` is not the reverse of `ASC NULLS LAST`.
+ */
+function partsOf(order: TaskOrder, { after, limit }: Place): Part[] {
+  if (order.by !== 'due_at') return [{ only: [], order: keysetOf(order), place: { after, limit } }];
+  const [at = '', last = ''] = after ?? [];
+  const isInDated = after === undefined || at !== '';
+  const dated = { only: ['task.due_at IS NOT NULL'], order: keysetOf(order), place: { after, limit } };
+  const undated = {
+    only: ['task.due_at IS NULL'],
+    order: keysetOf({ by: 'created_at', direction: order.direction }),
+    place: { after: isInDated ? undefined : [last], limit },
+  };
+  return isInDated ? [dated, undated] : [undated];
+}
