@@ -39,7 +39,7 @@ export function inboxRetention(periods: InboxPeriods): TableRetention {
   const resolved = deleteInBatches({
     table: 'dead_letters',
     keeps: `${resolvedDeadLetterDays} days after it was replayed or dropped (DEAD_LETTER_DAYS); an open one is kept indefinitely`,
-    because: 'its message shows what an incident cost; an open one is the only copy of its message',
+    because: 'it shows which messages an incident affected; an open dead letter is the only copy of its message',
     // a replayed message that never had a handler exists only in this row until a handler is found
     where: 'resolved_at < now() - make_interval(days => $1::integer) AND NOT needs_routing',
     values: () => [resolvedDeadLetterDays],

@@ -133,7 +133,7 @@ describe('inbox', () => {
     ]);
   });
 
-  it('attempts recorded messages although new ones occupy every place', async () => {
+  it('attempts recorded messages although new ones occupy every slot', async () => {
     const hang = Promise.withResolvers<void>();
     let hanging = 0;
     const decide = async (context: HandlerContext) => {

@@ -13,7 +13,7 @@ import {
 
 const aggregates = 12;
 const program = fc.record({
-  /** The aggregates of successive events, and the pause before each. */
+  /** The aggregate of each successive event, and the pause before the event. */
   events: fc.array(fc.record({ aggregate: fc.nat({ max: aggregates - 1 }), pauseMs: fc.nat({ max: 3 }) }), {
     minLength: 60,
     maxLength: 160,

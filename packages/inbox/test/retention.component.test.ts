@@ -31,7 +31,7 @@ describe('the retention of dead letters', () => {
   const left = async (table: string) =>
     (await query<{ id: string }>(test.db.pool, `SELECT message_id AS id FROM ${table} ORDER BY 1`)).map(({ id }) => id);
 
-  it('deletes those resolved 90 days ago, never open ones, nor replayed messages that await a handler', async () => {
+  it('deletes those resolved 90 days ago, but neither open ones nor replayed messages that await a handler', async () => {
     const letters: [string, string, number, boolean][] = [
       ['dropped, old', 'dropped', 91, false],
       ['dropped, young', 'dropped', 89, false],

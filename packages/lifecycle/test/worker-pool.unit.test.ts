@@ -29,7 +29,7 @@ describe('worker pool', function () {
 
   const onlyWhenWoken = { intervalMs: 3_600_000, logger, name: 'test' };
 
-  it('refills each place as soon as its job ends, while a slow job occupies one', async () => {
+  it('refills each slot as soon as its job ends, while a slow job occupies one', async () => {
     const queue = createQueue(20);
     const slow = Promise.withResolvers<void>();
     const done: number[] = [];
@@ -50,7 +50,7 @@ describe('worker pool', function () {
     await waitFor(() => done.length === 20);
   });
 
-  it('never claims more jobs than it has free places, and claims nothing while it is full', async () => {
+  it('never claims more jobs than it has free slots, and claims nothing while it is full', async () => {
     const requestedPlaces: number[] = [];
     const running = Promise.withResolvers<void>();
     const claim = async (places: number): Promise<number[]> => {

@@ -3,7 +3,7 @@ import { simulateWork } from '@taskwire/testing';
 
 export type Answer = 'confirmed' | 'returned' | 'nacked' | 'unknown' | 'unknown but taken' | 'invalid';
 
-/** A publisher with programmed results, which records every call. */
+/** A publisher with scripted results, which records every call. */
 export type FakePublisher = Publisher & {
   /** The messages that a consumer would have received, in order, including duplicates. */
   taken: OutgoingMessage[];

@@ -84,7 +84,7 @@ describe('relays of the partitions of an outbox', () => {
     ]);
   });
 
-  it('never lead beside the relay of the whole outbox', async () => {
+  it('never lead at the same time as a relay of the whole outbox', async () => {
     const whole = relayOf({ count: 1, served: [0] });
     const parts = relayOf({ count: 2, served: [0, 1] });
     await whole.relay.tick();

@@ -66,7 +66,7 @@ const raiseEpoch = `
     system_identifier = excluded.system_identifier, timeline = excluded.timeline, database_oid = excluded.database_oid,
     epoch = greatest(stored.epoch + 1, excluded.timeline), raised_at = clock_timestamp(),
     recovery_target = excluded.recovery_target,
-    -- a later promotion of a copy that kept the settings is none
+    -- a later promotion of a copy with the same settings is not a restore
     is_restored = excluded.recovery_target <> '' AND excluded.recovery_target <> stored.recovery_target
   WHERE (stored.system_identifier, stored.timeline, stored.database_oid)
     IS DISTINCT FROM (excluded.system_identifier, excluded.timeline, excluded.database_oid)`;

@@ -36,7 +36,7 @@ describe('the clock of a process', () => {
   it('makes the service not ready when it is too far off to validate tokens', async () => {
     for (const offsetMs of [600_000, -600_000]) {
       const error = await check(offsetMs).then(
-        () => expect.fail('it was taken for well'),
+        () => expect.fail('the wrong clock was accepted'),
         (thrown: unknown) => thrown,
       );
       expect(String(error)).to.contain("the database's; synchronise it (NTP)");

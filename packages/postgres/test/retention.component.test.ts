@@ -51,7 +51,7 @@ describe('retention', () => {
     expect(await metric('retention_rows_total', 'things')).to.equal(10);
   });
 
-  it('works without an order, and keeps to a condition of several parts', async () => {
+  it('works without an order, and applies a condition of several parts', async () => {
     for (const orderBy of [undefined, 'n']) {
       const retention = retentionOf(oldThings(orderBy));
       while ((await retention.tick()) === 'more');

@@ -43,8 +43,8 @@ export function createReadThrough({ db, users, cache, onApplied, gapMs }: Parts)
   }
 
   /**
-   * The same, with the name and address of a user who was deleted before the directory had them: a 410 contains neither, but Auth's list of changes
-   * contains both. `deletedAt` is the time of the deletion in its event.
+   * Like `readThrough`, with the name and address of a user who was deleted before the directory had them: a 410 contains neither, but Auth's list of
+   * changes contains both. `deletedAt` is the time of the deletion in its event.
    */
   async function readFormer(id: string, deletedAt: string): Promise<ReadThrough> {
     const found = await readThrough(id);

@@ -140,7 +140,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       for (;;) {
         signal?.throwIfAborted();
         const done = await step(rebuilder, signal);
-        if (done.kind === 'nothing') throw new Error('another process has applied the rebuild over, and ends it');
+        if (done.kind === 'nothing')
+          throw new Error('another process has taken over the rebuild, and will complete it');
         if (done.kind === 'unavailable') {
           logger.warn('the rebuild of the user directory is waiting for Auth', { error: done.detail });
           await renewReconciliation(db.pool, rebuilder, tuning);

@@ -127,7 +127,7 @@ const rareOrders: Step[][] = [
   ],
 ];
 
-/** The same with reconciliations. */
+/** Orders of steps with reconciliations. */
 const rareOrdersOfPages: Step[][] = [
   // two pages are applied after the second of two deletions; the first page shows the first deletion, and the second page the restored user
   [

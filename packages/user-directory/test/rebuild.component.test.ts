@@ -60,7 +60,7 @@ describe('the rebuild of a user directory', () => {
     expect((await world().row(never))?.last_error).to.equal('unknown to Auth');
   });
 
-  it('follows an Auth that was restored from a backup from before a deletion', async () => {
+  it('follows an Auth that was restored from a backup taken before a deletion', async () => {
     const { auth, directory } = await start();
     const [id = ''] = ids(1);
     auth.create(id, { name: 'Ann' });

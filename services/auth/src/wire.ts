@@ -29,7 +29,7 @@ import { wireIdentity, wireUseCases } from './wire/use-cases.ts';
 export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwords?: Passwords } = {}) {
   const service = await openService({
     ...{ name: 'auth', env, migrations, entities, telemetry: overrides.telemetry },
-    // after a restore, Auth has given back rights that were revoked after the restored time
+    // a restored Auth grants rights that were revoked after the restored time
     waitsForRecovery: true,
   });
   const { telemetry, db, database, partitions, working, serving } = service;

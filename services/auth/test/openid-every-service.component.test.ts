@@ -235,7 +235,7 @@ describe('One token for every service', () => {
     }
     const everything = [all, 'openid offline_access account:read tasks:read notifications:read'];
 
-    it('is renewed, even after a token for one service, which takes nothing away (RFC 8707 section 2.2)', async () => {
+    it('is renewed with all its scopes, even after a token for one service (RFC 8707 section 2.2)', async () => {
       expect(await refreshed()).to.deep.equal(everything);
       const narrow = [notifications, 'openid offline_access notifications:read'];
       expect(await refreshed(['resource', notifications])).to.deep.equal(narrow);
@@ -337,7 +337,7 @@ describe('One token for every service', () => {
       expect(await own(['resource', tasks], ['scope', 'users:read'])).to.equal('invalid_scope');
     });
 
-    it('opens nothing that users must allow, and is not for a client that acts only for users', async () => {
+    it('grants nothing that users must allow, and is refused to a client that acts only for users', async () => {
       const { body } = await tokenRequest(frontEnd.client, [
         ['grant_type', 'client_credentials'],
         ['resource', everyService],
@@ -364,7 +364,7 @@ describe('One token for every service', () => {
     expect(introspect.stderr).to.contain(`--introspect "${everyService}" is not an audience`);
   });
 
-  it('is still one token for each service for a client that asks for one (RFC 8707)', async () => {
+  it('leaves a client free to ask for a token for one service (RFC 8707)', async () => {
     const { access_token: token } = await harness.tokens({
       client: portal,
       parameters: { scope: 'openid account:read', resource: auth },

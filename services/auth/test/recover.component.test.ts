@@ -55,7 +55,7 @@ describe('the command user recover, after Auth was restored', () => {
     );
   type UserNow = { id: string; role: string; email_verified: boolean; deleted: boolean };
 
-  it('withdraws rights that were withdrawn in the lost period, and lists the users', async () => {
+  it('revokes the rights again that were revoked in the lost period, and lists the users', async () => {
     const [kept, demoted, deleted, changed] = [
       await addUser(harness, 'admin'),
       await addUser(harness, 'admin'),

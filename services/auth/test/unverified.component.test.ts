@@ -47,7 +47,7 @@ describe('an account whose address is not verified', () => {
     });
   }
 
-  it('can log in, and read, change, leave and delete itself', async () => {
+  it('can log in and out, and read, change and delete itself', async () => {
     const user = await addUser(harness, 'member');
     const { access_token: token } = await logIn(harness, user.email);
     const params = { id: user.id };

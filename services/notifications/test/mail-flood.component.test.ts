@@ -55,8 +55,8 @@ describe('A user who causes events to flood mailboxes', () => {
       await around.publish('tasks.task.assigned', { ...fact, assigned_to: n % 2 === 0 ? ann.id : ben.id });
     }
     const [anns, bens] = [await ends(ann, 6), await ends(ben, 6)];
-    expect((anns['sent'] ?? 0) + (bens['sent'] ?? 0), 'what one caller causes').to.equal(6);
-    expect(anns['sent'] ?? 0, 'what one recipient gets').to.be.at.most(4);
+    expect((anns['sent'] ?? 0) + (bens['sent'] ?? 0), 'the mails that one user causes').to.equal(6);
+    expect(anns['sent'] ?? 0, 'the mails that one recipient gets').to.be.at.most(4);
     expect(bens['sent'] ?? 0).to.be.at.most(4);
     expect(mailsTo(ann) + mailsTo(ben)).to.equal(6);
     expect(await inApp(ann)).to.have.length(6);

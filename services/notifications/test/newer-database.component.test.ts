@@ -14,7 +14,7 @@ describe('Notifications on a database whose migrations need a newer release', ()
       around.database.db.pool,
       `INSERT INTO schema_migrations (source, version, name, checksum, min_version) VALUES ('notifications', 9999, 'from_tomorrow', 'x', '999.0.0')`,
     );
-    // the first step of a process
+    // a process checks this first when it starts
     const [first] = service.parts.components;
     const fault = await first?.start().catch(String);
     await service.stop();

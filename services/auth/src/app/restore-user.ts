@@ -24,7 +24,7 @@ export function restoreUser({ users, passwords }: Parts) {
   };
 }
 
-/** The same, for an admin. */
+/** Like `restoreUser`, for an admin, who has to prove their identity again. */
 export function restoreUserByAdmin({ stepUp, ...parts }: Parts & { stepUp: StepUp }) {
   const restore = restoreUser(parts);
   return async (caller: Caller, id: string, currentPassword: string | undefined): Promise<User> => {

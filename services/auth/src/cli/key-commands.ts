@@ -38,7 +38,7 @@ KEY_ENCRYPTION_SECRET is required too.`,
     options: '',
     does: `encrypts the stored signing keys with a new KEY_ENCRYPTION_SECRET, which is read from stdin as one line:
 openssl rand -base64 32 > new-secret && … keys reseal < new-secret
-KEY_ENCRYPTION_SECRET is the present one. Then restart every process of Auth with the new secret, and run the command again with both:
+KEY_ENCRYPTION_SECRET is the current one. Then restart every process of Auth with the new secret, and run the command again with both:
 it completes keys that were added in between. docs/runbooks/secrets.md has the whole procedure.`,
     async read(args, { env, stdin }) {
       readOptions(args, {});

@@ -24,7 +24,7 @@ const userCopy = z.object({
 
 export const recoverUsers: Command = {
   options: '',
-  does: `makes a restored Auth safe to start: takes the rights again that were taken after the time of the backup, ends all access,
+  does: `makes a restored Auth safe to start: revokes the rights again that were revoked after the time of the backup, ends all access,
 replaces signing keys and clients' secrets. The copies of users in other services are on stdin, one JSON object per line; the command
 taskwire restored auth writes them. KEY_ENCRYPTION_SECRET is required too. docs/runbooks/restore.md has the whole procedure.`,
   async read(args, { stdin, env, write }) {

@@ -28,7 +28,7 @@ export function notifyAboutTask({ findTask, findUser, buildNotification }: Needs
     // determine
     if (task.kind === 'not_found')
       return { kind: 'impossible', reason: `Tasks does not know the task ${event.task_uuid}` };
-    // a task deleted before this service first saw it never caused a notification, so its end is not notified either
+    // a task deleted before this service first saw it never caused a notification, so its end causes none either
     const { title } = task;
     if (title === null || (task.kind === 'deleted' && notification.whenDeleted === 'skip'))
       return { kind: 'notify', notifications: [] };

@@ -70,7 +70,7 @@ function ownRetention({ notificationDays, content }: NotificationRetention): Tab
         name: 'notifications without a user',
         keeps: `${withoutUserDays} days`,
         because:
-          'mails to recipients without an account, whose addresses mail servers repeat; questions about an invitation come within weeks',
+          'the responses of mail servers contain the address of the recipient; questions about an invitation come within weeks',
         where: `${isOlderThan} AND user_id IS NULL`,
         values: () => [withoutUserDays],
         ...older,

@@ -24,7 +24,7 @@ type Meanings = { [A in Audience]: Record<(typeof audiences)[A]['user'][number],
 /** Meanings of the services' scopes. Every scope that users can consent to is described here. */
 const meanings: Meanings = {
   'urn:taskwire:auth': {
-    'account:read': 'see your account: name, e-mail address, role, sessions, and what you allowed to applications',
+    'account:read': 'see your account: name, e-mail address, role, sessions, and the access that you gave applications',
     'account:write': 'change your name',
     admin:
       'read, create, change and delete other people’s accounts, invite people, change roles, and read the audit log',
@@ -79,9 +79,9 @@ function warning(clientName: string, role: Role): Html {
   return html`<section class="warning" aria-labelledby="warning">
     <h2 id="warning">Warning: ${clientName} wants to administer Taskwire in your name</h2>
     <p>
-      It could do to other people, and to Taskwire as a whole, what your role (${role}) allows you to do. That counts as
-      done by you, and stays done when you take the permission back: also administrators that it creates. Allow it only
-      if you trust it as you trust yourself.
+      It could do everything that your role (${role}) allows you to do to other people, and to Taskwire as a whole. Its
+      actions count as yours, and remain when you withdraw the permission, including administrators that it creates.
+      Allow it only if you trust it as you trust yourself.
     </p>
   </section>`;
 }

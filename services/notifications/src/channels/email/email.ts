@@ -124,7 +124,8 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
   /** Requests the link for this attempt only, and sends it to the address for which it was created. */
   async function sendLink(delivery: Delivery, linkMail: LinkMail, handoff: Handoff): Promise<AttemptResult> {
     const { templateData } = delivery;
-    if (templateData.linkId === undefined) return { kind: 'refused', detail: 'it does not say which link' };
+    if (templateData.linkId === undefined)
+      return { kind: 'refused', detail: 'the notification does not name its link' };
     const response = await options.findLink(templateData.linkId, { deliveryId: delivery.id, signal: handoff.signal });
     switch (response.kind) {
       case 'link': {
