@@ -12,10 +12,10 @@ export type FaultsOptions = {
   accounts: readonly Account[];
   /** A proxy that loses responses. */
   url: string;
-  /** The beginning of the titles of this run. */
+  /** The prefix of the titles of this run's tasks. */
   prefix: string;
   calls: number;
-  /** Each makes one call at a time. Fewer than the client's budget of retries covers, since each may spend two at once. */
+  /** The number of workers. Each makes one call at a time, and may use two retries at once, so this fits the client's budget of retries. */
   workers: number;
   seed: number;
 };

@@ -116,7 +116,7 @@ export type ProofCall = { name: 'callThroughFaults' | 'useFeatures'; options: ob
 const scripted = (program: () => Promise<string>, args: (folder: string) => readonly string[] = () => []): RunProof => {
   return async (folder, call) => {
     const { PATH = '' } = process.env;
-    // neither Deno nor Bun shall write into the user's home
+    // keeps Deno and Bun from writing into the user's home
     const env = { PATH, HOME: folder, NO_COLOR: '1' };
     const given = [...args(folder), join(folder, 'run.js'), JSON.stringify(call)];
     const { stdout } = await run(await program(), given, { cwd: folder, env, timeout: 120_000, maxBuffer: 2 ** 26 });
@@ -151,7 +151,7 @@ const inWorkerd: RunProof = async (folder, call) => {
   }
 };
 
-/** Every runtime in which the client is proven; browsers have a test of their own. */
+/** Every runtime in which the client is tested; browsers have a separate test. */
 export const runtimes: Readonly<Record<string, RunProof>> = {
   'Node 20': scripted(async () => await programOf('Node 20')),
   'Node 22': scripted(async () => await programOf('Node 22')),

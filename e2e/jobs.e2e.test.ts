@@ -31,7 +31,7 @@ describe('Jobs, through the gateway', () => {
     expect(read.body).to.deep.include({ state: 'succeeded', result: { rows: 3 } });
   });
 
-  it('are refused to a worker of other queues, and to people', async () => {
+  it('are refused to a worker of other queues, and to users', async () => {
     const other = await claim({ queues: ['mails'] });
     expect([other.status, other.body.code]).to.deep.equal([403, 'forbidden']);
     const { token } = await demoPerson(suite(), 'manager');

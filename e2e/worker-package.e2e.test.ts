@@ -9,7 +9,7 @@ import { registerWorker } from './registered-worker.ts';
 import { useSuite } from './suite.ts';
 
 describe('The packed worker in an empty folder', function () {
-  // building two packages takes some 10 s of processor time, and minutes on a machine that is busy with other things
+  // building two packages takes about 10 s of processor time, and minutes on a machine that is busy with other things
   this.timeout(240_000);
   const suite = useSuite();
   let folder: string;

@@ -68,7 +68,7 @@ describe('Workers that are killed, and Tasks killed while they work', function (
     const first = startWorker(registered);
     const [id = ''] = await enqueue(registered.queue, 'wait', 1);
     await waitFor(() => first.started.length === 1, startTime);
-    // it is heard while it waits for a job
+    // a worker that waits for a job shows signs of life
     const second = startWorker(registered);
     await once(second.child, 'message');
     const killedAt = performance.now();

@@ -38,7 +38,7 @@ async function renderReport({ id, kind, payload }, { signal, fence, progress }) 
     }
     await writing.sync();
     signal.throwIfAborted();
-    // complete or absent, never half; a run after this one replaces it by the same report
+    // the file is either complete or absent; a later run replaces it with the same report
     await rename(unfinished, file);
   } finally {
     await writing.close();

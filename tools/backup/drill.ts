@@ -168,7 +168,7 @@ async function followRunbook({ service, suite, postgres, time, say }: Runbook): 
   return { steps, seconds: (performance.now() - began) / 1000 };
 }
 
-/** Auth and Notifications must not run before the command: Auth would give back revoked rights, and Notifications would send mails twice. */
+/** Auth and Notifications must not run before the command: Auth would grant revoked rights again, and Notifications would send mails twice. */
 async function expectRefusal(suite: Suite, service: ServiceName): Promise<void> {
   const started = await suite
     .process(service)
@@ -238,5 +238,5 @@ async function checkAcknowledged(
     throw new Error('nothing was acknowledged after the restored time; the drill proves nothing');
   const returned = lostPeriod.filter(({ id }) => found.has(id));
   if (service !== 'auth' && returned.length > 0)
-    throw new Error(`${returned.length} writes of the lost period are there; the restore went past its time`);
+    throw new Error(`${returned.length} writes of the lost period exist; the restore went past its time`);
 }

@@ -28,7 +28,7 @@ function main(): number {
 }
 
 function obstacle(): string | undefined {
-  if (process.getuid?.() !== 0) return 'it needs root, for a tree of Debian';
+  if (process.getuid?.() !== 0) return 'it needs root, to install a Debian in a folder';
   if (!existsSync('/usr/sbin/debootstrap')) return 'debootstrap is not installed';
   return undefined;
 }

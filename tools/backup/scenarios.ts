@@ -87,7 +87,7 @@ function authScenario({ url, databaseUrl, people: { admin } }: Stage): Scenario 
           body: { email: user.email, password: user.password },
         });
         if (status !== 401) throw new Error(`${user.email} logs in with a password from before the restore: ${status}`);
-        await refused(user, 'a session of a user whose rights were taken');
+        await refused(user, 'a session of a user whose rights were revoked');
       }
       const again = await logIn(url, admin.email, admin.password);
       for (const [user, role] of [
@@ -98,7 +98,7 @@ function authScenario({ url, databaseUrl, people: { admin } }: Stage): Scenario 
         const body = expectStatus(await again.call('GET', `/api/v1/users/${user.id}`), 200, 'a user');
         if (body['role'] !== role) throw new Error(`${user.email} is ${String(body['role'])} and should be ${role}`);
       }
-      expectStatus(await again.call('GET', `/api/v1/users/${deleted.id}`), 410, 'a user deleted in the lost time');
+      expectStatus(await again.call('GET', `/api/v1/users/${deleted.id}`), 410, 'a user deleted in the lost period');
     },
   };
 
@@ -134,7 +134,7 @@ function tasksScenario({ databaseUrl, people: { manager, members } }: Stage): Sc
     },
     async after() {
       const read = await manager.call('GET', `/api/v1/tasks/${kept}`);
-      const change = { title: 'Changed in the lost time' };
+      const change = { title: 'Changed in the lost period' };
       const changed = await manager.call('PATCH', `/api/v1/tasks/${kept}`, change, { 'if-match': read.etag ?? '' });
       expectStatus(changed, 200, 'a change');
       lostTag = changed.etag ?? '';
@@ -147,7 +147,7 @@ function tasksScenario({ databaseUrl, people: { manager, members } }: Stage): Sc
       if (title !== 'Kept' || version !== 1)
         throw new Error(`the task is ${String(title)} in version ${String(version)}`);
       if (read.etag?.startsWith('"e2-1-') !== true) throw new Error(`the entity tag is ${String(read.etag)}`);
-      expectStatus(await manager.call('GET', `/api/v1/tasks/${lost}`), 404, 'the task of the lost time');
+      expectStatus(await manager.call('GET', `/api/v1/tasks/${lost}`), 404, 'the task of the lost period');
       const marks = await notified(lost);
       if (marks.length === 0 || marks.some(({ missing }) => !missing))
         throw new Error('a notification about a lost task is not marked');
@@ -186,7 +186,7 @@ function notificationsScenario({ databaseUrl, people: { manager, members } }: St
     },
     async check() {
       if (!(await isRead(read))) throw new Error('a notification that was read before is unread');
-      if (await isRead(unread)) throw new Error('a notification that was read in the lost time is read');
+      if (await isRead(unread)) throw new Error('a notification that was read in the lost period is read');
       const lent = await rows(
         url,
         `SELECT FROM deliveries, source_epoch

@@ -19,9 +19,9 @@ export type Contender = {
   stop(): Promise<void>;
 };
 
-/** Jobs of one statement. */
+/** Jobs per statement. */
 const batch = 1_000;
-/** Jobs of one claim and of one settlement, and the workers that claim at the same time. */
+/** Jobs per claim and per settlement, and the number of workers that claim concurrently. */
 const claimed = 100;
 const workers = 6;
 const senders = 4;

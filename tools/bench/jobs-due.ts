@@ -9,9 +9,9 @@ const timeoutMs = 180_000;
 
 export type Lateness = { p50Ms: number; p99Ms: number };
 
-/** Schedules whose occurrence is at the same instant, each of which creates a task. Copies of one row: a user may create 200. */
+/** Schedules with an occurrence at the same instant, each of which creates a task. They are copies of one row, because a user may create only 200. */
 export async function measureSchedules({ suite, pool, adminToken }: JobsWorld): Promise<Lateness> {
-  // an instant of a rule has no milliseconds
+  // the instants of rules have no milliseconds
   const at = new Date(Math.ceil((Date.now() + aheadMs) / 1_000) * 1_000).toISOString().replace('.000Z', 'Z');
   const response = await fetch(`${suite.url}/api/v1/schedules`, {
     method: 'POST',
@@ -58,7 +58,7 @@ async function insertDueTasks(pool: JobsWorld['pool'], count: number, dueAt: str
      FROM generate_series(1, $2::integer)`,
     [dueAt, count],
   );
-  // only one reminder for each, so that a reminder is a task
+  // only one reminder per task, so that counting reminders counts tasks
   await pool.query(`DELETE FROM task_reminders WHERE kind = 'due_soon' AND due_at = $1`, [dueAt]);
 }
 

@@ -12,7 +12,7 @@ const claim = (limit: number, wait: number) => ({
   ...{ claim_id: randomUUID(), queues: [queue], limit, wait, worker: 'bench' },
 });
 
-/** A machine that is never busy has no queue of claims: the jobs come one by one, and some workers wait. */
+/** Jobs are enqueued one by one while several workers wait, so that no job queues and only the latency is measured. */
 const waiting = 4;
 const samples = 300;
 const pauseMs = 25;
@@ -50,8 +50,8 @@ const workersWithLeases = 1_000;
 const heartbeatMs = 10_000;
 
 /**
- * The share of a core that the heartbeats of 1,000 workers cost Tasks and PostgreSQL, beyond what both use without them. Each worker is a caller of its
- * own: one request with one lease.
+ * The share of a core that the heartbeats of 1,000 workers cost Tasks and PostgreSQL, beyond what both use without them. Each worker sends its own
+ * requests, with one lease each.
  */
 export async function measureHeartbeats(world: JobsWorld, contender: Contender): Promise<number> {
   const { post } = world;
@@ -90,12 +90,12 @@ async function coresUsed({ processes }: JobsWorld, work: () => Promise<void>): P
   return [...used.values()].reduce((sum, ms) => sum + ms, 0) / (performance.now() - began);
 }
 
-/** The backlog of a steady flow, which claims wade through if they do not know where to begin. */
+/** The backlog of a steady flow, all of which claims scan if they do not know where to begin. */
 const flowBatch = 2_000;
-/** The last part of the time counts, because dead rows accumulate. */
+/** Only the last part of the time counts, because dead rows accumulate. */
 const lastShare = 1 / 3;
 
-/** Jobs done per second in a steady flow, without and with a snapshot that another connection holds for so many seconds. */
+/** Jobs done per second in a steady flow, without and with a snapshot that another connection holds for `seconds`. */
 export async function measureSnapshot(
   { suite }: JobsWorld,
   contender: Contender,

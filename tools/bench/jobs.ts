@@ -7,10 +7,10 @@ import { startJobsWorld } from './jobs-world.ts';
 
 const rounds = 3;
 const backlog = 10_000;
-/** Single jobs are enqueued by so many callers at a time. */
+/** The number of callers that enqueue single jobs concurrently. */
 const callers = 16;
 const singles = 2_000;
-/** Keys of the limited jobs; each allows more than it ever has at a time, so that only the cost of counting shows. */
+/** Keys of the limited jobs. Each allows more jobs than ever run at a time, so that only the cost of counting shows. */
 const keys = 100;
 const remindersDue = 20_000;
 const defaultSnapshotSeconds = 30;
@@ -66,7 +66,7 @@ export async function measureJobs(snapshotSeconds = defaultSnapshotSeconds): Pro
     const schedules = await measureSchedules(world);
     const reminders = await measureReminders(world);
     const drainedReminders = await drainReminders(world, remindersDue);
-    printFigures('the aims besides', [
+    printFigures('other aims', [
       {
         what: 'heartbeats of 1,000 workers, Tasks and PostgreSQL (aim: at most 10 % of a core)',
         value: `${(cores * 100).toFixed(1)} % of a core`,

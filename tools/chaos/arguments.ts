@@ -18,7 +18,7 @@ export type Arguments = {
 
 export const usage = `npm run chaos -- [--minutes 2] [--seed text] [--replicas 1|2] [--bug ${bugNames.join('|')}] [--keep]
 npm run chaos -- --replay <history>     the same faults and requests at the same times
-npm run chaos -- --check <history>      nothing is run, the checker looks again`;
+npm run chaos -- --check <history>      runs nothing, and checks the history again`;
 
 /** Returns the parsed arguments, or an error that names the invalid one. */
 export function readArguments(args: string[]): Arguments | Error {

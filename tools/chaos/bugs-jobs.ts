@@ -35,7 +35,7 @@ export const jobBugs = {
     ],
   },
   'falling-fences': {
-    what: 'Fences fall from lease to lease, so that a store rejects the present worker and accepts an earlier one.',
+    what: 'Fences decrease from lease to lease, so that a store rejects the current worker and accepts an earlier one.',
     patches: [
       {
         file: `${jobs}/claim.ts`,
@@ -131,7 +131,7 @@ export const jobBugs = {
     ],
   },
   'reminders-without-lock': {
-    what: 'Two processes send the same reminder: neither locks its task, nor looks whether it was sent.',
+    what: 'Two processes send the same reminder: neither locks its task or checks whether it was sent.',
     patches: [
       {
         file: 'services/tasks/src/postgres/reminders.ts',

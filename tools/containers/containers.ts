@@ -47,7 +47,7 @@ try {
   }
 } catch (error) {
   if (error instanceof Skipped) {
-    console.error(`npm run containers is skipped, and that is no pass: ${error.message}`);
+    console.error(`npm run containers was skipped, which does not count as a pass: ${error.message}`);
     process.exit(2);
   }
   faults.push(errorText(error));

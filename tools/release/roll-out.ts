@@ -31,7 +31,7 @@ export async function rollOut(o: Rollout): Promise<RolloutEnd> {
   const backup = join(o.overlay, 'kustomization.before.yaml');
   const wasInterrupted = existsSync(backup);
   if (wasInterrupted)
-    o.say(`${backup} exists: a rollout was interrupted. Its images of before are kept for a rollback.`);
+    o.say(`${backup} exists: a rollout was interrupted. The images from before it are kept for a rollback.`);
   const before = readFileSync(wasInterrupted ? backup : file, 'utf8');
   const after = withImages(before, o.images);
   const namespace = namespaceOf(before);
@@ -44,7 +44,7 @@ export async function rollOut(o: Rollout): Promise<RolloutEnd> {
     return { kind: 'rolled-out' };
   }
   o.say(`The rollout failed: ${failure}`);
-  o.say('The images of before are applied again.');
+  o.say('The previous images are applied again.');
   await applied(before);
   rmSync(backup);
   return { kind: 'rolled-back', reason: failure };

@@ -37,7 +37,7 @@ function describe(end: RolloutEnd, environment: string, release: string): string
     case 'rolled-out':
       return `${environment} runs ${release}.`;
     case 'rolled-back':
-      return `${environment} runs what it ran before; ${release} was rolled back: ${end.reason}`;
+      return `${environment} runs its previous images; ${release} was rolled back: ${end.reason}`;
   }
 }
 

@@ -71,7 +71,7 @@ export function carryOut(o: CarryOut): RunOptions['disturb'] {
           signal.throwIfAborted();
           const crash = { process: describeStep(step), how: 'failed', errors: [errorText(error)] };
           history.add({ line: 'crash', at: now(), crash });
-          // without the migration, the processes of the new release would wait for ever
+          // without the migration, the processes of the new release would wait forever
           if (step.kind === 'migrate') return;
         }
         history.add({ line: 'step', began, ended: now(), step });

@@ -88,7 +88,7 @@ describe('a mixed run', () => {
     expect(brokenBy((run) => void (run.operations[1]!.attempts = [operation(502), operation(502)]))).deep.equal([]);
   });
 
-  it('has shown nothing if no event was published while two releases shared the work', () => {
+  it('proves nothing if no event was published while two releases shared the work', () => {
     const step: Step = { kind: 'mix', service: 'tasks', api: 'new', worker: 'old', ms: 10 };
     const event = { ...{ messageId: 'm', type: 'tasks.task.created', aggregateId: 'a' }, timestamp: '', actor: null };
     const lines = (at: number): Line[] => [

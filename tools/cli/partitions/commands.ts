@@ -16,9 +16,9 @@ const consumers = ['tasks', 'notifications'] as const;
 
 const help = `
 Without a number, prints the recorded one. With a number, the command stops the relays, waits until the workers have handled the messages in all event
-queues, stops the consumers, exchanges the queues, and records the number in each database. Requests are served all the while; events wait in the
-outboxes. Then restart every worker with EVENT_PARTITIONS=<number>: until then it publishes and consumes nothing, and is not ready.
-A change that was interrupted can be run again, also with another number.
+queues, stops the consumers, exchanges the queues, and records the number in each database. Requests are served throughout; events wait in the
+outboxes. Then restart every worker with EVENT_PARTITIONS=<number>: until then it publishes and consumes nothing, and is not ready. An interrupted
+change can be run again, even with another number.
 
 For an installation other than the running suite, set AUTH_DATABASE_URL, TASKS_DATABASE_URL, NOTIFICATIONS_DATABASE_URL, and AMQP_URL with a login
 that may configure the queues of all services.`;

@@ -18,7 +18,7 @@ const help = `
 Run it after the database of the service was restored, and before the service starts again. It may be repeated, and continues where an
 interrupted run ended. docs/runbooks/restore.md has the whole procedure.
 
-auth           reads the users in Tasks and Notifications, and takes rights again that were taken after the time of the backup; ends all access;
+auth           reads the users in Tasks and Notifications, and revokes rights again that were revoked after the time of the backup; ends all access;
                replaces signing keys and clients' secrets. Prints the users that an admin has to look at, and the new secrets.
 tasks          removes lost states from the cache of Notifications, and marks notifications about tasks that were lost.
 notifications  marks deliveries that were open at the time of the backup as unknown.
@@ -34,7 +34,7 @@ export function addRestored(program: Command, process: CommandProcess, exit: (co
     .addArgument(
       new Argument('<service>', 'the service whose database was restored').choices(['auth', ...consumerNames]),
     )
-    .option('--promoted', 'a standby was promoted, and no change was lost: only accepts the new epoch')
+    .option('--promoted', 'a standby was promoted without losing a change: only accepts the new epoch')
     .option('--raise', 'raises the epoch first: a dump was loaded into the same database')
     .addHelpText('after', help)
     .action(async (service: ServiceName, options: Options) => exit(await restored(service, options, process)));

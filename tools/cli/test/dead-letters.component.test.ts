@@ -102,7 +102,7 @@ describe('taskwire dead-letters', () => {
          message_id, handler, type, order_key, aggregate_id, state, attempts, free_attempts, lease_id, lease_expires_at, next_attempt_at,
          last_error, headers, payload)
        VALUES
-         (uuidv7(), 'notify', 'tasks.task.assigned', 'fence', 'fence', 'retry', 3, 2, NULL, NULL, '2036-01-01T08:00:00.123Z', 'Tasks is away', '{}', ''),
+         (uuidv7(), 'notify', 'tasks.task.assigned', 'fence', 'fence', 'retry', 3, 2, NULL, NULL, '2036-01-01T08:00:00.123Z', 'Tasks is down', '{}', ''),
          (uuidv7(), 'notify', 'tasks.task.completed', 'fence', 'fence', 'waiting', 0, 0, NULL, NULL, NULL, NULL, '{}', ''),
          (uuidv7(), 'welcome', 'auth.user.created', NULL, 'ann', 'retry', 1, 0, uuidv7(), now(), now(), E'red \u001b[31m', '{}', ''),
          (uuidv7(), 'notify', 'tasks.task.created', 'roof', 'roof', 'dead', 9, 0, NULL, NULL, NULL, 'refused', '{}', '')
@@ -112,7 +112,7 @@ describe('taskwire dead-letters', () => {
     expect(table.code).to.equal(0);
     const line = (id = '') => table.stdout.split('\n').find((one) => one.includes(id));
     expect(line(first)).to.match(
-      /^tasks\.events +.* tasks\.task\.assigned +fence +notify +3 \(\+2\) +2036-01-01T08:00:00Z +Tasks is away$/,
+      /^tasks\.events +.* tasks\.task\.assigned +fence +notify +3 \(\+2\) +2036-01-01T08:00:00Z +Tasks is down$/,
     );
     expect(line(second)).to.match(/ 0 +after an earlier one +-$/);
     expect(line(running)).to.match(/ 1 +running +red \\x1b\[31m$/);
@@ -123,7 +123,7 @@ describe('taskwire dead-letters', () => {
     expect(page.data).to.have.length(1);
     expect(page.data[0]).to.include({
       ...{ queue: 'tasks.events', message_id: first, handler: 'notify', state: 'retry', attempts: 3, unavailable: 2 },
-      ...{ next_attempt_at: '2036-01-01T08:00:00.123000Z', last_error: 'Tasks is away' },
+      ...{ next_attempt_at: '2036-01-01T08:00:00.123000Z', last_error: 'Tasks is down' },
     });
     const rest = await deadLetters('waiting', 'tasks', '--key', 'fence', '--cursor', page.next_cursor, '--json');
     expect((JSON.parse(rest.stdout) as typeof page).data.map((row) => Reflect.get(row, 'message_id'))).to.deep.equal([

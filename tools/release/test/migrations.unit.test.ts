@@ -122,7 +122,7 @@ const changes: [sql: string, faults: string, header?: string][] = [
 ];
 
 describe('The check of migrations', () => {
-  it(`judges each of ${changes.length} changes of the schema as it should`, () => {
+  it(`classifies each of ${changes.length} changes to the schema correctly`, () => {
     expect(changes.length).to.be.at.least(40);
     const wrong = changes.flatMap(([sql, expected, header]) => {
       const faults = [...new Set(judge(sql, header).map(({ kind }) => kind))].sort().join(' ');
@@ -172,7 +172,7 @@ describe('The check of migrations', () => {
       );
     });
 
-    it('is refused with another min_version, which is the same release as its expansion', () => {
+    it('is refused with a min_version that is not the last recorded release', () => {
       const early = contract.replace('0.3.0', '0.4.0');
       expect(judge('ALTER TABLE tasks DROP COLUMN due_at', early).map(({ kind }) => kind)).to.deep.equal([
         'header',
@@ -180,7 +180,7 @@ describe('The check of migrations', () => {
       ]);
     });
 
-    it('may not hold up the release with a lock', () => {
+    it('may not block the release with a lock', () => {
       expect(judge('DROP INDEX tasks_open', contract).map(({ kind }) => kind)).to.deep.equal(['lock']);
     });
 

@@ -33,7 +33,7 @@ export function checkFences({ jobActs, world }: Evidence): Violation[] {
 
 type Settle = Extract<JobAct, { kind: 'settle' }>;
 
-/** The machine has one clock, so a settlement was sent before the lease ended by it. */
+/** All times are from the machine's one clock, so a settlement was sent before the lease that it ended had ended. */
 function unrequestedEnd({ fence, job_id, outcome, ended_at }: AttemptRow, sent: readonly Settle[]): string | false {
   if (outcome === 'crashed' || outcome === 'undelivered') return false;
   const isRequested = sent.some(

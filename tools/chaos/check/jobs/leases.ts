@@ -26,7 +26,7 @@ export function checkLeases({ jobActs, world }: Evidence): Violation[] {
   ];
 }
 
-/** A lease that another one has replaced has no end of its own. */
+/** A lease that was replaced by another one has no recorded end. */
 function vanishedLease(
   { jobId, fence, worker }: Extract<JobAct, { kind: 'lease' }>,
   attempts: ReadonlyMap<number, AttemptRow>,

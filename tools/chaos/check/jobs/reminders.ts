@@ -2,7 +2,7 @@ import type { Evidence } from '../../evidence.ts';
 import { firstOccurrences } from '../event-order.ts';
 import { broken, type Violation } from '../violation.ts';
 
-/** A reminder is late by seconds, and the last events are later than the last requests by seconds. */
+/** Reminders may be seconds late, and the last events may follow the last requests by seconds. */
 const lateMs = 15_000;
 
 /** Each due date of a task has one reminder of each kind, which published one event or was skipped. */

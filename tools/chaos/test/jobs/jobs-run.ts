@@ -39,8 +39,8 @@ const settle = (fence: number, jobId: string, sent: number): Extract<JobAct, { k
 });
 
 /**
- * Two jobs of a run without faults besides one: the worker of the second job, which waits for the first, stops, and another one completes it. A third
- * job dies, is replayed, and succeeds.
+ * The jobs of a run with one fault: the second job waits for the first, its worker stops, and another worker completes it. A third job dies, is
+ * replayed, and succeeds.
  */
 export function jobsRun(): Evidence {
   const run = smallRun();

@@ -4,7 +4,7 @@ import type { ScheduleAct } from '../../job-evidence.ts';
 import type { Random } from '../../random.ts';
 import type { Calls } from './calls.ts';
 
-/** Together they have an occurrence every five seconds: a minute is the shortest interval of one. */
+/** Enough schedules for an occurrence every five seconds: a single one runs at most once a minute. */
 const schedules = 12;
 const intervalMs = 60_000;
 /** The rules began before the run, so that there is something to backfill. */

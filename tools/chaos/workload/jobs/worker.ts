@@ -13,7 +13,7 @@ const waitSeconds = 2;
 /** The first attempt may wait for a job; a response that has not arrived after the lease is of no use. */
 const claimPatienceMs = 5_000;
 const mostJobs = 3;
-/** When a worker that was silent returns, unless its job is leased again before: around the end of its lease. */
+/** When a silent worker returns, unless its job is leased again first: around the end of its lease. */
 const returnMs = { min: 13_000, max: 26_000 };
 /** The additional time of a job whose earlier worker is about to return, so that two workers have it at the same time. */
 const sharedMs = 800;
