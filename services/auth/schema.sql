@@ -151,8 +151,21 @@ CREATE TABLE outbox (
   next_attempt_at timestamp with time zone,
   attempts integer NOT NULL DEFAULT 0,
   last_error text,
+  written_at timestamp with time zone DEFAULT statement_timestamp(),
   CONSTRAINT outbox_pkey PRIMARY KEY (id)
 ) WITH (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=20000, vacuum_truncate=off);
+
+CREATE TABLE published_events (
+  message_id uuid NOT NULL,
+  type text NOT NULL,
+  aggregate_id text NOT NULL,
+  headers json NOT NULL,
+  written_at timestamp with time zone,
+  created_at timestamp with time zone NOT NULL,
+  published_at timestamp with time zone NOT NULL,
+  confirmed_at timestamp with time zone NOT NULL,
+  CONSTRAINT published_events_pkey PRIMARY KEY (message_id)
+) WITH (vacuum_truncate=off);
 
 CREATE TABLE rate_limits (
   key character varying(255) NOT NULL,
@@ -284,6 +297,8 @@ CREATE INDEX oidc_artifacts_uid ON oidc_artifacts USING btree (kind, uid) WHERE 
 CREATE INDEX outbox_blocked ON outbox USING btree (aggregate_id, id) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX outbox_due ON outbox USING btree (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 
+CREATE INDEX published_events_of_aggregate ON published_events USING btree (aggregate_id, message_id);
+
 CREATE INDEX rate_limits_expire ON rate_limits USING btree (expire);
 
 CREATE INDEX refresh_tokens_expires_at ON refresh_tokens USING btree (expires_at);
@@ -344,3 +359,9 @@ END
 $function$;
 
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
+
+COMMENT ON COLUMN outbox.written_at IS 'When the statement that wrote the row arrived, before it waited for any lock. Minus request_age_us of the headers, it is the arrival of the request.';
+
+COMMENT ON TABLE published_events IS 'Events that the broker has confirmed. All times are by the clock of this database.';
+
+COMMENT ON COLUMN published_events.published_at IS 'When the relay published the event; if it did so repeatedly, the attempt that was confirmed.';

@@ -140,6 +140,12 @@ CREATE TABLE inbox (
   message_id uuid NOT NULL,
   handler text NOT NULL,
   received_at timestamp with time zone NOT NULL DEFAULT now(),
+  type text,
+  aggregate_id text,
+  correlation_id text,
+  created_at timestamp with time zone,
+  published_at timestamp with time zone,
+  consumed_at timestamp with time zone,
   CONSTRAINT inbox_pkey PRIMARY KEY (message_id, handler)
 ) WITH (vacuum_truncate=off);
 
@@ -274,6 +280,8 @@ CREATE INDEX directory_users_to_fetch ON directory_users USING btree (next_fetch
 CREATE INDEX directory_users_to_introduce ON directory_users USING btree (id) WHERE awaits_introduction;
 CREATE INDEX directory_users_unknown_verification ON directory_users USING btree (id) WHERE email_verified IS NULL AND fetched_at IS NOT NULL AND NOT is_deleted;
 
+CREATE INDEX inbox_of_aggregate ON inbox USING btree (aggregate_id, message_id) WHERE aggregate_id IS NOT NULL;
+
 CREATE INDEX inbox_pending_due ON inbox_pending USING btree (next_attempt_at) WHERE state = 'retry'::text AND lease_id IS NULL;
 CREATE INDEX inbox_pending_key ON inbox_pending USING btree (handler, order_key, seq) WHERE order_key IS NOT NULL;
 CREATE INDEX inbox_pending_leases ON inbox_pending USING btree (lease_expires_at) WHERE lease_id IS NOT NULL;
@@ -325,6 +333,12 @@ $function$;
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON dead_letter_audit FOR EACH STATEMENT EXECUTE FUNCTION refuse_dead_letter_audit_change();
 
 COMMENT ON COLUMN dead_letters.needs_routing IS 'A replayed message that never had a handler; the service looks for one.';
+
+COMMENT ON COLUMN inbox.created_at IS 'When the publisher stored the event, by the clock of its database.';
+
+COMMENT ON COLUMN inbox.published_at IS 'When the publisher sent the copy that was consumed first, by the clock of its database.';
+
+COMMENT ON COLUMN inbox.consumed_at IS 'When the message arrived from its queue; received_at is when it was recorded.';
 
 COMMENT ON TABLE inbox_pending IS 'Messages that are accepted from the queue and not completed, for one handler each.';
 

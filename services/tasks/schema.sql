@@ -117,6 +117,12 @@ CREATE TABLE inbox (
   message_id uuid NOT NULL,
   handler text NOT NULL,
   received_at timestamp with time zone NOT NULL DEFAULT now(),
+  type text,
+  aggregate_id text,
+  correlation_id text,
+  created_at timestamp with time zone,
+  published_at timestamp with time zone,
+  consumed_at timestamp with time zone,
   CONSTRAINT inbox_pkey PRIMARY KEY (message_id, handler)
 ) WITH (vacuum_truncate=off);
 
@@ -290,8 +296,21 @@ CREATE TABLE outbox (
   next_attempt_at timestamp with time zone,
   attempts integer NOT NULL DEFAULT 0,
   last_error text,
+  written_at timestamp with time zone DEFAULT statement_timestamp(),
   CONSTRAINT outbox_pkey PRIMARY KEY (id)
 ) WITH (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=20000, vacuum_truncate=off);
+
+CREATE TABLE published_events (
+  message_id uuid NOT NULL,
+  type text NOT NULL,
+  aggregate_id text NOT NULL,
+  headers json NOT NULL,
+  written_at timestamp with time zone,
+  created_at timestamp with time zone NOT NULL,
+  published_at timestamp with time zone NOT NULL,
+  confirmed_at timestamp with time zone NOT NULL,
+  CONSTRAINT published_events_pkey PRIMARY KEY (message_id)
+) WITH (vacuum_truncate=off);
 
 CREATE TABLE schedule_occurrences (
   schedule_id uuid NOT NULL,
@@ -466,6 +485,8 @@ CREATE INDEX directory_users_unknown_verification ON directory_users USING btree
 
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys USING btree (created_at);
 
+CREATE INDEX inbox_of_aggregate ON inbox USING btree (aggregate_id, message_id) WHERE aggregate_id IS NOT NULL;
+
 CREATE INDEX inbox_pending_due ON inbox_pending USING btree (next_attempt_at) WHERE state = 'retry'::text AND lease_id IS NULL;
 CREATE INDEX inbox_pending_key ON inbox_pending USING btree (handler, order_key, seq) WHERE order_key IS NOT NULL;
 CREATE INDEX inbox_pending_leases ON inbox_pending USING btree (lease_expires_at) WHERE lease_id IS NOT NULL;
@@ -494,6 +515,8 @@ CREATE INDEX jobs_with_dependents ON jobs USING btree (id) WHERE has_dependents 
 
 CREATE INDEX outbox_blocked ON outbox USING btree (aggregate_id, id) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX outbox_due ON outbox USING btree (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+
+CREATE INDEX published_events_of_aggregate ON published_events USING btree (aggregate_id, message_id);
 
 CREATE INDEX schedule_occurrences_by_age ON schedule_occurrences USING btree (decided_at);
 
@@ -799,6 +822,12 @@ COMMENT ON COLUMN dead_letters.needs_routing IS 'A replayed message that never h
 
 COMMENT ON COLUMN idempotency_keys.fingerprint IS 'SHA-256 of method, path and body: the same key with a different request is rejected';
 
+COMMENT ON COLUMN inbox.created_at IS 'When the publisher stored the event, by the clock of its database.';
+
+COMMENT ON COLUMN inbox.published_at IS 'When the publisher sent the copy that was consumed first, by the clock of its database.';
+
+COMMENT ON COLUMN inbox.consumed_at IS 'When the message arrived from its queue; received_at is when it was recorded.';
+
 COMMENT ON TABLE inbox_pending IS 'Messages that are accepted from the queue and not completed, for one handler each.';
 
 COMMENT ON COLUMN inbox_pending.state IS 'retry: due at next_attempt_at, or leased until lease_expires_at. waiting: behind an earlier message with its handler and key. dead: a dead letter that blocks the messages behind it until it is replayed or dropped.';
@@ -830,6 +859,12 @@ COMMENT ON COLUMN jobs.had_grace IS 'the lease was extended after an outage, and
 COMMENT ON COLUMN jobs.task_id IS 'the task that the job carries out; null for most jobs';
 
 COMMENT ON COLUMN jobs.cancel_is_final IS 'its task was cancelled or deleted: the job ends as cancelled, even if its worker completes it';
+
+COMMENT ON COLUMN outbox.written_at IS 'When the statement that wrote the row arrived, before it waited for any lock. Minus request_age_us of the headers, it is the arrival of the request.';
+
+COMMENT ON TABLE published_events IS 'Events that the broker has confirmed. All times are by the clock of this database.';
+
+COMMENT ON COLUMN published_events.published_at IS 'When the relay published the event; if it did so repeatedly, the attempt that was confirmed.';
 
 COMMENT ON COLUMN schedules.acts_for IS 'the user who set the target last: occurrences fail when this user may no longer create such a task';
 

@@ -27,6 +27,7 @@ describe('The routing of the gateway', () => {
       '/api/v1/tasks?state=draft&cursor=a%2Bb',
       '/api/v1/admin/dead_letters/tasks?type=auth.user.*',
       '/api/v1/admin/dead_letters/tasks/018f/replay',
+      '/api/v1/admin/journeys/tasks/018f',
     ],
     notifications: [
       '/api/v1/notifications',
@@ -34,6 +35,7 @@ describe('The routing of the gateway', () => {
       '/api/v1/notifications/stream',
       '/api/v1/admin/dead_letters/notifications',
       '/api/v1/admin/dead_letters/notifications/018f/drop',
+      '/api/v1/admin/journeys/notifications/018f',
     ],
   };
   for (const [service, paths] of Object.entries(routes)) {
@@ -59,6 +61,7 @@ describe('The routing of the gateway', () => {
     '/api/v1/tasksy',
     '/api/v1/admin/dead_letters',
     '/api/v1/admin/dead_letters/auth',
+    '/api/v1/admin/journeys/auth/018f',
     '/api/v1/admin/dead_letters/tasksy',
     '/api/v2/tasks',
     '/API/V1/tasks',

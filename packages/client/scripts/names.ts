@@ -87,6 +87,9 @@ export const names: Readonly<Record<string, string>> = {
   replayNotificationsDeadLetters: 'notificationsDeadLetters.replayMany',
   dropNotificationsDeadLetter: 'notificationsDeadLetters.drop',
 
+  listTaskJourney: 'journeys.task',
+  listNotificationJourney: 'journeys.notifications',
+
   // for services: the base URL must lead to one service, because the gateway does not route these
   getInternalUser: 'internal.user',
   listInternalUsers: 'internal.users',

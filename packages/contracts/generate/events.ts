@@ -30,6 +30,8 @@ const headers: JsonSchema = {
       description: "the epoch of the publisher's database, which a restore raises; 1 if absent. Copies compare (epoch, version)",
     },
     aggregate_id: { type: 'string', format: 'uuid', description: 'the subject of the event; events of one aggregate are delivered in order' },
+    created_at: { type: 'string', format: 'date-time', description: 'when the event was stored, to the microsecond' },
+    published_at: { type: 'string', format: 'date-time', description: 'when this copy was published; both times are by the clock of the publisher\'s database' },
   },
   required: ['schema_version', 'aggregate_id'],
 };

@@ -32,6 +32,7 @@ export {
   type DeadLetterQuery,
   type DeadLetterRoutes,
 } from './rest/dead-letters.ts';
+export type { NotificationJourney } from './rest/journeys.ts';
 export { windowMs } from './rest/job-schemas.ts';
 export { notificationsRoutes } from './rest/notifications.ts';
 export type { Consent, OpenSession } from './rest/sessions.ts';

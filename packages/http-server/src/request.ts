@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorText } from '@taskwire/errors';
-import { openExtractedTrace, withLogContext, type Telemetry, type TraceCarrier } from '@taskwire/telemetry';
+import { arrivedAt, openExtractedTrace, withLogContext, type Telemetry, type TraceCarrier } from '@taskwire/telemetry';
 import { Histogram } from 'prom-client';
 import { problemDocument, toProblem } from './problem-response.ts';
 
@@ -65,7 +65,7 @@ export function observeRequests(telemetry: Telemetry, isTrusted: IsTrusted) {
 
     const { requestId, clientRequestId } = state;
     const ids = { request_id: requestId, ...(clientRequestId === null ? {} : { client_request_id: clientRequestId }) };
-    withLogContext(ids, () => {
+    withLogContext({ ...ids, [arrivedAt]: state.arrivedAt }, () => {
       openExtractedTrace(traceCarrier(request), `HTTP ${method}`, (end) => {
         // bound to the current async context, because the socket emits the event outside it
         const ended = AsyncLocalStorage.bind(() => {

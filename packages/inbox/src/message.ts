@@ -2,6 +2,7 @@ import type { Delivery } from '@taskwire/rabbit';
 import type { NamedHandler } from './handler.ts';
 import { provenanceOf, senderFault, type Provenance, type SenderRules } from './sender.ts';
 import { storable } from './storable.ts';
+import { transitOf, type Transit } from './transit.ts';
 
 /** A message in its stored form. Every field fits its column, regardless of the received value. */
 export type Message = {
@@ -15,6 +16,8 @@ export type Message = {
   sentAt: number | undefined;
   /** How the message arrived. Undefined for messages stored by a version that did not record it; such messages have already been accepted. */
   provenance: Provenance | undefined;
+  /** Undefined for a stored message, whose transit was recorded when it arrived. */
+  transit: Transit | undefined;
   /** JSON text, including the provenance under a separate key. */
   headers: string;
   payload: Buffer;
@@ -63,6 +66,7 @@ export function toMessage(delivery: Delivery): Message {
     appId: storable(delivery.appId),
     sentAt: storableTime(delivery.timestamp),
     provenance,
+    transit: transitOf(delivery),
     headers: encodeHeaders(headersFault === undefined ? headers : { unreadable: storable(headersFault) }, provenance),
     payload: delivery.body,
   };

@@ -18,7 +18,16 @@ const isBlocked = `
   job.order_key IS NOT NULL AND EXISTS (
     SELECT FROM inbox_pending p WHERE p.handler = job.handler AND p.order_key = job.order_key OFFSET 0)`;
 
-const jobs = 'unnest($1::uuid[], $2::text[], $3::text[]) AS job (message_id, handler, order_key)';
+// The age of a message is counted by the process until the statement is sent, so that the clocks of the process and of the database may differ.
+const remember = (condition: string): string => `
+  INSERT INTO inbox (message_id, handler, type, aggregate_id, correlation_id, created_at, published_at, consumed_at)
+  SELECT job.message_id, job.handler, job.type, job.aggregate_id, job.correlation_id, job.created_at, job.published_at,
+    clock_timestamp() - job.age_ms * interval '1 millisecond'
+  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[], $9::float8[])
+    AS job (message_id, handler, order_key, type, aggregate_id, correlation_id, created_at, published_at, age_ms)
+  WHERE ${condition}
+  ON CONFLICT DO NOTHING
+  RETURNING message_id, handler`;
 
 const lookUpSql = `
   SELECT EXISTS (SELECT FROM inbox i WHERE i.message_id = job.message_id AND i.handler = job.handler OFFSET 0) AS "isKnown",
@@ -26,14 +35,8 @@ const lookUpSql = `
   FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS job (message_id, handler, order_key, place)
   ORDER BY job.place`;
 
-const rememberUnblockedSql = `
-  INSERT INTO inbox (message_id, handler)
-  SELECT job.message_id, job.handler FROM ${jobs} WHERE NOT (${isBlocked})
-  ON CONFLICT DO NOTHING
-  RETURNING message_id, handler`;
-
-const rememberSql = `
-  INSERT INTO inbox (message_id, handler) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING true AS remembered`;
+const rememberUnblockedSql = remember(`NOT (${isBlocked})`);
+const rememberSql = remember('true');
 
 const messageValues = '$4::text, $5::text, $6::text, $7::text, to_timestamp($8::float8), $9::json, $10::bytea';
 
@@ -59,7 +62,7 @@ export async function rememberUnblocked(tx: Tx, batch: readonly Job[]): Promise<
   const rows = await query<{ message_id: string; handler: string }>(tx, {
     name: 'inbox.remember_unblocked',
     text: rememberUnblockedSql,
-    values: jobArrays(batch),
+    values: arrivalArrays(batch),
   });
   const left = new Set(rows.map((row) => `${row.message_id} ${row.handler}`));
   // a message that occurs twice in one batch is remembered once
@@ -92,7 +95,7 @@ export function attemptedOnce({ waitMs, isFree, error }: RetryDecision): Pending
 
 /** Records a message for a later attempt, in the caller's transaction. @returns false if the message is already done or recorded. */
 export async function recordPending(tx: Tx, job: Job, pending: PendingMessage): Promise<boolean> {
-  if (!(await remember(tx, job))) return false;
+  if (!(await rememberInOrder(tx, job))) return false;
   const { attempts, freeAttempts, waitMs, lastError, errors } = pending;
   const values = [...jobValues(job), attempts, waitMs, lastError, errors, freeAttempts];
   await query(tx, { name: 'inbox.record_pending', text: recordPendingSql, values });
@@ -107,7 +110,7 @@ export async function deadLetterReceived(
   failure: Failure,
 ): Promise<void> {
   await db.transaction(async (tx) => {
-    if (job.handler !== undefined && !(await remember(tx, job))) return;
+    if (job.handler !== undefined && !(await rememberInOrder(tx, job))) return;
     const seq = job.blocksWhenDead ? await recordBlocker(tx, job, failure) : undefined;
     await deadLetter(tx, job, failure, { seq });
   });
@@ -120,9 +123,9 @@ async function recordBlocker(tx: Tx, job: Job, { attempts, error }: Failure): Pr
 }
 
 /** Remembers a job, in the order of its key. @returns false if it is already done or recorded. */
-async function remember(tx: Tx, { message, handler, orderKey }: Job): Promise<boolean> {
-  if (orderKey !== undefined) await lockOrder(tx, handler, orderKey);
-  const rows = await query(tx, { name: 'inbox.remember', text: rememberSql, values: [message.id, handler] });
+async function rememberInOrder(tx: Tx, job: Job): Promise<boolean> {
+  if (job.orderKey !== undefined) await lockOrder(tx, job.handler, job.orderKey);
+  const rows = await query(tx, { name: 'inbox.remember', text: rememberSql, values: arrivalArrays([job]) });
   return rows.length > 0;
 }
 
@@ -135,5 +138,20 @@ function jobArrays(batch: readonly Job[]): unknown[] {
     batch.map(({ message }) => message.id),
     batch.map(({ handler }) => handler),
     batch.map(({ orderKey }) => orderKey ?? null),
+  ];
+}
+
+/** The values of `remember`: the jobs, and how their messages arrived. */
+function arrivalArrays(batch: readonly Job[]): unknown[] {
+  const now = performance.now();
+  const messages = batch.map(({ message }) => message);
+  return [
+    ...jobArrays(batch),
+    messages.map(({ type }) => type),
+    messages.map(({ aggregateId }) => aggregateId ?? null),
+    messages.map(({ correlationId }) => correlationId ?? null),
+    messages.map(({ transit }) => transit?.createdAt ?? null),
+    messages.map(({ transit }) => transit?.publishedAt ?? null),
+    messages.map(({ transit }) => now - (transit?.consumedAt ?? now)),
   ];
 }

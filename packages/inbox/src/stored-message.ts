@@ -38,6 +38,7 @@ export function toMessage(row: MessageRow): Message {
     appId: row.app_id ?? undefined,
     sentAt: row.sent_at ?? undefined,
     provenance: storedProvenance(row.headers),
+    transit: undefined,
     headers: row.headers,
     payload: row.payload,
   };

@@ -46,7 +46,7 @@ function someJobs(count: number): Job[] {
   return Array.from({ length: count }, () => {
     const message = {
       ...{ id: randomUUIDv7(), type: 't', aggregateId: undefined, correlationId: undefined, appId: undefined },
-      ...{ sentAt: undefined, provenance: undefined, headers: '{}', payload: Buffer.from('{}') },
+      ...{ sentAt: undefined, provenance: undefined, transit: undefined, headers: '{}', payload: Buffer.from('{}') },
     };
     return { message, handler: 'h', orderKey: randomUUIDv7(), blocksWhenDead: false };
   });

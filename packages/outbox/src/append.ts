@@ -7,18 +7,22 @@ import {
   type TableRetention,
   type Tx,
 } from '@taskwire/postgres';
-import { injectTrace, logContext } from '@taskwire/telemetry';
+import { injectTrace, logContext, requestAgeMicros } from '@taskwire/telemetry';
 import { relayHint } from './notifier.ts';
+import { publishedEventRetention } from './published-events.ts';
 
 export const outboxMigrations: MigrationSource = {
   name: 'outbox',
   directory: new URL('../migrations/', import.meta.url),
 };
 
-export const outboxRetention = {
-  rules: [],
-  kept: { outbox: 'an event leaves when the broker has confirmed it' },
-} as const satisfies TableRetention;
+/** The retention of the outbox's tables. */
+export function outboxRetention(): TableRetention {
+  return {
+    rules: [publishedEventRetention()],
+    kept: { outbox: 'an event leaves when the broker has confirmed it' },
+  };
+}
 
 /** An event to be published once the caller's transaction commits. */
 export type NewEvent = {
@@ -81,10 +85,14 @@ export function hintEvents(db: Database): void {
   relayHint(db)();
 }
 
-/** Returns the trace context and correlation id of the current work, as JSON text for the outbox's `headers` column. */
-export function eventHeaders(): string {
-  const { request_id } = logContext();
-  return JSON.stringify({ ...injectTrace(), correlation_id: request_id });
+/**
+ * Returns the trace context and correlation id of the current work, as a parameter for the outbox's `headers` column (JSON). pg encodes parameters
+ * when it sends a statement, after waiting for a connection, so the age of the request is exact at that moment (journeys compute its arrival from it).
+ */
+export function eventHeaders(): { toPostgres(): string } {
+  const work = logContext();
+  const context = { ...injectTrace(), correlation_id: work.request_id };
+  return { toPostgres: () => JSON.stringify({ ...context, request_age_us: requestAgeMicros(work) }) };
 }
 
 function encodePayload(type: string, payload: object): string {

@@ -3,8 +3,10 @@ import type { Partition } from '@taskwire/partitions';
 import type { Publisher } from '@taskwire/rabbit';
 import type { Telemetry } from '@taskwire/telemetry';
 import { createBlockedRows } from './blocked-rows.ts';
+import { createDatabaseClock } from './database-clock.ts';
 import { outboxMetrics, partitionLabels } from './metrics.ts';
 import type { LeaderConnection } from './leader-connection.ts';
+import { recordPublished } from './published-events.ts';
 import { createReader } from './reader.ts';
 import { createWindow } from './window.ts';
 
@@ -63,17 +65,21 @@ const pollEveryMs = 1_000;
 /** How long a stop waits for confirms. A row confirmed later is published again by the next leader, with the same id. */
 const finishTimeoutMs = 3_000;
 
-const deleteSql = { name: 'outbox.delete_rows', text: 'DELETE FROM outbox WHERE id = ANY ($1::bigint[])' };
-
 export function createDrain({ connection, publisher, appId, partition, limits, telemetry }: DrainOptions): Drain {
   const { logger } = telemetry;
   const metrics = outboxMetrics(telemetry.metrics);
   const labels = partitionLabels(partition);
+  const clock = createDatabaseClock();
   const window = createWindow({
-    ...{ publisher, sender: { appId, partition, sourceEpoch: connection.sourceEpoch }, maxInFlight: limits.inFlight },
+    ...{
+      publisher,
+      clock,
+      sender: { appId, partition, sourceEpoch: connection.sourceEpoch },
+      maxInFlight: limits.inFlight,
+    },
     onProgress: () => wakeIfDue(),
   });
-  const reader = createReader({ connection, partition, known: window.known });
+  const reader = createReader({ connection, partition, known: window.known, clock });
   const blockedRows = createBlockedRows(connection, partition);
   let blockedOnRead: number[] = [];
   let more = true;
@@ -117,8 +123,8 @@ export function createDrain({ connection, publisher, appId, partition, limits, t
     // read again
     const toRelease = window.takeToRelease();
     if (confirmed.length > 0) {
-      await connection.run(deleteSql, [confirmed]);
-      window.forget(confirmed);
+      await recordPublished(connection, confirmed);
+      window.forget(confirmed.map(({ id }) => id));
       metrics.published.inc(confirmed.length);
     }
     if (window.hasBlocked() || blockedOnRead.length > 0) await recordBlocked();

@@ -8,12 +8,14 @@ type StoredHeaders = { traceparent?: string; tracestate?: string; correlation_id
 /** The service that publishes, the partition of its rows, and the epoch of its database. */
 export type Sender = { appId: string; partition: Partition; sourceEpoch: number };
 
-/** Returns the AMQP message of a row. The message id is the same however often the row is published. */
+/** Returns the AMQP message of a row that is about to be published. The message id is the same however often the row is published. */
 export function toMessage(row: Row, { appId, partition, sourceEpoch }: Sender): OutgoingMessage {
   const { correlation_id, traceparent, tracestate }: StoredHeaders = JSON.parse(row.headers);
   const headers: Record<string, string | number> = {
     schema_version: eventSchemaVersion,
     aggregate_id: row.aggregateId,
+    created_at: isoMicros(row.createdAt),
+    published_at: isoMicros(row.publishedAt),
   };
   // absent in epoch 1, as in messages of releases without epochs
   if (sourceEpoch > 1) headers['source_epoch'] = sourceEpoch;
@@ -25,8 +27,14 @@ export function toMessage(row: Row, { appId, partition, sourceEpoch }: Sender): 
     routingKey: row.type,
     body: Buffer.from(row.payload),
     headers,
-    timestamp: Math.floor(row.createdAtMs / 1000),
+    timestamp: Math.floor(row.createdAt / 1_000_000),
     correlationId: correlation_id,
     appId,
   };
+}
+
+/** Formats microseconds since 1970 as ISO 8601 with all six digits, as the database does. */
+function isoMicros(micros: number): string {
+  const text = new Date(Math.floor(micros / 1_000)).toISOString();
+  return `${text.slice(0, -1)}${String(micros % 1_000).padStart(3, '0')}Z`;
 }

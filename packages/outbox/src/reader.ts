@@ -1,4 +1,5 @@
 import type { Partition } from '@taskwire/partitions';
+import type { DatabaseClock } from './database-clock.ts';
 import type { LeaderConnection } from './leader-connection.ts';
 import { andPartition, isBlockedSql, rowColumns, toRow, type RawRow, type Row } from './rows.ts';
 
@@ -57,6 +58,8 @@ export type ReaderOptions = {
   partition: Partition;
   /** Whether a row is in memory already. */
   known(id: number): boolean;
+  /** Gets the database's time with each `lastId`. */
+  clock: Pick<DatabaseClock, 'note'>;
   /** A monotonic clock, in milliseconds. */
   now?: () => number;
 };
@@ -106,7 +109,8 @@ const writers = `
 const sql = {
   lastId: {
     name: 'outbox.read_last_id',
-    text: 'SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_id_seq',
+    text: `SELECT CASE WHEN is_called THEN last_value ELSE 0 END, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+      FROM outbox_id_seq`,
   },
   writers: { name: 'outbox.list_writers', text: writers },
   writersLeft: { name: 'outbox.find_remaining_writer', text: `${writers} AND virtualtransaction = ANY ($1) LIMIT 1` },
@@ -124,7 +128,13 @@ export function rowStatements(partition: Partition): Record<'scan' | 'fetch' | '
   };
 }
 
-export function createReader({ connection, partition, known, now = () => performance.now() }: ReaderOptions): Reader {
+export function createReader({
+  connection,
+  partition,
+  known,
+  clock,
+  now = () => performance.now(),
+}: ReaderOptions): Reader {
   const statements = rowStatements(partition);
   let lowWatermark = 0;
   let cursor = 0;
@@ -200,8 +210,9 @@ export function createReader({ connection, partition, known, now = () => perform
   }
 
   async function lastId(): Promise<number> {
-    const [row] = await connection.run<[string]>(sql.lastId);
+    const [row] = await connection.run<[string, string]>(sql.lastId);
     if (row === undefined) throw new Error(`${sql.lastId.name} returned no row`);
+    clock.note(Number(row[1]));
     return Number(row[0]);
   }
 

@@ -10,7 +10,10 @@ export type Row = {
   payload: string;
   /** JSON text. */
   headers: string;
-  createdAtMs: number;
+  /** Microseconds since 1970, like the other times of a row. */
+  createdAt: number;
+  /** When the row was last published; 0 until then. */
+  publishedAt: number;
   attempts: number;
   /** Whether an earlier row of its aggregate could not be published. This row must then wait in the database. */
   isBlocked: boolean;
@@ -22,7 +25,7 @@ export type RawRow = [string, string, string, string, string, string, string, st
 /** Returns the columns of a `Row`. The last column says whether an earlier row blocks this one; it is just `false` if no rows are blocked. */
 export function rowColumns(isBlocked: string): string {
   return `o.id, o.message_id, o.type, o.aggregate_id, o.payload, o.headers,
-    (extract(epoch FROM o.created_at) * 1000)::bigint, o.attempts, ${isBlocked}`;
+    (extract(epoch FROM o.created_at) * 1000000)::bigint, o.attempts, ${isBlocked}`;
 }
 
 /** Returns ` AND …` for the rows of a partition; empty for the only partition, which has all rows. */
@@ -44,7 +47,8 @@ export function toRow([id, messageId, type, aggregateId, payload, headers, creat
     aggregateId,
     payload,
     headers,
-    createdAtMs: Number(createdAt),
+    createdAt: Number(createdAt),
+    publishedAt: 0,
     attempts: Number(attempts),
     isBlocked: blocked === 't',
   };

@@ -1,7 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { errorText } from '@taskwire/errors';
 import { PublishError, type OutgoingMessage, type Publisher } from '@taskwire/rabbit';
+import type { DatabaseClock } from './database-clock.ts';
 import { toMessage, type Sender } from './message.ts';
+import type { ConfirmedRow } from './published-events.ts';
 import type { Row } from './rows.ts';
 
 /**
@@ -28,7 +30,7 @@ export type Window = {
   inFlight(): number;
   /** The number of rows that are confirmed but not yet taken, and the monotonic time since which at least one exists. */
   confirmed(): { count: number; since: number };
-  takeConfirmed(): number[];
+  takeConfirmed(): ConfirmedRow[];
   hasBlocked(): boolean;
   /** Failed rows. Record them before adding rows: only then does a further row of the aggregate find them in the database. */
   takeBlocked(): Blocked[];
@@ -56,6 +58,7 @@ type Chain = {
 export type WindowOptions = {
   publisher: Publisher;
   sender: Sender;
+  clock: DatabaseClock;
   maxInFlight: number;
   /** Called when rows can be taken, or when more rows can be added. */
   onProgress(): void;
@@ -69,7 +72,7 @@ const maxUnknown = 5;
 /** The publisher itself waits for its channel. This delay only prevents a busy loop when the publisher rejects at once. */
 const retryAfterMs = 50;
 
-export function createWindow({ publisher, sender, maxInFlight, onProgress }: WindowOptions): Window {
+export function createWindow({ publisher, sender, clock, maxInFlight, onProgress }: WindowOptions): Window {
   const chains = new Map<string, Chain>();
   const known = new Map<number, Row>();
   const closing = new AbortController();
@@ -80,7 +83,7 @@ export function createWindow({ publisher, sender, maxInFlight, onProgress }: Win
   let inFlight = 0;
   let unpublished = 0;
   let bytes = 0;
-  let confirmed: number[] = [];
+  let confirmed: ConfirmedRow[] = [];
   let confirmedSince = 0;
   let blockedChains: Chain[] = [];
   let toRelease: string[] = [];
@@ -118,6 +121,8 @@ export function createWindow({ publisher, sender, maxInFlight, onProgress }: Win
     const row = chain.rows[0];
     if (row === undefined) return;
     let message: OutgoingMessage;
+    // the estimate may be behind by more than the row's age, if the responses of the database are slow
+    row.publishedAt = Math.max(clock.now(), row.createdAt);
     try {
       message = toMessage(row, sender);
     } catch (error) {
@@ -144,7 +149,7 @@ export function createWindow({ publisher, sender, maxInFlight, onProgress }: Win
     chain.unknown = 0;
     unpublished -= 1;
     if (confirmed.length === 0) confirmedSince = performance.now();
-    confirmed.push(row.id);
+    confirmed.push({ id: row.id, publishedAt: row.publishedAt, confirmedAt: Math.max(clock.now(), row.publishedAt) });
     if (chain.rows.length > 0) ready.push(chain);
     else if (chain.recovering) toRelease.push(chain.aggregateId);
     else chains.delete(chain.aggregateId);
@@ -220,7 +225,7 @@ export function createWindow({ publisher, sender, maxInFlight, onProgress }: Win
     },
     oldestCreatedAtMs() {
       const [oldest] = known.values();
-      return oldest?.createdAtMs;
+      return oldest && oldest.createdAt / 1_000;
     },
     close() {
       closing.abort(new Error('the relay stopped'));

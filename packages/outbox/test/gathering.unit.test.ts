@@ -22,7 +22,7 @@ function memoryOutbox() {
     async run({ name }: { name: string }) {
       statements.push(name.replace('_with_blocked', ''));
       await nextTurn();
-      if (name === 'outbox.read_last_id') return [[String(lastId)]];
+      if (name === 'outbox.read_last_id') return [[String(lastId), '0']];
       if (name === 'outbox.count_blocked') return [['0', null]];
       return /scan_rows/.test(name) ? waiting.splice(0) : [];
     },

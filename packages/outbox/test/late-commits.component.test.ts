@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { PoolClient } from 'pg';
 import { insertEvents } from '@taskwire/outbox';
 import { openLeaderConnection, type LeaderConnection } from '../src/leader-connection.ts';
+import { createDatabaseClock } from '../src/database-clock.ts';
 import { createReader, type Reader } from '../src/reader.ts';
 import { anEvent, createBench, type Bench, wholeOutbox } from './bench.ts';
 
@@ -34,7 +35,12 @@ describe('rows of a transaction that commits late', () => {
 
   it('are read before the next event of their aggregate, which commits right after them', async () => {
     const { pool } = bench.database.db;
-    const reader = createReader({ connection, partition: wholeOutbox, known: () => false });
+    const reader = createReader({
+      connection,
+      partition: wholeOutbox,
+      clock: createDatabaseClock(),
+      known: () => false,
+    });
     await reader.read(100);
     await slow.query('BEGIN');
     await insertEvents(slow, [anEvent(1, 'k')]);
@@ -67,6 +73,7 @@ describe('rows of a transaction that commits late', () => {
       const reader = createReader({
         connection: interrupted,
         partition: wholeOutbox,
+        clock: createDatabaseClock(),
         known: () => false,
         now: () => (ms += 1_000),
       });

@@ -63,7 +63,8 @@ describe('relays of the partitions of an outbox', () => {
     const { relay, publisher, telemetry } = relayOf({ count: 1, served: [0] });
     await insertEvents(database.db.pool, [anEvent(0, 'task')]);
     await relay.tick();
-    expect(publisher.taken.map(({ headers }) => headers)).to.deep.equal([{ schema_version: 1, aggregate_id: 'task' }]);
+    expect(publisher.taken).to.have.length(1);
+    expect(publisher.taken[0]?.headers).to.include({ aggregate_id: 'task' }).and.not.to.have.property('partition');
     const leader = await telemetry.metrics.getSingleMetric('outbox_relay_leader')?.get();
     expect(leader?.values).to.deep.equal([{ value: 1, labels: {} }]);
   });

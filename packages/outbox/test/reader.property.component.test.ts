@@ -5,6 +5,7 @@ import { insertEvents } from '@taskwire/outbox';
 import { query } from '@taskwire/postgres';
 import { propertyRuns, propertyTimeoutMs } from '@taskwire/testing';
 import { openLeaderConnection, type LeaderConnection } from '../src/leader-connection.ts';
+import { createDatabaseClock } from '../src/database-clock.ts';
 import { createReader, type Reader } from '../src/reader.ts';
 import { anEvent, createBench, type Bench, wholeOutbox } from './bench.ts';
 
@@ -121,6 +122,7 @@ describe('the reader of the outbox', () => {
     };
     const reader = createReader({
       partition: wholeOutbox,
+      clock: createDatabaseClock(),
       connection: busy,
       known: (id) => inMemory.has(id),
       now: () => (time += clock[tick++ % clock.length]!),
@@ -173,7 +175,13 @@ describe('the reader of the outbox', () => {
       await query(pool, 'DELETE FROM outbox');
       await clients[0]!.query(begin);
       let time = 0;
-      const reader = createReader({ connection, partition: wholeOutbox, known: () => false, now: () => time });
+      const reader = createReader({
+        connection,
+        partition: wholeOutbox,
+        clock: createDatabaseClock(),
+        known: () => false,
+        now: () => time,
+      });
       const read = async (): Promise<void> => {
         time += 3_600_000;
         reader.expectLateCommits();

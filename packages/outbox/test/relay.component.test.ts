@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { insertEvents } from '@taskwire/outbox';
-import { query } from '@taskwire/postgres';
+import { isoMicros, query } from '@taskwire/postgres';
 import type { OutgoingMessage } from '@taskwire/rabbit';
+import { arrivedAt, withLogContext } from '@taskwire/telemetry';
 import { waitFor } from '@taskwire/testing';
 import { anEvent, createBench, smallLimits, type Bench } from './bench.ts';
 import { fakePublisher, type Answer } from './fake-publisher.ts';
@@ -25,13 +26,54 @@ describe('relay', () => {
     const [row] = await bench.rows();
     await bench.relay(publisher).tick();
     expect(publisher.taken).to.have.length(1);
-    expect(publisher.taken[0]).to.deep.include({
+    expect(publisher.taken[0]).to.include({
       messageId: row?.['message_id'],
       routingKey: 'tasks.task.changed',
       appId: 'tasks',
-      headers: { schema_version: 1, aggregate_id: 'a' },
     });
+    expect(publisher.taken[0]?.headers).to.include({ schema_version: 1, aggregate_id: 'a' });
     expect(await bench.rows()).to.deep.equal([]);
+  });
+
+  it('records a published event with the times that its message names, by the clock of the database', async () => {
+    const { pool } = bench.database.db;
+    await query(pool, 'CREATE TABLE started AS SELECT clock_timestamp() AS at');
+    await withLogContext({ request_id: 'request-1', [arrivedAt]: performance.now() - 70 }, () => append(1));
+    const publisher = fakePublisher(
+      () => 'confirmed',
+      () => 20,
+    );
+    await bench.relay(publisher).tick();
+    const [published, ...others] = await query(
+      pool,
+      `SELECT e.message_id, type, aggregate_id, headers ->> 'correlation_id' AS request_id,
+         ${isoMicros('created_at')} AS created, ${isoMicros('published_at')} AS published,
+         at < written_at AND written_at <= created_at AND created_at <= published_at AND confirmed_at < clock_timestamp() AS in_order,
+         extract(epoch FROM confirmed_at - published_at)::float8 >= 0.019 AS confirm_is_later,
+         (headers ->> 'request_age_us')::integer BETWEEN 70000 AND 1000000 AS age_is_known
+       FROM published_events e, started`,
+    );
+    expect(others).to.deep.equal([]);
+    const { messageId, headers } = publisher.taken[0]!;
+    expect(published).to.deep.equal({
+      ...{ message_id: messageId, type: 'tasks.task.changed', aggregate_id: 'a', request_id: 'request-1' },
+      ...{ created: headers['created_at'], published: headers['published_at'] },
+      ...{ in_order: true, confirm_is_later: true, age_is_known: true },
+    });
+  });
+
+  it('records the last attempt of an event that was published repeatedly, and nothing for one that is not confirmed', async () => {
+    const { pool } = bench.database.db;
+    const publisher = fakePublisher((message, attempt) =>
+      numberOf(message) === 1 ? 'returned' : attempt === 1 ? 'unknown but taken' : 'confirmed',
+    );
+    await append(2, (n) => `a${n}`);
+    await bench.relay(publisher, { ...smallLimits, retry: { baseMs: 3_600_000, capMs: 3_600_000 } }).tick();
+    const rows = await query(pool, `SELECT aggregate_id, ${isoMicros('published_at')} AS at FROM published_events`);
+    const attempts = publisher.taken.map(({ headers }) => headers['published_at']);
+    expect(attempts).to.have.length(2);
+    expect(attempts[0]! < attempts[1]!).to.equal(true);
+    expect(rows).to.deep.equal([{ aggregate_id: 'a0', at: attempts[1] }]);
   });
 
   it('names the published epoch of its database, once that is above 1', async () => {
@@ -39,7 +81,7 @@ describe('relay', () => {
     await query(bench.database.db.pool, 'UPDATE source_epoch SET epoch = 3, consistent_epoch = 2');
     await append(1);
     await bench.relay(publisher).tick();
-    expect(publisher.taken[0]?.headers).to.deep.equal({ schema_version: 1, aggregate_id: 'a', source_epoch: 2 });
+    expect(publisher.taken[0]?.headers).to.include({ schema_version: 1, aggregate_id: 'a', source_epoch: 2 });
   });
 
   it('sends the next event of an aggregate only after the previous one is confirmed, and other aggregates concurrently', async () => {

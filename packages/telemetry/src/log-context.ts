@@ -1,5 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
+export const arrivedAt = Symbol('arrivedAt');
+
 /**
  * Fields that are added to every log line of one piece of work. No value is undefined, because it would hide a field with the same name in the line
  * itself.
@@ -12,6 +14,9 @@ export type LogFields = {
   client_id?: string;
   message_id?: string;
   event?: string;
+  task_id?: string;
+  /** When the request of this work arrived, on this process's monotonic clock. A symbol, which no log line contains. */
+  [arrivedAt]?: number;
 };
 
 const storage = new AsyncLocalStorage<LogFields>();
@@ -26,6 +31,12 @@ export function withLogContext<T>(fields: LogFields, fn: () => T): T {
 export function addLogFields(fields: LogFields): void {
   const current = storage.getStore();
   if (current !== undefined) Object.assign(current, fields);
+}
+
+/** Returns the microseconds since the request of some work arrived; undefined for work that was not caused by a request of this process. */
+export function requestAgeMicros(work: Readonly<LogFields>): number | undefined {
+  const since = work[arrivedAt];
+  return since === undefined ? undefined : Math.round((performance.now() - since) * 1_000);
 }
 
 /** Returns the fields of the current work; empty outside any work. */

@@ -17,6 +17,7 @@ import { routes } from './http/routes.ts';
 import { handlers } from './messaging/handlers.ts';
 import { migrations } from './migrations.ts';
 import { entities } from './postgres/entities.ts';
+import { journeysIn } from './postgres/journeys.ts';
 import { notificationInbox, notificationWriter } from './postgres/notifications.ts';
 import { notificationRetention } from './postgres/retention.ts';
 import { taskCache } from './postgres/task-cache.ts';
@@ -73,7 +74,11 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
   const retention = notificationRetention(db, retentionPeriods(env), telemetry);
 
   const http = service.serve({
-    routes: routes({ inbox: notificationInbox(db), deadLetters: createDeadLetters({ db }) }),
+    routes: routes({
+      inbox: notificationInbox(db),
+      deadLetters: createDeadLetters({ db }),
+      readJourneys: journeysIn(db.pool),
+    }),
     authenticator: remoteAuthenticator(env, { audience, telemetry, checkUser: directory.checkUser }),
     broker: rabbit,
   });

@@ -68,25 +68,30 @@ describe('The contract of Notifications', () => {
         replayNotificationsDeadLetter: { params },
         replayNotificationsDeadLetters: { body: { filter: {} } },
         dropNotificationsDeadLetter: { params, body: { reason: 'a test' } },
+        listNotificationJourney: { params: { task_id: ids[0] ?? '' } },
       },
     });
-    expect({ operations, faults }).to.deep.equal({ operations: 9, faults: [] });
+    expect({ operations, faults }).to.deep.equal({ operations: 10, faults: [] });
   });
 
   it('applies every parameter of every list', async () => {
     const path = `/api/v1/notifications/${ids[1]}/read`;
     await service.call('POST', path, { token: await around.others.userToken(ann) });
     await insertDeadLetters(around.database.db.pool);
+    const taskId = randomUUIDv7();
+    const text = `INSERT INTO inbox (message_id, handler, type, aggregate_id, consumed_at) SELECT uuidv7(), 'notify', 'tasks.task.started', $1, now() FROM generate_series(1, 3)`;
+    await query(around.database.db.pool, text, [taskId]);
     const admin = around.others.addUser('Ada', 'admin');
     const isForAdmins = ({ access }: Route) => access.kind === 'user' && access.roles !== undefined;
     const { parameters, faults } = await walkFilters({
       ...{ baseUrl: service.url, routes: notificationsRoutes },
       tokenOf: async (route) => await around.others.userToken(isForAdmins(route) ? admin : ann),
+      params: { listNotificationJourney: { task_id: taskId } },
       values: {
         listNotifications: { unread: ['true', 'false'] },
         listNotificationsDeadLetters: deadLetterFilterValues,
       },
     });
-    expect({ parameters, faults }).to.deep.equal({ parameters: 12, faults: [] });
+    expect({ parameters, faults }).to.deep.equal({ parameters: 14, faults: [] });
   });
 });

@@ -104,10 +104,11 @@ describe('The contract of Tasks', () => {
         replayTasksDeadLetter: { params },
         replayTasksDeadLetters: { body: { filter: {} } },
         dropTasksDeadLetter: { params, body: { reason: 'a test' } },
+        listTaskJourney: { params: { task_id: id } },
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(operations).to.equal(23);
+    expect(operations).to.equal(24);
     // canary: the assignee may start the task, so walking as the assignee must report a fault
     const assignee = await walkAsStranger({
       ...{ baseUrl, routes: { transitionTask: tasksRoutes.transitionTask }, snapshot, secrets: [] },
@@ -208,7 +209,11 @@ describe('The contract of Tasks', () => {
     const { parameters, faults } = await walkFilters({
       ...{ baseUrl, routes: tasksRoutes },
       tokenOf: async (route) => (isForAdmins(route) ? admin : ann).token,
-      params: { listActivity: { id: task.id }, listOccurrences: { id: schedule.id } },
+      params: {
+        listActivity: { id: task.id },
+        listOccurrences: { id: schedule.id },
+        listTaskJourney: { task_id: task.id },
+      },
       values: {
         listTasks: {
           state: ['draft', 'assigned', 'cancelled'],
@@ -229,6 +234,6 @@ describe('The contract of Tasks', () => {
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(parameters).to.equal(35);
+    expect(parameters).to.equal(37);
   });
 });

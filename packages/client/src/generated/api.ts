@@ -372,6 +372,18 @@ export type Api = {
      */
     drop(id: string, body: T.DropTasksDeadLetterData['body'], options?: CallOptions): Call<Opened<T.DropTasksDeadLetterResponses[200]>>;
   };
+  journeys: {
+    /**
+     * List the events of a task with their times from request to broker, oldest first.
+     * Every time is by the clock of the database of the service that took the step, to the microsecond. Events are listed for seven days.
+     */
+    task(task_id: string, query?: T.ListTaskJourneyData['query'], options?: CallOptions): List<Opened<T.ListTaskJourneyResponses[200]['data'][number]>>;
+    /**
+     * List the events of a task with their times from broker to recipients, oldest first.
+     * Every time is by the clock of the database of the service that took the step, to the microsecond. Events are listed for seven days. The list is empty if Notifications has received no event of the task.
+     */
+    notifications(task_id: string, query?: T.ListNotificationJourneyData['query'], options?: CallOptions): List<Opened<T.ListNotificationJourneyResponses[200]['data'][number]>>;
+  };
   notifications: {
     /**
      * List the caller's notifications, newest first.

@@ -76,6 +76,7 @@ export type OperationTypes = {
   replayTasksDeadLetter: { input: T.ReplayTasksDeadLetterData; answer: T.ReplayTasksDeadLetterResponses[200] };
   replayTasksDeadLetters: { input: T.ReplayTasksDeadLettersData; answer: T.ReplayTasksDeadLettersResponses[200] };
   dropTasksDeadLetter: { input: T.DropTasksDeadLetterData; answer: T.DropTasksDeadLetterResponses[200] };
+  listTaskJourney: { input: T.ListTaskJourneyData; answer: T.ListTaskJourneyResponses[200] };
   listNotifications: { input: T.ListNotificationsData; answer: T.ListNotificationsResponses[200] };
   countUnread: { input: T.CountUnreadData; answer: T.CountUnreadResponses[200] };
   readNotification: { input: T.ReadNotificationData; answer: T.ReadNotificationResponses[200] };
@@ -85,4 +86,5 @@ export type OperationTypes = {
   replayNotificationsDeadLetter: { input: T.ReplayNotificationsDeadLetterData; answer: T.ReplayNotificationsDeadLetterResponses[200] };
   replayNotificationsDeadLetters: { input: T.ReplayNotificationsDeadLettersData; answer: T.ReplayNotificationsDeadLettersResponses[200] };
   dropNotificationsDeadLetter: { input: T.DropNotificationsDeadLetterData; answer: T.DropNotificationsDeadLetterResponses[200] };
+  listNotificationJourney: { input: T.ListNotificationJourneyData; answer: T.ListNotificationJourneyResponses[200] };
 };

@@ -98,6 +98,10 @@ export const operations = frozenTable({
     replayMany: { id: 'replayTasksDeadLetters', method: 'POST', path: '/api/v1/admin/dead_letters/tasks/replay', status: 200, body: 'required' },
     drop: { id: 'dropTasksDeadLetter', method: 'POST', path: '/api/v1/admin/dead_letters/tasks/{id}/drop', status: 200, body: 'required' },
   },
+  journeys: {
+    task: { id: 'listTaskJourney', method: 'GET', path: '/api/v1/admin/journeys/tasks/{task_id}', status: 200, query: ['cursor', 'limit'], list: true },
+    notifications: { id: 'listNotificationJourney', method: 'GET', path: '/api/v1/admin/journeys/notifications/{task_id}', status: 200, query: ['cursor', 'limit'], list: true },
+  },
   notifications: {
     list: { id: 'listNotifications', method: 'GET', path: '/api/v1/notifications', status: 200, query: ['cursor', 'limit', 'unread'], list: true },
     countUnread: { id: 'countUnread', method: 'GET', path: '/api/v1/notifications/unread_count', status: 200 },

@@ -1425,6 +1425,51 @@ export type ListJobsResponse = {
     next_cursor: string | null;
 };
 
+export type ListTaskJourneyResponse = {
+    data: Array<{
+        /**
+         * the id of the event, in every service
+         */
+        message_id: string;
+        /**
+         * for example tasks.task.assigned
+         */
+        event: string;
+        /**
+         * the request that caused the event; null if a timer of the service did
+         */
+        request_id: string | null;
+        trace_id: string | null;
+        /**
+         * when the request arrived at Tasks
+         */
+        requested_at: string | null;
+        /**
+         * when the event was stored in the outbox, together with the change
+         */
+        created_at: string;
+        /**
+         * when the event was published; after repeated attempts, the one that was confirmed
+         */
+        published_at: string | null;
+        /**
+         * when the broker confirmed that it has stored the event
+         */
+        confirmed_at: string | null;
+        /**
+         * waiting: for the relay; retry: it could not be published; blocked: an earlier event of the task could not be published
+         */
+        state: 'waiting' | 'retry' | 'blocked' | 'confirmed';
+        /**
+         * attempts that failed, and the running one
+         */
+        attempts: number;
+        next_attempt_at: string | null;
+        last_error: string | null;
+    }>;
+    next_cursor: string | null;
+};
+
 export type Occurrence = {
     /**
      * the time at which the rule runs
@@ -1982,6 +2027,75 @@ export type DropNotificationsDeadLetterRequest = {
      * the reason, recorded in the audit
      */
     reason: string;
+};
+
+export type ListNotificationJourneyResponse = {
+    data: Array<{
+        /**
+         * the id of the event, in every service
+         */
+        message_id: string;
+        /**
+         * for example tasks.task.assigned
+         */
+        event: string;
+        /**
+         * the request that caused the event; null if a timer of the service did
+         */
+        request_id: string | null;
+        /**
+         * when Tasks stored the event
+         */
+        created_at: string | null;
+        /**
+         * when Tasks published the copy of the message that was consumed first
+         */
+        published_at: string | null;
+        /**
+         * when Notifications received the message from its queue
+         */
+        consumed_at: string;
+        /**
+         * waiting: for an earlier event of the task; dead, dropped: a dead letter
+         */
+        state: 'done' | 'running' | 'retry' | 'waiting' | 'dead' | 'dropped';
+        /**
+         * attempts that failed, and the running one
+         */
+        attempts: number;
+        next_attempt_at: string | null;
+        last_error: string | null;
+        /**
+         * empty if the event notifies no one, for example because the performer assigned the task
+         */
+        notifications: Array<{
+            id: string;
+            user_id: string | null;
+            type: string;
+            planned_at: string;
+            deliveries: Array<{
+                id: string;
+                channel: string;
+                state: 'pending' | 'sending' | 'sent' | 'failed' | 'skipped' | 'unknown';
+                next_attempt_at: string | null;
+                attempts: Array<{
+                    number: number;
+                    started_at: string;
+                    /**
+                     * from this time on, the message may have arrived
+                     */
+                    handed_over_at: string | null;
+                    ended_at: string | null;
+                    /**
+                     * null while the attempt is running
+                     */
+                    outcome: string | null;
+                    detail: string | null;
+                }>;
+            }>;
+        }>;
+    }>;
+    next_cursor: string | null;
 };
 
 export type Notification = {
@@ -3787,6 +3901,33 @@ export type DropTasksDeadLetterResponses = {
 
 export type DropTasksDeadLetterResponse = DropTasksDeadLetterResponses[keyof DropTasksDeadLetterResponses];
 
+export type ListTaskJourneyData = {
+    body?: never;
+    path: {
+        task_id: string;
+    };
+    query?: {
+        /**
+         * the next_cursor of the previous page
+         */
+        cursor?: string;
+        /**
+         * the page size, 1 to 100; the default is 50
+         */
+        limit?: number;
+    };
+    url: '/api/v1/admin/journeys/tasks/{task_id}';
+};
+
+export type ListTaskJourneyResponses = {
+    /**
+     * OK
+     */
+    200: ListTaskJourneyResponse;
+};
+
+export type ListTaskJourneyResponse2 = ListTaskJourneyResponses[keyof ListTaskJourneyResponses];
+
 export type GetInternalTaskData = {
     body?: never;
     headers?: {
@@ -4015,3 +4156,30 @@ export type DropNotificationsDeadLetterResponses = {
 };
 
 export type DropNotificationsDeadLetterResponse = DropNotificationsDeadLetterResponses[keyof DropNotificationsDeadLetterResponses];
+
+export type ListNotificationJourneyData = {
+    body?: never;
+    path: {
+        task_id: string;
+    };
+    query?: {
+        /**
+         * the next_cursor of the previous page
+         */
+        cursor?: string;
+        /**
+         * the page size, 1 to 100; the default is 50
+         */
+        limit?: number;
+    };
+    url: '/api/v1/admin/journeys/notifications/{task_id}';
+};
+
+export type ListNotificationJourneyResponses = {
+    /**
+     * OK
+     */
+    200: ListNotificationJourneyResponse;
+};
+
+export type ListNotificationJourneyResponse2 = ListNotificationJourneyResponses[keyof ListNotificationJourneyResponses];

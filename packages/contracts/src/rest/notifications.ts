@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { deadLetterRoutes } from './dead-letters.ts';
+import { notificationJourneyRoutes } from './journeys.ts';
 import { defineRoute } from './route.ts';
 import { idParams, listOf, notification, page } from './schemas.ts';
 
@@ -47,4 +48,5 @@ export const notificationsRoutes = {
     responses: { 200: z.object({ read: z.int().describe('the number of notifications that were unread') }) },
   }),
   ...deadLetterRoutes('notifications'),
+  ...notificationJourneyRoutes,
 };

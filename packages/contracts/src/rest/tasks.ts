@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { uuid } from '../events/events.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
+import { taskJourneyRoutes } from './journeys.ts';
 import { dueAllDay, newDueDateFields, remindBefore, timeZone } from './due-dates.ts';
 import { assignmentHints, changedTaskHints, newTaskHints, taskFilterHints, transitionHints } from './field-hints.ts';
 import { largestJobBytes, newJob, valuesOfJob } from './job-schemas.ts';
@@ -210,4 +211,5 @@ export const tasksRoutes = {
   ...jobsRoutes,
   ...scheduleRoutes,
   ...deadLetterRoutes('tasks'),
+  ...taskJourneyRoutes,
 };

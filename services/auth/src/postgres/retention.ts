@@ -85,10 +85,15 @@ function ownRetention(settings: ErasureSettings): TableRetention {
 
 /** The retention of every table in Auth's database. */
 export function tableRetention(settings: ErasureSettings): TableRetention[] {
-  return [ownRetention(settings), outboxRetention, partitionRetention, postgresRetention];
+  return [ownRetention(settings), outboxRetention(), partitionRetention, postgresRetention];
 }
 
 /** Deletes or erases the data that Auth keeps for a limited time. */
 export function authRetention(db: Database, settings: ErasureSettings, telemetry: Telemetry): Loop {
-  return createRetention({ db, rules: ownRetention(settings).rules, intervalMs, telemetry });
+  return createRetention({
+    db,
+    rules: [...ownRetention(settings).rules, ...outboxRetention().rules],
+    intervalMs,
+    telemetry,
+  });
 }

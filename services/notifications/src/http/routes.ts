@@ -3,15 +3,19 @@ import { problem } from '@taskwire/errors';
 import { bind, paged, type BoundRoute, type HandlerOf } from '@taskwire/http-server';
 import { bindDeadLetters, type DeadLetters } from '@taskwire/dead-letters';
 import type { Inbox } from '../app/inbox.ts';
+import type { ReadJourneys } from '../app/journeys.ts';
+
+type RoutePorts = { inbox: Inbox; deadLetters: DeadLetters; readJourneys: ReadJourneys };
 
 /** The public API. */
-export function routes({ inbox, deadLetters }: { inbox: Inbox; deadLetters: DeadLetters }): BoundRoute[] {
+export function routes({ inbox, deadLetters, readJourneys }: RoutePorts): BoundRoute[] {
   return [
     bind(notificationsRoutes.listNotifications, list(inbox)),
     bind(notificationsRoutes.countUnread, countUnread(inbox)),
     bind(notificationsRoutes.readNotification, read(inbox)),
     bind(notificationsRoutes.readAllNotifications, readAll(inbox)),
     ...bindDeadLetters(notificationsRoutes, deadLetters),
+    bind(notificationsRoutes.listNotificationJourney, readJourney(readJourneys)),
   ];
 }
 
@@ -41,4 +45,14 @@ function read(inbox: Inbox): HandlerOf<typeof notificationsRoutes.readNotificati
 
 function readAll(inbox: Inbox): HandlerOf<typeof notificationsRoutes.readAllNotifications> {
   return async ({ actor }) => ({ status: 200, body: { read: await inbox.readAll(actor.id) } });
+}
+
+function readJourney(readJourneys: ReadJourneys): HandlerOf<typeof notificationsRoutes.listNotificationJourney> {
+  return async ({ params: { task_id: task }, query: { cursor, limit } }) => {
+    const body = await paged(
+      { name: 'journeys', filter: { task }, positions: 'id', cursor, limit },
+      async (place) => await readJourneys(task, place),
+    );
+    return { status: 200, body };
+  };
 }

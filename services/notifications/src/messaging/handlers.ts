@@ -1,7 +1,7 @@
 import { events } from '@taskwire/contracts';
 import { dead, defineHandler, done, type Handler } from '@taskwire/inbox';
 import { z } from 'zod';
-import { isNotified, taskNotifications } from '../app/notifications/definitions.ts';
+import { isNotified, taskHandlerName, taskNotifications } from '../app/notifications/definitions.ts';
 import { accountHandlers } from './account-handlers.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { UseCases } from './use-cases.ts';
@@ -18,7 +18,7 @@ export function handlers(useCases: UseCases): Handler[] {
 function notify(useCases: UseCases): Handler {
   return defineHandler({
     type: [...taskNotifications.keys()],
-    name: 'notify',
+    name: taskHandlerName,
     // each type has its own schema, below
     schema: z.unknown(),
     // a dead-lettered message must not block later messages about its task

@@ -1,4 +1,5 @@
 import type { JsonText, schemas } from '@taskwire/contracts';
+import type { EventJourney } from '@taskwire/outbox';
 import type { Page, Place, Tx } from '@taskwire/postgres';
 import type { z } from 'zod';
 import type { Change } from '../domain/change.ts';
@@ -46,6 +47,8 @@ export type TaskReads = {
   listTasks(list: TaskList, place: Place): Promise<Page<TaskJson>>;
   /** Oldest first; undefined when the task doesn't exist. */
   listActivity(taskId: string, place: Place): Promise<Page<ActivityJson> | undefined>;
+  /** Oldest first; undefined when the task doesn't exist and no event of it is known. */
+  listJourneys(taskId: string, place: Place): Promise<Page<EventJourney> | undefined>;
   /** Whether an open task has lost its performer, or a draft awaits one while a performer exists. Takes no locks. */
   needReassignment(): Promise<boolean>;
 };

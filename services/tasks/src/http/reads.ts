@@ -1,6 +1,6 @@
 import { tasksRoutes, type JsonText, type schemas } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
-import { response, bind, listCursors, type BoundRoute } from '@taskwire/http-server';
+import { response, bind, listCursors, paged, type BoundRoute } from '@taskwire/http-server';
 import type { TaskJson, TaskReads } from '../app/ports.ts';
 import { noSuchTask } from '../app/load-for-update.ts';
 import { cursorsOf, filterOf, orderOf } from './task-lists.ts';
@@ -31,6 +31,15 @@ export function readRoutes(tasks: TaskReads, publishedEpoch: () => number): Boun
       const page = await tasks.listActivity(params.id, { after: cursors.decode(cursor), limit });
       if (page === undefined) throw noSuchTask();
       return response(200, pageBody(tasksRoutes.listActivity.responses[200], page, cursors));
+    }),
+    bind(tasksRoutes.listTaskJourney, async ({ params: { task_id: task }, query: { cursor, limit } }) => {
+      const list = { name: 'journeys', filter: { task }, positions: 'id', cursor, limit } as const;
+      const body = await paged(list, async (place) => {
+        const page = await tasks.listJourneys(task, place);
+        if (page === undefined) throw noSuchTask();
+        return page;
+      });
+      return response(200, body);
     }),
   ];
 }

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { readEventJourneys } from '@taskwire/outbox';
 import { pageOf, query, type Database, type Keyset, type Page, type Place } from '@taskwire/postgres';
 import type { ActivityJson, TaskJson, TaskReads } from '../app/ports.ts';
 import { latestFirst, type TaskFilter, type TaskList } from '../app/task-list.ts';
@@ -29,6 +30,13 @@ export function taskReads(db: Database): Omit<TaskReads, 'needReassignment'> {
       const values = [taskId, after?.[0] ?? '0', limit + 1];
       const rows = await query<Item<ActivityJson> | { json: null }>(db.pool, listActivity, values);
       return rows.length === 0 ? undefined : toPage(rows.filter(isEntry), oldestFirst, limit);
+    },
+
+    listJourneys: async (taskId, place) => {
+      const page = await readEventJourneys(db.pool, taskId, place);
+      if (page.items.length > 0) return page;
+      const [task] = await query(db.pool, 'SELECT FROM tasks WHERE id = $1', [taskId]);
+      return task && page;
     },
   };
 }

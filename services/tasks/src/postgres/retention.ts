@@ -83,7 +83,7 @@ export function tableRetention(periods: TaskPeriods & InboxPeriods): TableRetent
   return [
     ownRetention(periods),
     inboxRetention(periods),
-    outboxRetention,
+    outboxRetention(),
     userDirectoryRetention,
     partitionRetention,
     postgresRetention,
@@ -92,5 +92,6 @@ export function tableRetention(periods: TaskPeriods & InboxPeriods): TableRetent
 
 /** Deletes what Tasks keeps for a limited time. */
 export function taskRetention(db: Database, periods: TaskPeriods, telemetry: Telemetry): Loop {
-  return createRetention({ db, rules: ownRetention(periods).rules, intervalMs, telemetry });
+  const rules = [...ownRetention(periods).rules, ...outboxRetention().rules];
+  return createRetention({ db, rules, intervalMs, telemetry });
 }

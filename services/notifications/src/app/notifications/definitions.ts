@@ -56,6 +56,9 @@ export function contentInApp(
   return content === undefined ? null : { title: plain(content.title), body: plain(content.body) };
 }
 
+/** The name under which the inbox records the handler of task events. */
+export const taskHandlerName = 'notify';
+
 const entries = Object.entries(definitions) as [NotificationType, NotificationDefinition][];
 
 /** The notification for each task event that notifies users. */
