@@ -5,6 +5,7 @@ import { errorText } from '@taskwire/errors';
 import { demoPassword } from '../../infra/local/people.ts';
 import { localFolder, readRunning } from '../../infra/local/running-file.ts';
 import { watchEvents } from './events.ts';
+import { hasArrived, journeyLines, type Journey } from './journey.ts';
 import { mailsTo } from './mails.ts';
 import { logIn, type Person } from './person.ts';
 import { until } from './until.ts';
@@ -101,6 +102,9 @@ async function mainFlow(): Promise<void> {
   const { assignee } = await manager.tw.tasks.get(dans.id);
   say('assigned', `to ${assignee?.name}`);
 
+  step('8. The admin reads the journey of the first task: every step, by the clocks of the databases');
+  for (const line of journeyLines(await arrived(admin, task))) console.log(`           ${line}`);
+
   console.log(`\nThe main flow is complete.${mailPageUrl === undefined ? '' : ` The mails: ${mailPageUrl}`}`);
 }
 
@@ -108,6 +112,14 @@ async function loggedIn(email: string): Promise<Person> {
   const person = await logIn(url, { email, password: demoPassword });
   say('request', `login → ${person.user.name}, ${person.user.role}`);
   return person;
+}
+
+async function arrived({ tw }: Person, { id }: Task): Promise<Journey> {
+  return await until('complete journey', everyMs, async () => {
+    const [events, messages] = await Promise.all([tw.journeys.task(id), tw.journeys.notifications(id)]);
+    const journey = { events: events.data, messages: messages.data };
+    return hasArrived(journey) ? journey : undefined;
+  });
 }
 
 type Task = Awaited<ReturnType<Person['tw']['tasks']['get']>>;
