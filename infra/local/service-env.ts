@@ -38,7 +38,7 @@ export function chosenOrigins(env: NodeJS.ProcessEnv): string[] {
 }
 
 /** Limits for each user's expensive operations; the services' defaults apply unless the environment of `npm start` sets them. */
-const userLimits = ['TASK_CREATIONS_PER_MINUTE', 'SHUFFLES_PER_MINUTE'];
+const userLimits = ['TASK_CREATIONS_PER_MINUTE', 'SHUFFLES_PER_MINUTE', 'COMMENTS_PER_MINUTE'];
 
 /** The retention periods of docs/retention.md; the services' defaults apply unless the environment of `npm start` sets them. */
 const retentionPeriods = [

@@ -193,7 +193,8 @@ to_char(seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS seen_at,
 to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at;
 
 PREPARE "task_cache.read_fresh" AS
-SELECT title, creator_id, is_deleted FROM task_cache WHERE id = $1 AND fresh_as_of >= $2::timestamptz;
+SELECT title, creator_id, assignee_id, is_deleted FROM task_cache
+WHERE id = $1 AND fresh_as_of >= $2::timestamptz AND (is_deleted OR progress_version = version);
 
 PREPARE "task_cache.store_fetched" AS
 INSERT INTO task_cache (id, title, creator_id, version, is_deleted, fresh_as_of, state, assignee_id, progress_version, source_epoch,

@@ -414,6 +414,19 @@ CREATE TABLE task_activity (
   CONSTRAINT task_activity_task_id_fkey FOREIGN KEY (task_id) REFERENCES tasks(id)
 );
 
+CREATE TABLE task_comments (
+  id uuid NOT NULL DEFAULT uuidv7(),
+  task_id uuid NOT NULL,
+  author_id uuid NOT NULL,
+  body text NOT NULL,
+  mentions uuid[] NOT NULL,
+  version integer NOT NULL DEFAULT 1,
+  created_at timestamp with time zone NOT NULL,
+  updated_at timestamp with time zone NOT NULL,
+  CONSTRAINT task_comments_pkey PRIMARY KEY (id),
+  CONSTRAINT task_comments_task_id_fkey FOREIGN KEY (task_id) REFERENCES tasks(id) ON DELETE CASCADE
+);
+
 CREATE TABLE task_labels (
   label text COLLATE "C" NOT NULL,
   task_id uuid NOT NULL,
@@ -526,6 +539,8 @@ CREATE INDEX schedules_by_zone_database ON schedules USING btree (zone_database)
 CREATE INDEX schedules_deleted ON schedules USING btree (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX schedules_due ON schedules USING btree (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX schedules_queued ON schedules USING btree (id) WHERE queued_at IS NOT NULL;
+
+CREATE INDEX task_comments_by_task ON task_comments USING btree (task_id, id);
 
 CREATE INDEX task_reminders_armed ON task_reminders USING btree (remind_at) WHERE state = 'armed'::text;
 
@@ -881,6 +896,8 @@ COMMENT ON COLUMN schedules.zone_database IS 'the version of the tz database tha
 COMMENT ON COLUMN schedules.awaits_end IS 'the next instant is computed when the last task or job has ended';
 
 COMMENT ON COLUMN task_activity.actor_id IS 'null for the system itself';
+
+COMMENT ON COLUMN task_comments.mentions IS 'the users in the text, in the order of their first mention';
 
 COMMENT ON TABLE task_labels IS 'the labels of tasks that are not deleted, written only by triggers of tasks';
 

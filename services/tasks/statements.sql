@@ -601,6 +601,78 @@ logged AS (
 )
 SELECT kind, state, extract(epoch FROM late)::float8 AS "lateSeconds" FROM settled;
 
+PREPARE "tasks.insert_comment" AS
+WITH stored AS (
+  INSERT INTO task_comments (task_id, author_id, body, mentions, created_at, updated_at)
+  SELECT $1::uuid, $2::uuid, $3::text, $4::uuid[], clock.now, clock.now FROM (SELECT clock_timestamp() AS now) AS clock
+  RETURNING *
+),
+logged AS (
+  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, created_at)
+  SELECT stored.task_id, 'comment_added', $2::uuid, 'comment', NULL, to_jsonb(stored.id), stored.created_at FROM stored
+), emitted AS (
+  INSERT INTO outbox (type, aggregate_id, payload, headers)
+  SELECT 'tasks.comment.added', stored.id::text, json_build_object('task_uuid', stored.task_id,
+    'comment_uuid', stored.id, 'author', stored.author_id, 'mentions', stored.mentions,
+    'timestamp', to_char(stored.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', $2::uuid), $5::json FROM stored
+)
+SELECT comment.id, comment.version, (
+  SELECT to_json(shown)::text FROM (
+    SELECT comment.id, comment.task_id, comment.author_id,
+      json_build_object('id', comment.author_id, 'name', CASE WHEN author.is_deleted THEN 'Deleted user' ELSE coalesce(author.name, '') END) AS author, comment.body,
+      (
+        SELECT coalesce(json_agg(json_build_object('id', mention.id, 'name', CASE WHEN mentioned.is_deleted THEN 'Deleted user' ELSE coalesce(mentioned.name, '') END) ORDER BY mention.place), '[]')
+        FROM unnest(comment.mentions) WITH ORDINALITY AS mention (id, place)
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = mention.id LIMIT 1) mentioned ON true
+      ) AS mentions,
+      comment.version, to_char(comment.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(comment.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+  ) AS shown
+) AS json FROM stored comment
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = comment.author_id LIMIT 1) author ON true;
+
+PREPARE "tasks.change_comment" AS
+WITH stored AS (
+  UPDATE task_comments comment SET body = $2, mentions = $3, version = version + 1, updated_at = greatest(clock_timestamp(), comment.updated_at + interval '1 microsecond')
+  WHERE id = $1 RETURNING *
+),
+logged AS (
+  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, created_at)
+  SELECT stored.task_id, 'comment_changed', stored.author_id, 'comment', to_jsonb(stored.id), to_jsonb(stored.id), stored.updated_at FROM stored
+), emitted AS (
+  INSERT INTO outbox (type, aggregate_id, payload, headers)
+  SELECT 'tasks.comment.changed', stored.id::text, json_build_object('task_uuid', stored.task_id,
+    'comment_uuid', stored.id, 'author', stored.author_id, 'mentions', stored.mentions, 'mentions_added', $4::uuid[],
+    'timestamp', to_char(stored.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', stored.author_id), $5::json FROM stored
+)
+SELECT comment.id, comment.version, (
+  SELECT to_json(shown)::text FROM (
+    SELECT comment.id, comment.task_id, comment.author_id,
+      json_build_object('id', comment.author_id, 'name', CASE WHEN author.is_deleted THEN 'Deleted user' ELSE coalesce(author.name, '') END) AS author, comment.body,
+      (
+        SELECT coalesce(json_agg(json_build_object('id', mention.id, 'name', CASE WHEN mentioned.is_deleted THEN 'Deleted user' ELSE coalesce(mentioned.name, '') END) ORDER BY mention.place), '[]')
+        FROM unnest(comment.mentions) WITH ORDINALITY AS mention (id, place)
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = mention.id LIMIT 1) mentioned ON true
+      ) AS mentions,
+      comment.version, to_char(comment.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(comment.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+  ) AS shown
+) AS json FROM stored comment
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = comment.author_id LIMIT 1) author ON true;
+
+PREPARE "tasks.delete_comment" AS
+WITH stored AS (
+  DELETE FROM task_comments comment WHERE id = $1 RETURNING *, greatest(clock_timestamp(), comment.updated_at + interval '1 microsecond') AS deleted_at
+),
+logged AS (
+  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, created_at)
+  SELECT stored.task_id, 'comment_deleted', $2::uuid, 'comment', to_jsonb(stored.id), NULL, stored.deleted_at FROM stored
+), emitted AS (
+  INSERT INTO outbox (type, aggregate_id, payload, headers)
+  SELECT 'tasks.comment.deleted', stored.id::text, json_build_object('task_uuid', stored.task_id,
+    'comment_uuid', stored.id, 'author', stored.author_id,
+    'timestamp', to_char(stored.deleted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', $2::uuid), $3::json FROM stored
+)
+SELECT FROM stored;
+
 PREPARE "jobs.enqueue" AS
 WITH given AS MATERIALIZED (
   SELECT coalesce(given_id, uuidv7()) AS id, clock_timestamp() AS now, listed.*

@@ -50,7 +50,7 @@ try {
     people: demoPeople,
     signal: stopping.signal,
     env: {
-      tasks: { TASK_CREATIONS_PER_MINUTE: unlimited, SHUFFLES_PER_MINUTE: unlimited },
+      tasks: { TASK_CREATIONS_PER_MINUTE: unlimited, SHUFFLES_PER_MINUTE: unlimited, COMMENTS_PER_MINUTE: unlimited },
       notifications: Object.fromEntries(
         ['MAILS_PER_RECIPIENT', 'ACCOUNT_MAILS_PER_RECIPIENT', 'MAILS_PER_CALLER'].map((name) => [name, unlimited]),
       ),

@@ -42,6 +42,12 @@ export const names: Readonly<Record<string, string>> = {
   listActivity: 'tasks.activity',
   shuffleTasks: 'tasks.shuffle',
 
+  listComments: 'comments.list',
+  addComment: 'comments.add',
+  getComment: 'comments.get',
+  changeComment: 'comments.change',
+  deleteComment: 'comments.delete',
+
   previewSchedule: 'schedules.preview',
   createSchedule: 'schedules.create',
   listSchedules: 'schedules.list',

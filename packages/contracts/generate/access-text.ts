@@ -10,6 +10,7 @@ const parties: Readonly<Record<Party, string>> = {
   self: 'the user concerned',
   owner: 'the owner',
   recipient: 'the recipient',
+  author: 'the author',
   inviter: 'the inviter',
   everyone: 'every user',
 };

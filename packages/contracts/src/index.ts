@@ -18,6 +18,7 @@ export {
   type UserAccess,
   type UserScope,
 } from './rest/access.ts';
+export { commentRoutes } from './rest/comments.ts';
 export { grantedScopes, scopeFaults, type ClientScopes } from './rest/client-scopes.ts';
 export { publisherOf, subscriptions } from './events/subscriptions.ts';
 export type { AuditAction, AuditEntry } from './rest/audit.ts';

@@ -63,6 +63,7 @@ export const problemTypes = {
   unknown_assignee: { status: 422, title: 'The assignee does not exist' },
   ineligible_assignee: { status: 422, title: 'This user cannot be assigned tasks' },
   no_performers: { status: 422, title: 'No eligible performer' },
+  unknown_mention: { status: 422, title: 'A mentioned user does not exist' },
 
   // rules of jobs
   lease_lost: { status: 409, title: 'The lease of the job has ended' },

@@ -182,7 +182,10 @@ function sendDeprecation(response: ServerResponse, { since, sunset }: NonNullabl
 }
 
 function locationOf(path: string, text: string): string {
-  const { id } = JSON.parse(text) as { id?: unknown };
-  if (typeof id !== 'string') throw new Error(`the response with the Location ${path} has no id`);
-  return path.replace('{id}', encodeURIComponent(id));
+  const body = JSON.parse(text) as Readonly<Record<string, unknown>>;
+  return path.replaceAll(/\{(\w+)\}/g, (_, field: string) => {
+    const value = body[field];
+    if (typeof value !== 'string') throw new Error(`the response with the Location ${path} has no ${field}`);
+    return encodeURIComponent(value);
+  });
 }

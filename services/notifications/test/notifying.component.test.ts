@@ -93,6 +93,46 @@ describe('Notifying users', () => {
     expect(o.mailsTo(o.ann)).to.deep.equal([]);
   });
 
+  it('notifies creator and performer of a comment, and a mentioned user of the mention alone, in the app and by one e-mail each', async () => {
+    o.task.assigneeId = o.ann.id;
+    const author = o.around.others.addUser('Ada', 'admin');
+    const comment = { comment_uuid: crypto.randomUUID(), author: author.id };
+    await o.around.publish('tasks.comment.added', { ...fact(author), ...comment, mentions: [o.ann.id, o.ben.id] });
+    const text = 'Ada mentioned you in a comment on “Paint the fence”.';
+    for (const user of [o.ann, o.ben]) {
+      expect((await mailed(({ to }) => to.includes(user.email))).text).to.include(text);
+      expect((await notificationsOf(user)).map(({ type, body }) => [type, body])).to.deep.equal([
+        ['comment.mentioned', text],
+      ]);
+    }
+    expect((await mailed(({ to }) => to.includes(o.mia.email))).text).to.include('Ada commented on “Paint the fence”.');
+    expect(await typesOf(o.mia)).to.deep.equal(['comment.added']);
+    // the first mention alone counts
+    const changed = { ...fact(author), ...comment, mentions: [o.ann.id, o.mia.id] };
+    await o.around.publish('tasks.comment.changed', { ...changed, mentions_added: [o.mia.id] });
+    await o.around.publish('tasks.comment.changed', {
+      ...changed,
+      timestamp: fact(author).timestamp,
+      mentions_added: [],
+    });
+    await allHandled();
+    expect(await typesOf(o.mia)).to.have.members(['comment.added', 'comment.mentioned']);
+    expect(await typesOf(o.ann)).to.deep.equal(['comment.mentioned']);
+    expect(await notificationsOf(author)).to.deep.equal([]);
+  });
+
+  it('notifies the present performer of a comment, whom an earlier event did not show', async () => {
+    await o.around.publish('tasks.task.started', { ...fact(o.ann), assigned_to: o.ann.id });
+    await eventually(async () => (await typesOf(o.mia)).includes('task.started'));
+    Object.assign(o.task, { assigneeId: o.ben.id, version: o.task.version + 1 });
+    const comment = { comment_uuid: crypto.randomUUID(), author: o.mia.id, mentions: [] };
+    const timestamp = new Date(Date.parse(o.task.updatedAt) + 1).toISOString();
+    await o.around.publish('tasks.comment.added', { ...fact(o.mia), ...comment, timestamp });
+    await eventually(async () => (await typesOf(o.ben)).includes('comment.added'));
+    expect(await typesOf(o.ann)).to.deep.equal([]);
+    expect(await typesOf(o.mia)).to.deep.equal(['task.started']);
+  });
+
   it('notifies the creator of a task that a job carries out, with Taskwire as the actor, and no one else', async () => {
     for (const type of ['tasks.task.started', 'tasks.task.completed', 'tasks.task.cancelled'] as const)
       await o.around.publish(type, { ...fact(null), assigned_to: null });

@@ -9,7 +9,15 @@ const [ann, ben, cas, task] = [randomUUIDv7(), randomUUIDv7(), randomUUIDv7(), r
 const fact = { task_uuid: task, timestamp: '2026-11-20T10:00:00.000001Z' };
 
 function recipients<T extends NotifiedEventType>(type: T, event: EventPayload<T>, creatorId: string | undefined) {
-  return recipientsOf(taskNotifications.get(type)!.audience, event, creatorId);
+  return [...typesOf(type, event, { creatorId: creatorId ?? null }).keys()];
+}
+
+function typesOf<T extends NotifiedEventType>(
+  type: T,
+  event: EventPayload<T>,
+  people: Parameters<typeof recipientsOf>[2],
+) {
+  return recipientsOf(taskNotifications.get(type)!, event, people);
 }
 
 describe('The recipients of task notifications', () => {
@@ -51,5 +59,32 @@ describe('The recipients of task notifications', () => {
   it('are only the performer when the creator is no longer known', () => {
     const event = { ...fact, actor: cas, assigned_to: ann };
     expect(recipients('tasks.task.cancelled', event, undefined)).to.deep.equal([ann]);
+  });
+
+  const comment = { ...fact, comment_uuid: randomUUIDv7(), author: cas, actor: cas };
+  it('are creator and performer of the task for a comment, each once, and not its author', () => {
+    const added = { ...comment, mentions: [] };
+    const people = { creatorId: ben, assigneeId: ann };
+    expect([...typesOf('tasks.comment.added', added, people)]).to.deep.equal([
+      [ben, 'comment.added'],
+      [ann, 'comment.added'],
+    ]);
+    expect(typesOf('tasks.comment.added', added, { creatorId: ben, assigneeId: ben }).size).to.equal(1);
+    expect(typesOf('tasks.comment.added', added, { creatorId: cas, assigneeId: null }).size).to.equal(0);
+  });
+  it('are notified of a mention instead of the comment', () => {
+    const added = { ...comment, mentions: [ann, cas] };
+    expect(
+      Object.fromEntries(typesOf('tasks.comment.added', added, { creatorId: ben, assigneeId: ann })),
+    ).to.deep.equal({
+      [ann]: 'comment.mentioned',
+      [ben]: 'comment.added',
+    });
+  });
+  it('are only those whom a changed comment did not mention before', () => {
+    const changed = { ...comment, mentions: [ann, ben], mentions_added: [ben] };
+    expect([...typesOf('tasks.comment.changed', changed, { creatorId: cas, assigneeId: ann })]).to.deep.equal([
+      [ben, 'comment.mentioned'],
+    ]);
   });
 });

@@ -50,7 +50,7 @@ describe('The task cache', () => {
     updatedAt,
     sourceEpoch: 1,
   });
-  const known = (title: string) => ({ kind: 'task', id, title, creatorId });
+  const known = (title: string) => ({ kind: 'task', id, title, creatorId, assigneeId });
 
   it('queries Tasks once for all events committed before the response', async () => {
     answer = { kind: 'ok', value: state(3, 'Paint', at(9)) };

@@ -21,6 +21,8 @@ export const env = databaseEnv.extend({
    * Per user and process. A shuffle locks and rewrites every open task, which takes seconds with 100,000 open tasks.
    */
   SHUFFLES_PER_MINUTE: fields.integer(1, 1_000_000).default(20),
+  /** Per user and process: a person writes no more, and each comment may send 50 mails. */
+  COMMENTS_PER_MINUTE: fields.integer(1, 1_000_000).default(60),
   /** The default period of notifications (NOTIFICATION_DAYS), so that a notification can say that its task is deleted. */
   DELETED_TASK_DAYS: fields.integer(1, 3_650).default(365),
   /** Long enough to read a result after a holiday week; 100 jobs a second are 60 million rows in a week. */

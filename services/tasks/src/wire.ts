@@ -11,6 +11,7 @@ import { changesPerformers } from './domain/performer.ts';
 import type { Env } from './env.ts';
 import { routes } from './http/routes.ts';
 import { migrations } from './migrations.ts';
+import { commentStore } from './postgres/comments.ts';
 import { entities } from './postgres/entities.ts';
 import { reassignmentQueries } from './postgres/locks.ts';
 import { performerSql } from './postgres/performer-sql.ts';
@@ -70,6 +71,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
       ...{ tasks, users: createUsers(directory, policy), deadLetters: createDeadLetters({ db }), jobs, waiters },
       schedules,
       publishedEpoch: () => db.sourceEpoch().published,
+      comments: commentStore(db.pool),
+      commenting: createUserLimit({ what: 'comment', perMinute: env.COMMENTS_PER_MINUTE }),
       creations: createUserLimit({ what: 'create tasks', perMinute: env.TASK_CREATIONS_PER_MINUTE }),
       shuffles: createUserLimit({ what: 'shuffle', perMinute: env.SHUFFLES_PER_MINUTE }),
     }),

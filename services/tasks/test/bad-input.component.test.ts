@@ -13,6 +13,8 @@ const withBody = {
   changeTask: { title: 'x' },
   assignTask: { assign: 'random' },
   transitionTask: { state: 'cancelled' },
+  addComment: { body: 'Done.' },
+  changeComment: { body: 'Done.' },
   previewSchedule: { kind: 'cron', expression: '0 9 * * *' },
   createSchedule: { kind: 'cron', expression: '0 9 * * *', target: { kind: 'task', title: 'x' } },
   changeSchedule: { expression: '0 9 * * *' },
@@ -28,6 +30,7 @@ describe('Invalid requests to Tasks', () => {
   let harness: TasksHarness;
   let admin: Person;
   let taskId: string;
+  let commentId: string;
   let stored: unknown;
 
   before(async () => {
@@ -35,6 +38,8 @@ describe('Invalid requests to Tasks', () => {
     admin = await harness.join('Ada', 'admin');
     await harness.join('Ann', 'member');
     taskId = (await harness.createTask(admin)).id;
+    const comment = { token: admin.token, params: { id: taskId }, body: { body: 'Done.' } };
+    commentId = ((await harness.call('addComment', comment)).body as { id: string }).id;
     stored = await everything();
   });
   afterEach('nothing was written', async () => expect(await everything()).to.deep.equal(stored));
@@ -44,7 +49,7 @@ describe('Invalid requests to Tasks', () => {
     const [row] = await query(
       harness.database.db.pool,
       `SELECT (SELECT json_agg(tasks ORDER BY id) FROM tasks) AS tasks, (SELECT count(*) FROM task_activity) AS entries,
-         (SELECT count(*) FROM idempotency_keys) AS keys,
+         (SELECT count(*) FROM idempotency_keys) AS keys, (SELECT json_agg(task_comments) FROM task_comments) AS comments,
          (SELECT count(*) FROM schedules) AS schedules`,
     );
     return row;
@@ -55,7 +60,7 @@ describe('Invalid requests to Tasks', () => {
     const body = (withBody as Partial<Record<Operation, unknown>>)[operation];
     return {
       token: admin.token,
-      params: { id: taskId, queue: 'reports', key: 'a' },
+      params: { id: taskId, comment_id: commentId, queue: 'reports', key: 'a' },
       headers: { 'if-match': '*', 'idempotency-key': crypto.randomUUID() },
       ...(body === undefined ? {} : { body }),
     };
@@ -223,9 +228,14 @@ describe('Invalid requests to Tasks', () => {
           ...(operation === 'getInternalTask' ? { token: await harness.auth.serviceToken('tasks:read') } : {}),
         };
         for (const id of ['7', 'x'.repeat(500), '%00', `${taskId}'--`]) {
-          await expectRefusal(operation, { ...call, params: { id } }, 422, 'invalid_input');
+          await expectRefusal(operation, { ...call, params: { ...call.params, id } }, 422, 'invalid_input');
         }
-        await expectRefusal(operation, { ...call, params: { id: crypto.randomUUID() } }, 404, 'not_found');
+        await expectRefusal(
+          operation,
+          { ...call, params: { ...call.params, id: crypto.randomUUID() } },
+          404,
+          'not_found',
+        );
       }
     });
 

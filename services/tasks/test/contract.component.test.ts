@@ -43,6 +43,7 @@ describe('The contract of Tasks', () => {
       harness.database.db.pool,
       `SELECT (SELECT json_agg(tasks ORDER BY id) FROM tasks) AS tasks,
          (SELECT json_agg(task_activity ORDER BY seq) FROM task_activity) AS entries,
+         (SELECT json_agg(task_comments ORDER BY id) FROM task_comments) AS comments,
          (SELECT json_agg(jobs ORDER BY id) FROM jobs) AS jobs,
          (SELECT json_agg(schedules ORDER BY id) FROM schedules) AS schedules,
          (SELECT count(*) FROM schedule_occurrences) AS occurrences`,
@@ -63,6 +64,7 @@ describe('The contract of Tasks', () => {
       createTask: async () => ({ token, body: { title: 'Paint the fence' } }),
       assignTask: async () => ({ token, ...(await draft()), body: { assign: 'random' } }),
       transitionTask: async () => ({ token, ...(await draft()), body: { state: 'cancelled' } }),
+      addComment: async () => ({ token, ...(await draft()), body: { body: 'Done.' } }),
       shuffleTasks: async () => ({ token }),
       enqueueJob: async () => ({ token, body: { queue: 'reports', kind: 'test' } }),
       enqueueJobs: async () => ({ token, body: { jobs: [{ queue: 'reports', kind: 'test' }] } }),
@@ -74,12 +76,14 @@ describe('The contract of Tasks', () => {
     };
     const { operations, faults } = await walkReplays({ baseUrl, routes: tasksRoutes, prepare, snapshot });
     expect(faults).to.deep.equal([]);
-    expect(operations).to.equal(11);
+    expect(operations).to.equal(12);
   });
 
   it('rejects a stranger to the task in every operation, except those that are open to every user', async () => {
     const { id } = await harness.createTask(manager, { assignee_id: ann.id });
     const params = { id };
+    const added = await harness.call('addComment', { token: ann.token, params, body: { body: 'Done.' } });
+    const ofComment = { params: { id, comment_id: (added.body as { id: string }).id } };
     const { operations, faults } = await walkAsStranger({
       ...{ baseUrl, routes: taskRoutes, snapshot: async () => await harness.read(manager, { id }), secrets: [id] },
       tokenOf: async () => ben.token,
@@ -100,6 +104,8 @@ describe('The contract of Tasks', () => {
         'transitionTask in_progress': { params, body: { state: 'in_progress' } },
         'transitionTask completed': { params, body: { state: 'completed' } },
         'transitionTask cancelled': { params, body: { state: 'cancelled' } },
+        changeComment: { ...ofComment, body: { body: 'Mine.' } },
+        deleteComment: ofComment,
         getTasksDeadLetter: { params },
         replayTasksDeadLetter: { params },
         replayTasksDeadLetters: { body: { filter: {} } },
@@ -108,7 +114,7 @@ describe('The contract of Tasks', () => {
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(operations).to.equal(24);
+    expect(operations).to.equal(26);
     // canary: the assignee may start the task, so walking as the assignee must report a fault
     const assignee = await walkAsStranger({
       ...{ baseUrl, routes: { transitionTask: tasksRoutes.transitionTask }, snapshot, secrets: [] },
@@ -193,6 +199,8 @@ describe('The contract of Tasks', () => {
       job: { queue: 'mails', kind: 'send', run_at: '2100-01-01T00:00:00Z' },
     });
     await harness.assign(manager, task, ben);
+    for (const body of ['one', 'two'])
+      await harness.call('addComment', { token: ann.token, params: { id: task.id }, body: { body } });
     await insertDeadLetters(harness.database.db.pool);
     for (const [queue, kind] of [
       ['reports', 'render'],
@@ -211,6 +219,7 @@ describe('The contract of Tasks', () => {
       tokenOf: async (route) => (isForAdmins(route) ? admin : ann).token,
       params: {
         listActivity: { id: task.id },
+        listComments: { id: task.id },
         listOccurrences: { id: schedule.id },
         listTaskJourney: { task_id: task.id },
       },
@@ -234,6 +243,6 @@ describe('The contract of Tasks', () => {
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(parameters).to.equal(37);
+    expect(parameters).to.equal(39);
   });
 });

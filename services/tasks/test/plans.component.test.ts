@@ -31,6 +31,7 @@ describe("The plans of Tasks' statements", () => {
     await fillTables(database, [fillSchedules], [count / 10, filledTarget]);
     await fillTables(database, [fillOccurrences], []);
     await fillTables(database, [fillReminders], []);
+    await fillTables(database, [fillComments], []);
     stored = count;
   }
 
@@ -66,6 +67,7 @@ describe("The plans of Tasks' statements", () => {
       ...['updated_at', '-updated_at', 'due_at', '-due_at', 'priority', '-priority'].map((sort) => ({ sort })),
     ];
     for (const filter of filters) await harness.call('listTasks', { token: ann.token, query: filter });
+    await useComments(task.id);
     await harness.call('deleteTask', { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } });
     await harness.become(ben, 'manager');
     await harness.service.reassigner.tick();
@@ -78,6 +80,16 @@ describe("The plans of Tasks' statements", () => {
     const { db } = harness.service;
     for (const { rules } of defaultRetention) for (const rule of rules) await rule.overdueSeconds(db);
     await harness.service.directory.reconciler.tick();
+  }
+
+  async function useComments(id: string): Promise<void> {
+    const of = { token: ann.token, params: { id } };
+    const { body } = await harness.call('addComment', { ...of, body: { body: `<@${ben.id}>` } });
+    const at = { ...of, params: { id, comment_id: (body as { id: string }).id }, headers: { 'if-match': '*' } };
+    await harness.call('listComments', of);
+    await harness.call('getComment', at);
+    await harness.call('changeComment', { ...at, body: { body: 'Done.' } });
+    await harness.call('deleteComment', at);
   }
 
   /** Runs a schedule for every way to create a task, and rounds of the scheduler. */
@@ -163,6 +175,10 @@ const fillReminders = `
     CASE WHEN state <> 'assigned' THEN now() END
   FROM tasks, unnest(ARRAY['due_soon', 'overdue']) AS kinds (kind)
   ON CONFLICT DO NOTHING`;
+
+const fillComments = `
+  INSERT INTO task_comments (task_id, author_id, body, mentions, created_at, updated_at)
+  SELECT id, creator_id, 'Done.', '{}', now(), now() FROM tasks WHERE NOT EXISTS (SELECT FROM task_comments WHERE task_id = tasks.id)`;
 
 const filledTarget = JSON.stringify({
   ...{ kind: 'task', title: 'x', description: '', priority: 'normal', labels: [] },

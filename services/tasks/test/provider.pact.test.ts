@@ -57,6 +57,13 @@ describe('Tasks, as a provider', () => {
   async function due(due_at: string, more: Record<string, unknown> = {}): Promise<string> {
     return (await harness.createTask(manager, { due_at, due_time_zone: 'Europe/Berlin', ...more })).id;
   }
+  async function commented(body: string): Promise<{ taskId: string; id: string }> {
+    const { id: taskId } = await harness.createTask(manager);
+    const answer = await harness.call('addComment', { token: manager.token, params: { id: taskId }, body: { body } });
+    return { taskId, id: (answer.body as { id: string }).id };
+  }
+  const mention = async () => `<@${(await harness.join('Ann', 'member')).id}>`;
+
   const passed = '2026-01-01T12:00:00Z';
 
   it('verifies the pact of a front end with the token of the role that the pact names', async () => {
@@ -130,6 +137,16 @@ describe('Tasks, as a provider', () => {
         'an event tasks.task.overdue': async () => {
           const { id: assignee_id } = await harness.join('Ann', 'member');
           return await published('tasks.task.overdue', await due(passed, { assignee_id, due_all_day: true }));
+        },
+        'an event tasks.comment.added': async () =>
+          await published('tasks.comment.added', (await commented(await mention())).taskId),
+        'an event tasks.comment.added without mentions': async () =>
+          await published('tasks.comment.added', (await commented('Done.')).taskId),
+        'an event tasks.comment.changed': async () => {
+          const { taskId, id } = await commented(await mention());
+          const at = { params: { id: taskId, comment_id: id }, headers: { 'if-match': '*' } };
+          await harness.call('changeComment', { token: manager.token, ...at, body: { body: await mention() } });
+          return await published('tasks.comment.changed', taskId);
         },
         'an event tasks.task.overdue without a performer': async () =>
           await published('tasks.task.overdue', await due(passed, { due_time_zone: null })),

@@ -38,6 +38,8 @@ describe('The access of an application to tasks on behalf of a user', () => {
       changeTask: { title: 'Paint the gate' },
       assignTask: { assign: 'random' },
       transitionTask: { state: 'cancelled' },
+      addComment: { body: 'Done.' },
+      changeComment: { body: 'Done.' },
       createSchedule: { kind: 'cron', expression: '0 9 * * *', target: { kind: 'task', title: 'x' } },
       changeSchedule: { expression: '0 9 * * *' },
       backfillSchedule: { from: new Date().toISOString(), to: new Date().toISOString() },

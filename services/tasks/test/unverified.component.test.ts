@@ -36,7 +36,10 @@ describe('Unverified accounts at Tasks', () => {
     ];
     for (const token of tokens) {
       for (const operation of operations) {
-        const answer = await harness.call(operation, { token, params: { id: task.id, queue: 'reports', key: 'a' } });
+        const answer = await harness.call(operation, {
+          token,
+          params: { id: task.id, comment_id: task.id, queue: 'reports', key: 'a' },
+        });
         expect([answer.status, codeOf(answer)], operation).to.deep.equal([403, 'email_not_verified']);
       }
     }

@@ -66,7 +66,11 @@ export function proxiedEnv(
     ...withoutBudgets,
     ...(service !== 'auth' && { AUTH_INTERNAL_URL: http('auth') }),
     // the few users of a run send as many requests as many users; refusals that depend on the rate would make a replay differ
-    ...(service === 'tasks' && { TASK_CREATIONS_PER_MINUTE: '1000000', SHUFFLES_PER_MINUTE: '1000000' }),
+    ...(service === 'tasks' && {
+      TASK_CREATIONS_PER_MINUTE: '1000000',
+      SHUFFLES_PER_MINUTE: '1000000',
+      COMMENTS_PER_MINUTE: '1000000',
+    }),
     ...(service === 'notifications' && { TASKS_INTERNAL_URL: http('tasks') }),
     NODE_OPTIONS: imports.map((file) => `--import=${file}`).join(' '),
     TASKWIRE_CHAOS_CLOCK_FILE: o.clockFile,

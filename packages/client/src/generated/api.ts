@@ -218,6 +218,31 @@ export type Api = {
      */
     shuffle(options?: CallOptions): Call<Opened<T.ShuffleTasksResponses[200]>>;
   };
+  comments: {
+    /**
+     * List the comments of a task, oldest first.
+     */
+    list(id: string, query?: T.ListCommentsData['query'], options?: CallOptions): List<Opened<T.ListCommentsResponses[200]['data'][number]>>;
+    /**
+     * Add a comment to a task.
+     * Notifies the mentioned users, and the creator and the assignee of the task. The version of the task stays the same.
+     */
+    add(id: string, body: T.AddCommentData['body'], options?: CallOptions): Call<Opened<T.AddCommentResponses[201]>>;
+    /**
+     * Read a comment.
+     */
+    get(id: string, comment_id: string, options?: CallOptions): Call<Opened<T.GetCommentResponses[200]>>;
+    /**
+     * Change a comment.
+     * Notifies only users whom the comment did not mention before.
+     */
+    change(id: string, comment_id: string, body: T.ChangeCommentData['body'], options: VersionedOptions): Call<Opened<T.ChangeCommentResponses[200]>>;
+    /**
+     * Delete a comment.
+     * The text is gone for good; the activity log keeps that it was deleted.
+     */
+    delete(id: string, comment_id: string, options: VersionedOptions): Call<void>;
+  };
   jobs: {
     /**
      * Enqueue a job.

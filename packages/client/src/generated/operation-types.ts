@@ -44,6 +44,11 @@ export type OperationTypes = {
   listActivity: { input: T.ListActivityData; answer: T.ListActivityResponses[200] };
   shuffleTasks: { input: T.ShuffleTasksData; answer: T.ShuffleTasksResponses[200] };
   getInternalTask: { input: T.GetInternalTaskData; answer: T.GetInternalTaskResponses[200] };
+  listComments: { input: T.ListCommentsData; answer: T.ListCommentsResponses[200] };
+  addComment: { input: T.AddCommentData; answer: T.AddCommentResponses[201] };
+  getComment: { input: T.GetCommentData; answer: T.GetCommentResponses[200] };
+  changeComment: { input: T.ChangeCommentData; answer: T.ChangeCommentResponses[200] };
+  deleteComment: { input: T.DeleteCommentData; answer: T.DeleteCommentResponses[204] };
   enqueueJob: { input: T.EnqueueJobData; answer: T.EnqueueJobResponses[201] };
   enqueueJobs: { input: T.EnqueueJobsData; answer: T.EnqueueJobsResponses[200] };
   getJob: { input: T.GetJobData; answer: T.GetJobResponses[200] };

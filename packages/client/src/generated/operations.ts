@@ -60,6 +60,13 @@ export const operations = frozenTable({
     activity: { id: 'listActivity', method: 'GET', path: '/api/v1/tasks/{id}/activity', status: 200, query: ['cursor', 'limit'], list: true },
     shuffle: { id: 'shuffleTasks', method: 'POST', path: '/api/v1/tasks/shuffle', status: 200, idempotent: true },
   },
+  comments: {
+    list: { id: 'listComments', method: 'GET', path: '/api/v1/tasks/{id}/comments', status: 200, query: ['cursor', 'limit'], list: true },
+    add: { id: 'addComment', method: 'POST', path: '/api/v1/tasks/{id}/comments', status: 201, body: 'required', idempotent: true },
+    get: { id: 'getComment', method: 'GET', path: '/api/v1/tasks/{id}/comments/{comment_id}', status: 200 },
+    change: { id: 'changeComment', method: 'PATCH', path: '/api/v1/tasks/{id}/comments/{comment_id}', status: 200, body: 'required', ifMatch: 'required' },
+    delete: { id: 'deleteComment', method: 'DELETE', path: '/api/v1/tasks/{id}/comments/{comment_id}', status: 204, ifMatch: 'required' },
+  },
   jobs: {
     enqueue: { id: 'enqueueJob', method: 'POST', path: '/api/v1/jobs', status: 201, body: 'required', idempotent: true },
     enqueueAll: { id: 'enqueueJobs', method: 'POST', path: '/api/v1/jobs/batch', status: 200, body: 'required', idempotent: true },

@@ -565,6 +565,37 @@ export type ActivityList = {
     next_cursor: string | null;
 };
 
+export type AddCommentRequest = {
+    /**
+     * plain text; a user is mentioned with `<@` and `>` around the id
+     */
+    body: string;
+};
+
+export type AddCommentResponse = {
+    id: string;
+    task_id: string;
+    author_id: string;
+    author: {
+        id: string;
+        name: string;
+    };
+    body: string;
+    /**
+     * the mentioned users, in the order of their first mention
+     */
+    mentions: Array<{
+        id: string;
+        name: string;
+    }>;
+    /**
+     * the version of the comment; the version of its task stays the same
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
 export type AssignTaskRequest = {
     assignee_id: string;
 } | {
@@ -632,6 +663,37 @@ export type CancelJobResponse = {
     cancel_requested: boolean;
     created_at: string;
     settled_at: string | null;
+};
+
+export type ChangeCommentRequest = {
+    /**
+     * plain text; a user is mentioned with `<@` and `>` around the id
+     */
+    body: string;
+};
+
+export type ChangeCommentResponse = {
+    id: string;
+    task_id: string;
+    author_id: string;
+    author: {
+        id: string;
+        name: string;
+    };
+    body: string;
+    /**
+     * the mentioned users, in the order of their first mention
+     */
+    mentions: Array<{
+        id: string;
+        name: string;
+    }>;
+    /**
+     * the version of the comment; the version of its task stays the same
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
 };
 
 export type ChangeScheduleRequest = {
@@ -1278,6 +1340,30 @@ export type FailJobResponse = {
     run_at: string;
 };
 
+export type GetCommentResponse = {
+    id: string;
+    task_id: string;
+    author_id: string;
+    author: {
+        id: string;
+        name: string;
+    };
+    body: string;
+    /**
+     * the mentioned users, in the order of their first mention
+     */
+    mentions: Array<{
+        id: string;
+        name: string;
+    }>;
+    /**
+     * the version of the comment; the version of its task stays the same
+     */
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
 export type GetJobResponse = {
     id: string;
     queue: string;
@@ -1351,6 +1437,33 @@ export type HeartbeatJobsResponse = {
          */
         outcome: 'lease_lost';
     }>;
+};
+
+export type ListCommentsResponse = {
+    data: Array<{
+        id: string;
+        task_id: string;
+        author_id: string;
+        author: {
+            id: string;
+            name: string;
+        };
+        body: string;
+        /**
+         * the mentioned users, in the order of their first mention
+         */
+        mentions: Array<{
+            id: string;
+            name: string;
+        }>;
+        /**
+         * the version of the comment; the version of its task stays the same
+         */
+        version: number;
+        created_at: string;
+        updated_at: string;
+    }>;
+    next_cursor: string | null;
 };
 
 export type ListJobLimitsResponse = {
@@ -3147,6 +3260,138 @@ export type ShuffleTasksResponses = {
 };
 
 export type ShuffleTasksResponse2 = ShuffleTasksResponses[keyof ShuffleTasksResponses];
+
+export type ListCommentsData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: {
+        /**
+         * the next_cursor of the previous page
+         */
+        cursor?: string;
+        /**
+         * the page size, 1 to 100; the default is 50
+         */
+        limit?: number;
+    };
+    url: '/api/v1/tasks/{id}/comments';
+};
+
+export type ListCommentsResponses = {
+    /**
+     * OK
+     */
+    200: ListCommentsResponse;
+};
+
+export type ListCommentsResponse2 = ListCommentsResponses[keyof ListCommentsResponses];
+
+export type AddCommentData = {
+    /**
+     * At most 65536 bytes.
+     */
+    body: AddCommentRequest;
+    headers?: {
+        /**
+         * A key chosen by the caller for this request, such as a UUID. A repeated request with the same key returns the first response and is not executed again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/tasks/{id}/comments';
+};
+
+export type AddCommentResponses = {
+    /**
+     * Created
+     */
+    201: AddCommentResponse;
+};
+
+export type AddCommentResponse2 = AddCommentResponses[keyof AddCommentResponses];
+
+export type DeleteCommentData = {
+    body?: never;
+    headers: {
+        /**
+         * The ETag of the version to change, or `*` for any version.
+         */
+        'If-Match': string;
+    };
+    path: {
+        id: string;
+        comment_id: string;
+    };
+    query?: never;
+    url: '/api/v1/tasks/{id}/comments/{comment_id}';
+};
+
+export type DeleteCommentResponses = {
+    /**
+     * Done; no content
+     */
+    204: void;
+};
+
+export type DeleteCommentResponse = DeleteCommentResponses[keyof DeleteCommentResponses];
+
+export type GetCommentData = {
+    body?: never;
+    headers?: {
+        /**
+         * The ETag of the caller's stored representation.
+         */
+        'If-None-Match'?: string;
+    };
+    path: {
+        id: string;
+        comment_id: string;
+    };
+    query?: never;
+    url: '/api/v1/tasks/{id}/comments/{comment_id}';
+};
+
+export type GetCommentResponses = {
+    /**
+     * OK
+     */
+    200: GetCommentResponse;
+};
+
+export type GetCommentResponse2 = GetCommentResponses[keyof GetCommentResponses];
+
+export type ChangeCommentData = {
+    /**
+     * At most 65536 bytes.
+     */
+    body: ChangeCommentRequest;
+    headers: {
+        /**
+         * The ETag of the version to change, or `*` for any version.
+         */
+        'If-Match': string;
+    };
+    path: {
+        id: string;
+        comment_id: string;
+    };
+    query?: never;
+    url: '/api/v1/tasks/{id}/comments/{comment_id}';
+};
+
+export type ChangeCommentResponses = {
+    /**
+     * OK
+     */
+    200: ChangeCommentResponse;
+};
+
+export type ChangeCommentResponse2 = ChangeCommentResponses[keyof ChangeCommentResponses];
 
 export type ListJobsData = {
     body?: never;

@@ -43,6 +43,12 @@ const jobEvent = z.object({
 });
 
 const taskEvent = z.object(taskEventFields);
+const commentEventFields = {
+  ...taskEventFields,
+  comment_uuid: uuid.describe('the comment'),
+  author: uuid.describe('the user who wrote the comment'),
+};
+const mentions = z.array(uuid);
 const assigneeEvent = z.object({ ...taskEventFields, assigned_to: uuid.nullable().describe('the last assignee, if any') });
 
 /** The fields of an event about a due date. The zone and `due_all_day` determine how `due_at` is shown to users. */
@@ -121,6 +127,17 @@ export const events = {
   'tasks.task.cancelled': assigneeEvent.describe('A task was cancelled.'),
   'tasks.task.due_soon': dueEvent.describe('The due date of an open task is near; at most once for each due date of a task.'),
   'tasks.task.overdue': dueEvent.describe('The due date of an open task has passed; at most once for each due date of a task.'),
+  'tasks.comment.added': z
+    .object({ ...commentEventFields, mentions: mentions.describe('the users whom the comment mentions') })
+    .describe('A comment was added to a task.'),
+  'tasks.comment.changed': z
+    .object({
+      ...commentEventFields,
+      mentions: mentions.describe('the users whom the comment mentions now'),
+      mentions_added: mentions.describe('those whom it did not mention before'),
+    })
+    .describe('The text of a comment was changed.'),
+  'tasks.comment.deleted': z.object(commentEventFields).describe('A comment was deleted.'),
   'tasks.job.succeeded': jobEvent.describe('A job was completed.'),
   'tasks.job.dead': jobEvent.describe('A job failed for good; an operator can replay it.'),
   'tasks.job.cancelled': jobEvent.describe('A job was cancelled or dropped.'),

@@ -62,7 +62,7 @@ export type Role = 'admin' | 'manager' | 'member';
  * A user who may act on an object: by role, or by a relation to the object. `self` is the user whom the object describes; `owner` is the user to whom
  * the log-in or consent belongs.
  */
-export type Party = Role | 'creator' | 'assignee' | 'self' | 'owner' | 'recipient' | 'inviter' | 'everyone';
+export type Party = Role | 'creator' | 'assignee' | 'author' | 'self' | 'owner' | 'recipient' | 'inviter' | 'everyone';
 
 /** The parties for the whole operation, or for each of its cases. A case is a value of the body's main field, or the field that is changed. */
 export type ObjectRule = readonly Party[] | Readonly<Record<string, readonly Party[]>>;

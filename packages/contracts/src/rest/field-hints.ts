@@ -63,6 +63,14 @@ export const assignmentHints: FieldHints = {
   user_id: `is sent as assignee_id, for example {"assignee_id": "${exampleId}"}`,
 };
 
+/** Fields of a comment that callers do not set. */
+export const commentHints: FieldHints = {
+  ...setByServer,
+  ...versionHint,
+  text: 'is called body',
+  mentions: 'follow from the body: mention a user with <@ and > around the id',
+};
+
 /** Fields of a task that a transition does not accept. */
 export const transitionHints: FieldHints = {
   ...versionHint,

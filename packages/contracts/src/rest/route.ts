@@ -42,7 +42,7 @@ export type Route = {
   /** Success statuses, each with the schema of its body, or null for no body. */
   responses: Readonly<Record<number, z.ZodType | null>>;
   /**
-   * The path of the resource created by a 201, with the resource's id from the body in place of `{id}`; sent as Location. Every route with a 201
+   * The path of the resource created by a 201, with the body's field in place of each `{field}`; sent as Location. Every route with a 201
    * defines it.
    */
   location?: string;

@@ -167,7 +167,8 @@ export function openEnum(values: readonly string[]) {
   return z.string().meta({ description: 'more values may be added', 'x-extensible-enum': values });
 }
 
-const person = z.object({ id: uuid, name: z.string() });
+/** A user, as other users see them. */
+export const person = z.object({ id: uuid, name: z.string() });
 
 /** The kinds of tasks: a user carries out a `task`, and a worker carries out a `job`. */
 export const taskKinds = ['task', 'job'] as const;
@@ -212,7 +213,7 @@ export const activity = z.object({
   task_id: uuid,
   action: openEnum([
     ...['created', 'changed', 'assigned', 'unassigned', 'started', 'completed', 'cancelled', 'deleted'],
-    ...['due_soon', 'due_soon_skipped', 'overdue'],
+    ...['due_soon', 'due_soon_skipped', 'overdue', 'comment_added', 'comment_changed', 'comment_deleted'],
   ]),
   actor: person.nullable().describe('null for the system'),
   field: z.string().nullable(),
@@ -231,6 +232,8 @@ export const notificationTypes = [
   'task.cancelled',
   'task.due_soon',
   'task.overdue',
+  'comment.mentioned',
+  'comment.added',
   'user.welcome',
   'security.verify_email',
   'security.reset_password',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { uuid } from '../events/events.ts';
+import { commentRoutes } from './comments.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { taskJourneyRoutes } from './journeys.ts';
 import { dueAllDay, newDueDateFields, remindBefore, timeZone } from './due-dates.ts';
@@ -208,6 +209,7 @@ export const tasksRoutes = {
     etag: true,
     problems: ['not_found', 'gone'],
   }),
+  ...commentRoutes,
   ...jobsRoutes,
   ...scheduleRoutes,
   ...deadLetterRoutes('tasks'),

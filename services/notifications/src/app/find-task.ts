@@ -45,7 +45,7 @@ export function findTask({ cache, fetchTask }: { cache: TaskCache; fetchTask: Fe
     switch (response.kind) {
       case 'ok':
         await cache.store(response.value, asOf);
-        return { kind: 'task', id, title: response.value.title, creatorId: response.value.creatorId };
+        return toLookup(response.value);
       case 'gone':
         return await cache.storeDeleted(id, asOf);
       case 'not_found':
@@ -54,6 +54,10 @@ export function findTask({ cache, fetchTask }: { cache: TaskCache; fetchTask: Fe
         return response;
     }
   };
+}
+
+function toLookup({ id, title, creatorId, assigneeId }: FetchedTask): TaskLookup {
+  return { kind: 'task', id, title, creatorId, assigneeId };
 }
 
 /**

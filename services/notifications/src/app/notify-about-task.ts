@@ -1,6 +1,6 @@
 import type { EventPayload } from '@taskwire/contracts';
 import type { BuildNotification } from './build-notification.ts';
-import type { TemplateData } from './notification-types.ts';
+import type { NotificationType, TemplateData } from './notification-types.ts';
 import type { FindUser, FindTask, User, Plan } from './ports.ts';
 import { retryLater } from './retry-later.ts';
 import type { Audience, NotifiedEventType } from './notifications/definition.ts';
@@ -16,11 +16,10 @@ export function notifyAboutTask({ findTask, findUser, buildNotification }: Needs
     eventId: string,
     signal: AbortSignal,
   ): Promise<Plan> => {
-    const notification = taskNotifications.get(eventType);
-    if (notification === undefined) return { kind: 'notify', notifications: [] };
-    const notifiesNoOne =
-      !notification.audience.includes('creator') && recipientsOf(notification.audience, event, undefined).length === 0;
-    if (notifiesNoOne) return { kind: 'notify', notifications: [] };
+    const possible = taskNotifications.get(eventType) ?? [];
+    // the event alone shows that there is no one to notify: the performer is the actor, or a comment mentions no one
+    if (recipientsOf(possible, event, { creatorId: anyone, assigneeId: anyone }).size === 0)
+      return { kind: 'notify', notifications: [] };
 
     const task = await findTask(event.task_uuid, event.timestamp, signal);
     if (task.kind === 'unavailable') return retryLater(task);
@@ -30,28 +29,28 @@ export function notifyAboutTask({ findTask, findUser, buildNotification }: Needs
       return { kind: 'impossible', reason: `Tasks does not know the task ${event.task_uuid}` };
     // a task deleted before this service first saw it never caused a notification, so its end causes none either
     const { title } = task;
-    if (title === null || (task.kind === 'deleted' && notification.whenDeleted === 'skip'))
-      return { kind: 'notify', notifications: [] };
+    if (title === null) return { kind: 'notify', notifications: [] };
+    const wanted = task.kind === 'deleted' ? possible.filter(({ whenDeleted }) => whenDeleted === 'notify') : possible;
 
-    const recipients: User[] = [];
-    for (const id of recipientsOf(notification.audience, event, task.creatorId ?? undefined)) {
+    const recipients: { user: User; type: NotificationType }[] = [];
+    for (const [id, type] of recipientsOf(wanted, event, task)) {
       const user = await findUser(id);
       if (user.kind === 'unavailable') return retryLater(user);
       // the event names this user, so they exist: an unknown user must not be treated as if there were no recipient
       if (user.kind === 'not_found') return retryLater({ detail: `Auth does not know the recipient ${id} yet` });
       // deleted users are not notified
-      if (user.kind === 'user') recipients.push(user);
+      if (user.kind === 'user') recipients.push({ user, type });
     }
     if (recipients.length === 0) return { kind: 'notify', notifications: [] };
 
     const actor = event.actor === null ? null : await nameOf(event.actor, findUser);
     return {
       kind: 'notify',
-      notifications: recipients.map((recipient) =>
+      notifications: recipients.map(({ user: recipient, type }) =>
         buildNotification({
           eventId,
           userId: recipient.id,
-          type: notification.type,
+          type,
           actorId: event.actor,
           happenedAt: event.timestamp,
           templateData: {
@@ -78,17 +77,38 @@ async function nameOf(id: string, findUser: FindUser): Promise<string> {
   return user.kind === 'user' ? user.name : 'Someone';
 }
 
-/** The distinct users to notify of an event, without its actor. `creatorId` is undefined if the task is no longer known. */
+/** Stands for a creator and a performer who are not known yet. */
+const anyone = 'anyone';
+
+type TaskPeople = { creatorId: string | null; assigneeId?: string | null | undefined };
+
+/** The distinct users to notify of an event, without its actor, each with the first type of notification that is for the user. */
 export function recipientsOf(
-  audience: readonly Audience[],
+  notifications: readonly { type: NotificationType; audience: readonly Audience[] }[],
   event: EventPayload<NotifiedEventType>,
-  creatorId: string | undefined,
-): string[] {
-  const users: Readonly<Record<Audience, string | null | undefined>> = { named: namedIn(event), creator: creatorId };
-  const ids = new Set(audience.map((one) => users[one]));
-  return [...ids].filter((id): id is string => typeof id === 'string' && id !== event.actor);
+  { creatorId, assigneeId = null }: TaskPeople,
+): Map<string, NotificationType> {
+  const users: Readonly<Record<Audience, readonly (string | null)[]>> = {
+    named: [namedIn(event)],
+    creator: [creatorId],
+    performer: [assigneeId],
+    mentioned: mentionedIn(event),
+  };
+  const types = new Map<string, NotificationType>();
+  for (const { type, audience } of notifications) {
+    for (const id of audience.flatMap((one) => users[one])) {
+      if (id !== null && id !== event.actor && !types.has(id)) types.set(id, type);
+    }
+  }
+  return types;
 }
 
 function namedIn(event: EventPayload<NotifiedEventType>): string | null {
-  return 'unassigned_from' in event ? event.unassigned_from : event.assigned_to;
+  if ('unassigned_from' in event) return event.unassigned_from;
+  return 'assigned_to' in event ? event.assigned_to : null;
+}
+
+function mentionedIn(event: EventPayload<NotifiedEventType>): readonly string[] {
+  if ('mentions_added' in event) return event.mentions_added;
+  return 'mentions' in event ? event.mentions : [];
 }

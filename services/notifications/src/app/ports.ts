@@ -3,7 +3,7 @@ import type { DeliveryPolicy, TemplateData, NotificationType } from './notificat
 
 /** A task, in a state that is at least as recent as requested. */
 export type TaskLookup =
-  | { kind: 'task'; id: string; title: string; creatorId: string }
+  | { kind: 'task'; id: string; title: string; creatorId: string; assigneeId: string | null }
   /** Title and creator are null if the task was deleted before this service first saw it. */
   | { kind: 'deleted'; id: string; title: string | null; creatorId: string | null }
   | { kind: 'not_found' }

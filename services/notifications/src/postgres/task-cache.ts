@@ -2,12 +2,13 @@ import { isoMicros, query, type Queryable } from '@taskwire/postgres';
 import type { TaskCache } from '../app/find-task.ts';
 import type { TaskLookup, TaskNow } from '../app/ports.ts';
 
-type Row = { title: string | null; creator_id: string | null; is_deleted: boolean };
+type Row = { title: string | null; creator_id: string | null; assignee_id: string | null; is_deleted: boolean };
 
 export const readFresh = {
   name: 'task_cache.read_fresh',
   text: `
-    SELECT title, creator_id, is_deleted FROM task_cache WHERE id = $1 AND fresh_as_of >= $2::timestamptz`,
+    SELECT title, creator_id, assignee_id, is_deleted FROM task_cache
+    WHERE id = $1 AND fresh_as_of >= $2::timestamptz AND (is_deleted OR progress_version = version)`,
 };
 
 /**
@@ -51,7 +52,7 @@ const storeTombstone = `
   ON CONFLICT (id) DO UPDATE SET is_deleted = true, fresh_as_of = excluded.fresh_as_of, fetched_at = clock_timestamp()
   WHERE task_cache.fresh_as_of < excluded.fresh_as_of`;
 
-const readAny = 'SELECT title, creator_id, is_deleted FROM task_cache WHERE id = $1';
+const readAny = 'SELECT title, creator_id, assignee_id, is_deleted FROM task_cache WHERE id = $1';
 
 type LastRow = {
   title: string | null;
@@ -97,10 +98,11 @@ export function taskCache(db: Queryable): TaskCache {
   };
 }
 
-function toLookup(id: string, { title, creator_id: creatorId, is_deleted: isDeleted }: Row): TaskLookup {
+function toLookup(id: string, row: Row): TaskLookup {
+  const { title, creator_id: creatorId, assignee_id: assigneeId, is_deleted: isDeleted } = row;
   return isDeleted || title === null || creatorId === null
     ? { kind: 'deleted', id, title, creatorId }
-    : { kind: 'task', id, title, creatorId };
+    : { kind: 'task', id, title, creatorId, assigneeId };
 }
 
 function toNow({ title, isDeleted, state, assigneeId, dueAt, isDueAtKnown }: LastRow): TaskNow | undefined {

@@ -1,5 +1,6 @@
 import { problem } from '@taskwire/errors';
-import type { UserDirectory } from '@taskwire/user-directory';
+import type { DirectoryUser, UserDirectory } from '@taskwire/user-directory';
+import type { MentionedUsers } from '../app/comments/ports.ts';
 import type { Users } from '../app/ports.ts';
 import { eligibilityOf, type PerformerPolicy } from '../domain/performer.ts';
 
@@ -7,17 +8,29 @@ import { eligibilityOf, type PerformerPolicy } from '../domain/performer.ts';
 const retryAfterMs = 5_000;
 
 /** Looks up users in the user directory, and in Auth when the directory doesn't know a user yet. */
-export function createUsers(directory: Pick<UserDirectory, 'readThrough'>, policy: PerformerPolicy): Users {
+export function createUsers(
+  directory: Pick<UserDirectory, 'readThrough'>,
+  policy: PerformerPolicy,
+): Users & MentionedUsers {
+  async function find(userId: string, who: string): Promise<DirectoryUser | undefined> {
+    const found = await directory.readThrough(userId);
+    if (found.kind === 'not_found') return undefined;
+    if (found.kind === 'ok') return found.user;
+    const seconds = Math.max(1, Math.ceil((found.retryAfterMs ?? retryAfterMs) / 1000));
+    throw problem('unavailable', `${who} can't be verified right now.`, {
+      headers: { 'Retry-After': String(seconds) },
+      cause: new Error(found.detail),
+    });
+  }
+
   return {
-    eligibilityOf: async (userId) => {
-      const found = await directory.readThrough(userId);
-      if (found.kind === 'not_found') return 'unknown';
-      if (found.kind === 'ok') return eligibilityOf(found.user, policy);
-      const seconds = Math.max(1, Math.ceil((found.retryAfterMs ?? retryAfterMs) / 1000));
-      throw problem('unavailable', "The assignee can't be verified right now.", {
-        headers: { 'Retry-After': String(seconds) },
-        cause: new Error(found.detail),
-      });
+    async eligibilityOf(userId) {
+      const user = await find(userId, 'The assignee');
+      return user === undefined ? 'unknown' : eligibilityOf(user, policy);
+    },
+    async exists(userId) {
+      const user = await find(userId, 'A mentioned user');
+      return user !== undefined && !user.isDeleted;
     },
   };
 }

@@ -1,6 +1,8 @@
 import { tasksRoutes } from '@taskwire/contracts';
 import { bindDeadLetters, type DeadLetters } from '@taskwire/dead-letters';
 import type { BoundRoute } from '@taskwire/http-server';
+import type { CommentPorts } from '../app/comments/ports.ts';
+import { commentRoutes } from './comments.ts';
 import { jobRoutes, type JobPorts } from './jobs/routes.ts';
 import { readRoutes } from './reads.ts';
 import type { SchedulePorts } from '../app/schedules/ports.ts';
@@ -8,6 +10,7 @@ import { scheduleRoutes } from './schedules/routes.ts';
 import { writeRoutes, type WritePorts } from './writes.ts';
 
 type RoutePorts = WritePorts &
+  CommentPorts &
   JobPorts & { deadLetters: DeadLetters; publishedEpoch: () => number; schedules: SchedulePorts };
 
 /** The HTTP API of Tasks. */
@@ -15,6 +18,7 @@ export function routes(ports: RoutePorts): BoundRoute[] {
   return [
     ...readRoutes(ports.tasks, ports.publishedEpoch),
     ...writeRoutes(ports),
+    ...commentRoutes(ports),
     ...jobRoutes(ports),
     ...scheduleRoutes({ ...ports.schedules, users: ports.users, creations: ports.creations }),
     ...bindDeadLetters(tasksRoutes, ports.deadLetters),

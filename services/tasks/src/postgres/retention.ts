@@ -46,6 +46,7 @@ function ownRetention({ deletedTaskDays, occurrenceDays, ...jobPeriods }: TaskPe
     rules: [responses, removeDeletedTasks(deletedTaskDays), ...scheduleRetention(occurrenceDays), ...jobs.rules],
     kept: {
       task_activity: 'the history of a task, which the API shows; it is deleted with its task (rule `tasks`)',
+      task_comments: 'they belong to their task, and are deleted with it (rule `tasks`) or by their author',
       task_reminders:
         'two rows for each due date of a task, so that no reminder is sent twice; they are deleted with their task',
       task_labels: 'a row for each label of a task; it is deleted with the label or the task',

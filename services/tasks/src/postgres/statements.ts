@@ -1,5 +1,6 @@
 import type { TaskFilter } from '../app/task-list.ts';
 import { applyOne, readUnchanged } from './apply.ts';
+import { changeComment, deleteComment, insertComment } from './comments.ts';
 import { creationSql, otherCreations, scheduledCreationSql } from './create.ts';
 import { jobStatements } from './jobs/statements.ts';
 import { lockTask, lockTaskAndJob, needReassignment } from './locks.ts';
@@ -34,6 +35,7 @@ export const hotStatements: readonly { name: string; text: string }[] = [
   pickLeastLoaded(performer),
   needReassignment(performer),
   ...[nextReminder, lockDueTasks, readDueReminders, settleReminders],
+  ...[insertComment, changeComment, deleteComment],
   ...jobStatements,
   ...Object.values(scheduledCreationSql(performer)),
   ...[lockDue, lockReleased, lockEnded, lockOutdated, readWork, recordOccurrences],

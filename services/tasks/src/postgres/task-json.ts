@@ -1,7 +1,7 @@
 import { isoMicros } from '@taskwire/postgres';
 
 /** The displayed name of a user: a placeholder for a deleted user, empty until the directory knows the user. */
-function displayName(user: string): string {
+export function displayName(user: string): string {
   return `CASE WHEN ${user}.is_deleted THEN 'Deleted user' ELSE coalesce(${user}.name, '') END`;
 }
 

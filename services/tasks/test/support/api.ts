@@ -54,8 +54,9 @@ function expectContract(route: Route, { status, headers, body }: Answer): void {
     expect(headers.get('content-type')).to.equal(`${type}; charset=utf-8`);
   }
   if (status === 201) {
-    const { id } = body as { id: string };
-    expect(headers.get('location')).to.equal(route.location?.replace('{id}', id)).and.to.be.a('string');
+    const created = body as Record<string, string>;
+    const location = route.location?.replaceAll(/\{(\w+)\}/g, (_, field: string) => created[field] ?? '');
+    expect(headers.get('location')).to.equal(location).and.to.be.a('string');
   }
   if (status < 300 && route.etag === true) expect(headers.get('etag')).to.match(/^"\d+-[\w-]{27}"$/);
 }

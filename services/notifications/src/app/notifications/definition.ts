@@ -26,20 +26,23 @@ type Delivery = {
   mailKind: MailKind;
 };
 
-/** An event that names a task and its performer. */
+/** An event that names a task, and its performer or the users whom a comment mentions. */
 export type NotifiedEventType = {
   [T in EventType]: EventPayload<T> extends { task_uuid: string; actor: string | null } & Named ? T : never;
 }[EventType];
-type Named = { assigned_to: string | null } | { unassigned_from: string };
+type Named = { assigned_to: string | null } | { unassigned_from: string } | { mentions: string[] };
 
-/** The users who may be notified about a task: the user named in the event, or the task's creator. Never the actor. */
-export type Audience = 'named' | 'creator';
+/**
+ * The users who may be notified about a task: the performer named in the event, the task's creator or present performer, or the users whom a comment
+ * mentions and did not mention before. Never the actor.
+ */
+export type Audience = 'named' | 'creator' | 'performer' | 'mentioned';
 
 /** A notification about a task event. */
 export type TaskNotification = Delivery &
   Texts & {
     about: 'task';
-    event: NotifiedEventType;
+    events: readonly NotifiedEventType[];
     audience: readonly Audience[];
     /**
      * Whether to notify if the task has since been deleted. Unassignment and completion still matter; new work doesn't.

@@ -2,6 +2,8 @@ import type { TemplateData, NotificationType } from '../notification-types.ts';
 import { accountDeleted } from './account-deleted.ts';
 import { accountRestored } from './account-restored.ts';
 import { adminAdded } from './admin-added.ts';
+import { commentAdded } from './comment-added.ts';
+import { commentMentioned } from './comment-mentioned.ts';
 import { confirmEmail } from './confirm-email.ts';
 import { emailChangeRequested } from './email-change-requested.ts';
 import { emailChanged } from './email-changed.ts';
@@ -31,6 +33,9 @@ export const definitions: Readonly<Record<NotificationType, NotificationDefiniti
   'task.cancelled': taskCancelled,
   'task.due_soon': taskDueSoon,
   'task.overdue': taskOverdue,
+  // a user who is mentioned is not also notified of the comment, because the mention comes first
+  'comment.mentioned': commentMentioned,
+  'comment.added': commentAdded,
   'user.welcome': userWelcome,
   'security.verify_email': verifyEmail,
   'security.reset_password': resetPassword,
@@ -61,9 +66,12 @@ export const taskHandlerName = 'notify';
 
 const entries = Object.entries(definitions) as [NotificationType, NotificationDefinition][];
 
-/** The notification for each task event that notifies users. */
-export const taskNotifications: ReadonlyMap<string, TaskNotification & { type: NotificationType }> = new Map(
-  entries.flatMap(([type, one]) => (one.about === 'task' ? [[one.event, { ...one, type }] as const] : [])),
+type TypedNotification = TaskNotification & { type: NotificationType; event: NotifiedEventType };
+
+/** The notifications for each task event that notifies users. A user gets the first of them that is for the user. */
+export const taskNotifications: ReadonlyMap<string, readonly TypedNotification[]> = Map.groupBy(
+  entries.flatMap(([type, one]) => (one.about === 'task' ? one.events.map((event) => ({ ...one, type, event })) : [])),
+  ({ event }) => event,
 );
 
 /** The notifications for account events, except those with their own handlers. */

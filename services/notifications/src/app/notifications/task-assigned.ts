@@ -3,7 +3,7 @@ import { defineTaskNotification } from './definition.ts';
 import { actorIn, linkToTask, taskIn } from './wording.ts';
 
 export const taskAssigned = defineTaskNotification({
-  event: 'tasks.task.assigned',
+  events: ['tasks.task.assigned'],
   recipient: 'the performer',
   audience: ['named'],
   whenDeleted: 'skip',

@@ -3,7 +3,7 @@ import { defineTaskNotification } from './definition.ts';
 import { actorIn, linkToTask, taskIn } from './wording.ts';
 
 export const taskCancelled = defineTaskNotification({
-  event: 'tasks.task.cancelled',
+  events: ['tasks.task.cancelled'],
   recipient: 'creator and performer',
   audience: ['creator', 'named'],
   whenDeleted: 'notify',

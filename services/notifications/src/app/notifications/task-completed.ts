@@ -3,7 +3,7 @@ import { defineTaskNotification } from './definition.ts';
 import { actorIn, linkToTask, taskIn } from './wording.ts';
 
 export const taskCompleted = defineTaskNotification({
-  event: 'tasks.task.completed',
+  events: ['tasks.task.completed'],
   recipient: 'the creator',
   audience: ['creator'],
   whenDeleted: 'notify',

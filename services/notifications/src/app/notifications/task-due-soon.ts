@@ -4,7 +4,7 @@ import { obsoleteReminder } from './obsolete-reminder.ts';
 import { dueIn, linkToTask, taskIn } from './wording.ts';
 
 export const taskDueSoon = defineTaskNotification({
-  event: 'tasks.task.due_soon',
+  events: ['tasks.task.due_soon'],
   recipient: 'the performer',
   audience: ['named'],
   whenDeleted: 'skip',

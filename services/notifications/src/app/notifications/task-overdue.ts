@@ -4,7 +4,7 @@ import { obsoleteReminder } from './obsolete-reminder.ts';
 import { dueIn, linkToTask, taskIn } from './wording.ts';
 
 export const taskOverdue = defineTaskNotification({
-  event: 'tasks.task.overdue',
+  events: ['tasks.task.overdue'],
   recipient: 'creator and performer',
   audience: ['creator', 'named'],
   whenDeleted: 'skip',

@@ -4,7 +4,7 @@ import { actorIn, taskIn } from './wording.ts';
 
 /** In-app only: progress doesn't justify a mail. */
 export const taskStarted = defineTaskNotification({
-  event: 'tasks.task.started',
+  events: ['tasks.task.started'],
   recipient: 'the creator',
   audience: ['creator'],
   whenDeleted: 'skip',

@@ -3,7 +3,7 @@ import { defineTaskNotification } from './definition.ts';
 import { actorIn, linkToTask, taskIn } from './wording.ts';
 
 export const taskUnassigned = defineTaskNotification({
-  event: 'tasks.task.unassigned',
+  events: ['tasks.task.unassigned'],
   recipient: 'the former performer',
   audience: ['named'],
   whenDeleted: 'notify',
