@@ -4,7 +4,7 @@ type Page<Operation extends (taskId: string) => PromiseLike<{ data: unknown[] }>
   ReturnType<Operation>
 >['data'];
 
-/** The part of a journey that Tasks answers, and the part that Notifications answers. */
+/** The part of a journey that Tasks returns, and the part that Notifications returns. */
 export type Journey = {
   events: Page<Taskwire['journeys']['task']>;
   messages: Page<Taskwire['journeys']['notifications']>;

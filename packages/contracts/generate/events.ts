@@ -31,7 +31,7 @@ const headers: JsonSchema = {
     },
     aggregate_id: { type: 'string', format: 'uuid', description: 'the subject of the event; events of one aggregate are delivered in order' },
     created_at: { type: 'string', format: 'date-time', description: 'when the event was stored, to the microsecond' },
-    published_at: { type: 'string', format: 'date-time', description: 'when this copy was published; both times are by the clock of the publisher\'s database' },
+    published_at: { type: 'string', format: 'date-time', description: "when this copy was published; both times come from the clock of the publisher's database" },
   },
   required: ['schema_version', 'aggregate_id'],
 };

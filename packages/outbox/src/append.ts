@@ -87,7 +87,8 @@ export function hintEvents(db: Database): void {
 
 /**
  * Returns the trace context and correlation id of the current work, as a parameter for the outbox's `headers` column (JSON). pg encodes parameters
- * when it sends a statement, after waiting for a connection, so the age of the request is exact at that moment (journeys compute its arrival from it).
+ * when it sends a statement, after waiting for a connection, so the age of the request is exact at that moment (journeys compute the request's
+ * arrival from this age).
  */
 export function eventHeaders(): { toPostgres(): string } {
   const work = logContext();

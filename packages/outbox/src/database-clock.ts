@@ -6,7 +6,7 @@ export type DatabaseClock = {
   now(): number;
 };
 
-/** A quartz drifts by at most 100 microseconds a second, so an offset of this age is wrong by at most 1 ms. */
+/** A quartz clock drifts by at most 100 microseconds a second, so an offset of this age is wrong by at most 1 ms. */
 const windowMs = 5_000;
 
 /**

@@ -35,7 +35,7 @@ describe('relay', () => {
     expect(await bench.rows()).to.deep.equal([]);
   });
 
-  it('records a published event with the times that its message names, by the clock of the database', async () => {
+  it('records a published event with the times in its message, by the clock of the database', async () => {
     const { pool } = bench.database.db;
     await query(pool, 'CREATE TABLE started AS SELECT clock_timestamp() AS at');
     await withLogContext({ request_id: 'request-1', [arrivedAt]: performance.now() - 70 }, () => append(1));

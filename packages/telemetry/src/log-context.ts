@@ -15,7 +15,7 @@ export type LogFields = {
   message_id?: string;
   event?: string;
   task_id?: string;
-  /** When the request of this work arrived, on this process's monotonic clock. A symbol, which no log line contains. */
+  /** When the request of this work arrived, on this process's monotonic clock. A symbol, so no log line contains it. */
   [arrivedAt]?: number;
 };
 
@@ -33,7 +33,7 @@ export function addLogFields(fields: LogFields): void {
   if (current !== undefined) Object.assign(current, fields);
 }
 
-/** Returns the microseconds since the request of some work arrived; undefined for work that was not caused by a request of this process. */
+/** Returns the microseconds since the request that caused this work arrived; undefined if no request of this process caused it. */
 export function requestAgeMicros(work: Readonly<LogFields>): number | undefined {
   const since = work[arrivedAt];
   return since === undefined ? undefined : Math.round((performance.now() - since) * 1_000);

@@ -51,7 +51,7 @@ describe('Filters and orders of the list of tasks', () => {
     expect(await titles({ creator, label: 'work' })).to.equal('B');
   });
 
-  it('find what is due from one instant on, before another', async () => {
+  it('find the tasks that are due from one instant until before another', async () => {
     const fay = await harness.join('Fay', 'member');
     for (const [title, due_at] of [
       ['A', '2030-01-01T00:00:00Z'],
@@ -106,7 +106,7 @@ describe('Filters and orders of the list of tasks', () => {
       expect(await page({ ...other, cursor })).to.have.property('code', 'bad_cursor');
   });
 
-  it('respond with search_busy to a list that takes too long, and to those that wait too long for a turn, and still serve others', async () => {
+  it('respond with search_busy to lists that take too long or wait too long for a turn, and still serve others', async () => {
     const { pool } = harness.database.db;
     const locker = await pool.connect();
     try {

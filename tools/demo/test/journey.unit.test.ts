@@ -32,7 +32,7 @@ function journey(next: string | null = null): Journey {
 }
 
 describe('the printed journey', () => {
-  it('has every step in order of time, with its distance from the first in microseconds', () => {
+  it('has every step in order of time, with the time since the first to the microsecond', () => {
     expect(journeyLines(journey()).map((line) => line.split(/ {2,}/).slice(1))).to.deep.equal([
       ['+0.000 ms', 'requested', 'request r1'],
       ['+0.099 ms', 'stored', 'tasks.task.assigned', 'm1'],

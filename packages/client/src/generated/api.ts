@@ -177,7 +177,7 @@ export type Api = {
   tasks: {
     /**
      * List tasks, newest first unless sorted otherwise.
-     * Lists are pages in the order of `sort`; a task that changes its place while pages are read may be missed or repeated. A list with many filters or a rare order may need too much time in a large installation; it is then 503 `search_busy`.
+     * Lists are pages in the order of `sort`; a task that changes its place while pages are read may be missed or repeated. A list with many filters or a rare order may need too much time in a large installation; the response is then 503 `search_busy`.
      */
     list(query?: T.ListTasksData['query'], options?: CallOptions): List<Opened<T.ListTasksResponses[200]['data'][number]>>;
     /**
@@ -400,12 +400,12 @@ export type Api = {
   journeys: {
     /**
      * List the events of a task with their times from request to broker, oldest first.
-     * Every time is by the clock of the database of the service that took the step, to the microsecond. Events are listed for seven days.
+     * All times come from the database clock of the service that took the step, to the microsecond. Events are listed for seven days.
      */
     task(task_id: string, query?: T.ListTaskJourneyData['query'], options?: CallOptions): List<Opened<T.ListTaskJourneyResponses[200]['data'][number]>>;
     /**
      * List the events of a task with their times from broker to recipients, oldest first.
-     * Every time is by the clock of the database of the service that took the step, to the microsecond. Events are listed for seven days. The list is empty if Notifications has received no event of the task.
+     * All times come from the database clock of the service that took the step, to the microsecond. Events are listed for seven days. The list is empty if Notifications has received no event of the task.
      */
     notifications(task_id: string, query?: T.ListNotificationJourneyData['query'], options?: CallOptions): List<Opened<T.ListNotificationJourneyResponses[200]['data'][number]>>;
   };

@@ -1541,7 +1541,7 @@ export type ListJobsResponse = {
 export type ListTaskJourneyResponse = {
     data: Array<{
         /**
-         * the id of the event, in every service
+         * the id of the event, the same in every service
          */
         message_id: string;
         /**
@@ -2145,7 +2145,7 @@ export type DropNotificationsDeadLetterRequest = {
 export type ListNotificationJourneyResponse = {
     data: Array<{
         /**
-         * the id of the event, in every service
+         * the id of the event, the same in every service
          */
         message_id: string;
         /**
@@ -3034,7 +3034,7 @@ export type ListTasksData = {
          */
         due_after?: string;
         /**
-         * the order; a minus sign means descending. Tasks without a due date come last in both orders by due_at. Tasks that are equal are in the order of their creation.
+         * the order; a minus sign means descending. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation.
          */
         sort?: 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | 'due_at' | '-due_at' | 'priority' | '-priority';
     };

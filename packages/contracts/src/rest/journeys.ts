@@ -8,7 +8,7 @@ const tag = 'Journeys';
 const params = z.strictObject({ task_id: uuid });
 
 const message = {
-  message_id: uuid.describe('the id of the event, in every service'),
+  message_id: uuid.describe('the id of the event, the same in every service'),
   event: z.string().describe('for example tasks.task.assigned'),
   request_id: z.string().nullable().describe('the request that caused the event; null if a timer of the service did'),
 };
@@ -66,9 +66,9 @@ export const notificationJourney = z.object({
 });
 
 const description =
-  'Every time is by the clock of the database of the service that took the step, to the microsecond. Events are listed for seven days.';
+  'All times come from the database clock of the service that took the step, to the microsecond. Events are listed for seven days.';
 
-/** Answers where an event of a task is, up to the broker. */
+/** Shows where the events of a task are, up to the broker. */
 export const taskJourneyRoutes = {
   listTaskJourney: defineRoute({
     method: 'get',
@@ -85,7 +85,7 @@ export const taskJourneyRoutes = {
   }),
 };
 
-/** Answers where an event of a task is, from the broker to its recipients. */
+/** Shows where the events of a task are, from the broker to their recipients. */
 export const notificationJourneyRoutes = {
   listNotificationJourney: defineRoute({
     method: 'get',

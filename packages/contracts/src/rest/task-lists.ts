@@ -42,5 +42,5 @@ export const taskListQuery = z.strictObject({
   sort: z
     .enum(taskSorts)
     .default('-created_at')
-    .describe('the order; a minus sign means descending. Tasks without a due date come last in both orders by due_at. Tasks that are equal are in the order of their creation.'),
+    .describe('the order; a minus sign means descending. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation.'),
 });

@@ -31,7 +31,7 @@ export const tasksRoutes = {
     operationId: 'listTasks',
     summary: 'List tasks, newest first unless sorted otherwise',
     description:
-      'Lists are pages in the order of `sort`; a task that changes its place while pages are read may be missed or repeated. A list with many filters or a rare order may need too much time in a large installation; it is then 503 `search_busy`.',
+      'Lists are pages in the order of `sort`; a task that changes its place while pages are read may be missed or repeated. A list with many filters or a rare order may need too much time in a large installation; the response is then 503 `search_busy`.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:read'], objects: ['everyone'] },
     query: taskListQuery,

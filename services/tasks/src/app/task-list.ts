@@ -17,7 +17,7 @@ export type TaskFilter = {
   priority?: Priority | undefined;
   anyLabel?: readonly string[] | undefined;
   allLabels?: readonly string[] | undefined;
-  /** Instants in UTC: due before the one, and at the other or later. */
+  /** Instants in UTC. `dueBefore` is exclusive, `dueAfter` inclusive. */
   dueBefore?: string | undefined;
   dueAfter?: string | undefined;
 };

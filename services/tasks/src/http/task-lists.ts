@@ -37,7 +37,7 @@ const positions = {
   priority: 'number and id',
 } as const;
 
-/** The cursors of a list. Those of the default order are the same as before there were others. */
+/** The cursors of a list. Cursors of the default order are the same as in releases that had no other order. */
 export function cursorsOf({ filter, order }: TaskList): Cursors {
   const sorted = order === latestFirst ? {} : { order: [order.by, order.direction] };
   return listCursors(positions[order.by], { name: 'tasks', filter: { ...filter, ...sorted } });

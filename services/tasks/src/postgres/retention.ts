@@ -91,7 +91,7 @@ export function tableRetention(periods: TaskPeriods & InboxPeriods): TableRetent
   ];
 }
 
-/** Deletes what Tasks keeps for a limited time. */
+/** Deletes the data that Tasks keeps for a limited time. */
 export function taskRetention(db: Database, periods: TaskPeriods, telemetry: Telemetry): Loop {
   const rules = [...ownRetention(periods).rules, ...outboxRetention().rules];
   return createRetention({ db, rules, intervalMs, telemetry });

@@ -3,7 +3,7 @@ import { isSqlState, sqlState, type Database, type Tx } from '@taskwire/postgres
 
 /** A list that takes longer has no suitable index. */
 const limitMs = 500;
-/** Connections of the pool that such reads may hold at a time: at least half of a pool of ten are left for everything else. */
+/** Connections of the pool that such reads may hold at a time: more than half of a pool of ten is left for everything else. */
 const atOnce = 4;
 
 /**
@@ -17,7 +17,7 @@ export function boundedReads(db: Database): BoundedReads {
   const waiting: (() => void)[] = [];
   let running = 0;
 
-  /** Waits for a turn, as long as a statement may take. */
+  /** Waits for a turn, for at most as long as a statement may take. */
   async function turn(): Promise<void> {
     if (running < atOnce) return void (running += 1);
     await new Promise<void>((resolve, reject) => {
@@ -52,7 +52,7 @@ export function boundedReads(db: Database): BoundedReads {
 }
 
 function busy(cause?: unknown) {
-  return problem('search_busy', 'Narrow the filter, or use the default order; or try again in a moment.', {
+  return problem('search_busy', 'Narrow the filter, use the default order, or try again in a moment.', {
     headers: { 'Retry-After': '1' },
     cause,
   });

@@ -20,7 +20,7 @@ export function conditionsOf(filter: TaskFilter): { conditions: string[]; values
     conditions.push(`task.assignee_id IS ${mine.is ? 'NOT ' : ''}DISTINCT FROM ${parameter(mine.userId)}`);
   if (state !== undefined) conditions.push(`task.state = ${parameter(state)}`);
   if (creator !== undefined) conditions.push(`task.creator_id = ${parameter(creator)}`);
-  // literal, so that a prepared statement can use the index of the tasks of jobs
+  // literal, so that a prepared statement can use the partial index of tasks of kind `job`
   if (kind !== undefined) conditions.push(kind === 'job' ? "task.kind = 'job'" : "task.kind = 'task'");
   if (priority !== undefined)
     conditions.push(`${priorityRank('task')} = ${parameter(priorities.indexOf(priority) + 1)}`);

@@ -14,7 +14,7 @@ const columnsOf: Readonly<Record<TaskOrder['by'], Keyset['columns']>> = {
   priority: { rank: { sql: priorityRank('task'), type: 'bigint' }, id },
 };
 
-/** The position of a row, besides its id. The empty text is that of a task without a due date. */
+/** The position of a row, besides its id. An empty text stands for a missing due date. */
 const positionOf: Readonly<Record<TaskOrder['by'], string>> = {
   created_at: '',
   updated_at: `${isoMicros('task.updated_at')} AS at, `,
