@@ -154,7 +154,7 @@ function tasksScenario({ databaseUrl, people: { manager, members } }: Stage): Sc
       // the version in the tag exists again, with different content
       const again = async (tag: string) =>
         await manager.call('PATCH', `/api/v1/tasks/${kept}`, { title: 'Changed again' }, { 'if-match': tag });
-      expectStatus(await again(read.etag), 200, 'a change of the present version');
+      expectStatus(await again(read.etag), 200, 'a change of the current version');
       expectStatus(await again(lostTag), 412, 'a change with the tag of a lost version');
     },
   };

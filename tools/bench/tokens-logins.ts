@@ -37,7 +37,7 @@ export async function measureLogins(world: TokensWorld): Promise<void> {
   const ms = (samples: number[], share: number) => `${percentile(samples, share).toFixed(1)} ms`;
   printFigures(`log-ins, ${floodConnections} at once for ${seconds} s, beside ${steadyRate} × GET /users/me a second`, [
     { what: 'log-ins', value: perSecond(flood.requests.total / flood.duration, 'log-ins') },
-    { what: 'log-ins for a CPU second of Auth', value: perSecond(flood.requests.total / cpu, 'log-ins') },
+    { what: 'log-ins per CPU second of Auth', value: perSecond(flood.requests.total / cpu, 'log-ins') },
     ...(
       [
         ['GET /users/me, without', alone],

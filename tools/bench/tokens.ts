@@ -54,10 +54,10 @@ async function measureGrants(world: TokensWorld): Promise<string[]> {
   }
   const perCore = (name: (typeof names)[number]) => median(measured[name].map((one) => one.grants / one.cpuSeconds));
   const top = perCore('ceiling');
-  printFigures(`client_credentials (median of the rounds; aim ${aim} for a second of Auth's CPU)`, [
+  printFigures(`client_credentials (median of the rounds; aim ${aim} per CPU second of Auth)`, [
     ...names.flatMap((name): Figure[] => [
       {
-        what: `${name === 'ceiling' ? 'ceiling: node:http + node:crypto' : name}, for a CPU second`,
+        what: `${name === 'ceiling' ? 'ceiling: node:http + node:crypto' : name}, per CPU second`,
         value: perSecond(perCore(name), 'grants'),
         ...(name === 'ceiling' ? {} : { ratio: perCore(name) / top }),
       },

@@ -136,5 +136,5 @@ async function fuzz(suite: Suite): Promise<void> {
     console.error(`request ${id} was refused, but published an event:\n${curlOf(exchange, originOf(exchange.server))}`);
   if (result.failed || effects.length > 0) process.exitCode = 1;
   if (causes.seen.size === 0)
-    throw new Error('no request caused an event, so that the check of refused requests means nothing');
+    throw new Error('no request caused an event, so the check of refused requests means nothing');
 }

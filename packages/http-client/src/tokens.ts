@@ -44,8 +44,8 @@ export type M2mTokensOptions = { tokenUrl: string; telemetry: Telemetry } & (
 /** A token request that takes longer has hung, because a response requires only one signature. */
 const requestTimeoutMs = 5_000;
 /**
- * A token is not used in its last seconds, because it must remain valid during the call, and clocks differ slightly. If a tenth of its lifetime is
- * shorter, that is the margin.
+ * A token is not used in its last 10 s, or in the last tenth of its lifetime if that is shorter: it must remain valid during the call, and clocks
+ * differ slightly.
  */
 const expiryMarginMs = 10_000;
 /** The first and the longest pause after failures. Callers fail fast in between. */

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { problem } from '@taskwire/errors';
 
-/** The versions of the present epoch that a caller accepts: any of these, or any existing version. */
+/** The versions of the current epoch that a caller accepts: any of these, or any existing version. */
 export type IfMatch = { epoch: number; versions: readonly number[] | 'any' };
 
 /**

@@ -29,7 +29,7 @@ describe('The entity tag of an epoch', () => {
     }
   });
 
-  it('is not needed for *, which accepts any version of the present epoch', () => {
+  it('is not needed for *, which accepts any version of the current epoch', () => {
     expect(() => requireMatch(parseIfMatch('*', 7), version)).not.to.throw();
   });
 });

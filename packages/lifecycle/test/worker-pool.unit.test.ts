@@ -6,7 +6,7 @@ import { createWorkerPool, type WorkerPool } from '../src/index.ts';
 
 const { logger } = createTelemetry({ service: 'test', stream: new PassThrough().resume() });
 
-/** A queue of numbered jobs; each runs until the test ends it or the job completes. */
+/** A queue of numbered jobs. */
 function createQueue(count: number) {
   const due = Array.from({ length: count }, (_, n) => n);
   const claims: number[] = [];

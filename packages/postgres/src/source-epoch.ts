@@ -12,7 +12,7 @@ export type SourceEpoch = {
   epoch: number;
   /** The epoch sent to other services: the last one for which an operator has made the suite consistent. Never higher than `epoch`. */
   published: number;
-  /** Whether the present epoch began with a restore to a time, while the operator's command has not yet made the suite consistent. */
+  /** Whether the current epoch began with a restore to a time, and the operator's command has not made the suite consistent yet. */
   isUnrecovered: boolean;
 };
 

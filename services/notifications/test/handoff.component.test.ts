@@ -134,7 +134,7 @@ describe('The handoff of an e-mail', () => {
       expect((await delivery(id)).state).to.equal('sent');
     });
 
-    it('lets a worker that lost its lease neither hand off nor record', async () => {
+    it('prevents a worker that lost its lease from handing off a mail or recording its outcome', async () => {
       const id = await notify('task.assigned');
       const [first] = await harness.log.claim('email', 1, 15_000);
       await makeDue();

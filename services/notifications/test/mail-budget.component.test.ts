@@ -136,7 +136,7 @@ describe('Mail budgets', () => {
     expect(await states(owners)).to.deep.equal(['sent', 'sent']);
   });
 
-  it('let the warning of a changed address through, whatever others cause at the mailbox', async () => {
+  it('let the warning of a changed address through, however many mails others cause to the mailbox', async () => {
     recipient('ann+stranger@six.test', false);
     linkTo('ann@six.test');
     await notifyOften(3, 'security.verify_email');

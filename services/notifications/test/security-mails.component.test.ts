@@ -49,7 +49,7 @@ describe('E-mails about account changes', () => {
       ]);
     });
 
-    it('report a new admin, including to the actor, and once however often the event arrives', async () => {
+    it('report a new admin, also to the actor, and once however often the event arrives', async () => {
       const fact = { timestamp, actor: o.mia.id, admin_id: o.ben.id };
       const toMia = { user_id: o.mia.id, ...fact };
       const messageId = await o.around.publish('auth.account.admin_added', toMia);

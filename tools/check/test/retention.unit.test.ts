@@ -17,13 +17,13 @@ describe('the check of the retention', () => {
     expect(retentionFaults([service(['logs', 'users'], undefined, { users: 'they are users' })])).to.deep.equal([]);
   });
 
-  it('rejects a table with neither, and says what to do', () => {
+  it('rejects a table without a rule and without a reason to keep its rows, and says what to do', () => {
     expect(retentionFaults([service(['logs', 'orders'])])).to.deep.equal([
       'shop: the table orders grows forever; add a rule to services/shop/src/postgres/retention.ts, or the reason to keep it',
     ]);
   });
 
-  it('rejects a table with both, a table that does not exist, two rules with one name, and no services', () => {
+  it('rejects a table with a rule and a reason to have none, a missing table, two rules with one name, and no services', () => {
     const twice = [rule('logs', 'logs'), rule('logs', 'old_logs')];
     expect(retentionFaults([service(['logs'], twice, { logs: 'they are logs' })])).to.deep.equal([
       'shop: the table logs has a rule and a reason to have none',

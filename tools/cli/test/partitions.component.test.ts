@@ -55,7 +55,7 @@ describe('npm run taskwire -- partitions', function () {
     expect(await partitions('1')).to.include({ code: 0, stdout: 'It is 1 already.\n' });
   });
 
-  it('runs once at a time', async () => {
+  it('never runs twice at the same time', async () => {
     const { url } = suite.databases.tasks;
     const telemetry = createTelemetry({ service: 'test', stream: silent() });
     const other = await openChangeRecord(

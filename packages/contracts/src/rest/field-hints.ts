@@ -91,7 +91,7 @@ export const taskFilterHints: FieldHints = {
 };
 
 const passwordRoute =
-  'POST /api/v1/auth/change_password, for example {"current_password": "the present one", "new_password": "another one"}';
+  'POST /api/v1/auth/change_password, for example {"current_password": "the current one", "new_password": "another one"}';
 
 /** Fields of a user that an update does not accept. */
 export const changedUserHints: FieldHints = {
@@ -101,5 +101,5 @@ export const changedUserHints: FieldHints = {
   new_password: `is a field of ${passwordRoute}`,
   email_verified:
     'is changed by the link that is mailed to the address; POST /api/v1/auth/verify_email/request mails another, for example {"email": "ann@example.org"}',
-  pending_email: 'is changed through email, for example {"email": "ann@example.org", "current_password": "the present one"}',
+  pending_email: 'is changed through email, for example {"email": "ann@example.org", "current_password": "the current one"}',
 };

@@ -22,7 +22,7 @@ export type UserChange = {
   | { restored: true; passwordHash: string; endsSessions?: undefined; deleted?: undefined }
 );
 
-/** Whether a change gives the user an address that differs from the present one in more than its spelling. */
+/** Whether a change gives the user an address that differs from the current one in more than its spelling. */
 export function isAnotherAddress(user: { email: string }, { email }: UserChange): boolean {
   return email !== undefined && !isSameAddress(email, user.email);
 }

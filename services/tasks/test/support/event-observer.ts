@@ -52,7 +52,7 @@ export async function observeEvents(amqpUrl: string): Promise<EventObserver> {
           .map((event) => event.type.replace('tasks.task.', ''))
           .join(', ');
       await waitFor(() => published() === expected, { what: `the events ${expected} of a task` }).catch(() => {
-        throw new Error(`expected ${expected}, but published was ${published()}`);
+        throw new Error(`expected ${expected}, but ${published()} was published`);
       });
       return about(taskId);
     },

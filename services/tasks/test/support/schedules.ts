@@ -9,7 +9,7 @@ export type Occurrence = z.output<typeof scheduleSchemas.occurrence>;
 
 export type Row = { minutes: number; state: string; reason: string | null; task_id: string | null; revision: number };
 
-/** Creates and observes schedules. Minutes are counted from the present one; negative ones are past. */
+/** Creates and observes schedules. Minutes are counted from the current one; negative numbers are in the past. */
 export function scheduleTools(harness: TasksHarness) {
   const { pool } = harness.database.db;
   const minute = "date_trunc('minute', clock_timestamp())";

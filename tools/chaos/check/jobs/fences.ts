@@ -5,7 +5,7 @@ import { broken, type Violation } from '../violation.ts';
 
 /**
  * A lease ends only by a settlement with its own fence, and fences grow with each lease of a job, so that a store which compares them rejects the writes
- * of earlier workers and accepts those of the present one.
+ * of earlier workers and accepts those of the current one.
  */
 export function checkFences({ jobActs, world }: Evidence): Violation[] {
   const names = new Map(world.jobs.map(({ id, name }) => [id, name]));

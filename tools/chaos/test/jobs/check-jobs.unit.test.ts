@@ -147,7 +147,7 @@ describe('the checker of chaos runs, on jobs', () => {
       expect(brokenBy((run) => void (actsOf(run, 'write').at(-1)!.accepted = true))).deep.equal([rule]);
     });
 
-    it('finds a write of the present lease that was rejected', () => {
+    it('finds a write of the current lease that was rejected', () => {
       expect(brokenBy((run) => void (actsOf(run, 'write')[2]!.accepted = false))).deep.equal([rule]);
     });
   });

@@ -33,7 +33,7 @@ export type NotifiedEventType = {
 type Named = { assigned_to: string | null } | { unassigned_from: string } | { mentions: string[] };
 
 /**
- * The users who may be notified about a task: the performer named in the event, the task's creator or present performer, or the users whom a comment
+ * The users who may be notified about a task: the performer named in the event, the task's creator or current performer, or the users whom a comment
  * mentions and did not mention before. Never the actor.
  */
 export type Audience = 'named' | 'creator' | 'performer' | 'mentioned';

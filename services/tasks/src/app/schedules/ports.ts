@@ -69,13 +69,13 @@ export type ScheduleWrites = {
   deleteSchedule(tx: Tx, id: string): Promise<void>;
   /** Locks schedules that are due, the longest due first. Skips those that another transaction has locked. */
   lockDue(tx: Tx, limit: number): Promise<StoredSchedule[]>;
-  /** Locks schedules with a queued occurrence whose last task has ended. Skips locked ones. */
+  /** Locks schedules with a queued occurrence whose last task has ended. Skips locked schedules. */
   lockReleased(tx: Tx, limit: number): Promise<StoredSchedule[]>;
-  /** Locks schedules that await the end of a run that has ended, with the time of that end. Skips locked ones. */
+  /** Locks schedules whose awaited run has ended, and returns the times of these ends. Skips locked schedules. */
   lockEnded(tx: Tx, limit: number): Promise<(StoredSchedule & { endedAt: number })[]>;
   /** Locks the last jobs of schedules in the order of ids. Call it before `cancelJob`. */
   lockLastJobs(tx: Tx, schedules: readonly Schedule[]): Promise<void>;
-  /** Locks schedules that are not due yet and whose next instant was computed with an older tz database. Skips locked ones. */
+  /** Locks schedules that are not due yet and whose next instant was computed with an older tz database. Skips locked schedules. */
   lockOutdated(tx: Tx, zoneDatabase: string, limit: number): Promise<StoredSchedule[]>;
   /** Delays the schedule that is due first, after it has failed. */
   postponeFirst(): Promise<void>;

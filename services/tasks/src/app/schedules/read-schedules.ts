@@ -14,7 +14,7 @@ export async function readSchedule({ schedules }: Ports, actor: Actor, id: strin
   return requireSchedule(await schedules.readSchedule(id), actor);
 }
 
-/** Managers and admins see all schedules, and others their own. */
+/** Managers and admins see all schedules, other users only their own. */
 export async function listSchedules({ schedules }: Ports, actor: Actor, place: Place): Promise<Page<StoredSchedule>> {
   return await schedules.listSchedules(seesAllSchedules(actor) ? undefined : actor.id, place);
 }

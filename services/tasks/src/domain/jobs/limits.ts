@@ -11,8 +11,8 @@ export const mostCrashes = 3;
 export const mostUndelivered = 10;
 
 /**
- * The bytes of the jobs in one response. The proxies and clients on the way hold it in memory. Each job counts with its payload and half a KiB for its
- * other fields, which have at most 300 bytes besides queue and kind.
+ * The bytes of the jobs in one response. The proxies and clients on the way hold them in memory. Each job counts with its payload and half a KiB for
+ * its other fields, which have at most 300 bytes besides queue and kind.
  */
 export const largestClaimBytes = 4 * 1024 * 1024;
 export const bytesBesidePayload = 512;

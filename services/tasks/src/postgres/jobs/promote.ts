@@ -6,8 +6,8 @@ import { followJobsSql, hasFollowed } from './follow-jobs.ts';
 import { sendHints, type QueuedRow } from './hints.ts';
 
 /**
- * Queues scheduled jobs that are due. 1,000 rows take PostgreSQL about 30 ms. The ids are an array, which it looks up one by one: for a join with
- * 1,000 rows, it would read the whole table each second.
+ * Queues scheduled jobs that are due. 1,000 rows take PostgreSQL about 30 ms. It looks the ids of an array up one by one; for a join with 1,000 rows,
+ * it would read the whole table each second.
  */
 export const promoteJobs = {
   name: 'jobs.promote',

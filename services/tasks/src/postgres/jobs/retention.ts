@@ -76,8 +76,8 @@ export function jobRetention({ settledJobDays, deadJobDays, jobAuditDays }: JobP
     kept: {
       job_limits: 'one row for each limit that an admin has set',
       job_dependencies: 'a row leaves when its predecessor has been settled',
-      job_reaper: 'one row: when expired leases were last looked for',
-      job_contact: 'one row: when a worker was last heard',
+      job_reaper: 'one row: the time of the last search for expired leases',
+      job_contact: 'one row: the time of the last request of any worker',
     },
   };
 }

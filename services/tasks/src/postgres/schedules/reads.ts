@@ -46,7 +46,7 @@ export function databaseClock(db: Queryable): DatabaseClock {
     async now(tx) {
       const text = 'SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now';
       const [row] = await query<{ now: number }>(tx ?? db, text);
-      if (row === undefined) throw new Error('the database has no time');
+      if (row === undefined) throw new Error('the database did not return its time');
       return row.now;
     },
   };
