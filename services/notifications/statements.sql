@@ -7,7 +7,7 @@ WITH given AS (
     delivery_policy text, channels jsonb)
 ), inserted AS (
   INSERT INTO notifications (event_id, user_id, type, task_id, actor_id, happened_at, template_data, title, body)
-  SELECT event_id, user_id, type, task_id, actor_id, least(happened_at, clock_timestamp()), template_data, title, body FROM given
+  SELECT event_id, user_id, type, task_id, actor_id, CASE WHEN happened_at IS NOT NULL THEN least(happened_at, clock_timestamp()) END, template_data, title, body FROM given
   ON CONFLICT DO NOTHING
   RETURNING id, event_id, user_id, type
 ), planned AS (
@@ -29,7 +29,7 @@ WITH given AS (
     CROSS JOIN LATERAL (
       SELECT planned.id FROM notifications n JOIN deliveries planned ON planned.notification_id = n.id AND planned.channel = c.name
       WHERE n.task_id = given.task_id AND n.user_id = given.user_id
-        AND n.happened_at < least(given.happened_at, clock_timestamp())
+        AND n.happened_at < CASE WHEN given.happened_at IS NOT NULL THEN least(given.happened_at, clock_timestamp()) END
       OFFSET 0
     ) AS previous
   ))

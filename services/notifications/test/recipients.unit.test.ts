@@ -16,8 +16,9 @@ function typesOf<T extends NotifiedEventType>(
   type: T,
   event: EventPayload<T>,
   people: Parameters<typeof recipientsOf>[2],
-) {
-  return recipientsOf(taskNotifications.get(type)!, event, people);
+): Map<string, string> {
+  const recipients = recipientsOf(taskNotifications.get(type)!, event, people);
+  return new Map([...recipients].map(([id, notification]) => [id, notification.type]));
 }
 
 describe('The recipients of task notifications', () => {

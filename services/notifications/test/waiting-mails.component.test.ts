@@ -72,6 +72,19 @@ describe('Changes of a task while its mail waits', () => {
     expect(attempt?.detail).to.include('decided by the last known state of the task');
   });
 
+  it('leave a mail about a comment as it is, and comments leave the mail about the task as it is', async () => {
+    await deferred();
+    const comment = { comment_uuid: crypto.randomUUID(), author: o.mia.id, mentions: [] };
+    for (const _ of [1, 2]) await o.around.publish('tasks.comment.added', { ...fact(o.mia), ...comment });
+    await o.around.publish('tasks.task.cancelled', { ...fact(o.mia), assigned_to: o.ann.id });
+    await eventually(async () => (await deliveries()).length === 4);
+    await retried();
+    const ends = (await deliveries()).map(({ type, state }) => `${type} ${state}`);
+    expect(ends).to.have.members([
+      ...['task.assigned skipped', 'task.cancelled sent', 'comment.added sent', 'comment.added sent'],
+    ]);
+  });
+
   it('replace the mail with the one about the latest event', async () => {
     await deferred();
     Object.assign(o.task, { assigneeId: o.ben.id, version: 2 });

@@ -1,10 +1,10 @@
 import type { EventPayload } from '@taskwire/contracts';
 import type { BuildNotification } from './build-notification.ts';
-import type { NotificationType, TemplateData } from './notification-types.ts';
+import type { TemplateData } from './notification-types.ts';
 import type { FindUser, FindTask, User, Plan } from './ports.ts';
 import { retryLater } from './retry-later.ts';
 import type { Audience, NotifiedEventType } from './notifications/definition.ts';
-import { taskNotifications } from './notifications/definitions.ts';
+import { taskNotifications, type TypedNotification } from './notifications/definitions.ts';
 
 type Needs = { findTask: FindTask; findUser: FindUser; buildNotification: BuildNotification };
 
@@ -32,27 +32,27 @@ export function notifyAboutTask({ findTask, findUser, buildNotification }: Needs
     if (title === null) return { kind: 'notify', notifications: [] };
     const wanted = task.kind === 'deleted' ? possible.filter(({ whenDeleted }) => whenDeleted === 'notify') : possible;
 
-    const recipients: { user: User; type: NotificationType }[] = [];
-    for (const [id, type] of recipientsOf(wanted, event, task)) {
+    const recipients: { user: User; notification: TypedNotification }[] = [];
+    for (const [id, notification] of recipientsOf(wanted, event, task)) {
       const user = await findUser(id);
       if (user.kind === 'unavailable') return retryLater(user);
       // the event names this user, so they exist: an unknown user must not be treated as if there were no recipient
       if (user.kind === 'not_found') return retryLater({ detail: `Auth does not know the recipient ${id} yet` });
       // deleted users are not notified
-      if (user.kind === 'user') recipients.push({ user, type });
+      if (user.kind === 'user') recipients.push({ user, notification });
     }
     if (recipients.length === 0) return { kind: 'notify', notifications: [] };
 
     const actor = event.actor === null ? null : await nameOf(event.actor, findUser);
     return {
       kind: 'notify',
-      notifications: recipients.map(({ user: recipient, type }) =>
+      notifications: recipients.map(({ user: recipient, notification: { type, standsAlone } }) =>
         buildNotification({
           eventId,
           userId: recipient.id,
           type,
           actorId: event.actor,
-          happenedAt: event.timestamp,
+          happenedAt: standsAlone === true ? null : event.timestamp,
           templateData: {
             task: { id: task.id, title, isDeleted: task.kind === 'deleted' },
             actor,
@@ -82,25 +82,25 @@ const anyone = 'anyone';
 
 type TaskPeople = { creatorId: string | null; assigneeId?: string | null | undefined };
 
-/** The distinct users to notify of an event, without its actor, each with the first type of notification that is for the user. */
+/** The distinct users to notify of an event, without its actor, each with the first notification that is for the user. */
 export function recipientsOf(
-  notifications: readonly { type: NotificationType; audience: readonly Audience[] }[],
+  notifications: readonly TypedNotification[],
   event: EventPayload<NotifiedEventType>,
   { creatorId, assigneeId = null }: TaskPeople,
-): Map<string, NotificationType> {
+): Map<string, TypedNotification> {
   const users: Readonly<Record<Audience, readonly (string | null)[]>> = {
     named: [namedIn(event)],
     creator: [creatorId],
     performer: [assigneeId],
     mentioned: mentionedIn(event),
   };
-  const types = new Map<string, NotificationType>();
-  for (const { type, audience } of notifications) {
-    for (const id of audience.flatMap((one) => users[one])) {
-      if (id !== null && id !== event.actor && !types.has(id)) types.set(id, type);
+  const recipients = new Map<string, TypedNotification>();
+  for (const notification of notifications) {
+    for (const id of notification.audience.flatMap((one) => users[one])) {
+      if (id !== null && id !== event.actor && !recipients.has(id)) recipients.set(id, notification);
     }
   }
-  return types;
+  return recipients;
 }
 
 function namedIn(event: EventPayload<NotifiedEventType>): string | null {

@@ -4,6 +4,11 @@ import type { NewNotification } from '../app/ports.ts';
 import type { Inbox, NotificationView } from '../app/inbox.ts';
 import { notificationEntity } from './entities.ts';
 
+/** The time of an event, whose clock may be ahead; null if none is given, which `least` would ignore. */
+function notInTheFuture(time: string): string {
+  return `CASE WHEN ${time} IS NOT NULL THEN least(${time}, clock_timestamp()) END`;
+}
+
 // A conflict means that this user was already notified of this event, or already welcomed; then neither the notification nor its deliveries are
 // written. A mail to a recipient without an account has a null user, and nulls compare as equal. Waiting deliveries to the same user about the same
 // task are superseded: the later one reports the current state. They are locked in every state that may lead to another attempt, so that the next
@@ -20,7 +25,7 @@ export const insertWithDeliveries = {
         delivery_policy text, channels jsonb)
     ), inserted AS (
       INSERT INTO notifications (event_id, user_id, type, task_id, actor_id, happened_at, template_data, title, body)
-      SELECT event_id, user_id, type, task_id, actor_id, least(happened_at, clock_timestamp()), template_data, title, body FROM given
+      SELECT event_id, user_id, type, task_id, actor_id, ${notInTheFuture('happened_at')}, template_data, title, body FROM given
       ON CONFLICT DO NOTHING
       RETURNING id, event_id, user_id, type
     ), planned AS (
@@ -42,7 +47,7 @@ export const insertWithDeliveries = {
         CROSS JOIN LATERAL (
           SELECT planned.id FROM notifications n JOIN deliveries planned ON planned.notification_id = n.id AND planned.channel = c.name
           WHERE n.task_id = given.task_id AND n.user_id = given.user_id
-            AND n.happened_at < least(given.happened_at, clock_timestamp())
+            AND n.happened_at < ${notInTheFuture('given.happened_at')}
           OFFSET 0
         ) AS previous
       ))

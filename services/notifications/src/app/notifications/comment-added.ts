@@ -7,6 +7,7 @@ export const commentAdded = defineTaskNotification({
   recipient: 'creator and performer',
   audience: ['creator', 'performer'],
   whenDeleted: 'skip',
+  standsAlone: true,
   inApp: (input) => ({
     title: 'New comment',
     body: say`${actorIn(input)} commented on ${taskIn(input)}.`,

@@ -7,6 +7,7 @@ export const commentMentioned = defineTaskNotification({
   recipient: 'the users mentioned for the first time',
   audience: ['mentioned'],
   whenDeleted: 'skip',
+  standsAlone: true,
   inApp: (input) => ({
     title: 'You were mentioned',
     body: say`${actorIn(input)} mentioned you in a comment on ${taskIn(input)}.`,

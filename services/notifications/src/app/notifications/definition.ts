@@ -49,6 +49,11 @@ export type TaskNotification = Delivery &
      */
     whenDeleted: 'notify' | 'skip';
     /**
+     * Set for a notification that no other can replace: a later notification about the task supersedes an earlier one whose mail still waits, because it
+     * reports the current state, except if one of them stands alone.
+     */
+    standsAlone?: true;
+    /**
      * Says why a waiting mail is obsolete given the current state of its task; undefined if it is still worth sending. Absent for notifications that
      * never become obsolete. `whenDeleted` covers deleted tasks.
      */

@@ -66,7 +66,7 @@ export const taskHandlerName = 'notify';
 
 const entries = Object.entries(definitions) as [NotificationType, NotificationDefinition][];
 
-type TypedNotification = TaskNotification & { type: NotificationType; event: NotifiedEventType };
+export type TypedNotification = TaskNotification & { type: NotificationType; event: NotifiedEventType };
 
 /** The notifications for each task event that notifies users. A user gets the first of them that is for the user. */
 export const taskNotifications: ReadonlyMap<string, readonly TypedNotification[]> = Map.groupBy(
