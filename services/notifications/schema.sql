@@ -56,6 +56,7 @@ CREATE TABLE deliveries (
   last_error text,
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   updated_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  headers json,
   CONSTRAINT deliveries_finished_has_no_next_attempt CHECK ((state = ANY (ARRAY['sent'::text, 'failed'::text, 'skipped'::text])) <= (next_attempt_at IS NULL)),
   CONSTRAINT deliveries_notification_id_channel_key UNIQUE (notification_id, channel),
   CONSTRAINT deliveries_notification_id_fkey FOREIGN KEY (notification_id) REFERENCES notifications(id) ON DELETE CASCADE,

@@ -11,10 +11,11 @@ WITH given AS (
   ON CONFLICT DO NOTHING
   RETURNING id, event_id, user_id, type
 ), planned AS (
-  INSERT INTO deliveries (notification_id, channel, delivery_policy, state, attempts, next_attempt_at)
+  INSERT INTO deliveries (notification_id, channel, delivery_policy, state, attempts, next_attempt_at, headers)
   SELECT inserted.id, c.name, given.delivery_policy, c.state,
     CASE c.state WHEN 'sent' THEN 1 ELSE 0 END,
-    CASE c.state WHEN 'sent' THEN NULL ELSE clock_timestamp() END
+    CASE c.state WHEN 'sent' THEN NULL ELSE clock_timestamp() END,
+    CASE c.state WHEN 'sent' THEN NULL ELSE $3::json END
   FROM inserted JOIN given ON given.event_id = inserted.event_id AND given.type = inserted.type
     AND given.user_id IS NOT DISTINCT FROM inserted.user_id
   CROSS JOIN LATERAL jsonb_to_recordset(given.channels) AS c(name text, state text)
@@ -78,7 +79,7 @@ PREPARE "deliveries.claim_due_5" AS
     INSERT INTO delivery_attempts (delivery_id, number) SELECT id, attempts FROM taken
   )
   SELECT t.id, t.notification_id AS "notificationId", n.user_id AS "userId", n.type, n.actor_id AS "actorId", n.template_data AS "templateData", t.attempts AS attempt, t.lease_id AS "leaseId",
-    (extract(epoch FROM t.created_at) * 1000)::float8 AS "createdAt", t.unknown_outcomes AS "unknownOutcomes", t.delivery_policy AS "deliveryPolicy",
+    (extract(epoch FROM t.created_at) * 1000)::float8 AS "createdAt", t.unknown_outcomes AS "unknownOutcomes", t.delivery_policy AS "deliveryPolicy", t.headers,
     (SELECT count(*)::int FROM delivery_attempts a WHERE a.delivery_id = t.id AND a.outcome = 'retry') AS retries,
     EXISTS (
 SELECT FROM notifications later JOIN deliveries d ON d.notification_id = later.id AND d.channel = $1

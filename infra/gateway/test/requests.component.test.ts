@@ -84,6 +84,23 @@ describe('The gateway as a proxy of headers and bodies', () => {
     expect(seen.headers).to.include({ traceparent, tracestate: 'a=b' });
   });
 
+  it("logs the request's id as the trace of a request without a valid trace context, as the service does", async () => {
+    const invalid = [
+      undefined,
+      'nonsense',
+      traceparent.replace(/^00/, 'ff'),
+      traceparent.replace(/-[0-9a-f]{32}-/, `-${'0'.repeat(32)}-`),
+      traceparent.replace(/-[0-9a-f]{16}-/, `-${'0'.repeat(16)}-`),
+    ];
+    for (const value of invalid) {
+      const headers: Record<string, string> = value === undefined ? {} : { traceparent: value };
+      const seen = await gateway.seen({ path: '/api/v1/tasks', headers });
+      const id = seen.headers['x-request-id'];
+      const line = (await gateway.log()).find((entry) => entry['request_id'] === id);
+      expect(line?.['trace_id'], String(value)).to.equal(id);
+    }
+  });
+
   it('passes the address that it saw to the service, whatever the caller claims', async () => {
     const headers = {
       'X-Forwarded-For': '203.0.113.9, 10.0.0.1',

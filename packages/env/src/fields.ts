@@ -12,6 +12,12 @@ export function integer(min: number, max: number) {
     .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
 }
 
+/** A share, from 0 to 1. */
+export const ratio = z
+  .string()
+  .regex(/^(0(\.\d+)?|1(\.0+)?)$/, 'must be a number from 0 to 1, such as 0.1')
+  .transform(Number);
+
 /** A TCP port; 0 for any free port. */
 export const port = integer(0, 65_535).describe('the TCP port to listen on, 0 for any free port');
 
@@ -108,6 +114,27 @@ export const origins = z.string().transform((text, context) =>
 function toOrigin(given: string): string | undefined {
   const url = URL.parse(given);
   return url !== null && ['http:', 'https:'].includes(url.protocol) && url.username === '' ? url.origin : undefined;
+}
+
+/** Names with values, as `name=value,other=value`, in which values may be percent-encoded. Errors never include a value, because it may be a secret. */
+export const keyValues = z.string().transform((text, context): Record<string, string> => {
+  const pairs = text.split(',').filter((pair) => pair.trim() !== '');
+  const decoded = pairs.map((pair) => /^\s*(?<name>[^\s=]+)\s*=(?<value>.*)$/.exec(pair)?.groups);
+  try {
+    return Object.fromEntries(
+      decoded.map((pair) => [pair?.['name'] ?? invalid(), decodeURIComponent(pair?.['value']?.trim() ?? '')]),
+    );
+  } catch {
+    context.addIssue({
+      code: 'custom',
+      message: 'must have the form name=value,other=value, with percent-encoded values',
+    });
+    return z.NEVER;
+  }
+});
+
+function invalid(): never {
+  throw new Error('a pair without a name');
 }
 
 /** A JSON document inside one variable. */

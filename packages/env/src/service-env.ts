@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import * as fields from './fields.ts';
+import { observabilityFields } from './observability-env.ts';
 
 /** The environment of a program that uses only the database, such as migrations. */
 export const databaseEnv = z.object({ DATABASE_URL: fields.postgresUrl });
 
 /** The variables that every service has, in addition to a port, a pool size and an issuer, whose defaults differ between services. */
 export const serviceFields = {
+  ...observabilityFields,
   HOST: z.string().default('127.0.0.1'),
   AMQP_URL: fields.amqpUrl,
   EVENT_LOGINS: fields.eventLogins,

@@ -1,6 +1,6 @@
 import { errorText } from '@taskwire/errors';
 import { backOffMs } from '@taskwire/lifecycle';
-import { injectTrace, logContext, withSpan, type Telemetry } from '@taskwire/telemetry';
+import { failSpan, injectTrace, logContext, withSpan, type Telemetry } from '@taskwire/telemetry';
 import { Pool } from 'undici';
 import type { z } from 'zod';
 import { unavailable, type Answer, type Unavailable } from './answer.ts';
@@ -9,6 +9,7 @@ import { createConcurrencyLimit } from './concurrency-limit.ts';
 import { startDeadline, type Deadline } from './deadline.ts';
 import { createClientMetrics } from './metrics.ts';
 import { read, sendGet, type Reading } from './reading.ts';
+import { clientSpan } from './request-span.ts';
 import { createRetryBudget } from './retry.ts';
 import { TokenUnavailable, type TokenSource } from './tokens.ts';
 import { defaultTuning, type ServiceClientTuning } from './tuning.ts';
@@ -61,6 +62,9 @@ export type ServiceClient = {
 /** The parameters shared by all attempts of a call. */
 type Call<S extends z.ZodType> = { path: string; schema: S; idempotencyKey: string | undefined };
 
+/** One attempt of a call. `number` starts at 1. */
+type NumberedCall<S extends z.ZodType> = Call<S> & { number: number };
+
 /** The result of one attempt: the call's final result, or a result that another attempt may change. */
 type Attempt<T> =
   | { kind: 'final'; answer: Answer<T> }
@@ -107,10 +111,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
     const startedAt = performance.now();
     const deadline = startDeadline(timeoutMs ?? tuning.timeoutMs, signal);
     try {
-      const answer = await withSpan(
-        `GET ${name}`,
-        async () => await attempts({ path, schema, idempotencyKey }, deadline),
-      );
+      const answer = await attempts({ path, schema, idempotencyKey }, deadline);
       metrics.called(
         answer.kind === 'unavailable' ? answer.reason : answer.kind,
         (performance.now() - startedAt) / 1000,
@@ -125,7 +126,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
     budget.earn();
     let rejectedToken: string | undefined;
     for (let number = 1; ; number++) {
-      const attempt = await attemptOnce(call, deadline, rejectedToken);
+      const attempt = await attemptOnce({ ...call, number }, deadline, rejectedToken);
       if (attempt.kind === 'final') return attempt.answer;
       if (attempt.kind === 'rejected_token') {
         // a token can be rejected before it expires (keys replaced, access changed): retry once, without a pause, with a fresh token
@@ -146,7 +147,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
   }
 
   async function attemptOnce<S extends z.ZodType>(
-    call: Call<S>,
+    call: NumberedCall<S>,
     deadline: Deadline,
     rejectedToken: string | undefined,
   ): Promise<Attempt<z.output<S>>> {
@@ -193,14 +194,14 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
   }
 
   async function request(
-    { path, idempotencyKey }: Call<z.ZodType>,
+    { path, idempotencyKey, number }: NumberedCall<z.ZodType>,
     token: string,
     deadline: Deadline,
     admission: Admission,
   ): Promise<Reading> {
     const sentAt = performance.now();
     const { request_id: requestId, client_request_id: clientRequestId } = logContext();
-    const reading = await sendGet(pool, `${prefix}${path}`, deadline.signal, {
+    const headers = {
       accept: 'application/json',
       authorization: `Bearer ${token}`,
       'user-agent': `taskwire-${telemetry.service}`,
@@ -210,7 +211,16 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
       'idempotency-key': idempotencyKey,
       'x-request-id': requestId,
       'x-client-request-id': clientRequestId,
-      ...injectTrace(),
+    };
+    const target = `${prefix}${path}`;
+    const reading = await withSpan(clientSpan('GET', origin, target, number), async (span) => {
+      const read = await sendGet(pool, target, deadline.signal, { ...headers, ...injectTrace() });
+      if (read.kind !== 'answered') failSpan(span, read.kind);
+      else {
+        span.setAttribute('http.response.status_code', read.status);
+        if (read.status >= 400) failSpan(span, String(read.status));
+      }
+      return read;
     });
     const isEvidence = performance.now() - sentAt >= minEvidenceMs;
     const cancelledEarly = deadline.signal.aborted && !(deadline.timedOut() && isEvidence);

@@ -1,10 +1,11 @@
 import { tokenResponse } from '@taskwire/contracts';
 import { errorText } from '@taskwire/errors';
 import { backOffMs, raceAbort, type BackOff } from '@taskwire/lifecycle';
-import { metricsOnce, type Telemetry } from '@taskwire/telemetry';
+import { failSpan, injectTrace, metricsOnce, withSpan, type Telemetry } from '@taskwire/telemetry';
 import { Counter } from 'prom-client';
 import { Agent, request, type Dispatcher } from 'undici';
 import { clientSecretBasic, type ClientAuthentication } from './client-authentication.ts';
+import { clientSpan } from './request-span.ts';
 import { retryAfterMs } from './retry.ts';
 
 /** The parameters of a token: one audience (RFC 8707), and scopes separated by spaces. */
@@ -222,14 +223,24 @@ async function requestToken(
 ): Promise<{ access_token: string; expires_in: number }> {
   const proof = await authentication(tokenUrl);
   const form = { grant_type: 'client_credentials', resource: audience, scope, ...proof.parameters };
-  const response = await request(tokenUrl, {
-    dispatcher: agent,
-    method: 'POST',
-    headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded', ...proof.headers },
-    body: new URLSearchParams(form).toString(),
-    signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
+  const { origin, pathname } = new URL(tokenUrl);
+  const { response, text } = await withSpan(clientSpan('POST', origin, pathname, 1), async (span) => {
+    const received = await request(tokenUrl, {
+      dispatcher: agent,
+      method: 'POST',
+      headers: {
+        accept: 'application/json',
+        'content-type': 'application/x-www-form-urlencoded',
+        ...proof.headers,
+        ...injectTrace(),
+      },
+      body: new URLSearchParams(form).toString(),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
+    });
+    span.setAttribute('http.response.status_code', received.statusCode);
+    if (received.statusCode >= 400) failSpan(span, String(received.statusCode));
+    return { response: received, text: await received.body.text() };
   });
-  const text = await response.body.text();
   if (response.statusCode !== 200) {
     throw new Rejected(
       `the token endpoint responded with ${response.statusCode} ${oauthError(text)}`.trim(),

@@ -61,7 +61,7 @@ describe('a client of another service', () => {
 
   it('sends the token, both request ids, the trace and the remaining time', async () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
-    await withExtractedTrace({ traceparent }, 'test', async () => {
+    await withExtractedTrace({ traceparent }, { name: 'test' }, async () => {
       await withLogContext(
         { request_id: 'request 1', client_request_id: 'of the caller' },
         async () => await client().get('/users/a', schema, { timeoutMs: 900 }),

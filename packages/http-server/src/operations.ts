@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { Router, type Response } from 'express';
 import { errorText } from '@taskwire/errors';
 import { redact, type Telemetry } from '@taskwire/telemetry';
@@ -7,6 +8,13 @@ import { redact, type Telemetry } from '@taskwire/telemetry';
  * unready.
  */
 export type ReadinessCheck = () => Promise<void> | Promise<{ warning: string } | undefined>;
+
+const probePaths = new Set(['/health', '/ready', '/metrics']);
+
+/** Whether a request is one of a probe or of Prometheus, which come every few seconds. */
+export function isProbe({ url = '' }: IncomingMessage): boolean {
+  return probePaths.has(url);
+}
 
 /** The time limit of one check, in milliseconds: probes run every few seconds and need a negative result in time. */
 const checkTimeoutMs = 2_000;

@@ -2,9 +2,19 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorText } from '@taskwire/errors';
-import { arrivedAt, openExtractedTrace, withLogContext, type Telemetry, type TraceCarrier } from '@taskwire/telemetry';
+import {
+  arrivedAt,
+  openExtractedTrace,
+  withLogContext,
+  withoutRecording,
+  type Span,
+  type Telemetry,
+  type TraceCarrier,
+} from '@taskwire/telemetry';
 import { Histogram } from 'prom-client';
+import { isProbe } from './operations.ts';
 import { problemDocument, toProblem } from './problem-response.ts';
+import { describeEnd, serverSpan } from './request-span.ts';
 
 /** Ids that are short, and safe in log lines and headers; the gateway uses the same pattern. */
 const validRequestId = /^[A-Za-z0-9][\w.:-]{0,63}$/;
@@ -25,6 +35,8 @@ export type RequestState = RequestIds & {
   route: string;
   /** Milliseconds of this process's monotonic clock. */
   arrivedAt: number;
+  /** Whether the error of the response has been reported. */
+  isReported: boolean;
 };
 
 const states = new WeakMap<IncomingMessage, RequestState>();
@@ -49,32 +61,44 @@ export function observeRequests(telemetry: Telemetry, isTrusted: IsTrusted) {
     registers: [telemetry.metrics],
   });
   return (request: IncomingMessage, response: ServerResponse, serve: () => void): void => {
-    const state = { ...readRequestIds(request, isTrusted), route: 'unknown', arrivedAt: performance.now() };
+    const state = {
+      ...readRequestIds(request, isTrusted),
+      route: 'unknown',
+      arrivedAt: performance.now(),
+      isReported: false,
+    };
     states.set(request, state);
     const { method = '' } = request;
     response.setHeader('X-Request-Id', state.requestId);
 
-    function finish(): void {
+    function finish(span: Span | undefined): void {
       const seconds = (performance.now() - state.arrivedAt) / 1000;
       const status = response.writableFinished ? response.statusCode : 499;
       duration.observe({ method, route: state.route, status }, seconds);
       const level = state.route.startsWith('/api') || status >= 400 ? 'info' : 'debug';
       const ms = Math.round(seconds * 1e5) / 100;
       telemetry.logger.log(level, 'request', { method, route: state.route, status, duration_ms: ms });
+      if (span?.isRecording() === true) describeEnd(span, { method, route: state.route, status });
+      // protocols such as OpenID Connect send their own responses
+      if (status >= 500 && !state.isReported && !isProbe(request)) reportStatus(telemetry, state.route, status);
     }
 
     const { requestId, clientRequestId } = state;
     const ids = { request_id: requestId, ...(clientRequestId === null ? {} : { client_request_id: clientRequestId }) };
-    withLogContext({ ...ids, [arrivedAt]: state.arrivedAt }, () => {
-      openExtractedTrace(traceCarrier(request), `HTTP ${method}`, (end) => {
-        // bound to the current async context, because the socket emits the event outside it
-        const ended = AsyncLocalStorage.bind(() => {
-          finish();
-          end();
-        });
-        response.once('close', ended);
-        serve();
+    function serveIn(span: Span | undefined): void {
+      // bound to the current async context, because the socket emits the event outside it
+      const ended = AsyncLocalStorage.bind(() => {
+        finish(span);
+        span?.end();
       });
+      response.once('close', ended);
+      serve();
+    }
+    withLogContext({ ...ids, [arrivedAt]: state.arrivedAt }, () => {
+      if (isProbe(request)) return withoutRecording(() => serveIn(undefined));
+      // the gateway's log has this id as the trace of a request that came without one
+      const from = { carrier: traceCarrier(request), newTraceId: requestId };
+      openExtractedTrace(from, serverSpan(request, requestId), serveIn);
     });
   };
 }
@@ -110,7 +134,7 @@ function traceCarrier(request: IncomingMessage): TraceCarrier {
   return { traceparent: headerOf(request, 'traceparent'), tracestate: headerOf(request, 'tracestate') };
 }
 
-/** Sends an error as a problem document. Server errors are logged with their cause. */
+/** Sends an error as a problem document. Server errors are logged with their cause, and reported. */
 export function answerError(
   telemetry: Telemetry,
   request: IncomingMessage,
@@ -125,6 +149,9 @@ export function answerError(
       error: errorText(cause),
       stack: cause instanceof Error ? cause.stack : undefined,
     });
+    const state = stateOf(request);
+    state.isReported = true;
+    telemetry.reportError({ kind: 'server_error', error: cause, tags: { code: failure.code, route: state.route } });
   }
   if (response.headersSent) {
     response.destroy();
@@ -132,4 +159,8 @@ export function answerError(
   }
   const document = problemDocument(failure, stateOf(request).requestId);
   response.writeHead(document.status, document.headers).end(JSON.stringify(document.body));
+}
+
+function reportStatus(telemetry: Telemetry, route: string, status: number): void {
+  telemetry.reportError({ kind: 'server_error', tags: { code: `status_${status}`, route } });
 }

@@ -1,12 +1,26 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { recordedSpan, withLinkedSpan, type SpanContext } from '@taskwire/telemetry';
+
 /**
  * Runs items in batches. Items that arrive while a batch runs form the next one, so that a single item never waits and many share a round trip. `run`
  * returns one result per item, in the same order. If it rejects, every item of the batch rejects.
+ *
+ * A batch of one item runs in the trace and log context of that item. A larger batch belongs to no single item: it runs outside their contexts, in a
+ * span called `name` that is linked to their spans.
  */
 export function createBatches<I, R>(options: {
+  name: string;
   maxItems: number;
   run: (items: I[]) => Promise<R[]>;
 }): (item: I) => Promise<R> {
-  type Waiting = { item: I; resolve: (result: R) => void; reject: (error: unknown) => void };
+  type Waiting = {
+    item: I;
+    inContext: <T>(fn: () => T) => T;
+    span: SpanContext | undefined;
+    resolve: (result: R) => void;
+    reject: (error: unknown) => void;
+  };
+  const outside = AsyncLocalStorage.snapshot();
   let waiting: Waiting[] = [];
   let running = false;
 
@@ -18,7 +32,7 @@ export function createBatches<I, R>(options: {
       const batch = waiting.slice(0, options.maxItems);
       waiting = waiting.slice(options.maxItems);
       try {
-        const results = await options.run(batch.map(({ item }) => item));
+        const results = await runBatch(batch);
         for (const [place, { resolve, reject }] of batch.entries()) {
           const result = results[place];
           if (result === undefined) reject(new Error('the batch returned no result for this item'));
@@ -31,9 +45,18 @@ export function createBatches<I, R>(options: {
     running = false;
   }
 
+  async function runBatch(batch: readonly Waiting[]): Promise<R[]> {
+    const items = batch.map(({ item }) => item);
+    const [only] = batch;
+    if (only !== undefined && batch.length === 1) return await only.inContext(() => options.run(items));
+    const spans = batch.map(({ span }) => span);
+    const attributes = (): Record<string, number> => ({ 'messaging.batch.message_count': batch.length });
+    return await withLinkedSpan(spans, { name: options.name, attributes }, () => options.run(items));
+  }
+
   return (item) =>
     new Promise((resolve, reject) => {
-      waiting.push({ item, resolve, reject });
-      if (!running) void runAll();
+      waiting.push({ item, inContext: AsyncLocalStorage.snapshot(), span: recordedSpan(), resolve, reject });
+      if (!running) void outside(runAll);
     });
 }

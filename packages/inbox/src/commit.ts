@@ -59,7 +59,11 @@ export function createCommitter(db: Database): (job: Job, effect: Effect | undef
     return results;
   }
 
-  const enqueue = createBatches<Item, CommitResult | { error: unknown }>({ maxItems: maxTogether, run });
+  const enqueue = createBatches<Item, CommitResult | { error: unknown }>({
+    name: 'commit effects of messages',
+    maxItems: maxTogether,
+    run,
+  });
   return async (job, effect) => {
     const result = await enqueue({ job, effect });
     if (typeof result === 'object') throw result.error;

@@ -1,6 +1,7 @@
 import { query, type Tx } from '@taskwire/postgres';
-import type { Logger } from '@taskwire/telemetry';
+import type { Telemetry } from '@taskwire/telemetry';
 import { describeJob, type Job, type UnhandledJob } from './job.ts';
+import { isMessageId } from './message.ts';
 import type { InboxMetrics } from './metrics.ts';
 import { jobColumns, jobValues } from './stored-message.ts';
 
@@ -17,7 +18,7 @@ export type History = {
 };
 
 /**
- * Records a message that failed permanently, in the caller's transaction. After the commit it is counted and logged. This is the only function that
+ * Records a message that failed permanently, in the caller's transaction. After the commit it is counted, logged and reported. This is the only function that
  * writes dead letters.
  */
 export type DeadLetterWriter = (tx: Tx, job: Job | UnhandledJob, failure: Failure, history?: History) => Promise<void>;
@@ -32,10 +33,10 @@ const insertDeadLetter = `
 
 export function createDeadLetterWriter({
   metrics,
-  logger,
+  telemetry: { logger, reportError },
 }: {
   metrics: InboxMetrics;
-  logger: Logger;
+  telemetry: Pick<Telemetry, 'logger' | 'reportError'>;
 }): DeadLetterWriter {
   return async (tx, job, failure, { errors = '[]', receivedAt, seq } = {}) => {
     const { reason, error, attempts, freeAttempts = 0 } = failure;
@@ -45,7 +46,18 @@ export function createDeadLetterWriter({
     tx.afterCommit(() => {
       metrics.messages.inc({ handler: job.handler ?? 'none', outcome: 'dead' });
       logger.error('message dead-lettered', { ...describeJob(job), attempts, reason, error });
+      reportError({ kind: 'dead_letter', tags: { code: reason, attempts, ...tagsOf(job) } });
     });
+  };
+}
+
+/** Without the error, which may quote the message. A message without a handler may have any type, so its type is not reported. */
+function tagsOf({ message, handler }: Job | UnhandledJob): Record<string, string | undefined> {
+  return {
+    handler: handler ?? 'none',
+    event: handler === undefined ? undefined : message.type,
+    message_id: isMessageId(message.id) ? message.id : undefined,
+    request_id: message.correlationId,
   };
 }
 

@@ -69,7 +69,7 @@ export function createInbox(options: InboxOptions): Inbox {
   const runner = createHandlerRunner(handling);
   const retryRunner = createHandlerRunner(handling);
   const outage = createDatabaseOutage({ db, logger, stopping: stopping.signal });
-  const deadLetter = createDeadLetterWriter({ metrics, logger });
+  const deadLetter = createDeadLetterWriter({ metrics, telemetry });
   const ignores = typeMatcher(options.ignore ?? []);
   const senders = options.senders ?? defaultSenderRules;
   const worker = createPendingWorker({

@@ -49,7 +49,11 @@ const firstAttempt: Attempts = { counted: 1, free: 0, pendingForMs: 0 };
 export function createMessageReceiver(options: MessageReceiverOptions): (delivery: Delivery) => Promise<void> {
   const { db, handlers, attempts, deadLetter, outage, limits, metrics } = options;
   const chains = createKeyChains();
-  const lookUp = createBatches<Job, DedupeLookup>({ maxItems: maxLookups, run: (jobs) => lookUpJobs(db.pool, jobs) });
+  const lookUp = createBatches<Job, DedupeLookup>({
+    name: 'look up messages',
+    maxItems: maxLookups,
+    run: (jobs) => lookUpJobs(db.pool, jobs),
+  });
   const commit = createCommitter(db);
 
   function count(handler: string, outcome: string): void {

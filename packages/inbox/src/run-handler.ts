@@ -1,5 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { withExtractedTrace, withLogContext, type TraceCarrier } from '@taskwire/telemetry';
+import {
+  SpanKind,
+  traceId,
+  withExtractedTrace,
+  withLogContext,
+  withSpan,
+  type TraceCarrier,
+} from '@taskwire/telemetry';
 import type { NamedHandler } from './handler.ts';
 import { sourceEpochOf, type Message } from './message.ts';
 import { failureOf, retry, type Outcome } from './outcome.ts';
@@ -88,7 +95,10 @@ export function createHandlerRunner({
   };
 }
 
-/** Continues the trace of the request that caused the event, and adds the message and request ids to every log line. */
+/**
+ * Adds the message and request ids to every log line, and continues the trace of the request that caused the event. While the message is being
+ * received, that trace is active; a later attempt continues it from the headers.
+ */
 async function inContextOf<T>(message: Message, handler: NamedHandler, fn: () => Promise<T>): Promise<T> {
   const { id, type, correlationId } = message;
   const fields = {
@@ -96,7 +106,12 @@ async function inContextOf<T>(message: Message, handler: NamedHandler, fn: () =>
     ...(id === undefined ? {} : { message_id: id }),
     ...(correlationId === undefined ? {} : { request_id: correlationId }),
   };
-  return await withLogContext(fields, () => withExtractedTrace(traceOf(message), `handle ${handler.name}`, fn));
+  const span = { name: `handle ${handler.name}` };
+  return await withLogContext(fields, () =>
+    traceId() === undefined
+      ? withExtractedTrace(traceOf(message), { ...span, kind: SpanKind.CONSUMER }, fn)
+      : withSpan(span, fn),
+  );
 }
 
 function traceOf({ headers }: Message): TraceCarrier {

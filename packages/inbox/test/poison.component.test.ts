@@ -54,6 +54,19 @@ describe('poison messages', () => {
       expect(text.payload_bytes).to.equal(poison.body.length);
       expect(text.payload_encoding).to.equal(reason === 'not_json' ? 'base64' : 'utf8');
       expect(letter!.handler).to.equal(reason in notHandled ? null : 'tasks.#');
+      const isHandled = !(reason in notHandled);
+      // the text of the error may quote the message, and the type of a message without a handler may be anything
+      expect(harness.reports).to.deep.equal([
+        {
+          kind: 'dead_letter',
+          tags: {
+            ...{ code: reason, attempts: 1, handler: isHandled ? 'tasks.#' : 'none' },
+            event: isHandled ? poison.routingKey : undefined,
+            message_id: reason === 'bad_message_id' ? undefined : poison.messageId,
+            request_id: poison.correlationId,
+          },
+        },
+      ]);
 
       expect(await harness.deadLetters.replay(letter!.id, by)).to.equal('done');
       const [again] = await waitFor(async () => {

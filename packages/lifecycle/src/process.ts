@@ -1,5 +1,5 @@
 import { errorText } from '@taskwire/errors';
-import type { Logger } from '@taskwire/telemetry';
+import type { Telemetry } from '@taskwire/telemetry';
 
 /** A long-lived part of a process. `start` resolves when the component works. `stop` drains it, and may be called at any time, more than once. */
 export type Component = { name: string; start(): Promise<void>; stop(): Promise<void> };
@@ -7,7 +7,8 @@ export type Component = { name: string; start(): Promise<void>; stop(): Promise<
 export type ProcessOptions = {
   /** The components in start order. They stop in reverse order, so that dependencies stop last. */
   components: readonly Component[];
-  logger: Logger;
+  /** Its shutdown comes last. */
+  telemetry: Pick<Telemetry, 'logger' | 'reportError' | 'shutdown'>;
   /** How long all stops together may take, in milliseconds. After that the process ends with code 1, even if components still run. */
   shutdownTimeoutMs: number;
   /** The source of SIGTERM, SIGINT and uncaught errors; injected by tests. */
@@ -17,11 +18,12 @@ export type ProcessOptions = {
 
 /**
  * Runs the components until a signal arrives. If one fails to start, the components started so far are stopped, and the process ends with code 1.
- * After an uncaught error, the state of the process is unknown: the error is logged, all components are stopped, and the exit code is 1. A second
+ * After an uncaught error, the state of the process is unknown: the error is logged and reported, all components are stopped, and the exit code is 1. A second
  * signal ends the process at once.
  */
 export async function runProcess(options: ProcessOptions): Promise<void> {
-  const { components, logger, shutdownTimeoutMs } = options;
+  const { components, telemetry, shutdownTimeoutMs } = options;
+  const { logger } = telemetry;
   const signals = options.signals ?? process;
   const exit = options.exit ?? ((code: number) => process.exit(code));
   const started: Component[] = [];
@@ -41,8 +43,9 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
         logger.error(`${component.name} did not stop cleanly`, { error: errorText(error) });
       }
     }
-    clearTimeout(timer);
     logger.info('stopped');
+    await telemetry.shutdown();
+    clearTimeout(timer);
     exit(result);
   }
 
@@ -60,6 +63,7 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
   for (const kind of ['uncaughtException', 'unhandledRejection']) {
     signals.on(kind, (error: unknown) => {
       logger.error(`uncaught exception (${kind})`, { error });
+      telemetry.reportError({ kind: 'uncaught', error, tags: { code: kind } });
       if (stopping === undefined) void stop(1, kind);
     });
   }

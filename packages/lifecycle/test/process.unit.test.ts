@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { createTelemetry } from '@taskwire/telemetry';
 import { runProcess, type Component } from '../src/index.ts';
 
-const { logger } = createTelemetry({ service: 'test', stream: new PassThrough().resume() });
+const quiet = createTelemetry({ service: 'test', stream: new PassThrough().resume() });
 
 function recorded(log: string[], name: string, faults: { start?: Error; stop?: Error } = {}): Component {
   return {
@@ -24,10 +24,11 @@ async function run(
   components: Component[],
   then?: (signals: EventEmitter) => void,
   shutdownTimeoutMs = 1000,
+  telemetry: Parameters<typeof runProcess>[0]['telemetry'] = quiet,
 ): Promise<number> {
   const signals = new EventEmitter();
   return await new Promise((resolve) => {
-    void runProcess({ components, logger, shutdownTimeoutMs, signals, exit: resolve }).then(() => then?.(signals));
+    void runProcess({ components, telemetry, shutdownTimeoutMs, signals, exit: resolve }).then(() => then?.(signals));
   });
 }
 
@@ -65,5 +66,19 @@ describe('a process', () => {
     const code = await run([recorded(log, 'a')], (signals) => signals.emit('uncaughtException', new Error('lost')));
     expect(log).to.deep.equal(['start a', 'stop a']);
     expect(code).to.equal(1);
+  });
+
+  it('reports an uncaught error, and sends reports and spans after its components have stopped', async () => {
+    const log: string[] = [];
+    const lost = new Error('lost');
+    const telemetry = {
+      logger: quiet.logger,
+      reportError: (report: unknown) =>
+        log.push(JSON.stringify(report, (_key, value) => (value === lost ? 'lost' : value))),
+      shutdown: async () => void log.push('telemetry'),
+    };
+    await run([recorded(log, 'a')], (signals) => signals.emit('unhandledRejection', lost), 1000, telemetry);
+    const report = '{"kind":"uncaught","error":"lost","tags":{"code":"unhandledRejection"}}';
+    expect(log).to.deep.equal(['start a', report, 'stop a', 'telemetry']);
   });
 });

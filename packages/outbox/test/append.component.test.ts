@@ -33,7 +33,7 @@ describe('appendEvents', () => {
   it('stores the trace and the id of the request that caused the event', async () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     await withLogContext({ request_id: 'request-1' }, () =>
-      withExtractedTrace({ traceparent }, 'test', () => insertEvents(bench.database.db.pool, [anEvent(1)])),
+      withExtractedTrace({ traceparent }, { name: 'test' }, () => insertEvents(bench.database.db.pool, [anEvent(1)])),
     );
     const [row] = await bench.rows();
     const headers = row?.['headers'] as Record<string, string>;

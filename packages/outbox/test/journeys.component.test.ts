@@ -21,7 +21,9 @@ describe('journeys of events', () => {
     const { pool } = bench.database.db;
     const fields = { request_id: 'request-1', [arrivedAt]: performance.now() - 25 };
     await withLogContext(fields, () =>
-      withExtractedTrace({ traceparent }, 'test', () => insertEvents(pool, [anEvent(1, 'task'), anEvent(2, 'other')])),
+      withExtractedTrace({ traceparent }, { name: 'test' }, () =>
+        insertEvents(pool, [anEvent(1, 'task'), anEvent(2, 'other')]),
+      ),
     );
     await bench.relay(fakePublisher(() => 'confirmed')).tick();
     expect(await bench.rows()).to.deep.equal([]);

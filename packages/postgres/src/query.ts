@@ -1,5 +1,6 @@
 import type { PoolClient, QueryConfig } from 'pg';
 import type { Queryable, Statement, Tx } from './handles.ts';
+import { inQuerySpan } from './query-span.ts';
 import { asProblem } from './unavailable.ts';
 
 /**
@@ -15,7 +16,7 @@ export async function query<R extends object>(
     typeof statement === 'string' ? { text: statement, values: [...values] } : toConfig(statement);
   const connection = isTransaction(db) ? clientOf(db) : db;
   try {
-    const result = await connection.query<R>(config);
+    const result = await inQuerySpan(config, () => connection.query<R>(config));
     return result.rows;
   } catch (error) {
     observers.get(db)?.(error);

@@ -3,6 +3,7 @@ import type { Logger } from '@taskwire/telemetry';
 import type { DataSource } from 'typeorm';
 import type { Database, LastWork, TransactionOptions, Tx } from './handles.ts';
 import { createList } from './list.ts';
+import { inQuerySpan } from './query-span.ts';
 import { bindClient, query, unbindClient } from './query.ts';
 import { sqlStateOf } from './sql.ts';
 
@@ -28,7 +29,8 @@ export async function runTransaction<T>(
   let outcome: Outcome = 'rolled back';
   let isBroken = false;
   try {
-    await client.query(beginSql(options));
+    const begin = beginSql(options);
+    await inQuerySpan({ name: 'BEGIN', text: begin }, () => client.query(begin));
     const result = await work(tx);
     await runInOrder(tx, lastWorks);
     outcome = 'unknown';
@@ -68,7 +70,7 @@ async function runInOrder(tx: Tx, works: ReadonlySet<LastWork>): Promise<void> {
 
 /** PostgreSQL responds to COMMIT with the tag ROLLBACK, which is not an error, if an earlier statement had failed. */
 async function commit(client: ClientBase): Promise<Outcome> {
-  const { command } = await client.query('COMMIT');
+  const { command } = await inQuerySpan({ text: 'COMMIT' }, () => client.query('COMMIT'));
   return command === 'COMMIT' ? 'committed' : 'rolled back';
 }
 

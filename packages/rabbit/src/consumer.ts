@@ -2,11 +2,12 @@ import type { ConsumeMessage, MessageProperties, XDeath } from 'amqplib';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '@taskwire/errors';
 import { raceAbort, untilAborted } from '@taskwire/lifecycle';
-import type { Telemetry } from '@taskwire/telemetry';
+import { withExtractedTrace, type Telemetry } from '@taskwire/telemetry';
 import { createAcks, type Acks } from './acks.ts';
 import { answer, closeChannel, openChannel, type OpenChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
 import type { Declare } from './declare.ts';
+import { carrierOf, processSpan } from './message-spans.ts';
 import { rabbitMetrics } from './metrics.ts';
 import { endingInTime, supervise } from './supervise.ts';
 import type { SupervisedConnection } from './supervised-connection.ts';
@@ -93,7 +94,7 @@ export function createConsumer(
           app_id: delivery.appId,
           error: delivery.headersFault,
         });
-      await onMessage(delivery);
+      await withExtractedTrace(carrierOf(delivery.headers), processSpan(queue, delivery), () => onMessage(delivery));
       if (ended.aborted) return metrics.deliveries.inc({ queue, outcome: 'lost' });
       acks.ack(message);
       metrics.deliveries.inc({ queue, outcome: 'acked' });

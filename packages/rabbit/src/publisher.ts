@@ -1,10 +1,11 @@
 import type amqp from 'amqplib/callback_api';
 import { errorText } from '@taskwire/errors';
 import { untilAborted } from '@taskwire/lifecycle';
-import type { Telemetry } from '@taskwire/telemetry';
+import { failSpan, type Span, type Telemetry } from '@taskwire/telemetry';
 import { openConfirmChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
 import type { Declare } from './declare.ts';
+import { publishSpan } from './message-spans.ts';
 import { rabbitMetrics } from './metrics.ts';
 import { PublishError } from './publish-error.ts';
 import type { PublisherLimits } from './publisher-limits.ts';
@@ -49,6 +50,7 @@ type Entry = {
   /** The time at which the publish was requested, replaced by the time at which it was written; by the monotonic clock. */
   since: number;
   cancelWait: (() => void) | undefined;
+  span: Span | undefined;
 };
 
 type Open = { channel: amqp.ConfirmChannel; connection: Connection; writable: boolean; unblockedAt: number };
@@ -87,8 +89,10 @@ export function createPublisher(options: PublisherOptions): Publisher & {
     const refusal = refuse(message, signal);
     if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
+      const traced = publishSpan(exchange, message);
       const entry: Entry = {
-        message,
+        message: traced?.message ?? message,
+        span: traced?.span,
         resolve,
         reject,
         returned: false,
@@ -164,6 +168,8 @@ export function createPublisher(options: PublisherOptions): Publisher & {
     if (!complete(entry)) return;
     const outcome = entry.returned ? 'returned' : 'confirmed';
     metrics.published.inc({ outcome });
+    if (outcome === 'returned' && entry.span !== undefined) failSpan(entry.span, outcome);
+    entry.span?.end();
     entry.resolve(outcome);
     sendWaiting();
   }
@@ -171,6 +177,8 @@ export function createPublisher(options: PublisherOptions): Publisher & {
   function fail(entry: Entry, error: PublishError): void {
     if (!complete(entry)) return;
     metrics.published.inc({ outcome: error.code });
+    if (entry.span !== undefined) failSpan(entry.span, error.code);
+    entry.span?.end();
     entry.reject(error);
     sendWaiting();
   }

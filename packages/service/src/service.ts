@@ -1,4 +1,4 @@
-import type { ServiceEnv } from '@taskwire/env';
+import type { ObservabilityEnv, ServiceEnv } from '@taskwire/env';
 import { createHttpServer, type HttpServer, type HttpServerOptions } from '@taskwire/http-server';
 import type { Component } from '@taskwire/lifecycle';
 import { createPartitionWatch, partitionsOf, type PartitionWatch } from '@taskwire/partitions';
@@ -11,7 +11,8 @@ import {
   type Entity,
   type MigrationSource,
 } from '@taskwire/postgres';
-import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
+import type { Telemetry } from '@taskwire/telemetry';
+import { openServiceTelemetry } from './service-telemetry.ts';
 
 type Env = Pick<
   ServiceEnv,
@@ -23,10 +24,11 @@ type Env = Pick<
   | 'LOG_LEVEL'
   | 'PROCESS_ROLE'
   | 'TRUSTED_PROXIES'
-> & {
-  PORT: number;
-  DATABASE_POOL_SIZE: number;
-};
+> &
+  ObservabilityEnv & {
+    PORT: number;
+    DATABASE_POOL_SIZE: number;
+  };
 
 export type ServiceOptions = {
   name: string;
@@ -68,7 +70,7 @@ export type ServeOptions = Pick<HttpServerOptions, 'routes' | 'rawRoutes' | 'aut
 
 /** Creates the parts that all services share. No part runs until the components are started. */
 export async function openService({ name, env, migrations, entities, ...options }: ServiceOptions): Promise<Service> {
-  const telemetry = options.telemetry ?? createTelemetry({ service: name, level: env.LOG_LEVEL });
+  const telemetry = options.telemetry ?? (await openServiceTelemetry(name, env));
   const db = await createDatabase({
     url: env.DATABASE_URL,
     poolSize: env.DATABASE_POOL_SIZE,

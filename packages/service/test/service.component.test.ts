@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { observabilityEnv } from '@taskwire/env';
 import { problem } from '@taskwire/errors';
 import { query } from '@taskwire/postgres';
 import { createTelemetry } from '@taskwire/telemetry';
@@ -27,6 +28,7 @@ describe('a service', () => {
         LOG_LEVEL: 'error',
         PROCESS_ROLE: role,
         TRUSTED_PROXIES: ['loopback'],
+        ...observabilityEnv.parse({}),
       },
       migrations: [],
       entities: [],

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import winston from 'winston';
+import { reportNothing, type ReportError } from './error-reports/report.ts';
 import { logContext } from './log-context.ts';
 import { createLogOutput } from './log-output.ts';
 import { redact } from './redact.ts';
@@ -15,9 +16,12 @@ const urgent: ReadonlySet<string> = new Set(['error', 'warn']);
 export type Telemetry = {
   /** The service's name, included in every log line and as the label `service` of every metric. */
   service: string;
+  /** The release of the process, such as `0.2.0`. */
+  release: string;
   logger: Logger;
   metrics: Registry;
-  /** Resolves once all log lines written so far have been flushed. */
+  reportError: ReportError;
+  /** Resolves once spans, error reports and log lines have been sent, or could not be sent within two seconds. */
   shutdown(): Promise<void>;
 };
 
@@ -28,9 +32,14 @@ export type Telemetry = {
  * Errors and warnings are written at once, after all lines before them. Other lines are written in batches, up to 10 ms later, and at the end of the
  * process; only a kill loses them. `stream` is for tests and commands, and gets every line at once; the default is stdout.
  */
-export function createTelemetry(options: { service: string; level?: string; stream?: Writable }): Telemetry {
+export function createTelemetry(options: {
+  service: string;
+  release?: string;
+  level?: string;
+  stream?: Writable;
+}): Telemetry {
   registerTracing();
-  const { service } = options;
+  const { service, release = 'unknown' } = options;
   const output = createLogOutput(options.stream ?? process.stdout);
   const isBatched = options.stream === undefined;
   const logger = winston.createLogger({ level: options.level ?? 'info' });
@@ -52,8 +61,10 @@ export function createTelemetry(options: { service: string; level?: string; stre
   collectDefaultMetrics({ register: metrics });
   return {
     service,
+    release,
     logger,
     metrics,
+    reportError: reportNothing,
     shutdown: output.flushed,
   };
 }

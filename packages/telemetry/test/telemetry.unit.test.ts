@@ -27,7 +27,7 @@ async function lines(
 describe('a log line', () => {
   it('contains the service, the context of the current work and the trace id', async () => {
     const [line] = await lines(async ({ logger }) => {
-      await withExtractedTrace({ traceparent: parent }, 'test', async () => {
+      await withExtractedTrace({ traceparent: parent }, { name: 'test' }, async () => {
         await withLogContext({ request_id: 'r-1', user_id: 'u-1' }, async () => {
           await Promise.resolve();
           logger.info('created', { task_id: 't-1' });
@@ -77,13 +77,13 @@ describe('a log line', () => {
 
 describe('trace context', () => {
   it('continues in sent headers, as a child of the received trace', async () => {
-    const sent = await withExtractedTrace({ traceparent: parent }, 'test', async () => injectTrace());
+    const sent = await withExtractedTrace({ traceparent: parent }, { name: 'test' }, async () => injectTrace());
     expect(sent.traceparent).to.match(/^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$/);
     expect(sent.traceparent).not.to.equal(parent);
   });
 
   it('starts a new trace when the received header is invalid', async () => {
-    const id = await withExtractedTrace({ traceparent: 'nonsense' }, 'test', async () => traceId());
+    const id = await withExtractedTrace({ traceparent: 'nonsense' }, { name: 'test' }, async () => traceId());
     expect(id).to.match(/^[0-9a-f]{32}$/);
   });
 });

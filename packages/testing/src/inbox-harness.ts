@@ -7,7 +7,7 @@ import type { Handler, HandlerContext, Inbox, InboxOptions, Order, Outcome } fro
 import { startFaultProxy, type FaultProxy } from '@taskwire/process-supervisor';
 import { createDatabase, query, type Database } from '@taskwire/postgres';
 import { createRabbit, eventQueue, serviceTopology, type OutgoingMessage, type Rabbit } from '@taskwire/rabbit';
-import { createTelemetry } from '@taskwire/telemetry';
+import { createTelemetry, type ReportError, type Telemetry } from '@taskwire/telemetry';
 import { testBroker, type TestBroker } from './broker.ts';
 import { testDatabase, type TestDatabase } from './database.ts';
 import { silent } from './silent.ts';
@@ -35,6 +35,8 @@ export type InboxHarness = {
   rows(table: 'inbox' | 'inbox_pending' | 'dead_letters'): Promise<Record<string, unknown>[]>;
   /** Resolves when a process is consuming, so that the queues and bindings exist. */
   consuming(): Promise<void>;
+  /** The error reports of all processes. */
+  reports: Parameters<ReportError>[0][];
   /** Makes every message that awaits a retry due now. */
   makeDue(): Promise<void>;
   drop(): Promise<void>;
@@ -67,7 +69,11 @@ async function createInboxHarness(): Promise<InboxHarness> {
   const databaseUrl = new URL(database.url);
   databaseUrl.port = String(network.port);
   await query(pool, 'CREATE TABLE effects (place serial PRIMARY KEY, message_id uuid NOT NULL)');
-  const telemetry = createTelemetry({ service, stream: silent() });
+  const reports: Parameters<ReportError>[0][] = [];
+  const telemetry: Telemetry = {
+    ...createTelemetry({ service, stream: silent() }),
+    reportError: (report) => void reports.push(report),
+  };
   const topology = serviceTopology({ service, bindings: ['tasks.#', 'auth.user.*'] });
   const connect = (): Rabbit => createRabbit({ url: broker.url(service), name: 'test', telemetry, topology });
   // this connection may publish events of all services
@@ -78,6 +84,7 @@ async function createInboxHarness(): Promise<InboxHarness> {
 
   return {
     database,
+    reports,
     deadLetters: createDeadLetters({ db: database.db }),
     network,
     broker,

@@ -5,6 +5,8 @@ export { testMail, type TestMail, type Mail, type MailResponse } from './mail.ts
 export { fromRunner, programEnv } from './environment.ts';
 export { runInProcess } from './command-line.ts';
 export { gone, notFound, startFakeService, type FakeResponse } from './fake-service.ts';
+export { spansOf, type ReceivedSpan } from './otlp-spans.ts';
+export { startReceiver, type Receiver } from './receiver.ts';
 export { createTokenIssuer, type TokenIssuer, type TokenOverrides } from './token-issuer.ts';
 export { waitFor, type WaitOptions } from './wait-for.ts';
 export { walkScopes, type TokenHolder, type WalkOptions } from './scope-walk.ts';

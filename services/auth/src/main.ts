@@ -5,4 +5,4 @@ import { wire } from './wire.ts';
 
 const settings = readEnvOrExit(env, process);
 const { components, telemetry } = await wire(settings);
-await runProcess({ components, logger: telemetry.logger, shutdownTimeoutMs: settings.SHUTDOWN_TIMEOUT_MS });
+await runProcess({ components, telemetry, shutdownTimeoutMs: settings.SHUTDOWN_TIMEOUT_MS });

@@ -13,6 +13,7 @@ const claimed: ClaimedDelivery = {
     retries: 0,
     isSuperseded: false,
     deliveryPolicy: 'resend_once',
+    headers: null,
   },
 };
 

@@ -38,6 +38,8 @@ export type DeliveryTelemetry = {
   logger: Logger;
   /** Called once per attempt; `seconds` is the age of the delivery. */
   ended(channel: string, outcome: AttemptResult['kind'] | 'lease_lost', seconds: number): void;
+  /** Runs an attempt in the trace, and with the id, of the request that caused the delivery. */
+  inContextOf<T>(claimed: ClaimedDelivery, channel: string, attempt: () => Promise<T>): Promise<T>;
 };
 
 export type DeliveryLoopOptions = {
@@ -68,7 +70,7 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
     concurrency,
     claim: async (places) => await steadiness.during(async () => await claim(places)),
     async run(claimed, stopping) {
-      const result = await deliverOne(claimed, stopping);
+      const result = await telemetry.inContextOf(claimed, channel.name, () => deliverOne(claimed, stopping));
       // a skipped delivery never reached the channel, so it says nothing about the channel's availability, and is no reason to pause
       if (result.kind !== 'skipped') isUnavailable = result.kind === 'channel_unavailable';
       if (result.kind === 'channel_unavailable') throw new Error(`${channel.name} is unavailable`);

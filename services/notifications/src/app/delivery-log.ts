@@ -4,6 +4,9 @@ import type { DeliveryPolicy } from './notification-types.ts';
 /** The reason in the attempt log for skipping a delivery that has been superseded. */
 export const superseded = 'superseded by a later notification about the same task';
 
+/** W3C trace context, and the id of a request. */
+export type CauseHeaders = { traceparent?: string; tracestate?: string; correlation_id?: string };
+
 /** A delivery that this process has claimed. */
 export type ClaimedDelivery = Delivery & {
   /** Fences the writes of this attempt: a write without the current lease has no effect. */
@@ -18,6 +21,8 @@ export type ClaimedDelivery = Delivery & {
    */
   retries: number;
   deliveryPolicy: DeliveryPolicy;
+  /** The trace and the id of the request that caused the delivery; null if it is not known. */
+  headers: CauseHeaders | null;
   /** Whether a later notification about the same task supersedes this one, which then must not be sent. */
   isSuperseded: boolean;
 };

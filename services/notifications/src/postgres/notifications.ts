@@ -1,4 +1,5 @@
 import { isoMicros, query, type Database, type Keyset, type Queryable, type Tx } from '@taskwire/postgres';
+import { injectTrace, logContext } from '@taskwire/telemetry';
 import { superseded } from '../app/delivery-log.ts';
 import type { NewNotification } from '../app/ports.ts';
 import type { Inbox, NotificationView } from '../app/inbox.ts';
@@ -29,10 +30,11 @@ export const insertWithDeliveries = {
       ON CONFLICT DO NOTHING
       RETURNING id, event_id, user_id, type
     ), planned AS (
-      INSERT INTO deliveries (notification_id, channel, delivery_policy, state, attempts, next_attempt_at)
+      INSERT INTO deliveries (notification_id, channel, delivery_policy, state, attempts, next_attempt_at, headers)
       SELECT inserted.id, c.name, given.delivery_policy, c.state,
         CASE c.state WHEN 'sent' THEN 1 ELSE 0 END,
-        CASE c.state WHEN 'sent' THEN NULL ELSE clock_timestamp() END
+        CASE c.state WHEN 'sent' THEN NULL ELSE clock_timestamp() END,
+        CASE c.state WHEN 'sent' THEN NULL ELSE $3::json END
       FROM inserted JOIN given ON given.event_id = inserted.event_id AND given.type = inserted.type
         AND given.user_id IS NOT DISTINCT FROM inserted.user_id
       CROSS JOIN LATERAL jsonb_to_recordset(given.channels) AS c(name text, state text)
@@ -95,8 +97,14 @@ export async function writeNotifications(db: Queryable, notifications: readonly 
     delivery_policy: one.deliveryPolicy,
     channels: one.channels,
   }));
-  const inserted = await query(db, { ...insertWithDeliveries, values: [JSON.stringify(given), superseded] });
+  const values = [JSON.stringify(given), superseded, causeHeaders()];
+  const inserted = await query(db, { ...insertWithDeliveries, values });
   return inserted.length;
+}
+
+/** Returns the trace and the request id of the current work, as JSON text. */
+function causeHeaders(): string {
+  return JSON.stringify({ ...injectTrace(), correlation_id: logContext().request_id });
 }
 
 const view = `

@@ -12,6 +12,7 @@ import type { Env } from '../env.ts';
 import { deliveryLog } from '../postgres/deliveries.ts';
 import { deliveryMetrics } from '../postgres/delivery-metrics.ts';
 import { mailBudget } from '../postgres/mail-budget.ts';
+import { inContextOf } from './delivery-context.ts';
 
 /** The maximum delay of a delivery, in milliseconds. A second is soon enough for an e-mail, and a check costs only one index probe. */
 const deliveryPollMs = 1_000;
@@ -53,7 +54,7 @@ export function wireDelivery(
       recheck: recheck({ findTaskNow }),
       concurrency: env.SMTP_CONNECTIONS,
       intervalMs: deliveryPollMs,
-      telemetry: { logger: telemetry.logger, ended },
+      telemetry: { logger: telemetry.logger, ended, inContextOf },
     }),
   );
   return { loops, wake: () => loops.forEach((loop) => loop.wake()) };

@@ -9,6 +9,7 @@ import type { DeliveryLog } from '../../src/app/delivery-log.ts';
 import type { MailBudgetSettings } from '../../src/app/mail-budget.ts';
 import type { NotificationType } from '../../src/app/notification-types.ts';
 import type { FindLink, FindUser, FindTaskNow } from '../../src/app/ports.ts';
+import { inContextOf } from '../../src/wire/delivery-context.ts';
 import { recheck } from '../../src/app/recheck.ts';
 import { contentInApp } from '../../src/app/notifications/definitions.ts';
 import { email } from '../../src/channels/email/email.ts';
@@ -142,7 +143,7 @@ export function deliveryHarness(): DeliveryHarness {
         recheck: recheck({ findTaskNow: async (id, asking) => await harness.taskNow(id, asking) }),
         concurrency: 3,
         intervalMs: 60_000,
-        telemetry: { logger, ended: () => undefined },
+        telemetry: { logger, ended: () => undefined, inContextOf },
       }),
     async notify(type, { title = 'Paint the fence', actorId = null, userId = randomUUIDv7(), ...about } = {}) {
       const eventId = randomUUID();

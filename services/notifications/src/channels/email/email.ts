@@ -1,5 +1,7 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Unavailable } from '@taskwire/http-client';
 import { backOffMs, type BackOff } from '@taskwire/lifecycle';
+import { failSpan, withSpan } from '@taskwire/telemetry';
 import { createTransport } from 'nodemailer';
 import addressparser from 'nodemailer/lib/addressparser';
 import type { SendingChannel, Delivery, Handoff, AttemptResult } from '../../app/channel.ts';
@@ -11,6 +13,7 @@ import type { NotificationDefinition } from '../../app/notifications/definition.
 import { templateInput, type Mail } from '../../app/notifications/template.ts';
 import { delayEndOfData } from './delay-end-of-data.ts';
 import { smtpResult } from './smtp-result.ts';
+import { smtpErrorType, smtpSpan } from './smtp-span.ts';
 
 export type EmailOptions = {
   smtpUrl: string;
@@ -84,18 +87,23 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
       headers: headersOf(options),
       signal: handoff.signal,
     };
-    begins.set(message.messageId, async () => {
+    // bound to this attempt, because the connection is shared
+    const begin = AsyncLocalStorage.bind(async () => {
       await handoff.begin();
       handedOff = true;
     });
-    try {
-      const { response } = await transport.sendMail(message);
-      return { kind: 'sent', detail: response };
-    } catch (error) {
-      return smtpResult(error, { handedOff });
-    } finally {
-      begins.delete(message.messageId);
-    }
+    return await withSpan(smtpSpan(options.smtpUrl, delivery), async (span) => {
+      begins.set(message.messageId, begin);
+      try {
+        const { response } = await transport.sendMail(message);
+        return { kind: 'sent', detail: response };
+      } catch (error) {
+        failSpan(span, smtpErrorType(error));
+        return smtpResult(error, { handedOff });
+      } finally {
+        begins.delete(message.messageId);
+      }
+    });
   }
 
   async function sendToUser(delivery: Delivery, mail: Mail, handoff: Handoff): Promise<AttemptResult> {

@@ -1,0 +1,13 @@
+/** An error that an operator should know of. Nothing of it leaves the process except what `describeError` selects. */
+export type ErrorReport = {
+  kind: 'uncaught' | 'server_error' | 'dead_letter';
+  /** The error, if there is one. Only its class, its code and the places of its stack are sent. */
+  error?: unknown;
+  /** Where it happened, from values of the code base: routes, codes, types of events, names of handlers, ids. Never text from outside. */
+  tags?: Readonly<Record<string, string | number | undefined>>;
+};
+
+/** Reports an error to the tracker of errors, if one is configured. Never waits and never throws. */
+export type ReportError = (report: ErrorReport) => void;
+
+export const reportNothing: ReportError = () => undefined;
