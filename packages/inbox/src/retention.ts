@@ -59,7 +59,7 @@ function deadLetterAudit({ deadLetterAuditDays: days }: InboxPeriods): Retention
     name: 'dead_letter_audit',
     table: 'dead_letter_audit',
     keeps: `${days} days (DEAD_LETTER_AUDIT_DAYS)`,
-    because: 'a year, and the time that its audit takes, as for the audit log of Auth',
+    because: 'a year, plus the time that an audit of that year takes, as for the audit log of Auth',
     async run({ pool }) {
       const text = 'SELECT retain_dead_letter_audit(make_interval(days => $1), $2) AS rows';
       const [row] = await query<{ rows: number }>(pool, text, [days, batch]);

@@ -83,7 +83,7 @@ export type List<R extends object> = {
   /** Adds a condition, unless one of its values is undefined, which means that the caller omitted this filter. */
   where(condition: string, values?: Values): List<R>;
   /**
-   * Prepares the statement under this name, followed by a hash of its text: Used for lists that are read often and have few combinations of filters.
+   * Prepares the statement under this name, followed by a hash of its text. Used for lists that are read often and have few combinations of filters.
    * The name includes the hash because each combination of filters needs its own plan.
    */
   prepared(name: string): List<R>;

@@ -29,7 +29,7 @@ describe('the command that seals the signing keys with a new secret', () => {
   const to = (secret: Buffer) => `${secret.toString('base64')}\n`;
   const sealed = async () => await query(database.db.pool, 'SELECT kid, private_key FROM signing_keys ORDER BY kid');
 
-  it('keeps every key, its schedule and so all tokens valid, and ends the use of the earlier secret', async () => {
+  it('keeps every key with its schedule, so that all tokens stay valid, and ends the use of the earlier secret', async () => {
     const first = await ringOf(before);
     await addNext(before);
     const done = await reseal(before, to(next));

@@ -97,7 +97,7 @@ describe('tokens for services', () => {
     ],
   ];
   for (const [what, fields, headers, status, error] of refusals) {
-    it(`are refused by RFC 6749: ${what} is ${error}`, async () => {
+    it(`are refused as RFC 6749 requires: ${what} causes ${error}`, async () => {
       const answer = await ask(fields, headers);
       expect(answer.status).to.equal(status, answer.text);
       expect(answer.body).to.include.keys('error', 'error_description');

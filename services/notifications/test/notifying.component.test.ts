@@ -121,7 +121,7 @@ describe('Notifying users', () => {
     expect(await notificationsOf(author)).to.deep.equal([]);
   });
 
-  it('notifies the current performer of a comment, whom an earlier event did not show', async () => {
+  it('notifies the current performer of a comment, even one whom no earlier event named', async () => {
     await o.around.publish('tasks.task.started', { ...fact(o.ann), assigned_to: o.ann.id });
     await eventually(async () => (await typesOf(o.mia)).includes('task.started'));
     Object.assign(o.task, { assigneeId: o.ben.id, version: o.task.version + 1 });

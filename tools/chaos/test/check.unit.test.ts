@@ -67,7 +67,7 @@ describe('the checker of chaos runs', () => {
       expect(brokenBy(swap)).deep.equal(['inboxes keep the order of the activity log']);
     });
 
-    it('accepts an order that the operator itself caused', () => {
+    it('accepts an order that the operator caused', () => {
       const rules = brokenBy((run) => {
         swap(run);
         run.injections.push({ kind: 'reorder', to: 'notifications', messageIds: [ids.started] });

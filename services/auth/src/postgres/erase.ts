@@ -65,7 +65,7 @@ export function retainAudit({ auditOriginDays, auditEntryDays }: ErasureSettings
     table: 'audit_log',
     keeps: `${auditEntryDays} days (AUDIT_ENTRY_DAYS); network address and user agent ${auditOriginDays} days (AUDIT_ORIGIN_DAYS)`,
     because:
-      'a year, and the time that its audit takes; addresses and user agents are personal data, and attacks are investigated within weeks',
+      'a year, plus the time that an audit of that year takes; addresses and user agents are personal data, and attacks are investigated within weeks',
     async run({ pool }) {
       const [row] = await query<{ touched: number }>(
         pool,
