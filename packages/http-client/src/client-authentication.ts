@@ -3,10 +3,11 @@ import { SignJWT } from 'jose';
 
 /**
  * Authenticates a client to the token endpoint: returns the headers and form parameters to add to a token request. It is called for each request,
- * because an assertion (`private_key_jwt`, RFC 7523) can be used only once.
+ * because an assertion (`private_key_jwt`, RFC 7523) can be used only once. `aheadMs`: how far the clock of the server is ahead of ours, as far as known.
  */
 export type ClientAuthentication = (
   tokenUrl: string,
+  aheadMs?: number,
 ) => Promise<{ headers?: Readonly<Record<string, string>>; parameters?: Readonly<Record<string, string>> }>;
 
 /** `client_secret_basic`: id and secret are form-encoded before they become Basic credentials (RFC 6749 section 2.3.1). */
@@ -15,7 +16,7 @@ export function clientSecretBasic(clientId: string, clientSecret: string): Clien
   return async () => ({ headers: { authorization: `Basic ${credentials}` } });
 }
 
-/** The lifetime of an assertion, in seconds. Assertions are used at once, and the clocks of two machines differ by less than this. */
+/** The lifetime of an assertion, in seconds. Assertions are used at once. */
 const assertionSeconds = 60;
 
 /**
@@ -30,15 +31,16 @@ export function privateKeyJwt(client: {
 }): ClientAuthentication {
   const { clientId, issuer, privateKey } = client;
   const alg = algorithmOf(privateKey);
-  return async () => {
+  return async (_tokenUrl, aheadMs = 0) => {
+    const now = Math.floor((Date.now() + aheadMs) / 1000);
     const assertion = await new SignJWT()
       .setProtectedHeader({ alg, typ: 'JWT' })
       .setIssuer(clientId)
       .setSubject(clientId)
       .setAudience(issuer)
       .setJti(randomUUID())
-      .setIssuedAt()
-      .setExpirationTime(`${assertionSeconds}s`)
+      .setIssuedAt(now)
+      .setExpirationTime(now + assertionSeconds)
       .sign(privateKey);
     return {
       parameters: {

@@ -6,6 +6,7 @@ import { Counter } from 'prom-client';
 import { Agent, request, type Dispatcher } from 'undici';
 import { clientSecretBasic, type ClientAuthentication } from './client-authentication.ts';
 import { clientSpan } from './request-span.ts';
+import { createServerClock, type ServerClock } from './server-clock.ts';
 import { retryAfterMs } from './retry.ts';
 
 /** The parameters of a token: one audience (RFC 8707), and scopes separated by spaces. */
@@ -81,7 +82,7 @@ type Entry = {
 /**
  * Obtains tokens with `client_credentials` and keeps each until it expires: while Auth is unavailable, the current token stays in use. Renews a token
  * that is in use in the background, at a random point between 75 and 85 % of its lifetime, so that at the start of an outage at least 15 % of the
- * lifetime is left.
+ * lifetime is left. If Auth rejects a request because its clock differs from ours, the request is repeated at once by Auth's clock.
  */
 export function createM2mTokens(options: M2mTokensOptions): TokenSource {
   const { tokenUrl, telemetry } = options;
@@ -95,6 +96,7 @@ export function createM2mTokens(options: M2mTokensOptions): TokenSource {
   });
   const closing = new AbortController();
   const entries = new Map<string, Entry>();
+  const clock = createServerClock(logger);
   const fetches = tokenRequests(telemetry.metrics);
 
   function entryOf(wanted: TokenWanted): Entry {
@@ -118,9 +120,12 @@ export function createM2mTokens(options: M2mTokensOptions): TokenSource {
     const requestedAt = performance.now();
     const { audience } = entry.wanted;
     try {
-      const { access_token: token, expires_in: lifeSeconds } = await requestToken(
-        { tokenUrl, authentication, agent, signal: closing.signal },
-        entry.wanted,
+      const endpoint = { tokenUrl, authentication, agent, clock, signal: closing.signal };
+      const { access_token: token, expires_in: lifeSeconds } = await requestToken(endpoint, entry.wanted).catch(
+        async (error: unknown) => {
+          if (!(error instanceof Rejected) || !clock.adjust(error.serverTime)) throw error;
+          return await requestToken(endpoint, entry.wanted);
+        },
       );
       const lifeMs = lifeSeconds * 1000;
       entry.token = token;
@@ -209,19 +214,28 @@ export function createM2mTokens(options: M2mTokensOptions): TokenSource {
 class Rejected extends Error {
   override readonly name = 'Rejected';
   readonly pauseMs: number | undefined;
-  constructor(message: string, pauseMs: number | undefined) {
+  /** The time of the response by the server's clock, if it rejected our credentials. */
+  readonly serverTime: string | undefined;
+  constructor(message: string, details: { pauseMs: number | undefined; serverTime: string | undefined }) {
     super(message);
-    this.pauseMs = pauseMs;
+    this.pauseMs = details.pauseMs;
+    this.serverTime = details.serverTime;
   }
 }
 
-type Endpoint = { tokenUrl: string; authentication: ClientAuthentication; agent: Dispatcher; signal: AbortSignal };
+type Endpoint = {
+  tokenUrl: string;
+  authentication: ClientAuthentication;
+  agent: Dispatcher;
+  clock: ServerClock;
+  signal: AbortSignal;
+};
 
 async function requestToken(
-  { tokenUrl, authentication, agent, signal }: Endpoint,
+  { tokenUrl, authentication, agent, clock, signal }: Endpoint,
   { audience, scope }: TokenWanted,
 ): Promise<{ access_token: string; expires_in: number }> {
-  const proof = await authentication(tokenUrl);
+  const proof = await authentication(tokenUrl, clock.aheadMs());
   const form = { grant_type: 'client_credentials', resource: audience, scope, ...proof.parameters };
   const { origin, pathname } = new URL(tokenUrl);
   const { response, text } = await withSpan(clientSpan('POST', origin, pathname, 1), async (span) => {
@@ -242,10 +256,12 @@ async function requestToken(
     return { response: received, text: await received.body.text() };
   });
   if (response.statusCode !== 200) {
-    throw new Rejected(
-      `the token endpoint responded with ${response.statusCode} ${oauthError(text)}`.trim(),
-      retryAfterMs(response.headers['retry-after']),
-    );
+    const fault = oauthError(text);
+    const { date, 'retry-after': pause } = response.headers;
+    throw new Rejected(`the token endpoint responded with ${response.statusCode} ${fault}`.trim(), {
+      pauseMs: retryAfterMs(pause),
+      serverTime: fault === 'invalid_client' && typeof date === 'string' ? date : undefined,
+    });
   }
   return tokenResponse.pick({ access_token: true, token_type: true, expires_in: true }).parse(JSON.parse(text));
 }

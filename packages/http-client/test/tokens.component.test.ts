@@ -1,7 +1,9 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { expect } from 'chai';
+import { decodeJwt } from 'jose';
 import { silent, waitFor } from '@taskwire/testing';
 import { createTelemetry } from '@taskwire/telemetry';
-import { createM2mTokens, TokenUnavailable, type TokenSource } from '../src/index.ts';
+import { createM2mTokens, privateKeyJwt, TokenUnavailable, type TokenSource } from '../src/index.ts';
 import { answeringServer, cut, hang, inTurn, json, type AnsweringServer, type Handle } from './answering-server.ts';
 
 const wanted = { audience: 'urn:taskwire:auth', scope: 'users:read' };
@@ -149,5 +151,56 @@ describe('tokens for calls between services', () => {
     await tokens.close();
     expect(await patient).to.be.instanceOf(TokenUnavailable);
     expect(auth.requests).to.have.length(1);
+  });
+
+  describe('when the clock of Auth differs from ours', () => {
+    const { privateKey } = generateKeyPairSync('ed25519');
+    let signed: TokenSource;
+    let aheadMs: number;
+
+    /** Accepts assertions that are valid by a clock that is ahead of ours, as oidc-provider does. */
+    const judge: Handle = (request, response) => {
+      const claims = decodeJwt(new URLSearchParams(auth.requests.at(-1)?.body).get('client_assertion') ?? '');
+      const now = (Date.now() + aheadMs) / 1000;
+      if (Number(claims.exp) > now && Number(claims.iat) <= now + 5) return issue(600)(request, response);
+      response.setHeader('date', new Date(Date.now() + aheadMs).toUTCString());
+      json(401, { error: 'invalid_client' })(request, response);
+    };
+
+    beforeEach(() => {
+      auth.answer(judge);
+      const authentication = privateKeyJwt({ clientId: 'tasks', issuer: 'https://auth.test', privateKey });
+      const telemetry = createTelemetry({ service: 'test', stream: silent() });
+      signed = createM2mTokens({ tokenUrl: `${auth.url}/oidc/token`, authentication, telemetry });
+    });
+    afterEach(async () => await signed.close());
+
+    for (const minutes of [-4, -2, 0, 2, 4]) {
+      it(`are fetched by its clock, ${minutes} minutes away, with the second request at the latest`, async () => {
+        aheadMs = minutes * 60_000;
+        expect(await signed.get(wanted)).to.equal('token 1');
+        expect(auth.requests).to.have.length(minutes === 0 ? 1 : 2);
+        // the difference is remembered
+        await signed.get({ ...wanted, scope: 'other' });
+        expect(auth.requests).to.have.length(minutes === 0 ? 2 : 3);
+      });
+    }
+
+    it('follow its clock when that changes, and never by more than five minutes', async () => {
+      aheadMs = 120_000;
+      await signed.get(wanted);
+      aheadMs = -120_000;
+      expect(await signed.get({ ...wanted, scope: 'other' })).to.equal('token 2');
+      aheadMs = 3_600_000;
+      expect(await failure(signed.get({ ...wanted, scope: 'third' }))).to.be.instanceOf(TokenUnavailable);
+      const assertion = new URLSearchParams(auth.requests.at(-1)?.body).get('client_assertion') ?? '';
+      expect(Number(decodeJwt(assertion).exp) * 1000).to.be.below(Date.now() + 361_000);
+    });
+
+    it('are not requested again at once if the credentials are wrong', async () => {
+      auth.answer(json(401, { error: 'invalid_client' }));
+      expect(await failure(signed.get(wanted))).to.be.instanceOf(TokenUnavailable);
+      expect(auth.requests).to.have.length(1);
+    });
   });
 });

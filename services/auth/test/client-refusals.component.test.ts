@@ -70,6 +70,7 @@ describe('clients that fail to authenticate', () => {
     it(`are refused with ${what}, for a reason that the logs name and the response does not`, async () => {
       const logged = harness.logLines.length;
       const answer = await ask(await make());
+      expect(Math.abs(Date.parse(answer.headers.get('date') ?? '') - Date.now())).to.be.below(3_000);
       expect(answer.body).to.deep.equal({
         error: 'invalid_client',
         error_description: 'client authentication failed',

@@ -15,6 +15,8 @@ export function explainClientRefusals(provider: Provider, logger: Logger): (ctx:
   const explain = (ctx: KoaContextWithOIDC, error: Error) => {
     if (!(error instanceof errors.InvalidClientAuth)) return;
     const { reason, detail } = refusalOf(ctx, error.error_detail ?? 'unknown reason');
+    // the time by which the assertion was judged, from which a client can tell how far its clock is off
+    ctx.set('Date', new Date().toUTCString());
     reasons.set(ctx, reason);
     logger.warn('a client could not authenticate', {
       client: claimedId(ctx),
