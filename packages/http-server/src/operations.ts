@@ -11,7 +11,7 @@ export type ReadinessCheck = () => Promise<void> | Promise<{ warning: string } |
 
 const probePaths = new Set(['/health', '/ready', '/metrics']);
 
-/** Whether a request is one of a probe or of Prometheus, which come every few seconds. */
+/** Whether a request is from a probe or from Prometheus, which send one every few seconds. */
 export function isProbe({ url = '' }: IncomingMessage): boolean {
   return probePaths.has(url);
 }

@@ -26,7 +26,7 @@ export function serverSpan(request: IncomingMessage, requestId: string) {
   };
 }
 
-/** Adds what is known at the end. A response below 500 is no error of the server. */
+/** Adds the attributes of the response. A status below 500 is no error of the server. */
 export function describeEnd(
   span: Span,
   { method, route, status }: { method: string; route: string; status: number },

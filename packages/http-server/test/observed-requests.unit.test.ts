@@ -52,7 +52,7 @@ describe('A request', () => {
     expect(reports[1]).to.deep.equal({ kind: 'server_error', tags: { code: 'status_503', route: '/raw/:secret' } });
   });
 
-  it('is a span with its route and status, whose trace has the id of the request, unless it comes from a probe', async () => {
+  it('has a span with its route and status, and a trace with the id of the request, unless it comes from a probe', async () => {
     receiver = await startReceiver();
     const telemetry = await openTelemetry({
       ...{ service: 'test', release: '1.0.0', level: 'error', sentry: undefined },

@@ -65,7 +65,7 @@ export function carrierOf({ traceparent, tracestate }: Readonly<Record<string, u
   return { traceparent: textOf(traceparent), tracestate: textOf(tracestate) };
 }
 
-/** The sender chooses the ids, so anything else than an id is left out. */
+/** The sender chooses the ids, so a value that is not an id is left out. */
 function idsOf(messageId: string | undefined, correlationId: string | undefined): Record<string, string> {
   return {
     ...(isId(messageId) ? { 'messaging.message.id': messageId } : {}),

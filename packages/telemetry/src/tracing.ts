@@ -183,7 +183,7 @@ export function openMessageSpan(
   if (tracer === undefined) return undefined;
   const parent = extracted(headers);
   const isRoot = parent === ROOT_CONTEXT;
-  // an unsampled trace that the message belongs to needs no other span id
+  // a message of an unsampled trace needs no other span id
   if (!isRoot && !isSampled(trace.getSpanContext(parent))) return undefined;
   const span = startSpan(parent, start);
   return { span, carrier: carrierOf(trace.setSpan(parent, span)) };

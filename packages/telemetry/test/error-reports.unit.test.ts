@@ -200,7 +200,7 @@ describe('Error reports', () => {
     receiver = await startReceiver();
   });
 
-  it('come without changes to modules, the console or the handlers of the process', async () => {
+  it('are sent without changes to modules, the console or the handlers of the process', async () => {
     const state = () => [
       ...[http.request, http.get, globalThis.fetch, globalThis.console.log],
       ...['uncaughtException', 'unhandledRejection', 'warning'].map((name) => process.listenerCount(name)),

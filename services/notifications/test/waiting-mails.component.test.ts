@@ -72,7 +72,7 @@ describe('Changes of a task while its mail waits', () => {
     expect(attempt?.detail).to.include('decided by the last known state of the task');
   });
 
-  it('leave a mail about a comment as it is, and comments leave the mail about the task as it is', async () => {
+  it('do not replace a mail about a comment, and comments do not replace the mail about the task', async () => {
     await deferred();
     const comment = { comment_uuid: crypto.randomUUID(), author: o.mia.id, mentions: [] };
     for (const _ of [1, 2]) await o.around.publish('tasks.comment.added', { ...fact(o.mia), ...comment });

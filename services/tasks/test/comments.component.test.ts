@@ -162,7 +162,7 @@ describe('Comments', () => {
     expect((answer.body as Comment).mentions).to.deep.equal([{ id: gone.id, name: 'Deleted user' }]);
   });
 
-  it('can mention a user of whom no event has arrived yet, and get 503 while Auth cannot say', async () => {
+  it('can mention a user of whom no event has arrived yet, and get 503 while Auth is unavailable', async () => {
     const id = crypto.randomUUID();
     harness.auth.users.set(id, {
       id,
@@ -184,7 +184,7 @@ describe('Comments', () => {
     expect((accepted.body as Comment).mentions).to.deep.equal([{ id, name: 'New' }]);
   });
 
-  it('have 1 to 10,000 characters, one of them visible, and at most 50 mentions', async () => {
+  it('have 1 to 10,000 characters, at least one of them visible, and at most 50 mentions', async () => {
     const mentions = (count: number) => Array.from({ length: count }, () => `<@${crypto.randomUUID()}>`).join('');
     for (const body of ['', ' \n', '\u200b', 'x'.repeat(10_001), 'a\u0000b', mentions(51)]) {
       const answer = await add(ann, body);

@@ -239,7 +239,7 @@ export type Api = {
     change(id: string, comment_id: string, body: T.ChangeCommentData['body'], options: VersionedOptions): Call<Opened<T.ChangeCommentResponses[200]>>;
     /**
      * Delete a comment.
-     * The text is gone for good; the activity log keeps that it was deleted.
+     * The text is deleted for good; the activity log records only the deletion.
      */
     delete(id: string, comment_id: string, options: VersionedOptions): Call<void>;
   };

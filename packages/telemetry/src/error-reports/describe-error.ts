@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { codeOf } from '../error-type.ts';
 
-/** A place of a stack: its file relative to the installation, or a module of Node. */
+/** A frame of a stack: its file relative to the installation, or a module of Node. */
 export type Frame = { function?: string; filename: string; lineno: number; colno: number; in_app: boolean };
 
 /** An error as it leaves the process: without its message and fields, in which drivers, parsers and servers quote names, addresses and values. */

@@ -1,4 +1,4 @@
-/** An error that an operator should know of. Nothing of it leaves the process except what `describeError` selects. */
+/** An error that an operator should know of. Only the parts that `describeError` selects leave the process. */
 export type ErrorReport = {
   kind: 'uncaught' | 'server_error' | 'dead_letter';
   /** The error, if there is one. Only its class, its code and the places of its stack are sent. */

@@ -121,7 +121,7 @@ function exceptionsOf(errors: readonly DescribedError[]) {
   }));
 }
 
-/** Whether a value looks like an id, a code, a route or a name of the code base. Senders of messages choose some ids, such as the one of the request. */
+/** Whether a value looks like an id, a code, a route or a name of the code base. Senders of messages choose some ids, such as the request id. */
 function isPlain(value: string | number | undefined): boolean {
   return value !== undefined && /^[\w./{}:*-]{1,100}$/.test(String(value));
 }

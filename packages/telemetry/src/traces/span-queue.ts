@@ -26,7 +26,7 @@ export type SpanQueue = {
   stop(): Promise<void>;
 };
 
-/** How long a span waits for others, in milliseconds: long enough for full batches, and short enough for someone who watches. */
+/** How long a span waits for others, in milliseconds: long enough for full batches, and short enough for a person who is watching. */
 const gatherMs = 1_000;
 /** Serialising this many spans blocks the event loop for about a millisecond. */
 const batchSize = 256;

@@ -5,7 +5,10 @@ import type { NewNotification } from '../app/ports.ts';
 import type { Inbox, NotificationView } from '../app/inbox.ts';
 import { notificationEntity } from './entities.ts';
 
-/** The time of an event, whose clock may be ahead; null if none is given, which `least` would ignore. */
+/**
+ * The time of an event, or the current time if that is earlier, because the clock of the event may be ahead. Null stays null, which `least` would
+ * ignore.
+ */
 function notInTheFuture(time: string): string {
   return `CASE WHEN ${time} IS NOT NULL THEN least(${time}, clock_timestamp()) END`;
 }

@@ -49,8 +49,8 @@ export type TaskNotification = Delivery &
      */
     whenDeleted: 'notify' | 'skip';
     /**
-     * Set for a notification that no other can replace: a later notification about the task supersedes an earlier one whose mail still waits, because it
-     * reports the current state, except if one of them stands alone.
+     * Set for a notification that neither supersedes another one nor is superseded. Other notifications report the current state of the task, so a
+     * later one supersedes an earlier one whose mail still waits.
      */
     standsAlone?: true;
     /**

@@ -8,8 +8,8 @@ export type CommentSchema = (typeof commentRoutes.getComment.responses)[200];
 export type CommentDocument = Document<CommentSchema>;
 
 /**
- * The store of comments. Each write also stores its activity entry and its event. The caller has locked the task, and so writes of its comments take
- * their turns.
+ * The store of comments. Each write also stores its activity entry and its event. The caller has locked the task, so its comments are written one at
+ * a time.
  */
 export type CommentStore = {
   /** Undefined if the task has no such comment, or is deleted. */
