@@ -66,6 +66,7 @@ ENV NGINX_ENVSUBST_OUTPUT_DIR=/var/cache/taskwire \
     GATEWAY_WORKERS=2 \
     GATEWAY_RUN_DIR=/var/cache/taskwire \
     GATEWAY_ACCESS_LOG=/dev/stdout \
+    GATEWAY_METRICS_LOG= \
     GATEWAY_TRUSTED_PROXY=unix: \
     GATEWAY_LISTEN=8080 \
     GATEWAY_UPSTREAM_OPTIONS=resolve \

@@ -33,6 +33,8 @@ export type GatewayOptions = {
   readTimeoutSeconds?: number;
   /** The destination of access log lines; default `access.log` in `prefixDir`. */
   accessLog?: string;
+  /** `host:port` to which each access log line is also sent, as a datagram in syslog's format; default none. */
+  metricsLog?: string;
   workers?: number | 'auto';
   /** An address or CIDR whose X-Forwarded-For is trusted; default none. */
   trustedProxy?: string;
@@ -79,6 +81,7 @@ export function variables(options: GatewayOptions): Record<string, string> {
     GATEWAY_WORKERS: String(o.workers),
     GATEWAY_RUN_DIR: o.prefixDir,
     GATEWAY_ACCESS_LOG: o.accessLog ?? `${o.prefixDir}/access.log`,
+    GATEWAY_METRICS_LOG: o.metricsLog === undefined ? '' : `access_log syslog:server=${o.metricsLog},nohostname json;`,
     GATEWAY_TRUSTED_PROXY: o.trustedProxy,
     GATEWAY_LISTEN: `${o.host}:${o.port}`,
     GATEWAY_AUTH: servers(o.upstreams.auth),

@@ -1,5 +1,7 @@
 import { relative } from 'node:path';
+import { onCall } from './monitoring.ts';
 import { demoPassword, demoPeople } from './people.ts';
+import type { MonitoringPorts } from './ports.ts';
 import type { Progress } from './process-graph.ts';
 import type { Suite } from './suite.ts';
 import type { ProcessEvent } from './supervised-process.ts';
@@ -49,12 +51,14 @@ an installation has REGISTRATION=off, AUTH_REQUIRE_VERIFIED_EMAIL=on and no CORS
 }
 
 /** Lists all addresses, the users who can log in, and suggestions to try. */
-export function welcome(
-  suite: Suite,
-  dir: string,
-  cwd: string,
-  own: { postgres: boolean; rabbitmq: boolean; mail: boolean },
-): string {
+export function welcome(o: {
+  suite: Suite;
+  monitoring: MonitoringPorts | undefined;
+  dir: string;
+  cwd: string;
+  own: { postgres: boolean; rabbitmq: boolean; mail: boolean };
+}): string {
+  const { suite, monitoring, dir, cwd, own } = o;
   const at = (database: URL) => `${database.host}${database.pathname}`;
   const rows: [string, string, string][] = [
     ['gateway', suite.url, 'the API is under /api/v1'],
@@ -73,6 +77,7 @@ export function welcome(
       at(new URL(suite.databaseUrl('auth'))),
       own.postgres ? 'taskwire_tasks, taskwire_notifications' : 'external',
     ],
+    ...(monitoring === undefined ? [] : monitoringRows(monitoring)),
     ['logs', `${relative(cwd, dir)}/logs/`, 'or start with: npm start -- --logs'],
     ['passwords', `${relative(cwd, dir)}/secrets.json`, "databases and RabbitMQ's page (login taskwire)"],
   ];
@@ -92,4 +97,12 @@ export function welcome(
     'Ctrl-C stops everything.',
     '',
   ].join('\n');
+}
+
+function monitoringRows({ prometheus, alertmanager, documents }: MonitoringPorts): [string, string, string][] {
+  return [
+    ['Prometheus', `http://localhost:${prometheus}/alerts`, 'metrics, objectives and alerts'],
+    ['Alertmanager', `http://localhost:${alertmanager}`, `mails to ${onCall}`],
+    ['runbooks', `http://localhost:${documents}/docs/runbooks/alerts.md`, 'what to do about each alert'],
+  ];
 }

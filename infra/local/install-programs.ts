@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { findNginx, findPgbouncer, findRabbit } from '@taskwire/process-supervisor';
+import { findAlertmanager, findNginx, findPgbouncer, findPrometheus, findRabbit } from '@taskwire/process-supervisor';
 import { installSystemPackages } from './system-packages.mjs';
 
 /**
@@ -62,4 +62,20 @@ export async function installPooler(say: (text: string) => void): Promise<void> 
   if (findPgbouncer() !== undefined) return;
   await installSystemPackages(['pgbouncer'], say, {});
   if (findPgbouncer() === undefined) throw new Error('pgbouncer was installed but cannot be found.');
+}
+
+/**
+ * Installs Prometheus and Alertmanager if missing.
+ * @throws an error with the remedy if that fails.
+ */
+export async function installMonitoring(say: (text: string) => void): Promise<void> {
+  const missing = [
+    ...(findPrometheus() === undefined ? ['prometheus'] : []),
+    ...(findAlertmanager() === undefined ? ['prometheus-alertmanager'] : []),
+  ];
+  if (missing.length === 0) return;
+  await installSystemPackages(missing, say, { 'prometheus-alertmanager': 'alertmanager' });
+  if (findPrometheus() === undefined || findAlertmanager() === undefined) {
+    throw new Error(`${missing.join(' and ')} were installed but cannot be found.`);
+  }
 }

@@ -30,6 +30,9 @@ export function neededPorts(ports: SuitePorts, external: ExternalServers): Parti
   };
 }
 
+/** Ports by the name of what listens there. */
+type NeededPorts = Partial<Record<string, number>>;
+
 // Linux reserves the port of an outgoing connection for 60 s after the connection has ended, and some default ports are in the range that Linux uses
 // for them.
 const closingMs = 65_000;
@@ -38,7 +41,7 @@ const closingMs = 65_000;
  * Waits while ports are held only by closing connections.
  * @throws with the names of all ports used by other programs.
  */
-export async function requirePorts(ports: Partial<SuitePorts>, say: (text: string) => void): Promise<void> {
+export async function requirePorts(ports: NeededPorts, say: (text: string) => void): Promise<void> {
   let taken = await takenPorts(ports);
   if (taken.length > 0 && !(await anyAnswers(taken))) {
     say(
@@ -56,14 +59,18 @@ export async function requirePorts(ports: Partial<SuitePorts>, say: (text: strin
 }
 
 /** Waits until the ports of a killed start are free: its orphan reaper takes up to five seconds to end the processes. */
-export async function waitForPorts(ports: Partial<SuitePorts>, timeoutMs: number): Promise<void> {
+export async function waitForPorts(ports: NeededPorts, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while ((await takenPorts(ports)).length > 0 && performance.now() < deadline) await delay(200);
 }
 
-async function takenPorts(ports: Partial<SuitePorts>): Promise<[string, number][]> {
-  const free = await Promise.all(Object.values(ports).map(isPortFree));
-  return Object.entries(ports).filter((_, index) => !free[index]);
+async function takenPorts(ports: NeededPorts): Promise<[string, number][]> {
+  const free = await Promise.all(numbersOf(ports).map(([, port]) => isPortFree(port)));
+  return numbersOf(ports).filter((_, index) => !free[index]);
+}
+
+function numbersOf(ports: NeededPorts): [string, number][] {
+  return Object.entries(ports).filter((entry): entry is [string, number] => entry[1] !== undefined);
 }
 
 async function anyAnswers(taken: [string, number][]): Promise<boolean> {

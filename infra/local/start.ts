@@ -1,4 +1,4 @@
-// npm start [-- --fresh] [-- --logs]
+// npm start [-- --fresh] [-- --logs] [-- --observe]
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,10 +7,11 @@ import { errorText } from '@taskwire/errors';
 import { killAllProcesses } from '@taskwire/process-supervisor';
 import { sayEvents, sayProgress, settingsText, timedSay, welcome } from './console.ts';
 import { followLogs, rotateLogs } from './follow-logs.ts';
-import { installPrograms } from './install-programs.ts';
+import { installMonitoring, installPrograms } from './install-programs.ts';
 import { externalServers } from './external-servers.ts';
-import { demoPeople } from './people.ts';
-import { configuredPorts } from './ports.ts';
+import { probeAccounts } from './monitoring.ts';
+import { demoPassword, demoPeople } from './people.ts';
+import { configuredMonitoringPorts, configuredPorts } from './ports.ts';
 import { neededPorts, requirePorts, requireDiskSpace, waitForPorts } from './preflight.ts';
 import { unlockFolder, localFolder, lockFolder, writeRunning } from './running-file.ts';
 import type { ConsumerAccess, ConsumerName } from './running-file.ts';
@@ -43,12 +44,13 @@ try {
 }
 
 async function start(): Promise<void> {
-  const { fresh, logs } = readArguments(process.argv.slice(2));
+  const { fresh, logs, observe } = readArguments(process.argv.slice(2));
   if (existsSync(join(root, '.env'))) process.loadEnvFile(join(root, '.env'));
   const ports = configuredPorts(process.env.TASKWIRE_PORT_BASE);
+  const monitoringPorts = observe ? configuredMonitoringPorts(process.env.TASKWIRE_PORT_BASE) : undefined;
   const external = externalServers(process.env);
   const corsOrigins = chosenOrigins(process.env);
-  const needed = neededPorts(ports, external);
+  const needed = { ...neededPorts(ports, external), ...monitoringPorts };
   const url = `http://localhost:${ports.gateway}`;
 
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -67,6 +69,7 @@ async function start(): Promise<void> {
   requireDiskSpace(dir);
   await requirePorts(needed, say);
   await installPrograms(say);
+  if (observe) await installMonitoring(say);
   if (external.amqpUrl !== undefined && external.managementUrl === undefined) {
     say(
       'the policies of the queues at AMQP_URL are not set, because RABBITMQ_MANAGEMENT_URL is not (see infra/rabbitmq/README.md)',
@@ -83,6 +86,7 @@ async function start(): Promise<void> {
     secrets: keptSecrets(join(dir, 'secrets.json')),
     restarts: 'automatic',
     ...(!existsSync(seededFile) && { people: demoPeople }),
+    ...(monitoringPorts && { monitoring: { ports: monitoringPorts, probe: probeAccounts(demoPassword) } }),
     onEvent: sayEvents(say, root),
     onProgress: sayProgress(say),
     logLevel: process.env.LOG_LEVEL ?? 'info',
@@ -110,7 +114,7 @@ async function start(): Promise<void> {
     rabbitmq: needed.amqp !== undefined,
     mail: needed.smtp !== undefined,
   };
-  console.log(welcome(started, dir, root, own));
+  console.log(welcome({ suite: started, monitoring: monitoringPorts, dir, cwd: root, own }));
 }
 
 function consumerAccess(of: Suite, service: ConsumerName): ConsumerAccess {
@@ -135,13 +139,19 @@ async function end(code: number): Promise<void> {
 }
 
 function dropData(): void {
-  for (const name of ['postgres', 'rabbitmq', 'mail', 'nginx', 'docs', 'logs', 'secrets.json', 'seeded']) {
+  const servers = ['postgres', 'rabbitmq', 'mail', 'nginx', 'prometheus', 'alertmanager'];
+  for (const name of [...servers, 'docs', 'logs', 'secrets.json', 'seeded']) {
     rmSync(join(dir, name), { recursive: true, force: true });
   }
 }
 
-function readArguments(args: string[]): { fresh: boolean; logs: boolean } {
-  const unknown = args.filter((arg) => arg !== '--fresh' && arg !== '--logs');
-  if (unknown.length > 0) throw new Error(`There is no ${unknown.join(' ')}; npm start accepts --fresh and --logs.`);
-  return { fresh: args.includes('--fresh'), logs: args.includes('--logs') };
+type Flags = { fresh: boolean; logs: boolean; observe: boolean };
+
+function readArguments(args: string[]): Flags {
+  const known = ['--fresh', '--logs', '--observe'];
+  const unknown = args.filter((arg) => !known.includes(arg));
+  if (unknown.length > 0) {
+    throw new Error(`There is no ${unknown.join(' ')}; npm start accepts --fresh, --logs and --observe.`);
+  }
+  return { fresh: args.includes('--fresh'), logs: args.includes('--logs'), observe: args.includes('--observe') };
 }

@@ -21,6 +21,7 @@ import {
   thisRelease,
   type Release,
 } from './own-servers.ts';
+import { monitoringNodes, type Monitoring } from './monitoring.ts';
 import { startGraph, type Node, type ProcessGraph, type Progress } from './process-graph.ts';
 import type { SuitePorts } from './ports.ts';
 import { serviceNames, type Secrets, type ServiceName } from './secrets.ts';
@@ -44,7 +45,9 @@ export type SuiteOptions = {
   logLevel?: string;
   /** Environment variables of a service that differ from the defaults. */
   env?: Partial<Record<ServiceName, Record<string, string>>>;
-  gateway?: Partial<Omit<GatewayOptions, 'corsOrigins'>>;
+  gateway?: Partial<Omit<GatewayOptions, 'corsOrigins' | 'metricsLog'>>;
+  /** Also runs Prometheus, Alertmanager and what they need. */
+  monitoring?: Monitoring;
   /** Origins of pages whose scripts may call the gateway. */
   corsOrigins?: readonly string[];
   postgresSettings?: Record<string, string>;
@@ -84,7 +87,8 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
   const postgresUrl = ownPostgresUrl(ports, secrets);
   const managementUrl =
     external.managementUrl ?? `http://${operator}:${secrets.amqp.operator}@127.0.0.1:${ports.management}`;
-  const { corsOrigins = [], releaseOf = () => thisRelease } = o;
+  const { corsOrigins = [], releaseOf = () => thisRelease, monitoring } = o;
+  const people = [...(o.people ?? []), ...(monitoring ? [monitoring.probe.manager, monitoring.probe.member] : [])];
   const envOf = (service: ServiceName) => ({
     ...inheritedEnv(),
     ...serviceEnv(service, wiring),
@@ -116,6 +120,7 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
         managementPort: ports.management,
         epmdPort: ports.epmd,
         distPort: ports.erlang,
+        ...(monitoring && { metricsPort: monitoring.ports.rabbitMetrics }),
         topology: ownTopology(secrets),
         logFile: logFile('rabbitmq'),
       }),
@@ -147,12 +152,12 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
       await migrateService(service, { ...to, signal, release: releaseOf(service) });
     },
   });
-  const people: Node = {
+  const addedPeople: Node = {
     name: 'people',
     // the other services' queues must exist before Auth's first events; otherwise these would be returned and retried
     after: [...serviceNames],
     run: (signal) =>
-      addPeople(o.people ?? [], { env: envOf('auth'), logFile: logFile('people'), signal, release: releaseOf('auth') }),
+      addPeople(people, { env: envOf('auth'), logFile: logFile('people'), signal, release: releaseOf('auth') }),
   };
   const service = (name: ServiceName, ...after: string[]): Node => ({
     name,
@@ -176,7 +181,16 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
         tasks: `127.0.0.1:${tasks}`,
         notifications: `127.0.0.1:${notifications}`,
       };
-      const conf = renderGateway({ port: ports.gateway, upstreams, docsRoot, prefixDir, corsOrigins, ...o.gateway });
+      const metricsLog = monitoring && `127.0.0.1:${monitoring.ports.gatewayExporter}`;
+      const own = {
+        port: ports.gateway,
+        upstreams,
+        docsRoot,
+        prefixDir,
+        corsOrigins,
+        ...(metricsLog && { metricsLog }),
+      };
+      const conf = renderGateway({ ...own, ...o.gateway });
       return startNginx({ dir: prefixDir, conf, port: ports.gateway, logFile: logFile('gateway'), signal });
     },
   };
@@ -193,7 +207,13 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
       service('tasks', 'auth'),
       service('notifications', 'auth', ...(external.smtpUrl === undefined ? ['mail'] : [])),
       gateway,
-      ...(o.people === undefined ? [] : [people]),
+      ...(people.length === 0 ? [] : [addedPeople]),
+      ...(monitoring === undefined
+        ? []
+        : monitoringNodes({
+            ...{ monitoring, suite: ports, ownBroker: external.amqpUrl === undefined, gatewayUrl: url },
+            ...{ dir: o.dir, logFile },
+          })),
     ],
     {
       restarts: o.restarts,

@@ -1,8 +1,10 @@
 // npm run generate: writes everything that is generated and committed — contracts/ from packages/contracts, the client's table of operations and types
 // from both, services/*/schema.sql from the migrations, services/*/statements.sql from the services' prepared statements, docs/retention.md from the
-// retention rules, the table of docs/pact.md from the providers' tests, and the rules for Prometheus from infra/observability/alerts.ts.
+// retention rules, the table of docs/pact.md from the providers' tests, and the rules for Prometheus and the dashboards for Grafana from
+// infra/observability.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { dashboardFiles } from '../../infra/observability/dashboards/grafana.ts';
 import { alertRules } from './alert-rules.ts';
 import { clientFolder, generateClient, generateContracts } from './generated.ts';
 import { pactPage, providerNames } from './pact-page.ts';
@@ -20,6 +22,7 @@ for (const [file, sql] of [
   ...(await statementsOfServices()),
   ...pactPage(providerNames()),
   ...alertRules(),
+  ...dashboardFiles(),
 ]) {
   writeFileSync(join(root, file), sql);
   console.log(`wrote ${file}`);

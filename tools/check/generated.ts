@@ -3,6 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { alerts } from '../../infra/observability/alerts.ts';
+import { dashboardFiles } from '../../infra/observability/dashboards/grafana.ts';
 import { alertRules, alertsWithoutRunbook } from './alert-rules.ts';
 import { pactPage, providerNames } from './pact-page.ts';
 import { retentionFaults, retentionPage, tablesOfServices } from './retention.ts';
@@ -99,6 +100,12 @@ export const alertsStep: Step = {
       ...alertsWithoutRunbook(alerts).map((name) => `The runbook of ${name} is not a heading of a document.`),
       ...staleFiles(alertRules(), readCommitted),
     ]),
+};
+
+/** Checks that the dashboards are those of infra/observability/dashboards. */
+export const dashboardsStep: Step = {
+  name: 'generated dashboards',
+  faults: () => Promise.resolve(staleFiles(dashboardFiles(), readCommitted)),
 };
 
 /** Names the generated files that differ from those that `read` finds. Generating nothing is also a fault. */

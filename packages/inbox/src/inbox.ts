@@ -64,6 +64,8 @@ export function createInbox(options: InboxOptions): Inbox {
   const limits = { ...inboxLimits, ...options.limits };
   const metrics = inboxMetrics(telemetry.metrics);
   const handlers = indexHandlers(options.handlers);
+  // objectives count from the first event, which the rate of a series that appears with it would miss
+  for (const handler of handlers.names) metrics.lag.zero({ handler });
   const stopping = new AbortController();
   const handling = { concurrency: limits.concurrency, timeoutMs: limits.handleTimeoutMs };
   const runner = createHandlerRunner(handling);

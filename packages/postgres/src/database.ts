@@ -11,6 +11,7 @@ import { isSharedBetweenTransactions } from './pooler.ts';
 import { observeErrors, query } from './query.ts';
 import { sessionName } from './release.ts';
 import { pinSession } from './session.ts';
+import { observeServer } from './server-metrics.ts';
 import { createEpochOfPool } from './source-epoch.ts';
 import { sqlStateOf } from './sql.ts';
 import { runHint, runTransaction } from './transaction.ts';
@@ -85,6 +86,7 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
   if (isShared) telemetry.logger.error(sharedConnections);
   const writability = createWritability(pool, () => (isShared ? sharedConnections : undefined));
   observeErrors(pool, writability.note);
+  observeServer(pool, telemetry, writability.check);
   const checkClock = createClockCheck(pool, telemetry);
   const { logger } = telemetry;
   const database: Database = {

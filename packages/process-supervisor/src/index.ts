@@ -4,6 +4,7 @@ export { provisionDatabase, dropDatabase, databaseUrl, type DatabaseLogin } from
 export { copyDatabase, createTemplate } from './servers/postgres-template.ts';
 export { disposableFolder } from './disposable-folder.ts';
 export { startRabbit, findRabbit, type RabbitOptions, type RabbitServer } from './servers/rabbit.ts';
+export { rabbitCommand } from './servers/rabbit-command.ts';
 export { rabbitDefinitions, type RabbitTopology, type RabbitUser } from './servers/rabbit-definitions.ts';
 export { rabbitManagement, type RabbitManagement } from './servers/rabbit-management.ts';
 export { freePorts, isPortFree, isAlive, answers } from './ports.ts';
@@ -20,6 +21,13 @@ export {
   type ProcessOptions,
   type Exit,
 } from './managed-process.ts';
+export {
+  findAlertmanager,
+  findPrometheus,
+  startAlertmanager,
+  startPrometheus,
+  type PrometheusOptions,
+} from './servers/prometheus.ts';
 export { startNginx, findNginx, type NginxOptions, type NginxServer } from './servers/nginx.ts';
 export { startMailCatcher, type MailCatcher, type MailCatcherOptions } from './servers/mail-catcher.ts';
 export { startFaultProxy, type FaultProxy, type FaultProxyOptions } from './fault-proxy.ts';

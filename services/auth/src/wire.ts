@@ -42,7 +42,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   });
 
   const storage = wireStorage(env, db);
-  const { keys, rotation } = wireKeys(env, db);
+  const { keys, rotation } = wireKeys(env, db, metrics);
   const passwords = overrides.passwords ?? wirePasswords(env, metrics);
   const base = { ...storage, ...wireLimits(env, db.pool, metrics), passwords, keys, logger };
   const identity = wireIdentity(env, base);

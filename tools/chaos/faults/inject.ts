@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '@taskwire/errors';
-import { rabbitManagement } from '@taskwire/process-supervisor';
+import { rabbitCommand, rabbitManagement } from '@taskwire/process-supervisor';
 import pg from 'pg';
 import type { Injection, Takeover } from '../evidence.ts';
 import type { ServiceName } from '../../../infra/local/secrets.ts';
@@ -10,7 +10,6 @@ import type { Consumer, Fault } from '../schedule.ts';
 import { bindingKeys, poison, type Operator } from '../suite/operator.ts';
 import type { RawMessage } from '../suite/raw-message.ts';
 import type { ProcessName, SuiteUnderTest } from '../suite/under-test.ts';
-import { brokerCommand } from './broker-command.ts';
 import { killWorker } from './takeover.ts';
 
 export type FaultTools = {
@@ -35,6 +34,8 @@ export type Injected = { note?: string; failed?: true };
 export function createInject(tools: FaultTools): Inject {
   const { underTest, operator, random, onInjection, onTakeover, ending, signal } = tools;
   const { suite, proxies, recorder } = underTest;
+  const brokerCommand = (...args: string[]) =>
+    rabbitCommand({ dir: underTest.brokerDir, epmdPort: underTest.ports.epmd }, ...args);
   const inTurn = createTurns();
   const current = new Map<LinkName, object>();
   const wait = (ms: number) => delay(ms, undefined, { signal: ending }).catch(() => undefined);
@@ -149,12 +150,12 @@ export function createInject(tools: FaultTools): Inject {
     const { command, low, usual } = alarms[of];
     let isOn = false;
     for (let tries = 0; tries < maxTries && !isOn && !ending.aborted; tries++) {
-      isOn = (await succeeds(brokerCommand(underTest, command, low))) && (await isAlarmed());
+      isOn = (await succeeds(brokerCommand(command, low))) && (await isAlarmed());
       if (!isOn) await wait(betweenTriesMs);
     }
     if (isOn) await wait(ms);
     for (let tries = 0; tries < maxTries * 3; tries++) {
-      if (await succeeds(brokerCommand(underTest, command, usual))) break;
+      if (await succeeds(brokerCommand(command, usual))) break;
       signal.throwIfAborted();
       await delay(betweenTriesMs);
     }

@@ -17,6 +17,8 @@ export type RabbitOptions = {
   epmdPort: number;
   /** The port of the Erlang distribution, on 127.0.0.1. */
   distPort: number;
+  /** The port of the metrics in the format of Prometheus; without it, the node has none. */
+  metricsPort?: number;
   topology: RabbitTopology;
   logFile?: string;
   /** Aborts the start. */
@@ -47,7 +49,8 @@ export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
   const logFile = o.logFile ?? join(dir, 'rabbitmq.log');
   const program = findRabbit();
   if (!program) throw new StartError('rabbitmq-server is not installed.');
-  for (const port of [o.amqpPort, o.managementPort, o.epmdPort, o.distPort]) {
+  const { metricsPort } = o;
+  for (const port of [o.amqpPort, o.managementPort, o.epmdPort, o.distPort, ...(metricsPort ? [metricsPort] : [])]) {
     if (!(await isPortFree(port)))
       throw new StartError(`RabbitMQ cannot use port ${port}: another program listens on it.`);
   }
@@ -116,7 +119,8 @@ function prepareFolder(dir: string, o: RabbitOptions): void {
   // a node's data is tied to its name, so the name is chosen once and kept when ports or the path of the folder change
   const nameFile = join(dir, 'node-name');
   if (!existsSync(nameFile)) writeFileSync(nameFile, `taskwire-${randomBytes(4).toString('hex')}@localhost`);
-  writeFileSync(join(dir, 'enabled_plugins'), '[rabbitmq_management].\n');
+  const plugins = ['rabbitmq_management', ...(o.metricsPort === undefined ? [] : ['rabbitmq_prometheus'])];
+  writeFileSync(join(dir, 'enabled_plugins'), `[${plugins.join(',')}].\n`);
   writeFileSync(join(dir, 'definitions.json'), JSON.stringify(rabbitDefinitions(o.topology), null, 2), { mode: 0o600 });
   writeFileSync(
     join(dir, 'rabbitmq.conf'),
@@ -124,6 +128,9 @@ function prepareFolder(dir: string, o: RabbitOptions): void {
       `listeners.tcp.1 = 127.0.0.1:${o.amqpPort}`,
       'management.tcp.ip = 127.0.0.1',
       `management.tcp.port = ${o.managementPort}`,
+      ...(o.metricsPort === undefined
+        ? []
+        : ['prometheus.tcp.ip = 127.0.0.1', `prometheus.tcp.port = ${o.metricsPort}`]),
       `load_definitions = ${join(dir, 'definitions.json')}`,
       'log.console = true',
       'log.console.level = info',

@@ -2,13 +2,13 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { findRabbit, inheritedEnv } from '@taskwire/process-supervisor';
-import type { SuiteUnderTest } from '../suite/under-test.ts';
+import { inheritedEnv } from '../managed-process.ts';
+import { findRabbit } from './rabbit.ts';
 
 const run = promisify(execFile);
 
-/** Runs rabbitmqctl against the suite's broker, for tasks beyond its management API. */
-export async function brokerCommand({ brokerDir, ports }: SuiteUnderTest, ...args: string[]): Promise<void> {
+/** Runs rabbitmqctl against a node that `startRabbit` started with this folder, for tasks beyond its management API. */
+export async function rabbitCommand(node: { dir: string; epmdPort: number }, ...args: string[]): Promise<void> {
   const server = findRabbit();
   if (server === undefined) throw new Error('rabbitmq-server is not installed.');
   await run(join(dirname(server), 'rabbitmqctl'), args, {
@@ -16,10 +16,10 @@ export async function brokerCommand({ brokerDir, ports }: SuiteUnderTest, ...arg
     env: {
       ...inheritedEnv(),
       // the folder of the Erlang cookie
-      HOME: brokerDir,
-      RABBITMQ_NODENAME: readFileSync(join(brokerDir, 'node-name'), 'utf8').trim(),
-      RABBITMQ_CONF_ENV_FILE: join(brokerDir, 'empty.conf'),
-      ERL_EPMD_PORT: String(ports.epmd),
+      HOME: node.dir,
+      RABBITMQ_NODENAME: readFileSync(join(node.dir, 'node-name'), 'utf8').trim(),
+      RABBITMQ_CONF_ENV_FILE: join(node.dir, 'empty.conf'),
+      ERL_EPMD_PORT: String(node.epmdPort),
       // while the broker is down, rabbitmqctl would start its own epmd, which would still hold the port when the broker starts again
       ERL_FLAGS: '-start_epmd false',
     },

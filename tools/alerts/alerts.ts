@@ -1,0 +1,98 @@
+// npm run alerts [-- <part of a fault's title or alert> …]
+//
+// Fires each alert by the fault that it is for, on a suite of its own with shortened windows, and expects it at a webhook behind Alertmanager, and its end
+// after the fault is healed. Exits with 1 if anything is wrong.
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorText } from '@taskwire/errors';
+import { disposableFolder, reapFolderIfOrphaned, releaseFolder } from '@taskwire/process-supervisor';
+import { installMonitoring, installPrograms } from '../../infra/local/install-programs.ts';
+import { onStopSignal } from '../../infra/local/stop-signal.ts';
+import { alerts } from '../../infra/observability/alerts.ts';
+import { checkRouting, checkRules } from './configuration.ts';
+import type { Fault } from './fault.ts';
+import { blockedBroker, mailFaults, messageFaults, relayFaults } from './faults/messages.ts';
+import { brokerLinkFault, objectiveFaults } from './faults/objectives.ts';
+import { causeFaults, monitoringFaults } from './faults/processes.ts';
+import { rowFaults } from './faults/rows.ts';
+import { createJudge } from './judge.ts';
+import { checkMetrics, checkPanels } from './live-metrics.ts';
+import { startWebhook } from './webhook.ts';
+import { startWorld } from './world.ts';
+
+const began = performance.now();
+const say = (text: string) => console.log(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${text}`);
+const chosen = process.argv.slice(2);
+const isChosen = ({ title, alerts: names }: Fault) =>
+  chosen.length === 0 || chosen.some((part) => title.includes(part) || names.some((name) => name.includes(part)));
+
+const stopping = new AbortController();
+onStopSignal(() => stopping.abort());
+const failures: string[] = [];
+const part = async (name: string, work: () => Promise<string | void>): Promise<void> => {
+  if (stopping.signal.aborted) return;
+  try {
+    const note = await work();
+    say(`${name}${note ? `: ${note}` : ''}`);
+  } catch (error) {
+    failures.push(`${name}: ${errorText(error)}`);
+    say(`FAILED  ${name}: ${errorText(error)}`);
+  }
+};
+
+const all = [
+  brokerLinkFault,
+  ...objectiveFaults,
+  ...causeFaults,
+  blockedBroker,
+  ...rowFaults,
+  ...relayFaults,
+  ...messageFaults,
+  ...mailFaults,
+  ...monitoringFaults,
+];
+const untried = alerts.filter(({ name }) => !all.some((fault) => fault.alerts.includes(name))).map(({ name }) => name);
+if (untried.length > 0) failures.push(`no fault fires ${untried.join(', ')}`);
+
+await installPrograms(say);
+await installMonitoring(say);
+const dir = disposableFolder('taskwire-alerts-');
+reapFolderIfOrphaned(dir);
+const webhook = await startWebhook();
+// promtool needs one processor for twenty seconds, in which the suite starts
+const rules = part('the rules pass their tests', async () => await checkRules(join(dir, 'rules')));
+await part('Alertmanager', async () => await checkRouting(join(dir, 'routing'), stopping.signal));
+
+await part('the suite with its monitoring', async () => {
+  const world = await startWorld(dir, webhook, stopping.signal);
+  try {
+    await rules;
+    const judge = createJudge(world, webhook, part);
+    await part('no alert fires', judge.isQuiet);
+    await part('the metrics are live', async () => await checkMetrics(world));
+    await part('the dashboards show something', async () => await checkPanels(world));
+    const run = async (faults: readonly Fault[]) => await Promise.all(faults.filter(isChosen).map(judge.fire));
+    const inTurn = async (faults: readonly Fault[]) => {
+      for (const fault of faults.filter(isChosen)) await judge.fire(fault);
+    };
+    // late events take a minute; the alert about the slowest burn rate ends three minutes after the last failure
+    const lateEvents = run([brokerLinkFault]);
+    await inTurn(objectiveFaults);
+    await inTurn([...causeFaults, blockedBroker]);
+    await Promise.all([
+      run(rowFaults),
+      run(messageFaults),
+      inTurn(relayFaults),
+      lateEvents.then(async () => await inTurn(mailFaults)),
+    ]);
+    await run(monitoringFaults);
+    await part('every alert has ended', judge.haveEnded);
+  } finally {
+    await world.stop();
+  }
+});
+await webhook.close();
+rmSync(dir, { recursive: true, force: true, maxRetries: 12, retryDelay: 100 });
+releaseFolder(dir);
+console.log(failures.length === 0 ? `\nEach of ${alerts.length} alerts fires and ends.` : `\n${failures.join('\n')}`);
+process.exit(failures.length === 0 && !stopping.signal.aborted ? 0 : 1);

@@ -1,0 +1,62 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Fault } from '../fault.ts';
+
+function stopped(title: string, alert: string, name: string): Fault {
+  return {
+    title,
+    alerts: [alert],
+    isCause: true,
+    async begin({ suite }) {
+      const process = suite.process(name);
+      await process.kill();
+      return async () => await process.start();
+    },
+  };
+}
+
+/** Causes, each of which has many consequences: they happen one after the other. */
+export const causeFaults: readonly Fault[] = [
+  {
+    title: 'RabbitMQ is frozen (SIGSTOP)',
+    alerts: ['BrokerIsDown'],
+    isCause: true,
+    begin({ suite }) {
+      const pid = suite.process('rabbitmq').pid() ?? 0;
+      process.kill(pid, 'SIGSTOP');
+      return Promise.resolve(() => Promise.resolve(process.kill(pid, 'SIGCONT')));
+    },
+  },
+  stopped('PostgreSQL is killed', 'PostgresIsDown', 'postgres'),
+  stopped('nginx is killed', 'GatewayIsDown', 'gateway'),
+  stopped('Tasks is killed', 'ServiceIsDown', 'tasks'),
+];
+
+/** Faults of the monitoring itself. */
+export const monitoringFaults: readonly Fault[] = [
+  {
+    title: 'the program of the probe has ended',
+    alerts: ['TargetIsDown'],
+    async begin({ suite }) {
+      const probe = suite.process('probe');
+      await probe.kill();
+      return async () => await probe.start();
+    },
+  },
+  {
+    title: 'the configuration of Prometheus has lost a job',
+    alerts: ['JobIsMissing'],
+    begin: (world) => {
+      const file = join(world.monitoringDir, 'prometheus.yml');
+      const before = readFileSync(file, 'utf8');
+      const config = JSON.parse(before) as { scrape_configs: { job_name: string }[] };
+      const fewer = config.scrape_configs.filter(({ job_name: name }) => name !== 'rabbitmq-queues');
+      const load = (text: string) => {
+        writeFileSync(file, text);
+        process.kill(world.suite.process('prometheus').pid() ?? 0, 'SIGHUP');
+      };
+      load(JSON.stringify({ ...config, scrape_configs: fewer }));
+      return Promise.resolve(() => Promise.resolve(load(before)));
+    },
+  },
+];
