@@ -4,6 +4,7 @@ import { assigns } from '../../domain/schedules/permission.ts';
 import { horizonMs, type Occurrence } from '../../domain/schedules/rule.ts';
 import { regenerated, type LastRun, type OccurrenceRow, type Schedule } from '../../domain/schedules/schedule.ts';
 import { jitterOf } from './occurrence-id.ts';
+import type { RuleEvaluator } from './rule-evaluator.ts';
 import type { Progress, SchedulePorts } from './ports.ts';
 import { cancelLast, runOccurrence } from './run-occurrence.ts';
 
@@ -17,14 +18,25 @@ export const zoneDatabase = process.versions.tz ?? '';
 
 type Ports = Pick<SchedulePorts, 'schedules' | 'tasks' | 'jobs' | 'rules' | 'counted'>;
 
+/** The due occurrences of a schedule, and the instant after them. */
+export type Plan = Pick<Due, 'due' | 'complete'> & { following: number | null };
+
 /**
- * Decides the occurrences of a locked schedule that are due, and stores them with their tasks and the next instant.
+ * Evaluates the rule of a schedule. Everything that may be refused is evaluated here, before the first write.
  * @throws Problem `schedule_too_complex`.
  */
-export async function advance(ports: Ports, tx: Tx, schedule: Schedule, now: number): Promise<Progress> {
-  const { due, next, complete } = await dueOf(ports, schedule, now);
-  // evaluate everything that may be refused before the first write
-  const following = await nextOf(ports, schedule, due, next);
+export async function planOf({ rules }: Pick<Ports, 'rules'>, schedule: Schedule, now: number): Promise<Plan> {
+  const { due, next, complete } = await dueOf(rules, schedule, now);
+  return { due, complete, following: await nextOf(rules, schedule, due, next) };
+}
+
+/** Decides the due occurrences of a locked schedule, and stores them with their tasks and the next instant. */
+export async function advance(
+  ports: Ports,
+  tx: Tx,
+  schedule: Schedule,
+  { now, plan: { due, complete, following } }: { now: number; plan: Plan },
+): Promise<Progress> {
   const jitterMs = schedule.jitterSeconds * 1_000;
   const situation = { catchUp: schedule.catchUp, paused: schedule.pausedAt !== null, now, complete, jitterMs };
   const verdicts = withMostRuns(decide(due, situation));
@@ -49,7 +61,8 @@ export async function advanceToNow<S extends Schedule>(ports: Ports, tx: Tx, sch
   if (isDue && assigns(schedule.target)) await ports.tasks.lockAssignments(tx);
   if (isDue) await ports.schedules.lockLastJobs(tx, [schedule]);
   while (current.dueAt !== null && current.dueAt <= now) {
-    current = { ...current, ...(await advance(ports, tx, current, now)) };
+    const plan = await planOf(ports, current, now);
+    current = { ...current, ...(await advance(ports, tx, current, { now, plan })) };
   }
   return current;
 }
@@ -70,7 +83,7 @@ type Due = {
   complete: boolean;
 };
 
-async function dueOf({ rules }: Ports, schedule: Schedule, now: number): Promise<Due> {
+async function dueOf(rules: RuleEvaluator, schedule: Schedule, now: number): Promise<Due> {
   if (schedule.nextAt === null) return { due: [], next: undefined, complete: true };
   const after = schedule.nextAt - 1;
   const rule = regenerated(schedule);
@@ -88,7 +101,7 @@ function isDue({ id, jitterSeconds }: Schedule, { at }: Occurrence, now: number)
 }
 
 async function nextOf(
-  { rules }: Ports,
+  rules: RuleEvaluator,
   schedule: Schedule,
   due: readonly Occurrence[],
   next: Occurrence | undefined,

@@ -4,12 +4,24 @@ import type { Tx } from '@taskwire/postgres';
 import { horizonMs } from '../../domain/schedules/rule.ts';
 import { assigns } from '../../domain/schedules/permission.ts';
 import { regenerated, type OccurrenceRow, type Schedule } from '../../domain/schedules/schedule.ts';
-import { advance, afterRun, countLast, dueAtOf, isPausedBy, pausedFor, zoneDatabase } from './advance.ts';
+import {
+  advance,
+  afterRun,
+  countLast,
+  dueAtOf,
+  isPausedBy,
+  pausedFor,
+  planOf,
+  zoneDatabase,
+  type Plan,
+} from './advance.ts';
 import type { Progress, SchedulePorts } from './ports.ts';
 import { runOccurrence } from './run-occurrence.ts';
 
 /** Schedules per transaction. More would hold their locks, and perhaps the assignment lock, for longer than requests should wait. */
 const batch = 50;
+/** Transactions at a time for due schedules: this process prepares one while the database stores the other. */
+const atOnce = 2;
 
 /**
  * One round: decides the due occurrences of up to `batch` schedules, and runs queued occurrences whose predecessor has ended. Everything that belongs
@@ -18,7 +30,7 @@ const batch = 50;
 export async function runSchedules(ports: SchedulePorts): Promise<{ progress: LoopProgress; dueInMs: number | null }> {
   const { dueInMs, released, ended, outdated } = await ports.schedules.readWork(zoneDatabase);
   let found = 0;
-  if (dueInMs !== null && dueInMs <= 0) found += await runDue(ports);
+  if (dueInMs !== null && dueInMs <= 0) found += await runAllDue(ports);
   if (released) found += await runReleased(ports);
   if (ended) found += await planAfterEnd(ports);
   if (outdated) found += await recompute(ports);
@@ -27,6 +39,15 @@ export async function runSchedules(ports: SchedulePorts): Promise<{ progress: Lo
 }
 
 /** The functions of a round return the number of schedules that they found unlocked. */
+async function runAllDue(ports: SchedulePorts): Promise<number> {
+  // a round ends when both transactions have ended, even if one fails
+  const ended = await Promise.allSettled(Array.from({ length: atOnce }, async () => await runDue(ports)));
+  return ended.reduce((sum, one) => {
+    if (one.status === 'rejected') throw one.reason;
+    return sum + one.value;
+  }, 0);
+}
+
 async function runDue(ports: SchedulePorts): Promise<number> {
   try {
     return await advanceDue(ports, batch);
@@ -49,7 +70,15 @@ async function advanceDue(ports: SchedulePorts, limit: number): Promise<number> 
     await lockAssignmentsIfNeeded(ports, tx, due);
     await ports.schedules.lockLastJobs(tx, due);
     const now = await ports.clock.now(tx);
-    for (const schedule of due) await advanceOrPause(ports, tx, schedule, now);
+    // the thread of rules evaluates the next schedules while the database stores the occurrences of this one
+    const plans = due.map(async (schedule) => await planUnlessTooComplex(ports, schedule, now));
+    // the error of a later one is thrown when its turn comes, or not at all if an earlier one fails
+    for (const plan of plans) plan.catch(() => undefined);
+    for (const [place, schedule] of due.entries()) {
+      const plan = await plans[place];
+      if (plan !== undefined) await advance(ports, tx, schedule, { now, plan });
+      else await ports.schedules.recordOccurrences(tx, schedule, [], { ...progressOf(schedule), ...tooComplexAt(now) });
+    }
     return due.length;
   });
 }
@@ -59,14 +88,18 @@ async function lockAssignmentsIfNeeded({ tasks }: SchedulePorts, tx: Tx, due: re
   if (due.some(({ target }) => assigns(target))) await tasks.lockAssignments(tx);
 }
 
-async function advanceOrPause(ports: SchedulePorts, tx: Tx, schedule: Schedule, now: number): Promise<void> {
+/** The plan of a schedule, or `undefined` for a rule that takes too long to evaluate. */
+async function planUnlessTooComplex(ports: SchedulePorts, schedule: Schedule, now: number): Promise<Plan | undefined> {
   try {
-    await advance(ports, tx, schedule, now);
+    return await planOf(ports, schedule, now);
   } catch (error) {
     if (!(error instanceof Problem) || error.code !== 'schedule_too_complex') throw error;
-    const paused = { pausedAt: now, pauseReason: 'too_complex', dueAt: null } as const;
-    await ports.schedules.recordOccurrences(tx, schedule, [], { ...progressOf(schedule), ...paused });
+    return undefined;
   }
+}
+
+function tooComplexAt(now: number): Pick<Progress, 'pausedAt' | 'pauseReason' | 'dueAt'> {
+  return { pausedAt: now, pauseReason: 'too_complex', dueAt: null };
 }
 
 async function runReleased(ports: SchedulePorts): Promise<number> {
