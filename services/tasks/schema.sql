@@ -2,6 +2,8 @@
 
 CREATE SEQUENCE job_fences AS bigint START 1 INCREMENT 1;
 
+CREATE SEQUENCE task_changes AS bigint START 1 INCREMENT 1;
+
 CREATE TABLE dead_letter_audit (
   id uuid NOT NULL DEFAULT uuidv7(),
   dead_letter_id uuid NOT NULL,
@@ -447,6 +449,21 @@ CREATE TABLE task_reminders (
   CONSTRAINT task_reminders_task_id_fkey FOREIGN KEY (task_id) REFERENCES tasks(id) ON DELETE CASCADE
 );
 
+CREATE TABLE task_search (
+  task_id uuid NOT NULL,
+  title text NOT NULL,
+  document tsvector NOT NULL,
+  CONSTRAINT task_search_pkey PRIMARY KEY (task_id)
+);
+
+CREATE TABLE task_search_progress (
+  singleton boolean NOT NULL DEFAULT true,
+  change_no bigint NOT NULL DEFAULT 0,
+  as_of timestamp with time zone NOT NULL DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone,
+  CONSTRAINT task_search_progress_pkey PRIMARY KEY (singleton),
+  CONSTRAINT task_search_progress_singleton_check CHECK (singleton)
+);
+
 CREATE TABLE tasks (
   id uuid NOT NULL DEFAULT uuidv7(),
   title text NOT NULL,
@@ -467,6 +484,7 @@ CREATE TABLE tasks (
   remind_before text NOT NULL DEFAULT 'P1D'::text,
   kind text NOT NULL DEFAULT 'task'::text,
   job_id uuid,
+  change_no bigint,
   CONSTRAINT tasks_draft_has_no_assignee CHECK (state <> 'draft'::text OR assignee_id IS NULL),
   CONSTRAINT tasks_only_drafts_await_performer CHECK (NOT awaiting_performer OR state = 'draft'::text),
   CONSTRAINT tasks_pkey PRIMARY KEY (id),
@@ -544,9 +562,13 @@ CREATE INDEX task_comments_by_task ON task_comments USING btree (task_id, id);
 
 CREATE INDEX task_reminders_armed ON task_reminders USING btree (remind_at) WHERE state = 'armed'::text;
 
+CREATE INDEX task_search_document ON task_search USING gin (document) WITH (fastupdate=off);
+CREATE INDEX task_search_title ON task_search USING gin (title gin_trgm_ops) WITH (fastupdate=off);
+
 CREATE INDEX tasks_awaiting ON tasks USING btree (id) WHERE awaiting_performer;
 CREATE INDEX tasks_by_assignee ON tasks USING btree (assignee_id, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_change ON tasks USING btree (updated_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX tasks_by_change_no ON tasks USING btree (change_no);
 CREATE INDEX tasks_by_creator ON tasks USING btree (creator_id, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_due_date ON tasks USING btree (due_at, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_priority ON tasks USING btree (array_position(ARRAY['low'::text, 'normal'::text, 'high'::text, 'urgent'::text], priority), id) WHERE deleted_at IS NULL;
@@ -743,6 +765,16 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION public.number_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  NEW.change_no := nextval('task_changes');
+  RETURN NEW;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -833,6 +865,8 @@ CREATE TRIGGER list_changed_labels AFTER UPDATE ON tasks FOR EACH ROW WHEN (old.
 
 CREATE TRIGGER list_new_labels AFTER INSERT ON tasks FOR EACH ROW WHEN (new.labels <> '{}'::text[]) EXECUTE FUNCTION list_labels();
 
+CREATE TRIGGER number_change BEFORE INSERT OR UPDATE ON tasks FOR EACH ROW EXECUTE FUNCTION number_change();
+
 COMMENT ON COLUMN dead_letters.needs_routing IS 'A replayed message that never had a handler; the service looks for one.';
 
 COMMENT ON COLUMN idempotency_keys.fingerprint IS 'SHA-256 of method, path and body: the same key with a different request is rejected';
@@ -903,6 +937,14 @@ COMMENT ON TABLE task_labels IS 'the labels of tasks that are not deleted, writt
 
 COMMENT ON COLUMN task_reminders.state IS 'a reminder that is disarmed is deleted; one that was sent or skipped stays, so that it is never sent again';
 
+COMMENT ON TABLE task_search IS 'what is searched of tasks that are not deleted, written by the follower of their changes';
+
+COMMENT ON COLUMN task_search.title IS 'in small letters without accents, for suggestions';
+
+COMMENT ON COLUMN task_search_progress.change_no IS 'every change up to this number is in task_search';
+
+COMMENT ON COLUMN task_search_progress.as_of IS 'every task whose last change was committed by this time is in task_search as it is';
+
 COMMENT ON COLUMN tasks.awaiting_performer IS 'a draft that lost its assignee when no other user was a performer';
 
 COMMENT ON COLUMN tasks.deleted_at IS 'soft delete: hidden from the public API, 410 for services';
@@ -916,3 +958,5 @@ COMMENT ON COLUMN tasks.remind_before IS 'ISO 8601 duration; its days are days i
 COMMENT ON COLUMN tasks.kind IS 'task: people carry it out; job: a worker does, and it never has an assignee';
 
 COMMENT ON COLUMN tasks.job_id IS 'the job of a task of kind job; its row may have been removed';
+
+COMMENT ON COLUMN tasks.change_no IS 'the number of the last change; numbers may commit in another order';

@@ -1059,6 +1059,35 @@ WHERE id = ANY (ARRAY(SELECT id FROM held));
 PREPARE "jobs.note_tick" AS
 UPDATE job_reaper SET ticked_at = clock_timestamp(), is_outage = $1;
 
+PREPARE "tasks.read_search_time" AS
+SELECT to_char(as_of AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "asOf", extract(epoch FROM clock_timestamp() - as_of)::float8 AS "lagSeconds", "isIdle" FROM (
+  SELECT CASE WHEN change_no = (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM task_changes) THEN clock_timestamp() ELSE as_of END AS as_of, change_no = (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM task_changes) AS "isIdle"
+  FROM task_search_progress
+) AS progress;
+
+PREPARE "tasks.lock_search_progress" AS
+SELECT change_no AS "changeNo" FROM task_search_progress FOR UPDATE SKIP LOCKED;
+
+PREPARE "tasks.index_changes" AS
+WITH changed AS MATERIALIZED (
+  SELECT id, title, description, labels, deleted_at, change_no FROM tasks
+  WHERE change_no > $1 AND change_no <= $2 ORDER BY change_no LIMIT 500
+), removed AS (
+  DELETE FROM task_search WHERE task_id = ANY (ARRAY(SELECT id FROM changed WHERE deleted_at IS NOT NULL))
+), stored AS (
+  INSERT INTO task_search AS held (task_id, title, document)
+  SELECT id, lower(unaccent(title)),
+    setweight(to_tsvector('task_text', title), 'A')
+      || setweight(to_tsvector('task_text', array_to_string(labels, ' ') || ' ' || description), 'B')
+  FROM changed WHERE deleted_at IS NULL
+  ON CONFLICT (task_id) DO UPDATE SET title = excluded.title, document = excluded.document
+  WHERE (held.title, held.document) IS DISTINCT FROM (excluded.title, excluded.document)
+)
+SELECT count(*)::integer AS count, max(change_no) AS last FROM changed;
+
+PREPARE "tasks.save_search_progress" AS
+UPDATE task_search_progress SET change_no = $1, as_of = greatest(as_of, $2::timestamptz);
+
 PREPARE "tasks.create_scheduled_draft" AS
 WITH draft AS MATERIALIZED (SELECT
   $14::uuid AS id, $1::text AS title, $2::text AS description, 'draft'::text AS state, $3::text AS priority,

@@ -34,6 +34,7 @@ export const names: Readonly<Record<string, string>> = {
 
   listTasks: 'tasks.list',
   createTask: 'tasks.create',
+  suggestTasks: 'tasks.suggest',
   getTask: 'tasks.get',
   changeTask: 'tasks.change',
   deleteTask: 'tasks.delete',

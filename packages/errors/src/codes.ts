@@ -64,6 +64,7 @@ export const problemTypes = {
   ineligible_assignee: { status: 422, title: 'This user cannot be assigned tasks' },
   no_performers: { status: 422, title: 'No eligible performer' },
   unknown_mention: { status: 422, title: 'A mentioned user does not exist' },
+  search_too_broad: { status: 422, title: 'The search has no word to search for' },
 
   // rules of jobs
   lease_lost: { status: 409, title: 'The lease of the job has ended' },

@@ -26,7 +26,8 @@ const wholeList = { limit: '100' };
 export async function walkFilters(o: FilterWalk): Promise<{ parameters: number; faults: string[] }> {
   const faults: string[] = [];
   let parameters = 0;
-  for (const route of Object.values(o.routes).filter((each) => each.query !== undefined)) {
+  const lists = Object.values(o.routes).filter(({ query }) => query !== undefined && 'cursor' in query.shape);
+  for (const route of lists) {
     const fault = (text: string) => faults.push(`${route.operationId}: ${text}`);
     const names = Object.keys(route.query?.shape ?? {}).filter((name) => !['cursor', 'limit'].includes(name));
     for (const name of names) {

@@ -23,6 +23,7 @@ import { wireReminders } from './wire/reminders.ts';
 import { wireJobs } from './wire/jobs.ts';
 import { retentionPeriods } from './wire/retention.ts';
 import { wireSchedules } from './wire/schedules.ts';
+import { wireSearch } from './wire/search.ts';
 
 /** The audience of access tokens for Tasks. */
 const audience = 'urn:taskwire:tasks';
@@ -50,6 +51,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   const { countAwaitingReassignment } = reassignmentQueries(performerSql(policy));
   observeAwaitingReassignment(async () => await countAwaitingReassignment(db.pool), telemetry);
   const reminders = wireReminders(db, telemetry);
+  const search = wireSearch(db, telemetry);
   const { jobs, waiters, claims, promoter, reaper } = wireJobs({ db, tasks, telemetry });
   const retention = taskRetention(db, retentionPeriods(env), telemetry);
 
@@ -92,6 +94,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     promoter,
     reaper,
     scheduler,
+    search,
     retention,
   ];
   // HTTP starts after everything that it needs, so it stops first: no request arrives while the other components stop
@@ -117,6 +120,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     reaper,
     scheduler,
     schedules,
+    search,
     retention,
     jobs,
     waiters,

@@ -27,6 +27,7 @@ describe("The plans of Tasks' statements", () => {
     const { database } = harness;
     await fillTables(database, [fillUsers], [Math.max(1_000, count / 10)]);
     await fillTables(database, [fillTasks], [stored + 1, count, ann.id]);
+    await fillTables(database, [fillSearch], []);
     await fillTables(database, [fillKeys], [count]);
     await fillTables(database, [fillSchedules], [count / 10, filledTarget]);
     await fillTables(database, [fillOccurrences], []);
@@ -64,10 +65,14 @@ describe("The plans of Tasks' statements", () => {
       { label_all: 'garden' },
       { priority: 'urgent' },
       { due_before: '2020-01-01T00:00:00Z' },
+      { q: 'garden' },
+      { q: 'garden -fence', sort: '-created_at' },
       ...['updated_at', '-updated_at', 'due_at', '-due_at', 'priority', '-priority'].map((sort) => ({ sort })),
     ];
     for (const filter of filters) await harness.call('listTasks', { token: ann.token, query: filter });
     await useComments(task.id);
+    await harness.call('suggestTasks', { token: ann.token, query: { q: 'garden' } });
+    while ((await harness.service.search.tick()) === 'more');
     await harness.call('deleteTask', { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } });
     await harness.become(ben, 'manager');
     await harness.service.reassigner.tick();
@@ -163,6 +168,9 @@ const fillTasks = `
   )
   INSERT INTO task_activity (task_id, action, created_at)
   SELECT id, 'created', created_at FROM stored WHERE title LIKE '%0'`;
+
+const fillSearch = `
+  INSERT INTO task_search (task_id, title, document) SELECT id, lower(title), to_tsvector('task_text', title) FROM tasks ON CONFLICT DO NOTHING`;
 
 const fillKeys = `
   INSERT INTO idempotency_keys (actor_id, key, fingerprint, response_body, etag)

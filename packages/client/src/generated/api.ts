@@ -181,6 +181,11 @@ export type Api = {
      */
     list(query?: T.ListTasksData['query'], options?: CallOptions): List<Opened<T.ListTasksResponses[200]['data'][number]>>;
     /**
+     * Suggest tasks by a part of their title.
+     * The ten tasks whose titles contain the text or are similar to it, the most similar first. Case and accents do not matter. Suggestions follow changes within two seconds.
+     */
+    suggest(query?: T.SuggestTasksData['query'], options?: CallOptions): Call<Opened<T.SuggestTasksResponses[200]>>;
+    /**
      * Create a task.
      * With `assignee_id` or `assign: "random"`, the task is assigned at once; only managers and admins may send these. A task of kind `job` is carried out by a worker and never has an assignee; only managers and admins may create one. Its job is enqueued with it: a worker that starts the job starts the task, and its success completes the task. If another job holds the `unique` key, the response is 409 `job_exists`, whatever `on_conflict` says.
      */

@@ -50,7 +50,8 @@ export const operations = frozenTable({
     task: { id: 'getInternalTask', method: 'GET', path: '/tasks/{id}', status: 200 },
   },
   tasks: {
-    list: { id: 'listTasks', method: 'GET', path: '/api/v1/tasks', status: 200, query: ['cursor', 'limit', 'state', 'assignee', 'creator', 'mine', 'kind', 'priority', 'label', 'label_all', 'due_before', 'due_after', 'sort'], list: true },
+    list: { id: 'listTasks', method: 'GET', path: '/api/v1/tasks', status: 200, query: ['cursor', 'limit', 'state', 'assignee', 'creator', 'mine', 'kind', 'priority', 'label', 'label_all', 'due_before', 'due_after', 'q', 'sort'], list: true },
+    suggest: { id: 'suggestTasks', method: 'GET', path: '/api/v1/tasks/suggest', status: 200, query: ['q'] },
     create: { id: 'createTask', method: 'POST', path: '/api/v1/tasks', status: 201, body: 'required', idempotent: true },
     get: { id: 'getTask', method: 'GET', path: '/api/v1/tasks/{id}', status: 200 },
     change: { id: 'changeTask', method: 'PATCH', path: '/api/v1/tasks/{id}', status: 200, body: 'required', ifMatch: 'required' },

@@ -1986,6 +1986,17 @@ export type ShuffleTasksResponse = {
     reassigned: number;
 };
 
+export type SuggestTasksResponse = {
+    data: Array<{
+        id: string;
+        title: string;
+        /**
+         * more values may be added
+         */
+        state: string;
+    }>;
+};
+
 export type Task = {
     id: string;
     title: string;
@@ -2054,6 +2065,10 @@ export type Task = {
 export type TaskList = {
     data: Array<Task>;
     next_cursor: string | null;
+    /**
+     * with `q`: the search has every task whose last change was committed by this time, at most two seconds ago as a rule
+     */
+    as_of?: string;
 };
 
 export type TaskState = 'draft' | 'assigned' | 'in_progress' | 'completed' | 'cancelled';
@@ -3034,9 +3049,13 @@ export type ListTasksData = {
          */
         due_after?: string;
         /**
-         * the order; a minus sign means descending. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation.
+         * text to search for in title, labels and description, without regard to case and accents: words, "phrases", -excluded words, and `or` between alternatives. The last word is also the beginning of a word if it has three letters or more and no space follows.
          */
-        sort?: 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | 'due_at' | '-due_at' | 'priority' | '-priority';
+        q?: string;
+        /**
+         * the order; a minus sign means descending. `relevance`, for a list with `q`, has the best 200 tasks. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation. If omitted: `relevance` with `q`, and otherwise `-created_at`.
+         */
+        sort?: 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | 'due_at' | '-due_at' | 'priority' | '-priority' | 'relevance';
     };
     url: '/api/v1/tasks';
 };
@@ -3074,6 +3093,27 @@ export type CreateTaskResponses = {
 };
 
 export type CreateTaskResponse = CreateTaskResponses[keyof CreateTaskResponses];
+
+export type SuggestTasksData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * a part of a title
+         */
+        q: string;
+    };
+    url: '/api/v1/tasks/suggest';
+};
+
+export type SuggestTasksResponses = {
+    /**
+     * OK
+     */
+    200: SuggestTasksResponse;
+};
+
+export type SuggestTasksResponse2 = SuggestTasksResponses[keyof SuggestTasksResponses];
 
 export type DeleteTaskData = {
     body?: never;

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { uuid } from '../events/events.ts';
-import { givenInstant, label, page, priority, taskKinds, taskState } from './schemas.ts';
+import { instant, uuid } from '../events/events.ts';
+import { givenInstant, label, listOf, openEnum, page, priority, task, taskKinds, taskState, taskStates } from './schemas.ts';
 
 /** The fields by which tasks are sorted. */
 export const taskSortFields = ['created_at', 'updated_at', 'due_at', 'priority'] as const;
 
 /** The orders of a list of tasks. A minus sign means descending. */
-const taskSorts = taskSortFields.flatMap((field) => [field, `-${field}`] as const);
+const taskSorts = [...taskSortFields.flatMap((field) => [field, `-${field}`] as const), 'relevance'] as const;
 
 /** A label, or several as a repeated parameter. */
 const labelsOfFilter = z
@@ -14,6 +14,14 @@ const labelsOfFilter = z
     error: 'must be a label, or at most 20 labels as a repeated parameter, for example ?label=home&label=garden',
   })
   .transform((given) => [given].flat());
+
+/** A text to search for. Its spaces are kept: a space after the last word says that the word is finished. */
+const searchedText = z
+  .string()
+  .min(1)
+  .max(200)
+  // eslint-disable-next-line no-control-regex -- the pattern rejects control characters
+  .regex(/^[^\u0000-\u001f\u007f]*$/u, 'must not have control characters');
 
 /** The filters of a list of tasks. A task has to match all that are given. */
 export const taskFilters = {
@@ -34,13 +42,33 @@ export const taskFilters = {
   label_all: labelsOfFilter.optional().describe('repeated: tasks with all of these labels'),
   due_before: givenInstant.optional().describe('tasks that are due before this instant'),
   due_after: givenInstant.optional().describe('tasks that are due at this instant or later'),
+  q: searchedText
+    .optional()
+    .describe(
+      'text to search for in title, labels and description, without regard to case and accents: words, "phrases", -excluded words, and `or` between alternatives. The last word is also the beginning of a word if it has three letters or more and no space follows.',
+    ),
 };
 
-export const taskListQuery = z.strictObject({
-  ...page,
-  ...taskFilters,
-  sort: z
-    .enum(taskSorts)
-    .default('-created_at')
-    .describe('the order; a minus sign means descending. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation.'),
+export const taskListQuery = z
+  .strictObject({
+    ...page,
+    ...taskFilters,
+    sort: z
+      .enum(taskSorts)
+      .optional()
+      .describe(
+        'the order; a minus sign means descending. `relevance`, for a list with `q`, has the best 200 tasks. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation. If omitted: `relevance` with `q`, and otherwise `-created_at`.',
+      ),
+  })
+  .refine(({ sort, q }) => sort !== 'relevance' || q !== undefined, { path: ['sort'], message: 'must not be relevance without q' });
+
+/** The titles like `q`. */
+export const taskSuggestionQuery = z.strictObject({ q: searchedText.max(100).describe('a part of a title') });
+
+/** A task that a text may mean. */
+export const taskSuggestion = z.object({ id: uuid, title: z.string(), state: openEnum(taskStates) });
+
+/** `as_of` is for lists with `q`. */
+export const taskPage = listOf(task).extend({
+  as_of: instant.optional().describe('with `q`: the search has every task whose last change was committed by this time, at most two seconds ago as a rule'),
 });

@@ -8,7 +8,7 @@ import { assignmentHints, changedTaskHints, newTaskHints, taskFilterHints, trans
 import { largestJobBytes, newJob, valuesOfJob } from './job-schemas.ts';
 import { jobsRoutes } from './jobs.ts';
 import { defineRoute } from './route.ts';
-import { taskListQuery } from './task-lists.ts';
+import { taskListQuery, taskPage, taskSuggestion, taskSuggestionQuery } from './task-lists.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { activity, description, givenInstant, idParams, internalTask, labels, listOf, page, priority, task, taskKinds, taskState, title } from './schemas.ts';
 
@@ -36,8 +36,20 @@ export const tasksRoutes = {
     access: { kind: 'user', scopes: ['tasks:read'], objects: ['everyone'] },
     query: taskListQuery,
     fieldHints: taskFilterHints,
-    responses: { 200: listOf(task) },
-    problems: ['bad_cursor', 'search_busy'],
+    responses: { 200: taskPage },
+    problems: ['bad_cursor', 'search_busy', 'search_too_broad'],
+  }),
+  suggestTasks: defineRoute({
+    method: 'get',
+    path: '/api/v1/tasks/suggest',
+    operationId: 'suggestTasks',
+    summary: 'Suggest tasks by a part of their title',
+    description: 'The ten tasks whose titles contain the text or are similar to it, the most similar first. Case and accents do not matter. Suggestions follow changes within two seconds.',
+    tag: 'Tasks',
+    access: { kind: 'user', scopes: ['tasks:read'], objects: ['everyone'] },
+    query: taskSuggestionQuery,
+    responses: { 200: z.object({ data: z.array(taskSuggestion) }) },
+    problems: ['search_busy'],
   }),
   createTask: defineRoute({
     method: 'post',

@@ -1,4 +1,4 @@
-import type { JsonText, schemas } from '@taskwire/contracts';
+import type { JsonText, schemas, taskSuggestion } from '@taskwire/contracts';
 import type { EventJourney } from '@taskwire/outbox';
 import type { Page, Place, Tx } from '@taskwire/postgres';
 import type { z } from 'zod';
@@ -13,6 +13,7 @@ export type Document<S extends z.ZodType = TaskSchema> = { text: JsonText<S>; et
 
 export type TaskSchema = typeof schemas.task;
 export type TaskJson = JsonText<TaskSchema>;
+export type SuggestionJson = JsonText<typeof taskSuggestion>;
 export type ActivityJson = JsonText<typeof schemas.activity>;
 
 /** The response to a write. `replayed` is true for the saved response to an earlier request with the same Idempotency-Key. */
@@ -43,8 +44,13 @@ export type TaskStore = TaskReads & TaskLocks & Assignment & TaskWrites;
 export type TaskReads = {
   /** Includes deleted tasks; `isDeleted` marks them. */
   readTask(id: string): Promise<(Document & { isDeleted: boolean }) | undefined>;
-  /** @throws Problem `search_busy` when this filter and order take too long. */
-  listTasks(list: TaskList, place: Place): Promise<Page<TaskJson>>;
+  /**
+   * `asOf`, for a filter with a text, is when the text search was up to date.
+   * @throws Problem `search_busy` when this filter and order take too long.
+   */
+  listTasks(list: TaskList, place: Place): Promise<Page<TaskJson> & { asOf?: string }>;
+  /** The tasks whose titles are most like a text. @throws Problem `search_busy`. */
+  suggestTasks(text: string): Promise<SuggestionJson[]>;
   /** Oldest first; undefined when the task doesn't exist. */
   listActivity(taskId: string, place: Place): Promise<Page<ActivityJson> | undefined>;
   /** Oldest first; undefined when the task doesn't exist and no event of it is known. */

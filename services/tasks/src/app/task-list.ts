@@ -1,7 +1,8 @@
+import type { TextQuery } from '../domain/search/text-query.ts';
 import type { Priority, Task, TaskState } from '../domain/task.ts';
 
 /** The tasks of a list, which match every filter that is given, and their order. */
-export type TaskList = { filter: TaskFilter; order: TaskOrder };
+export type TaskList<O extends TaskOrder = TaskOrder> = { filter: TaskFilter; order: O };
 
 export type TaskFilter = {
   state?: TaskState | undefined;
@@ -20,9 +21,20 @@ export type TaskFilter = {
   /** Instants in UTC. `dueBefore` is exclusive, `dueAfter` inclusive. */
   dueBefore?: string | undefined;
   dueAfter?: string | undefined;
+  text?: TextQuery | undefined;
 };
 
-/** Tasks without a due date come last in both directions. Equal tasks are in the order of their ids, in the same direction. */
-export type TaskOrder = { by: 'created_at' | 'updated_at' | 'due_at' | 'priority'; direction: 'ASC' | 'DESC' };
+/**
+ * Tasks without a due date come last in both directions. Equal tasks are in the order of their ids, in the same direction. `relevance` is for a filter with
+ * a text, and has the best `mostRelevant` tasks only.
+ */
+export type TaskOrder = FieldOrder | typeof byRelevance;
 
-export const latestFirst: TaskOrder = { by: 'created_at', direction: 'DESC' };
+export type FieldOrder = { by: 'created_at' | 'updated_at' | 'due_at' | 'priority'; direction: 'ASC' | 'DESC' };
+
+export const byRelevance = { by: 'relevance', direction: 'DESC' } as const;
+
+/** The tasks of a list by relevance. Few people read further, and all matches would have to be ranked again for each page. */
+export const mostRelevant = 200;
+
+export const latestFirst: FieldOrder = { by: 'created_at', direction: 'DESC' };

@@ -1,18 +1,28 @@
 import { tasksRoutes, type JsonText, type schemas } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
-import { response, bind, listCursors, paged, type BoundRoute } from '@taskwire/http-server';
+import { response, bind, listCursors, paged, PreserializedJson, type BoundRoute } from '@taskwire/http-server';
 import type { TaskJson, TaskReads } from '../app/ports.ts';
 import { noSuchTask } from '../app/load-for-update.ts';
 import { cursorsOf, filterOf, orderOf } from './task-lists.ts';
 import { pageBody, respond } from './response.ts';
 
+const suggestions = tasksRoutes.suggestTasks.responses[200];
+
 /** The read operations. `publishedEpoch` is sent to services, which copy tasks. */
 export function readRoutes(tasks: TaskReads, publishedEpoch: () => number): BoundRoute[] {
   return [
     bind(tasksRoutes.listTasks, async ({ actor, query: { cursor, limit, sort, ...given } }) => {
-      const list = { filter: filterOf(given, actor.id), order: orderOf(sort) };
-      const page = await tasks.listTasks(list, { after: cursorsOf(list).decode(cursor), limit });
-      return response(200, pageBody(tasksRoutes.listTasks.responses[200], page, cursorsOf(list)));
+      const list = { filter: filterOf(given, actor.id), order: orderOf({ sort, q: given.q }) };
+      const { asOf, ...page } = await tasks.listTasks(list, { after: cursorsOf(list).decode(cursor), limit });
+      const more = asOf === undefined ? {} : { as_of: asOf };
+      return response(200, pageBody(tasksRoutes.listTasks.responses[200], page, cursorsOf(list), more));
+    }),
+    bind(tasksRoutes.suggestTasks, async ({ query: { q } }) => {
+      const found = await tasks.suggestTasks(q);
+      return response(
+        200,
+        new PreserializedJson(suggestions, `{"data":[${found.join(',')}]}` as JsonText<typeof suggestions>),
+      );
     }),
     bind(tasksRoutes.getTask, async ({ params }) => {
       const task = await tasks.readTask(params.id);

@@ -21,15 +21,21 @@ export function respond<R extends Route, S extends StatusOf<R>, D extends Docume
 
 /** The schema of the items of a list. */
 type ItemOf<S> =
-  S extends z.ZodObject<{ data: z.ZodArray<infer I extends z.ZodType>; next_cursor: z.ZodType }> ? I : never;
+  S extends z.ZodObject<infer Shape>
+    ? Shape extends { data: z.ZodArray<infer I extends z.ZodType> }
+      ? I
+      : never
+    : never;
 
-/** Sends a page of a list, of JSON texts from the database. */
+/** Sends a page of a list, of JSON texts from the database, with more fields beside its data. */
 export function pageBody<S extends z.ZodType>(
   schema: S,
   { items, next }: Page<JsonText<ItemOf<S>>>,
   cursors: Cursors,
+  more: Readonly<Record<string, string>> = {},
 ): PreserializedJson<S> {
   const cursor = next === undefined ? null : cursors.encode(next);
-  const text = `{"data":[${items.join(',')}],"next_cursor":${JSON.stringify(cursor)}}`;
+  const rest = JSON.stringify({ next_cursor: cursor, ...more });
+  const text = `{"data":[${items.join(',')}],${rest.slice(1)}`;
   return new PreserializedJson(schema, text as JsonText<S>);
 }

@@ -1,17 +1,25 @@
 import type { tasksRoutes } from '@taskwire/contracts';
 import { listCursors, type Cursors } from '@taskwire/http-server';
 import type { z } from 'zod';
-import { latestFirst, type TaskFilter, type TaskList, type TaskOrder } from '../app/task-list.ts';
+import {
+  byRelevance,
+  latestFirst,
+  type FieldOrder,
+  type TaskFilter,
+  type TaskList,
+  type TaskOrder,
+} from '../app/task-list.ts';
 import { utcInstant } from '../domain/instant.ts';
+import { readTextQuery } from '../domain/search/text-query.ts';
 
 type Query = z.output<(typeof tasksRoutes.listTasks)['query']>;
 
 /**
  * The filter of a list, as seen by a caller.
- * @throws Problem `invalid_input` for an instant that PostgreSQL does not have.
+ * @throws Problem `invalid_input` for an instant that PostgreSQL does not have, and what `readTextQuery` throws.
  */
 export function filterOf(given: Omit<Query, 'cursor' | 'limit' | 'sort'>, callerId: string): TaskFilter {
-  const { assignee, mine, label, label_all, due_before, due_after, ...same } = given;
+  const { assignee, mine, label, label_all, due_before, due_after, q, ...same } = given;
   return {
     ...same,
     assignee: assignee === 'me' ? callerId : assignee,
@@ -21,13 +29,16 @@ export function filterOf(given: Omit<Query, 'cursor' | 'limit' | 'sort'>, caller
     allLabels: label_all,
     dueBefore: due_before === undefined ? undefined : utcInstant(due_before, 'due_before'),
     dueAfter: due_after === undefined ? undefined : utcInstant(due_after, 'due_after'),
+    text: q === undefined ? undefined : readTextQuery(q),
   };
 }
 
-export function orderOf(sort: Query['sort']): TaskOrder {
-  if (sort === '-created_at') return latestFirst;
+/** The order of a list: as given, or by relevance for a text, and otherwise the latest first. */
+export function orderOf({ sort, q }: Pick<Query, 'sort' | 'q'>): TaskOrder {
+  if (sort === 'relevance' || (sort === undefined && q !== undefined)) return byRelevance;
+  if (sort === undefined || sort === '-created_at') return latestFirst;
   const isReversed = sort.startsWith('-');
-  return { by: (isReversed ? sort.slice(1) : sort) as TaskOrder['by'], direction: isReversed ? 'DESC' : 'ASC' };
+  return { by: (isReversed ? sort.slice(1) : sort) as FieldOrder['by'], direction: isReversed ? 'DESC' : 'ASC' };
 }
 
 const positions = {
@@ -35,6 +46,7 @@ const positions = {
   updated_at: 'instant and id',
   due_at: 'instant or none, and id',
   priority: 'number and id',
+  relevance: 'number',
 } as const;
 
 /** The cursors of a list. Cursors of the default order are the same as in releases that had no other order. */

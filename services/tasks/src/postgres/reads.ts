@@ -1,10 +1,13 @@
 import { hash } from 'node:crypto';
 import { readEventJourneys } from '@taskwire/outbox';
-import { pageOf, query, type Database, type Keyset, type Page, type Place } from '@taskwire/postgres';
+import { pageOf, query, type Database, type Keyset, type Page, type Place, type Tx } from '@taskwire/postgres';
 import type { ActivityJson, TaskJson, TaskReads } from '../app/ports.ts';
 import { latestFirst, type TaskFilter, type TaskList } from '../app/task-list.ts';
 import { boundedReads } from './lists/bounded-reads.ts';
 import { keysetOf, pageStatement } from './lists/page.ts';
+import { readByRelevance } from './lists/relevance.ts';
+import { readCurrency } from './search/follow.ts';
+import { suggestTasks } from './search/suggest.ts';
 import { activityJson, joinUsers, joinUser, taskJson } from './task-json.ts';
 
 /** The read queries on tasks. */
@@ -20,11 +23,19 @@ export function taskReads(db: Database): Omit<TaskReads, 'needReassignment'> {
     },
 
     async listTasks(list, place) {
-      const rows = isUsual(list)
-        ? await query<Item<TaskJson>>(db.pool, usualList(list.filter, place))
-        : await bounded(async (tx) => await query<Item<TaskJson>>(tx, pageStatement(list, place)));
-      return toPage(rows, keysetOf(list.order), place.limit);
+      if (isUsual(list)) {
+        const rows = await query<Item<TaskJson>>(db.pool, usualList(list.filter, place));
+        return toPage(rows, keysetOf(latestFirst), place.limit);
+      }
+      return await bounded(async (tx) => {
+        if (list.filter.text === undefined) return await readPage(tx, list, place);
+        // before the page, which then has at least the changes up to this time
+        const { asOf } = await readCurrency(tx);
+        return { ...(await readPage(tx, list, place)), asOf };
+      });
     },
+
+    suggestTasks: async (text) => await bounded(async (tx) => await suggestTasks(tx, text)),
 
     listActivity: async (taskId, { after, limit }) => {
       const values = [taskId, after?.[0] ?? '0', limit + 1];
@@ -44,6 +55,12 @@ export function taskReads(db: Database): Omit<TaskReads, 'needReassignment'> {
 type Item<J> = { json: J; id: string };
 
 const oldestFirst: Keyset = { direction: 'ASC', columns: { id: { sql: 'entry.seq', type: 'bigint' } } };
+
+async function readPage(tx: Tx, { filter, order }: TaskList, place: Place): Promise<Page<TaskJson>> {
+  if (order.by === 'relevance') return await readByRelevance(tx, filter, place);
+  const rows = await query<Item<TaskJson>>(tx, pageStatement({ filter, order }, place));
+  return toPage(rows, keysetOf(order), place.limit);
+}
 
 function toPage<J>(rows: readonly Item<J>[], order: Keyset, limit: number): Page<J> {
   const { items, next } = pageOf(rows, order, limit);

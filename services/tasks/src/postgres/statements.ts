@@ -8,6 +8,7 @@ import { performerSql } from './performer-sql.ts';
 import { pickLeastLoaded } from './performers.ts';
 import { readTask, usualList } from './reads.ts';
 import { lockDueTasks, nextReminder, readDueReminders, settleReminders } from './reminders.ts';
+import { searchStatements } from './search/follow.ts';
 import { lockDue, lockEnded, lockOutdated, lockReleased, readWork } from './schedules/locks.ts';
 import { recordOccurrences } from './schedules/record.ts';
 
@@ -37,6 +38,7 @@ export const hotStatements: readonly { name: string; text: string }[] = [
   ...[nextReminder, lockDueTasks, readDueReminders, settleReminders],
   ...[insertComment, changeComment, deleteComment],
   ...jobStatements,
+  ...searchStatements,
   ...Object.values(scheduledCreationSql(performer)),
   ...[lockDue, lockReleased, lockEnded, lockOutdated, readWork, recordOccurrences],
 ];

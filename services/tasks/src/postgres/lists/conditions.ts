@@ -1,5 +1,6 @@
 import type { Priority } from '../../domain/task.ts';
 import type { TaskFilter } from '../../app/task-list.ts';
+import { textQuerySql } from '../search/text-query-sql.ts';
 
 const priorities: readonly Priority[] = ['low', 'normal', 'high', 'urgent'];
 
@@ -12,7 +13,7 @@ export function priorityRank(task: string): string {
 export function conditionsOf(filter: TaskFilter): { conditions: string[]; values: unknown[] } {
   const values: unknown[] = [];
   const parameter = (value: unknown): string => `$${values.push(value)}`;
-  const { state, assignee, creator, mine, kind, priority, anyLabel, allLabels, dueBefore, dueAfter } = filter;
+  const { state, assignee, creator, mine, kind, priority, anyLabel, allLabels, dueBefore, dueAfter, text } = filter;
   const conditions = ['task.deleted_at IS NULL'];
   if (assignee === 'none') conditions.push('task.assignee_id IS NULL');
   else if (assignee !== undefined) conditions.push(`task.assignee_id = ${parameter(assignee)}`);
@@ -28,6 +29,10 @@ export function conditionsOf(filter: TaskFilter): { conditions: string[]; values
   for (const label of allLabels ?? []) conditions.push(hasLabel([label], parameter));
   if (dueBefore !== undefined) conditions.push(`task.due_at < ${parameter(dueBefore)}`);
   if (dueAfter !== undefined) conditions.push(`task.due_at >= ${parameter(dueAfter)}`);
+  if (text !== undefined)
+    conditions.push(
+      `task.id IN (SELECT task_id FROM task_search WHERE document @@ (${textQuerySql(text, parameter)}))`,
+    );
   return { conditions, values };
 }
 

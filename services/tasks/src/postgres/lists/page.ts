@@ -1,12 +1,12 @@
 import { isoMicros, keyset, type Keyset, type Place } from '@taskwire/postgres';
-import type { TaskList, TaskOrder } from '../../app/task-list.ts';
+import type { FieldOrder, TaskList } from '../../app/task-list.ts';
 import { joinUsers, taskJson } from '../task-json.ts';
 import { conditionsOf, priorityRank } from './conditions.ts';
 
 const id = { sql: 'task.id', type: 'uuid' } as const;
 
 /** The columns of each order. Ids are in the order of creation. */
-const columnsOf: Readonly<Record<TaskOrder['by'], Keyset['columns']>> = {
+const columnsOf: Readonly<Record<FieldOrder['by'], Keyset['columns']>> = {
   created_at: { id },
   updated_at: { at: { sql: 'task.updated_at', type: 'timestamptz' }, id },
   due_at: { at: { sql: 'task.due_at', type: 'timestamptz' }, id },
@@ -15,7 +15,7 @@ const columnsOf: Readonly<Record<TaskOrder['by'], Keyset['columns']>> = {
 };
 
 /** The position of a row, besides its id. An empty text stands for a missing due date. */
-const positionOf: Readonly<Record<TaskOrder['by'], string>> = {
+const positionOf: Readonly<Record<FieldOrder['by'], string>> = {
   created_at: '',
   updated_at: `${isoMicros('task.updated_at')} AS at, `,
   due_at: `coalesce(${isoMicros('task.due_at')}, '') AS at, `,
@@ -23,12 +23,15 @@ const positionOf: Readonly<Record<TaskOrder['by'], string>> = {
 };
 
 /** The order of a page. */
-export function keysetOf({ by, direction }: TaskOrder): Keyset {
+export function keysetOf({ by, direction }: FieldOrder): Keyset {
   return { direction, columns: columnsOf[by] };
 }
 
 /** The statement of a page of a list, with its values. */
-export function pageStatement({ filter, order }: TaskList, place: Place): { text: string; values: unknown[] } {
+export function pageStatement(
+  { filter, order }: TaskList<FieldOrder>,
+  place: Place,
+): { text: string; values: unknown[] } {
   const { conditions, values } = conditionsOf(filter);
   const parts = partsOf(order, place).map(({ only, order: keys, place: at }) => {
     const page = keyset(keys, at, values.length + 1);
@@ -49,7 +52,7 @@ export function pageStatement({ filter, order }: TaskList, place: Place): { text
   };
 }
 
-function orderBy({ by, direction }: TaskOrder): string {
+function orderBy({ by, direction }: FieldOrder): string {
   const keys = Object.values(columnsOf[by]).map(({ sql }) => `${sql} ${direction}`);
   return keys.join(', ').replace(`due_at ${direction}`, `due_at ${direction} NULLS LAST`);
 }
@@ -60,7 +63,7 @@ type Part = { only: string[]; order: Keyset; place: Place };
  * A list by due date has two parts, read one after the other: the tasks with a due date, and then those without. One index of due dates serves both
  * directions in this way: `DESC NULLS LAST` is not the reverse of `ASC NULLS LAST`.
  */
-function partsOf(order: TaskOrder, { after, limit }: Place): Part[] {
+function partsOf(order: FieldOrder, { after, limit }: Place): Part[] {
   if (order.by !== 'due_at') return [{ only: [], order: keysetOf(order), place: { after, limit } }];
   const [at = '', last = ''] = after ?? [];
   const isInDated = after === undefined || at !== '';

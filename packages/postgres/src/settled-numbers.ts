@@ -1,0 +1,41 @@
+import { query } from './query.ts';
+import type { Queryable } from './handles.ts';
+
+/** A table whose rows get numbers from a sequence when they are written. Both names are constants of the code. */
+export type NumberedTable = { table: string; sequence: string };
+
+/** Numbers up to `number` that are settled, and the time when they had all been given out. */
+export type Settled = { number: number; asOf: string };
+
+/**
+ * Finds numbers up to which no unseen row can appear: all transactions with such a number have ended, and their rows are visible to later statements.
+ *
+ * Every writer locks the table (ROW EXCLUSIVE, which blocks no other writer) before its row gets a number, and holds the lock until its result is
+ * visible. The function reads, in this order, the last number that was given out, and the transactions that hold that lock. Once these have ended, all
+ * numbers up to that one are settled. The sequence must have CACHE 1. The outbox reader works in the same way, and explains it in full.
+ * @returns a function that may be called again and again; undefined while nothing new is settled.
+ */
+export function settledNumbers({ table, sequence }: NumberedTable): (db: Queryable) => Promise<Settled | undefined> {
+  const last = `SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS number, clock_timestamp()::text AS "asOf" FROM ${sequence}`;
+  const writers = `
+    SELECT virtualtransaction AS id FROM pg_locks
+    WHERE locktype = 'relation' AND relation = '${table}'::regclass AND mode = 'RowExclusiveLock' AND granted
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()`;
+  let pending: (Settled & { writers: string[] }) | undefined;
+
+  return async (db) => {
+    if (pending === undefined) {
+      const [row] = await query<{ number: string; asOf: string }>(db, last);
+      if (row === undefined) throw new Error(`the sequence ${sequence} has no row`);
+      const open = await query<{ id: string }>(db, writers);
+      pending = { number: Number(row.number), asOf: row.asOf, writers: open.map(({ id }) => id) };
+    } else {
+      const left = await query(db, `${writers} AND virtualtransaction = ANY ($1) LIMIT 1`, [pending.writers]);
+      if (left.length === 0) pending.writers = [];
+    }
+    if (pending.writers.length > 0) return undefined;
+    const { number, asOf } = pending;
+    pending = undefined;
+    return { number, asOf };
+  };
+}

@@ -1,0 +1,39 @@
+import { query, type Page, type Place, type Queryable } from '@taskwire/postgres';
+import type { TaskJson } from '../../app/ports.ts';
+import { mostRelevant, type TaskFilter } from '../../app/task-list.ts';
+import { textQuerySql } from '../search/text-query-sql.ts';
+import { joinUsers, taskJson } from '../task-json.ts';
+import { conditionsOf } from './conditions.ts';
+
+/** A page of the best matches; positions are their ranks. Words in the title count most. */
+export async function readByRelevance(
+  db: Queryable,
+  { text = [], ...filter }: TaskFilter,
+  { after, limit }: Place,
+): Promise<Page<TaskJson>> {
+  const skipped = Number(after?.[0] ?? 0);
+  const wanted = Math.min(limit, mostRelevant - skipped);
+  const { conditions, values } = conditionsOf(filter);
+  // a word that a task does not have says nothing about how well the task matches
+  const words = text.map(({ all }) => ({ all, none: [] }));
+  const parameter = (value: unknown) => `$${values.push(value)}`;
+  const rows = await query<{ json: TaskJson }>(db, {
+    text: `
+    WITH page AS MATERIALIZED (
+      SELECT task.*, ts_rank(found.document, sought.words) AS relevance
+      FROM (SELECT ${textQuerySql(text, parameter)} AS query, ${textQuerySql(words, parameter)} AS words) AS sought
+        JOIN task_search found ON found.document @@ sought.query
+        -- a LIMIT forces look-ups: the number of matches is overestimated for most words, and a join would then read all tasks
+        CROSS JOIN LATERAL (SELECT * FROM tasks WHERE tasks.id = found.task_id LIMIT 1) AS task
+      WHERE ${conditions.join(' AND ')}
+      ORDER BY relevance DESC, task.id DESC LIMIT ${parameter(wanted + 1)} OFFSET ${parameter(skipped)}
+    )
+    SELECT ${taskJson('task', 'creator', 'assignee')} AS json FROM page task ${joinUsers('task')} ORDER BY task.relevance DESC, task.id DESC`,
+    values,
+  });
+  const isLast = rows.length <= wanted || skipped + wanted >= mostRelevant;
+  return {
+    items: rows.slice(0, wanted).map(({ json }) => json),
+    next: isLast ? undefined : [String(skipped + wanted)],
+  };
+}

@@ -1,0 +1,33 @@
+import { query, type Queryable } from '@taskwire/postgres';
+import type { SuggestionJson } from '../../app/ports.ts';
+
+const most = 10;
+/** Candidates that are compared. A text that more titles contain is too short to prefer one of them. */
+const candidates = 1_000;
+/** Shorter texts have too few trigrams to be found within a title, and so have to be its beginning. */
+const shortestPart = 3;
+
+/**
+ * The tasks whose titles contain a text or are similar to it, the most similar first. Titles are compared in small letters without accents.
+ * Twice as many as are returned are looked up, since some may have been deleted a moment ago.
+ */
+const suggest = `
+  WITH given AS (SELECT lower(unaccent($1::text)) AS text), sought AS MATERIALIZED (
+    SELECT text, CASE WHEN length(text) >= ${shortestPart} THEN '%' ELSE '' END || regexp_replace(text, '([\\\\%_])', '\\\\\\1', 'g') || '%' AS pattern
+    FROM given
+  ), found AS MATERIALIZED (
+    (SELECT task_id, title FROM task_search WHERE title LIKE (SELECT pattern FROM sought) LIMIT ${candidates})
+    UNION
+    (SELECT task_id, title FROM task_search WHERE (SELECT text FROM sought) <% title LIMIT ${candidates})
+  ), best AS MATERIALIZED (
+    SELECT task_id, word_similarity(sought.text, title) AS part, similarity(sought.text, title) AS whole
+    FROM found CROSS JOIN sought ORDER BY part DESC, whole DESC, task_id DESC LIMIT ${2 * most}
+  )
+  SELECT json_build_object('id', task.id, 'title', task.title, 'state', task.state)::text AS json
+  FROM best CROSS JOIN LATERAL (SELECT * FROM tasks WHERE id = best.task_id AND deleted_at IS NULL LIMIT 1) AS task
+  ORDER BY part DESC, whole DESC, task.id DESC LIMIT ${most}`;
+
+export async function suggestTasks(db: Queryable, text: string): Promise<SuggestionJson[]> {
+  const rows = await query<{ json: SuggestionJson }>(db, suggest, [text]);
+  return rows.map(({ json }) => json);
+}

@@ -1,0 +1,147 @@
+import { waitFor } from '@taskwire/testing';
+import { expect } from 'chai';
+import { query } from '@taskwire/postgres';
+import { codeOf, type Task } from './support/api.ts';
+import { tasksTeam, type Person, type TasksHarness } from './support/tasks-harness.ts';
+
+describe('The search for tasks', () => {
+  let harness: TasksHarness;
+  let manager: Person;
+  let ann: Person;
+
+  before(async () => ({ harness, manager, ann } = await tasksTeam({ PROCESS_ROLE: 'api' })));
+  after(async () => await harness.stop());
+
+  /** Runs rounds of the follower until it has nothing to do, and no writer is left. */
+  const follow = async () => {
+    const { number } = await lastNumber();
+    await waitFor(async () => {
+      while ((await harness.service.search.tick()) === 'more');
+      return (await progress()).changeNo >= number;
+    });
+  };
+  const sql = async <R extends object>(text: string) => await query<R>(harness.database.db.pool, text);
+  const lastNumber = async () =>
+    (await sql<{ number: number }>('SELECT last_value::float8 AS number FROM task_changes'))[0]!;
+  const progress = async () =>
+    (await sql<{ changeNo: number }>('SELECT change_no::float8 AS "changeNo" FROM task_search_progress'))[0]!;
+
+  async function search(given: Record<string, string>, person = ann) {
+    const answer = await harness.call('listTasks', { token: person.token, query: given });
+    expect(answer.status, JSON.stringify(answer.body)).to.equal(200);
+    return answer.body as { data: Task[]; next_cursor: string | null; as_of: string };
+  }
+  const titles = async (q: string, more: Record<string, string> = {}) =>
+    (await search({ q, ...more })).data.map(({ title }) => title);
+  const change = async ({ id }: Task, body: object) =>
+    await harness.call('changeTask', { token: manager.token, params: { id }, headers: { 'if-match': '*' }, body });
+
+  it('finds words of title, labels and description without case and accents, the title first', async () => {
+    await harness.createTask(ann, { title: 'Crème caramel', description: 'for the party' });
+    await harness.createTask(ann, { title: 'Party', labels: ['CREME'] });
+    await harness.createTask(ann, { title: 'Clean the kitchen', description: 'after the crème' });
+    await follow();
+    expect(await titles('creme')).to.deep.equal(['Crème caramel', 'Clean the kitchen', 'Party']);
+    expect(await titles('CRÈME -kitchen ')).to.deep.equal(['Crème caramel', 'Party']);
+    expect(await titles('"the party"')).to.deep.equal(['Crème caramel']);
+    expect(await titles('car')).to.deep.equal(['Crème caramel']);
+    expect(await titles('car ')).to.deep.equal([]);
+    expect(await titles('kitchen or caramel ', { sort: 'created_at' })).to.deep.equal([
+      'Crème caramel',
+      'Clean the kitchen',
+    ]);
+    expect(await titles('creme', { label: 'CREME' })).to.deep.equal(['Party']);
+    expect(await titles("kitchen:* & 'x' | !creme ")).to.deep.equal([]);
+  });
+
+  it('follows changes and deletions, and pages in every order', async () => {
+    const made: Task[] = [];
+    for (const title of ['Walrus A', 'Walrus B', 'Walrus C', 'Other'])
+      made.push(await harness.createTask(ann, { title }));
+    const [a, b] = made as [Task, Task];
+    await change(made[3]!, { description: 'about a walrus' });
+    await follow();
+    expect(await titles('walrus')).to.deep.equal(['Walrus C', 'Walrus B', 'Walrus A', 'Other']);
+    await change(a, { title: 'Seal' });
+    await harness.call('deleteTask', { token: manager.token, params: { id: b.id }, headers: { 'if-match': '*' } });
+    // the search is behind: it finds the former text, but never a deleted task
+    expect(await titles('walrus')).to.deep.equal(['Walrus C', 'Seal', 'Other']);
+    await follow();
+    expect(await titles('walrus')).to.deep.equal(['Walrus C', 'Other']);
+    for (const sort of ['relevance', '-created_at', 'updated_at']) {
+      const first = await search({ q: 'walrus', sort, limit: '1' });
+      const second = await search({ q: 'walrus', sort, limit: '1', cursor: first.next_cursor ?? '' });
+      expect([...first.data, ...second.data].map(({ title }) => title).sort()).to.deep.equal(['Other', 'Walrus C']);
+      expect(second.next_cursor).to.equal(null);
+      const other = { q: 'seal', sort, limit: '1', cursor: first.next_cursor ?? '' };
+      expect(codeOf(await harness.call('listTasks', { token: ann.token, query: other }))).to.equal('bad_cursor');
+    }
+  });
+
+  it('misses no change of a transaction that commits after later ones, and says until when it has seen changes', async () => {
+    await follow();
+    const slow = await harness.database.db.pool.connect();
+    try {
+      const task = await harness.createTask(ann, { title: 'Quick' });
+      await query(slow, 'BEGIN');
+      await query(slow, "UPDATE tasks SET title = 'Heron' WHERE id = $1", [task.id]);
+      const before = (await search({ q: 'heron' })).as_of;
+      await harness.createTask(ann, { title: 'Later heron' });
+      for (let round = 0; round < 4; round++) await harness.service.search.tick();
+      // nothing is settled while the first transaction runs
+      const during = await search({ q: 'heron' });
+      expect(during.data).to.deep.equal([]);
+      expect(during.as_of < (await now()), 'as_of is in the past').to.equal(true);
+      await query(slow, 'COMMIT');
+      await follow();
+      const after = await search({ q: 'heron' });
+      expect(after.data.map(({ title }) => title).sort()).to.deep.equal(['Heron', 'Later heron']);
+      expect(after.as_of >= before).to.equal(true);
+    } finally {
+      await query(slow, 'ROLLBACK');
+      slow.release();
+    }
+  });
+
+  it('needs a word to search for', async () => {
+    for (const [given, code] of [
+      [{ q: '-red' }, 'search_too_broad'],
+      [{ q: '' }, 'invalid_input'],
+      [{ q: 'x'.repeat(201) }, 'invalid_input'],
+      [{ sort: 'relevance' }, 'invalid_input'],
+    ] as const) {
+      expect(codeOf(await harness.call('listTasks', { token: ann.token, query: given }))).to.equal(code);
+    }
+  });
+
+  it('suggests the tasks whose titles are most like a text, also with mistakes', async () => {
+    for (const title of ['Zebra crossing', 'Repair the café zebra', 'Unrelated zoo', '100 % of the zebra_crossing']) {
+      await harness.createTask(ann, { title });
+    }
+    await follow();
+    const suggest = async (q: string) => {
+      const answer = await harness.call('suggestTasks', { token: ann.token, query: { q } });
+      expect(answer.status, JSON.stringify(answer.body)).to.equal(200);
+      return (answer.body as { data: Pick<Task, 'id' | 'title' | 'state'>[] }).data.map(({ title }) => title);
+    };
+    expect((await suggest('CAFÉ'))[0]).to.equal('Repair the café zebra');
+    expect(await suggest('zebra')).to.have.members([
+      'Zebra crossing',
+      'Repair the café zebra',
+      '100 % of the zebra_crossing',
+    ]);
+    expect((await suggest('zebra cross'))[0]).to.equal('Zebra crossing');
+    expect(await suggest('zebra crosing')).to.include('Zebra crossing');
+    // the beginning of any word, that of the title first
+    expect((await suggest('ze'))[0]).to.equal('Zebra crossing');
+    expect(await suggest('100 %')).to.deep.equal(['100 % of the zebra_crossing']);
+    expect(await suggest('0_%')).to.deep.equal([]);
+  });
+
+  async function now(): Promise<string> {
+    const [row] = await sql<{ now: string }>(
+      `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS now`,
+    );
+    return row?.now ?? '';
+  }
+});
