@@ -104,7 +104,7 @@ async function refuseOldSessions(client: pg.Client, migration: Migration): Promi
   const old = rows.map(({ name }) => name).filter((name) => compareReleases(releaseOf(name), migration.minVersion) < 0);
   if (old.length === 0) return;
   throw new Error(
-    `${labelOf(migration)} needs every process to have release ${migration.minVersion} or later, and ${old.join(', ')} still has a session; stop it and migrate again`,
+    `${labelOf(migration)} needs every process to have release ${migration.minVersion} or later, but there are older sessions: ${old.join(', ')}; stop those processes and migrate again`,
   );
 }
 

@@ -122,7 +122,7 @@ describe('migrations', () => {
       const [outdated, first, ...others] = clients;
       const refusal = await failureOf(migrate(test.url, [source]));
       expect(String(refusal)).to.contain(
-        'needs every process to have release 0.2.0 or later, and taskwire tasks, taskwire tasks 0.1.9 still has a session',
+        'needs every process to have release 0.2.0 or later, but there are older sessions: taskwire tasks, taskwire tasks 0.1.9;',
       );
       expect(await query(test.db.pool, 'SELECT id FROM things')).to.deep.equal([]);
       await Promise.all([outdated!.end(), first!.end()]);

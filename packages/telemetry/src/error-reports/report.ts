@@ -1,7 +1,7 @@
 /** An error that an operator should know of. Only the parts that `describeError` selects leave the process. */
 export type ErrorReport = {
   kind: 'uncaught' | 'server_error' | 'dead_letter';
-  /** The error, if there is one. Only its class, its code and the places of its stack are sent. */
+  /** The error, if there is one. Only its class, its code and the frames of its stack are sent. */
   error?: unknown;
   /** Where it happened, from values of the code base: routes, codes, types of events, names of handlers, ids. Never text from outside. */
   tags?: Readonly<Record<string, string | number | undefined>>;

@@ -11,8 +11,8 @@ export const nextReminder = {
   WHERE state = 'armed' ORDER BY remind_at LIMIT 1`,
 };
 
-// locks tasks and not reminders: that is the order of writes, whose triggers change reminders after their task.
-// `now()`, because an index can't serve the volatile `clock_timestamp()`
+// locks tasks, not reminders: every write changes the task first, and a trigger then changes its reminders. `now()`, because an index can't serve the
+// volatile `clock_timestamp()`
 export const lockDueTasks = {
   name: 'tasks.lock_due_tasks',
   text: `

@@ -7,7 +7,7 @@ const tenYears = 10 * 366 * 86_400_000;
 
 type More = Partial<Rule> & { limit?: number };
 
-/** The occurrences after an instant, as text; those that are skipped end in their reason. */
+/** The occurrences after an instant, as text; those that are skipped end with the reason. */
 function runs(kind: RuleKind, expression: string, after: string, { limit = 3, ...more }: More = {}): string[] {
   const from = Date.parse(after);
   const base = { timeZone: 'Europe/Berlin', startsAt: null, endsAt: null, dstGap: 'run_after' } as const;
