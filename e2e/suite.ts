@@ -1,12 +1,23 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePorts } from '@taskwire/process-supervisor';
+import { startReceiver, type Receiver } from '@taskwire/testing';
 import { demoPeople } from '../infra/local/people.ts';
 import { freeSuitePorts } from '../infra/local/ports.ts';
 import { newSecrets } from '../infra/local/secrets.ts';
 import { startSuite, type Suite } from '../infra/local/suite.ts';
 
 let started: Promise<Suite> | undefined;
+let receiver: Receiver | undefined;
+
+/** Each service sends at most one request a second, so these are the spans of a minute. */
+const keptRequests = 200;
+
+/** The receiver of the suite's traces. It keeps the latest ones. */
+export function traceReceiver(): Receiver {
+  if (receiver === undefined) throw new Error('the suite has not started yet');
+  return receiver;
+}
 
 // enough to start servers from scratch and three services on two busy cores
 const startTimeoutMs = 180_000;
@@ -37,6 +48,8 @@ async function start(): Promise<Suite> {
     throw new Error('TASKWIRE_TEST_DIR is not set. Run the test with: npm test -- <path of the test file>');
   const dir = join(base, 'suite');
   mkdirSync(dir, { recursive: true });
+  receiver = await startReceiver({ keep: keptRequests });
+  const traces = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' };
   return startSuite({
     dir,
     ports: await freeSuitePorts(),
@@ -44,6 +57,7 @@ async function start(): Promise<Suite> {
     restarts: 'manual',
     people: demoPeople,
     logLevel: 'debug',
+    env: { auth: traces, tasks: traces, notifications: traces },
     // fast, and committed data survives a test killing the server; only a crash of the machine would lose it
     postgresSettings: { fsync: 'off', full_page_writes: 'off' },
     // a test's front end listens on these
@@ -62,5 +76,6 @@ export const mochaHooks = {
   async afterAll(this: Mocha.Context) {
     this.timeout(20_000);
     await (await started)?.stop();
+    await receiver?.stop();
   },
 };

@@ -1,4 +1,4 @@
-import { fields, readEnv } from '@taskwire/env';
+import { fields, observabilityEnv, readEnv } from '@taskwire/env';
 import { z } from 'zod';
 import type { Secrets, ServiceName } from './secrets.ts';
 import { serviceClients, type CallingService } from './service-clients.ts';
@@ -56,6 +56,9 @@ const retentionPeriods = [
 /** The number of partitions of events, as recorded by `taskwire partitions`. */
 const eventPartitions = 'EVENT_PARTITIONS';
 
+/** Where traces and error reports are sent; nowhere unless the environment of `npm start` sets it. */
+const observability = Object.keys(observabilityEnv.shape);
+
 /** The development settings, overridden by the environment of `npm start`. */
 export function chosenSettings(env: NodeJS.ProcessEnv): Record<string, string> {
   const names = [
@@ -64,6 +67,7 @@ export function chosenSettings(env: NodeJS.ProcessEnv): Record<string, string> {
     eventPartitions,
     ...userLimits,
     ...retentionPeriods,
+    ...observability,
   ];
   const given = names.flatMap((name) => (env[name] ? [[name, env[name]]] : []));
   return { ...developmentSettings, ...(Object.fromEntries(given) as Record<string, string>) };

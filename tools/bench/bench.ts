@@ -8,6 +8,7 @@ import { measurePartitions } from './partitions.ts';
 import { measureBacklog, measureSnapshot } from './relay-long.ts';
 import { measureDrain, onOutbox } from './relay.ts';
 import { measureTokens } from './tokens.ts';
+import { measureWriteTraces } from './write-traces.ts';
 import { measureWrite } from './write.ts';
 
 type Benchmark = { about: string; run: () => Promise<void> };
@@ -15,6 +16,7 @@ type Benchmark = { about: string; run: () => Promise<void> };
 /** `npm run bench -- <name>`: each benchmark prints its measurements together with their ceiling, from the same run on the same servers. */
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   write: { about: 'POST /api/v1/tasks against the bare statement; 2 minutes', run: measureWrite },
+  'write-traces': { about: 'the same with and without traces; 4 minutes', run: measureWriteTraces },
   relay: {
     about: 'all three below, one after the other; 6 minutes',
     run: () =>

@@ -10,23 +10,24 @@ export type ReceiverAnswer = { status: number; headers?: Record<string, string> 
 /** A real HTTP server to which a process sends traces or error reports. */
 export type Receiver = {
   url: string;
-  /** The requests so far, including those that got no response. */
+  /** The requests so far, including those that got no response; only the latest `keep`. */
   requests: ReceivedRequest[];
   /** Changes the response to later requests; by default 200. */
   answer(answer: ReceiverAnswer): void;
   stop(): Promise<void>;
 };
 
-export async function startReceiver(options: { port?: number } = {}): Promise<Receiver> {
+export async function startReceiver({ keep = Infinity } = {}): Promise<Receiver> {
   const requests: ReceivedRequest[] = [];
   let answer: ReceiverAnswer = { status: 200 };
   const server = createServer((request, response) => {
     void buffer(request).then((body) => {
       requests.push({ path: request.url ?? '', headers: request.headers, body });
+      if (requests.length > keep) requests.shift();
       if (answer !== 'hang') response.writeHead(answer.status, answer.headers).end();
     });
   });
-  await new Promise<void>((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
