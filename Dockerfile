@@ -27,10 +27,12 @@ ARG SERVICE
 RUN test -n "${SERVICE}" || { echo "Say which service: --build-arg SERVICE=auth (or tasks, notifications)"; exit 1; }
 COPY services/${SERVICE}/package.json services/${SERVICE}/package.json
 COPY tools/cli/package.json tools/cli/package.json
-# -prod: without the dependencies of tests, such as PostgreSQL. The packages that run in a service need no build step.
+# -prod: without the dependencies of tests, such as PostgreSQL. The packages that run in a service need no build step. Source maps and type declarations
+# of dependencies are three fifths of their size, and nothing reads them at run time.
 RUN --mount=type=cache,id=taskwire-pnpm,target=/pnpm \
     node infra/local/pinned-pnpm.mjs /pnpm/program install --prod --frozen-lockfile --ignore-scripts --store-dir /pnpm --filter-prod "@taskwire/service-${SERVICE}..." --filter-prod "@taskwire/tool-cli..." \
-    && rm -r infra packages/process-supervisor
+    && rm -r infra packages/process-supervisor \
+    && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
 COPY services/${SERVICE} services/${SERVICE}
 # the operators' commands, and the modules of infra that they import
 COPY tools/cli tools/cli

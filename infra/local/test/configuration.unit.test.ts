@@ -47,12 +47,14 @@ describe('The configuration of npm start', () => {
     ]);
   });
 
-  it('leaves registration open, unless the environment restricts it', () => {
+  it('leaves registration open unless the environment restricts it, and passes on further settings', () => {
     expect(chosenSettings({})).to.deep.equal({ REGISTRATION: 'open', AUTH_REQUIRE_VERIFIED_EMAIL: 'off' });
     const strict = { REGISTRATION: 'domains', REGISTRATION_DOMAINS: 'example.org', AUTH_REQUIRE_VERIFIED_EMAIL: 'on' };
     expect(chosenSettings({ ...strict, SECRET: 'x' })).to.deep.equal(strict);
     expect(chosenSettings({ SHUFFLES_PER_MINUTE: '3' })).to.include({ SHUFFLES_PER_MINUTE: '3' });
     expect(chosenSettings({ NOTIFICATION_DAYS: '7' })).to.include({ NOTIFICATION_DAYS: '7' });
+    const observed = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318', SENTRY_DSN: 'http://key@localhost/1' };
+    expect(chosenSettings(observed)).to.include(observed);
     expect(chosenSettings({ REGISTRATION: '' })).to.include({ REGISTRATION: 'open' });
   });
 
