@@ -40,12 +40,12 @@ describe('The trace of a task', () => {
     spans = await waitFor(() => {
       const found = spansOfTrace();
       const ended = (name: string) => found.filter((span) => span.name.startsWith(name)).length;
-      // each service sends its spans on its own
+      // each service sends its own spans
       return ended('deliver email') + ended('POST ') + ended('publish ') + ended('GET ') === 7 && found;
     });
   });
 
-  it('is one, from the request at the gateway to the conversation with the mail server', () => {
+  it('is a single trace, from the request at the gateway to the conversation with the mail server', () => {
     const path: string[] = [];
     let span = spans.find(({ name }) => name === 'SMTP send');
     while (span !== undefined) {

@@ -11,9 +11,9 @@ export type Monitoring = {
   ports: MonitoringPorts;
   /** The accounts of the probe. They are added to the suite. */
   probe: { manager: Person; member: Person };
-  /** Where alerts go; by default, to the suite's own mail catcher. */
+  /** The destination of alerts; by default, the suite's own mail catcher. */
   receivers?: Receivers;
-  /** Divides every window and waiting time, also the probe's. */
+  /** Divides every window and waiting time, including the probe's. */
   faster?: number;
 };
 
@@ -31,7 +31,7 @@ export function probeAccounts(password: string): Monitoring['probe'] {
   return { manager: account('manager'), member: account('member') };
 }
 
-/** What Prometheus scrapes of a suite on this machine. */
+/** The targets that Prometheus scrapes on this machine. */
 export function localTargets(suite: SuitePorts, { gatewayExporter, rabbitMetrics, probe }: MonitoringPorts): Targets {
   const at = (port: number) => [`127.0.0.1:${port}`];
   return {
@@ -107,7 +107,7 @@ export function monitoringNodes(o: {
     },
     { name: 'documents', after: [], start: program('documents', 'documents.ts', ports.documents, {}) },
     { name: 'alertmanager', after: [], start: (signal) => startAlertmanager({ ...alertmanager, signal }) },
-    // after everything that it scrapes, so that a slow start is not an outage
+    // after its targets, so that a slow start does not count as an outage
     {
       name: 'prometheus',
       after: ['alertmanager', 'gateway exporter', 'probe'],

@@ -15,7 +15,7 @@ export type SuitePorts = {
   erlang: number;
 };
 
-/** The ports of what `npm start -- --observe` adds, on 127.0.0.1. */
+/** The ports of the processes that `npm start -- --observe` adds, on 127.0.0.1. */
 export type MonitoringPorts = {
   prometheus: number;
   alertmanager: number;

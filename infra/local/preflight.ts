@@ -30,7 +30,7 @@ export function neededPorts(ports: SuitePorts, external: ExternalServers): Parti
   };
 }
 
-/** Ports by the name of what listens there. */
+/** Ports by the names of the processes that listen on them. */
 type NeededPorts = Partial<Record<string, number>>;
 
 // Linux reserves the port of an outgoing connection for 60 s after the connection has ended, and some default ports are in the range that Linux uses

@@ -46,7 +46,7 @@ export type SuiteOptions = {
   /** Environment variables of a service that differ from the defaults. */
   env?: Partial<Record<ServiceName, Record<string, string>>>;
   gateway?: Partial<Omit<GatewayOptions, 'corsOrigins' | 'metricsLog'>>;
-  /** Also runs Prometheus, Alertmanager and what they need. */
+  /** Also runs Prometheus and Alertmanager, and the processes that they need. */
   monitoring?: Monitoring;
   /** Origins of pages whose scripts may call the gateway. */
   corsOrigins?: readonly string[];

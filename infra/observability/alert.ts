@@ -1,4 +1,4 @@
-/** What can make many parts of the suite fail at once. While an alert about a cause fires, the alerts about its consequences notify no one. */
+/** A fault that makes many parts of the suite fail at once. While an alert about a cause fires, the alerts about its consequences notify no one. */
 export const causeNames = ['broker', 'postgres', 'gateway', 'service'] as const;
 
 export type Cause = (typeof causeNames)[number];
@@ -14,7 +14,7 @@ export type Alert = {
   summary: string;
   /** The cause that this alert is about. */
   cause?: Cause;
-  /** The causes of which this alert is a consequence, and may be for some minutes after they have ended. */
+  /** The causes that this alert may follow from, for some minutes even after they have ended. */
   causes?: readonly Cause[];
   /** The same for an alert that looks back half an hour. */
   pastCauses?: readonly Cause[];
@@ -22,7 +22,7 @@ export type Alert = {
   because?: string;
 };
 
-/** The document that has a heading with the name of each alert: symptom, check, remedy, and how to see that it worked. */
+/** The document that has a heading with the name of each alert: symptom, check, remedy, and the sign of success. */
 export const runbook = 'docs/runbooks/alerts.md';
 
 /** The runbook of an alert, as a path in this repository. */

@@ -1,4 +1,4 @@
-/** The anchor of a Markdown heading, as GitHub makes it. */
+/** The anchor of a Markdown heading, as GitHub generates it. */
 export function anchorOf(title: string): string {
   return title
     .toLowerCase()

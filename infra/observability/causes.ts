@@ -1,6 +1,6 @@
 import type { Alert } from './alert.ts';
 
-/** The jobs of Prometheus, each with what it scrapes. The alerts need every one of them. */
+/** The jobs of Prometheus, each with the targets that it scrapes. The alerts need all of them. */
 export const jobs = ['auth', 'tasks', 'notifications', 'gateway', 'rabbitmq', 'rabbitmq-queues', 'probe'] as const;
 
 /** The jobs for which the overlay for Kubernetes has PodMonitors. */
@@ -11,7 +11,7 @@ export type Job = (typeof jobs)[number];
 /** A service in a summary. */
 export const service = '{{ $labels.service }}';
 
-/** The parts on which everything else depends, and the processes that are scraped. `scraped` are the jobs that an installation has. */
+/** Alerts about the parts on which everything else depends, and about scraped processes. `scraped`: the jobs of the installation. */
 export const causes = (scraped: readonly Job[]): readonly Alert[] => [
   {
     name: 'BrokerIsDown',

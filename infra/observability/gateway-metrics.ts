@@ -18,8 +18,8 @@ export type GatewayMetrics = {
 };
 
 /**
- * Registers the metrics of the gateway, which count what its callers got: a service that has died counts no 502. Every label value exists from the
- * start with 0, because `increase` would miss the first request of a series that appears with it.
+ * Registers the metrics of the gateway, which count responses as callers get them: a service that has died counts no 502. Every label value exists
+ * from the start with 0, because `increase` would miss the first request of a series that appears with it.
  * @param isUp whether the gateway itself responds; called for each scrape
  */
 export function createGatewayMetrics(registry: Registry, isUp: () => Promise<boolean>): GatewayMetrics {
@@ -32,7 +32,7 @@ export function createGatewayMetrics(registry: Registry, isUp: () => Promise<boo
   });
   const duration = new Histogram({
     name: 'gateway_request_duration_seconds',
-    help: 'Duration of requests as nginx measures it, by service. Without event streams and waiting claims of jobs.',
+    help: 'Duration of requests as nginx measures it, by service. Excludes event streams and waiting claims of jobs.',
     labelNames: ['service'],
     // 0.25 is the limit of the objective
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
@@ -40,7 +40,7 @@ export function createGatewayMetrics(registry: Registry, isUp: () => Promise<boo
   });
   const unreadable = new Counter({
     name: 'gateway_unreadable_lines_total',
-    help: 'Datagrams that are no line of the access log.',
+    help: 'Datagrams that are not lines of the access log.',
     registers,
   });
   new Gauge({

@@ -11,13 +11,16 @@ export type Probe = {
   run(): Promise<void>;
 };
 
-/** What each run judges, as the objectives do: the API responds, every request takes less than 250 ms, an assignment is readable within 2 s. */
+/**
+ * The checks of each run, with the limits of the objectives: the API responds, every request takes less than 250 ms, an assignment is readable within
+ * 2 s.
+ */
 const checks = ['available', 'fast', 'fresh'] as const;
 
 const fastSeconds = 0.25;
 const freshSeconds = 2;
 const pollMs = 100;
-/** A request that takes longer has failed for a user as well. */
+/** A request that takes longer counts as failed. */
 const requestTimeoutMs = 5_000;
 
 /**
@@ -53,7 +56,7 @@ export function createProbe(o: {
     return { tw, user: await auth.login(email, password) };
   }
 
-  /** The duration of one request; hashing a password is slow on purpose, and so log-ins are not timed. */
+  /** The duration of one request. Log-ins are not timed, because hashing a password is slow on purpose. */
   async function timed<T>(request: () => Promise<T>): Promise<T> {
     const began = performance.now();
     try {

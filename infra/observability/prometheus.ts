@@ -6,7 +6,7 @@ import { dividedDuration } from './rules.ts';
 export type Targets = Partial<Record<Job, readonly string[]>>;
 
 const paths: Partial<Record<Job, { metrics_path: string; params?: Record<string, string[]> }>> = {
-  // the default page sums all queues up
+  // the default page has only sums over all queues
   'rabbitmq-queues': {
     metrics_path: '/metrics/detailed',
     params: { family: ['queue_coarse_metrics', 'queue_consumer_count'] },
@@ -92,7 +92,7 @@ export function alertmanagerConfig({ page, ticket }: Receivers, { faster = 1 }: 
   };
 }
 
-/** A regular expression of a list with commas that has this item. */
+/** Returns a regular expression for comma-separated lists that contain this item. */
 function listWith(item: string): string {
   return `(.*,)?${item}(,.*)?`;
 }

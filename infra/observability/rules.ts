@@ -13,9 +13,9 @@ export type Rule = {
 
 export type RuleGroup = { name: string; interval?: string; rules: Rule[] };
 
-/** Alerts that notify no one, and inhibit the consequences of a cause: the label, and for how long after an alert about the cause. */
+/** The alerts that notify no one and inhibit the consequences of a cause: their label, and how long they last after the alert about the cause. */
 const recentCauses = [
-  // consequences that are measured at this moment end some scrapes later
+  // consequences without a window end a few scrapes later
   { alert: 'CauseIsRecent', label: 'cause', window: '7m' },
   // the shorter window of the slower page is half an hour
   { alert: 'CauseIsPast', label: 'past_cause', window: '35m' },

@@ -10,7 +10,7 @@ export type Slo = {
   total: string;
   /** A counter of the bad events, or of the good ones. */
   events: { bad: string } | { good: string };
-  /** Fewer events than this in the longer window say little: then the checks of the probe are judged. */
+  /** With fewer events than this in the longer window, the checks of the probe are judged instead. */
   minimum: number;
   /** The check of the probe, a value of the label `check` of probe_checks_total. */
   probe: string;
@@ -20,7 +20,7 @@ export type Slo = {
 };
 
 /**
- * The objectives of the suite. Dead letters and the drift of user directories have the objective 0, and so are plain thresholds among the symptoms.
+ * The objectives of the suite. Dead letters and the drift of user directories have the objective 0, so they are plain thresholds among the symptoms.
  * The probe itself makes about 500 requests and 200 events an hour, so a minimum is above these.
  */
 export const slos: readonly Slo[] = [
@@ -31,7 +31,10 @@ export const slos: readonly Slo[] = [
     events: { bad: 'gateway_requests_total{service!="none",class="5xx"}' },
     minimum: 1_000,
     probe: 'available',
-    page: { alert: 'ApiIsUnavailable', summary: 'Requests fail with 5xx, more than the objective of 99.9 % allows' },
+    page: {
+      alert: 'ApiIsUnavailable',
+      summary: 'Requests fail with 5xx more often than the objective of 99.9 % allows',
+    },
     ticket: {
       alert: 'ApiBudgetIsBurning',
       summary: 'At this rate, failing requests use up the error budget of the month',
@@ -45,7 +48,10 @@ export const slos: readonly Slo[] = [
     events: { good: 'gateway_request_duration_seconds_bucket{service!="none",le="0.25"}' },
     minimum: 1_000,
     probe: 'fast',
-    page: { alert: 'ApiIsSlow', summary: 'Requests take longer than 250 ms, more than the objective of 99 % allows' },
+    page: {
+      alert: 'ApiIsSlow',
+      summary: 'Requests take longer than 250 ms more often than the objective of 99 % allows',
+    },
     ticket: {
       alert: 'LatencyBudgetIsBurning',
       summary: 'At this rate, slow requests use up the error budget of the month',
@@ -90,7 +96,7 @@ const ticketBurns: readonly Burn[] = [
 const longWindows = [...pageBurns, ...ticketBurns].map(({ long }) => long);
 const windows = [...new Set([...pageBurns, ...ticketBurns].flatMap(({ long, short }) => [short, long]))];
 
-/** One failed check of a probe that runs once a minute exceeds every burn rate, so it takes three. `increase` extrapolates, hence 2.5. */
+/** One failed check of a probe that runs once a minute exceeds every burn rate, so three are required. `increase` extrapolates, hence 2.5. */
 const fewestFailedChecks = 2.5;
 
 /** The series that the alerts compare, for each window: the share of bad events, the number of events, and both for the probe. */

@@ -1,7 +1,7 @@
 import type { Alert } from './alert.ts';
 import { service } from './causes.ts';
 
-/** Symptoms of a running suite that need a person, beside the objectives. */
+/** Symptoms of a running suite that need a person, besides the objectives. */
 export const symptoms: readonly Alert[] = [
   {
     name: 'OutboxIsLate',

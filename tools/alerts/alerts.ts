@@ -59,7 +59,7 @@ await installMonitoring(say);
 const dir = disposableFolder('taskwire-alerts-');
 reapFolderIfOrphaned(dir);
 const webhook = await startWebhook();
-// promtool needs one processor for twenty seconds, in which the suite starts
+// promtool needs one processor for twenty seconds, during which the suite starts
 const rules = part('the rules pass their tests', async () => await checkRules(join(dir, 'rules')));
 await part('Alertmanager', async () => await checkRouting(join(dir, 'routing'), stopping.signal));
 
@@ -70,7 +70,7 @@ await part('the suite with its monitoring', async () => {
     const judge = createJudge(world, webhook, part);
     await part('no alert fires', judge.isQuiet);
     await part('the metrics are live', async () => await checkMetrics(world));
-    await part('the dashboards show something', async () => await checkPanels(world));
+    await part('the dashboards have data', async () => await checkPanels(world));
     const run = async (faults: readonly Fault[]) => await Promise.all(faults.filter(isChosen).map(judge.fire));
     const inTurn = async (faults: readonly Fault[]) => {
       for (const fault of faults.filter(isChosen)) await judge.fire(fault);

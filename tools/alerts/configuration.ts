@@ -45,7 +45,7 @@ export async function checkRules(dir: string): Promise<string> {
   return `${rules.length} rules and ${ruleCases.length} cases`;
 }
 
-/** Checks the example of receivers, and with a running Alertmanager that causes inhibit their consequences and nothing else. */
+/** Checks the example of receivers and, with a running Alertmanager, that causes inhibit their consequences and nothing else. */
 export async function checkRouting(dir: string, signal: AbortSignal): Promise<string> {
   const amtool = findAlertmanager()?.tool ?? 'amtool';
   await run(amtool, ['check-config', shipped('alertmanager.example.yaml')]);
@@ -81,7 +81,7 @@ export async function checkRouting(dir: string, signal: AbortSignal): Promise<st
     if (names.join() !== expected.join())
       throw new Error(`inhibited: ${names.join(', ')}; expected ${expected.join(', ')}`);
     if (!example.includes('pagerduty_configs') || !example.includes('slack_configs'))
-      throw new Error('the example names neither');
+      throw new Error('the example lacks PagerDuty or Slack');
     return `${expected.length} of 7 alerts are inhibited`;
   } finally {
     await server.stop();

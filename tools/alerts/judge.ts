@@ -9,7 +9,7 @@ import type { World } from './world.ts';
 const usualPatienceMs = 45_000;
 /** The objectives look back for three minutes. */
 const longestLookBackMs = 240_000;
-/** How long pages that follow from a cause are waited for, after the cause has ended: longer than the shorter window of a page. */
+/** How long to wait, after a cause has ended, for pages that follow from it: longer than the shorter window of a page. */
 const consequencesMs = 3_000;
 
 const bySlowBurn = new Set([
@@ -26,7 +26,7 @@ export type Judge = {
   isQuiet(): Promise<string>;
   /** Makes a fault, expects its alerts, heals it, and expects their end. */
   fire(fault: Fault): Promise<void>;
-  /** Waits for the end of the alerts that look back for long. */
+  /** Waits for the end of the alerts with long windows. */
   haveEnded(): Promise<string>;
 };
 

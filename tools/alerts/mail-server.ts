@@ -1,10 +1,10 @@
 import { createServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 
-/** What the server does with mails: accepts them, refuses connections, or breaks the connection when a mail has arrived. */
+/** The server's treatment of mails: it accepts them, refuses connections, or breaks the connection when a mail has arrived. */
 export type MailMode = 'accept' | 'refuse' | 'break';
 
-/** An SMTP server that keeps nothing, and whose faults leave a sender with a failure or without an answer. */
+/** An SMTP server that keeps nothing, and whose faults leave a sender with a failure or without a response. */
 export async function startMailServer(): Promise<{ url: string; set(mode: MailMode): void; close(): Promise<void> }> {
   let mode: MailMode = 'accept';
   const sockets = new Set<Socket>();

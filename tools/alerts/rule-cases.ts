@@ -3,7 +3,10 @@ import { jobs } from '../../infra/observability/causes.ts';
 /** The values of a series in the three phases of a case: quiet, at fault, and quiet again. A counter has its increases by minute. */
 export type Series = { gauge: [number | undefined, number | undefined] } | { counter: [number, number] };
 
-/** What an alert must do: not fire while all is quiet, fire at the fault with these labels, and be resolved after the fault has ended. */
+/**
+ * The expected behaviour of an alert: it does not fire while all is quiet, fires at the fault with these labels, and is resolved after the fault has
+ * ended.
+ */
 export type RuleCase = {
   title: string;
   alert: string;

@@ -14,7 +14,7 @@ const rounds = 12;
 const secondsPerRound = 4;
 const connections = 32;
 
-/** Tasks as it is with and without traces. The endpoint is added later. */
+/** The environments of Tasks with and without traces. The endpoint is added later. */
 const contenders = {
   'without traces': {},
   'traces of 10 %': { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.1' },

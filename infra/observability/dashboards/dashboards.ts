@@ -49,7 +49,7 @@ const suite: Dashboard = {
   title: 'Taskwire: suite',
   rows: [
     {
-      title: 'What callers get',
+      title: 'Responses to callers',
       panels: [
         panel('Requests', 'reqps', ['{{service}}', rate(`gateway_requests_total{${behind}}`, 'service')]),
         panel('Requests that fail with 5xx', 'reqps', [
@@ -66,8 +66,8 @@ const suite: Dashboard = {
           'tasks',
           'sum(rate(http_request_duration_seconds_count{service="tasks",method="POST",route="/api/v1/tasks",status="201"}[$__rate_interval]))',
         ]),
-        panel('Assignment until readable (probe)', 's', ['seconds', 'max(probe_readable_seconds)']),
-        panel('Alerts that fire', 'short', [
+        panel('Time until an assignment is readable (probe)', 's', ['seconds', 'max(probe_readable_seconds)']),
+        panel('Firing alerts', 'short', [
           '{{severity}}',
           'count by (severity) (ALERTS{alertstate="firing"}) or vector(0)',
         ]),
@@ -76,7 +76,7 @@ const suite: Dashboard = {
     {
       title: 'What runs',
       panels: [
-        panel('Targets that are up', 'short', ['{{job}}', 'sum by (job) (up)']),
+        panel('Targets up', 'short', ['{{job}}', 'sum by (job) (up)']),
         panel('Memory of processes', 'bytes', ['{{job}}', 'sum by (job) (process_resident_memory_bytes)']),
         panel('Processor time', 'percentunit', ['{{job}}', rate('process_cpu_seconds_total', 'job')]),
       ],
@@ -164,10 +164,10 @@ const objectives: Dashboard = {
           ['3 days', `slo:errors:ratio3d${at} / ${budget}`],
         ),
         panel(
-          'Events in an hour, and how many are enough to be judged',
+          'Events per hour, and the minimum to be judged',
           'short',
           ['events', `slo:events:increase1h${at}`],
-          ['enough', `vector(${minimum})`],
+          ['minimum', `vector(${minimum})`],
         ),
         panel('Failed checks of the probe', 'short', [
           'failed',
@@ -207,7 +207,7 @@ function serviceDashboard(service: string, title: string, own: readonly Panel[])
             '{{instance}}',
             `max by (instance) (nodejs_eventloop_lag_p99_seconds{job="${service}"})`,
           ]),
-          panel('Difference to the clock of the database', 's', ['{{instance}}', of('clock_offset_seconds')]),
+          panel("Difference from the database's clock", 's', ['{{instance}}', of('clock_offset_seconds')]),
         ],
       },
       { title, panels: own },
@@ -220,7 +220,7 @@ const auth = serviceDashboard('auth', 'Auth', [
     'Age of the signing key',
     's',
     ['age', 'max(auth_signing_key_age_seconds)'],
-    ['is replaced at', 'max(auth_signing_key_rotation_seconds)'],
+    ['replaced at', 'max(auth_signing_key_rotation_seconds)'],
   ),
   panel('Passwords being hashed', 'short', ['{{state}}', 'sum by (state) (auth_password_hashes)']),
   panel('Rows past their retention', 's', ['{{rule}}', 'max by (rule) (retention_overdue_seconds{service="auth"})']),

@@ -18,7 +18,7 @@ const env = readEnvOrExit(
   process,
 );
 
-// shorter than Prometheus' timeout of a scrape
+// shorter than Prometheus's timeout of a scrape
 const responseTimeoutMs = 2_000;
 
 const registry = new Registry();

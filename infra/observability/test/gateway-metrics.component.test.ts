@@ -58,7 +58,7 @@ describe('The metrics of the gateway', () => {
     expect(await requests('auth', '5xx')).to.equal(0);
   });
 
-  it('time every request except those that wait for news', async () => {
+  it('time every request except those that wait for new data', async () => {
     const count = async () =>
       (await values('gateway_request_duration_seconds'))['gateway_request_duration_seconds_count{service="tasks"}'] ??
       0;
@@ -69,7 +69,7 @@ describe('The metrics of the gateway', () => {
     expect(await count()).to.equal(before + 1);
   });
 
-  it('go on when the log file is rotated or truncated', async () => {
+  it('continue when the log file is rotated or truncated', async () => {
     renameSync(accessLog, `${accessLog}.1`);
     writeFileSync(`${accessLog}.1`, '');
     const before = (await requests('auth', '5xx')) ?? 0;
@@ -81,7 +81,7 @@ describe('The metrics of the gateway', () => {
     expect(await values('gateway_up')).to.deep.equal({ gateway_up: 1 });
   });
 
-  it('count what is no line of the log', async () => {
+  it('count datagrams that are not lines of the log', async () => {
     for (const datagram of ['', 'nginx: {', '<190>nginx: {"status":"200"}', 'x'.repeat(70_000)])
       metrics.count(datagram);
     expect(await values('gateway_unreadable_lines_total')).to.deep.equal({ gateway_unreadable_lines_total: 4 });

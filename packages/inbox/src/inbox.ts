@@ -64,7 +64,7 @@ export function createInbox(options: InboxOptions): Inbox {
   const limits = { ...inboxLimits, ...options.limits };
   const metrics = inboxMetrics(telemetry.metrics);
   const handlers = indexHandlers(options.handlers);
-  // objectives count from the first event, which the rate of a series that appears with it would miss
+  // the series exist before the first event, because the rate of a series that appears with an event would miss that event
   for (const handler of handlers.names) metrics.lag.zero({ handler });
   const stopping = new AbortController();
   const handling = { concurrency: limits.concurrency, timeoutMs: limits.handleTimeoutMs };

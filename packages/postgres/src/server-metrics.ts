@@ -26,7 +26,7 @@ type ServerState = {
   backupAge: number | null;
 };
 
-/** Shorter than the timeout of a scrape; a server that is stopped does not respond at all. */
+/** Shorter than the timeout of a scrape; a stopped server does not respond at all. */
 const responseTimeoutMs = 3_000;
 /** The gauges of one scrape share one reading. In milliseconds. */
 const freshMs = 500;

@@ -13,7 +13,7 @@ export type Settled = { number: number; asOf: string };
  * Every writer locks the table (ROW EXCLUSIVE, which blocks no other writer) before its row gets a number, and holds the lock until its result is
  * visible. The function reads, in this order, the last number that was given out, and the transactions that hold that lock. Once these have ended, all
  * numbers up to that one are settled. The sequence must have CACHE 1. The outbox reader works in the same way, and explains it in full.
- * @returns a function that may be called again and again; undefined while nothing new is settled.
+ * @returns a function that may be called repeatedly; undefined while nothing new is settled.
  */
 export function settledNumbers({ table, sequence }: NumberedTable): (db: Queryable) => Promise<Settled | undefined> {
   const last = `SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS number, clock_timestamp()::text AS "asOf" FROM ${sequence}`;

@@ -36,7 +36,7 @@ describe('The search for tasks', () => {
   const change = async ({ id }: Task, body: object) =>
     await harness.call('changeTask', { token: manager.token, params: { id }, headers: { 'if-match': '*' }, body });
 
-  it('finds words of title, labels and description without case and accents, the title first', async () => {
+  it('finds words in title, labels and description regardless of case and accents, those in the title first', async () => {
     await harness.createTask(ann, { title: 'Crème caramel', description: 'for the party' });
     await harness.createTask(ann, { title: 'Party', labels: ['CREME'] });
     await harness.createTask(ann, { title: 'Clean the kitchen', description: 'after the crème' });
@@ -78,7 +78,7 @@ describe('The search for tasks', () => {
     }
   });
 
-  it('misses no change of a transaction that commits after later ones, and says until when it has seen changes', async () => {
+  it('misses no change of a transaction that commits after later ones, and returns the time up to which it has all changes', async () => {
     await follow();
     const slow = await harness.database.db.pool.connect();
     try {
@@ -114,7 +114,7 @@ describe('The search for tasks', () => {
     }
   });
 
-  it('suggests the tasks whose titles are most like a text, also with mistakes', async () => {
+  it('suggests the tasks whose titles are most similar to a text, even with typing errors', async () => {
     for (const title of ['Zebra crossing', 'Repair the café zebra', 'Unrelated zoo', '100 % of the zebra_crossing']) {
       await harness.createTask(ann, { title });
     }

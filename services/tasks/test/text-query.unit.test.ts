@@ -2,7 +2,7 @@ import { Problem } from '@taskwire/errors';
 import { expect } from 'chai';
 import { readTextQuery, type Term } from '../src/domain/search/text-query.ts';
 
-/** Alternatives, one as `word "phrase" prefix* -word`. */
+/** Alternatives, each written as `word "phrase" prefix* -word`. */
 const read = (given: string) =>
   readTextQuery(given).map(({ all, none }) => [...all.map(shown), ...none.map((term) => `-${shown(term)}`)].join(' '));
 const shown = ({ text, isPhrase, isPrefix }: Term) => (isPhrase ? `"${text}"` : `${text}${isPrefix ? '*' : ''}`);
@@ -38,7 +38,7 @@ describe('A text query', () => {
     expect(read('"garden fen')).to.deep.equal(['"garden fen"']);
   });
 
-  it('ignores punctuation, and has no syntax of the database', () => {
+  it('ignores punctuation and the syntax of the database', () => {
     expect(read("fence & | ! :* <-> () ' \\ -- ")).to.deep.equal(['fence']);
     expect(read("fence:*|'x ")).to.deep.equal(["fence:*|'x"]);
   });

@@ -11,14 +11,14 @@ import type { World } from '../world.ts';
 const run = promisify(execFile);
 const taskwire = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
-/** Faults of events and their relay in Auth, of which the main flow notices nothing. */
+/** Faults of events and their relay in Auth, which do not affect the main flow. */
 export const relayFaults: readonly Fault[] = [
   {
     title: 'a session holds the lock of the relay',
     alerts: ['OutboxHasNoLeader'],
     async begin({ connect }) {
       const holding = await connect('auth');
-      // waits in line, and so gets the lock before the next leader
+      // waits for the lock, and so gets it before the next leader
       const held = holding.query(`SELECT pg_advisory_lock(${relayLock})`);
       const ending = await connect('auth');
       await ending.query(
@@ -121,7 +121,7 @@ export const mailFaults: readonly Fault[] = [
   },
 ];
 
-/** RabbitMQ stops reading from publishers: with consequences, and so one at a time. */
+/** RabbitMQ stops reading from publishers. This fault has consequences, so no other fault runs at the same time. */
 export const blockedBroker: Fault = {
   title: 'RabbitMQ has no disk space left',
   alerts: ['BrokerBlocksPublishers'],

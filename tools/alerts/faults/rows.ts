@@ -6,7 +6,7 @@ import type { Fault } from '../fault.ts';
 const recordBackup = fileURLToPath(new URL('../../../infra/postgres/pgbackrest/record-backup.sql', import.meta.url));
 const dayMs = 86_400_000;
 
-/** Faults of which time is a part: instead of waiting for days, the drill dates a row back. Everything from the row to the alert is real. */
+/** Faults that take days: instead of waiting, the drill dates a row back. Everything from the row to the alert is real. */
 export const rowFaults: readonly Fault[] = [
   {
     title: 'the signing key was not replaced (dated back)',

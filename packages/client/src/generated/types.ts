@@ -2066,7 +2066,7 @@ export type TaskList = {
     data: Array<Task>;
     next_cursor: string | null;
     /**
-     * with `q`: the search has every task whose last change was committed by this time, at most two seconds ago as a rule
+     * with `q`: the search includes every task whose last change was committed by this time, usually at most two seconds ago
      */
     as_of?: string;
 };
@@ -3049,11 +3049,11 @@ export type ListTasksData = {
          */
         due_after?: string;
         /**
-         * text to search for in title, labels and description, without regard to case and accents: words, "phrases", -excluded words, and `or` between alternatives. The last word is also the beginning of a word if it has three letters or more and no space follows.
+         * text to search for in title, labels and description, without regard to case and accents: words, "phrases", -excluded words, and `or` between alternatives. The last word also matches longer words that begin with it, if it has at least three letters and no space follows.
          */
         q?: string;
         /**
-         * the order; a minus sign means descending. `relevance`, for a list with `q`, has the best 200 tasks. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation. If omitted: `relevance` with `q`, and otherwise `-created_at`.
+         * the order; a minus sign means descending. `relevance`, for a list with `q`, returns only the best 200 tasks. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation. If omitted: `relevance` with `q`, and otherwise `-created_at`.
          */
         sort?: 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | 'due_at' | '-due_at' | 'priority' | '-priority' | 'relevance';
     };

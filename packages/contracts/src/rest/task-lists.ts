@@ -15,7 +15,7 @@ const labelsOfFilter = z
   })
   .transform((given) => [given].flat());
 
-/** A text to search for. Its spaces are kept: a space after the last word says that the word is finished. */
+/** A text to search for. Its spaces are kept: a space after the last word shows that the word is finished. */
 const searchedText = z
   .string()
   .min(1)
@@ -45,7 +45,7 @@ export const taskFilters = {
   q: searchedText
     .optional()
     .describe(
-      'text to search for in title, labels and description, without regard to case and accents: words, "phrases", -excluded words, and `or` between alternatives. The last word is also the beginning of a word if it has three letters or more and no space follows.',
+      'text to search for in title, labels and description, without regard to case and accents: words, "phrases", -excluded words, and `or` between alternatives. The last word also matches longer words that begin with it, if it has at least three letters and no space follows.',
     ),
 };
 
@@ -57,18 +57,18 @@ export const taskListQuery = z
       .enum(taskSorts)
       .optional()
       .describe(
-        'the order; a minus sign means descending. `relevance`, for a list with `q`, has the best 200 tasks. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation. If omitted: `relevance` with `q`, and otherwise `-created_at`.',
+        'the order; a minus sign means descending. `relevance`, for a list with `q`, returns only the best 200 tasks. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation. If omitted: `relevance` with `q`, and otherwise `-created_at`.',
       ),
   })
   .refine(({ sort, q }) => sort !== 'relevance' || q !== undefined, { path: ['sort'], message: 'must not be relevance without q' });
 
-/** The titles like `q`. */
+/** Selects titles similar to `q`. */
 export const taskSuggestionQuery = z.strictObject({ q: searchedText.max(100).describe('a part of a title') });
 
-/** A task that a text may mean. */
+/** A suggested task. */
 export const taskSuggestion = z.object({ id: uuid, title: z.string(), state: openEnum(taskStates) });
 
 /** `as_of` is for lists with `q`. */
 export const taskPage = listOf(task).extend({
-  as_of: instant.optional().describe('with `q`: the search has every task whose last change was committed by this time, at most two seconds ago as a rule'),
+  as_of: instant.optional().describe('with `q`: the search includes every task whose last change was committed by this time, usually at most two seconds ago'),
 });

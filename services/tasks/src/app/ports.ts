@@ -49,7 +49,7 @@ export type TaskReads = {
    * @throws Problem `search_busy` when this filter and order take too long.
    */
   listTasks(list: TaskList, place: Place): Promise<Page<TaskJson> & { asOf?: string }>;
-  /** The tasks whose titles are most like a text. @throws Problem `search_busy`. */
+  /** The tasks whose titles are most similar to a text. @throws Problem `search_busy`. */
   suggestTasks(text: string): Promise<SuggestionJson[]>;
   /** Oldest first; undefined when the task doesn't exist. */
   listActivity(taskId: string, place: Place): Promise<Page<ActivityJson> | undefined>;

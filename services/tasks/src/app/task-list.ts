@@ -25,8 +25,8 @@ export type TaskFilter = {
 };
 
 /**
- * Tasks without a due date come last in both directions. Equal tasks are in the order of their ids, in the same direction. `relevance` is for a filter with
- * a text, and has the best `mostRelevant` tasks only.
+ * Tasks without a due date come last in both directions. Equal tasks are in the order of their ids, in the same direction. `relevance` is for a
+ * filter with a text, and returns only the best `mostRelevant` tasks.
  */
 export type TaskOrder = FieldOrder | typeof byRelevance;
 
@@ -34,7 +34,7 @@ export type FieldOrder = { by: 'created_at' | 'updated_at' | 'due_at' | 'priorit
 
 export const byRelevance = { by: 'relevance', direction: 'DESC' } as const;
 
-/** The tasks of a list by relevance. Few people read further, and all matches would have to be ranked again for each page. */
+/** The number of tasks in a list by relevance. Few people read further, and all matches would have to be ranked again for each page. */
 export const mostRelevant = 200;
 
 export const latestFirst: FieldOrder = { by: 'created_at', direction: 'DESC' };

@@ -29,7 +29,7 @@ export function taskReads(db: Database): Omit<TaskReads, 'needReassignment'> {
       }
       return await bounded(async (tx) => {
         if (list.filter.text === undefined) return await readPage(tx, list, place);
-        // before the page, which then has at least the changes up to this time
+        // read before the page, so that the page includes at least the changes up to this time
         const { asOf } = await readCurrency(tx);
         return { ...(await readPage(tx, list, place)), asOf };
       });

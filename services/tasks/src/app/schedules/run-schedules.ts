@@ -70,7 +70,7 @@ async function advanceDue(ports: SchedulePorts, limit: number): Promise<number> 
     await lockAssignmentsIfNeeded(ports, tx, due);
     await ports.schedules.lockLastJobs(tx, due);
     const now = await ports.clock.now(tx);
-    // the thread of rules evaluates the next schedules while the database stores the occurrences of this one
+    // the rule thread evaluates the next schedules while the database stores the occurrences of this one
     const plans = due.map(async (schedule) => await planUnlessTooComplex(ports, schedule, now));
     // the error of a later one is thrown when its turn comes, or not at all if an earlier one fails
     for (const plan of plans) plan.catch(() => undefined);

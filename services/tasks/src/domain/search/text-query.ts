@@ -11,15 +11,15 @@ export type TextQuery = readonly Alternative[];
 
 /** Shorter beginnings match too many words. */
 const shortestPrefix = 3;
-/** Each term costs the database a look-up, and a person has no more to say. */
+/** Each term costs the database a look-up, and a person does not enter more. */
 const mostTerms = 20;
 
 const tokens = /(-?)"([^"]*)"?|(\S+)/gu;
 
 /**
- * Reads a query such as `paint "garden fence" -red or gate`. Words are combined by `and`, except around `or`. The last word is also a prefix, unless it
- * is short, excluded, in quotes, or followed by a space: it may not be finished.
- * @throws Problem `search_too_broad` when an alternative has nothing to find, `invalid_input` for too many words.
+ * Reads a query such as `paint "garden fence" -red or gate`. Words are combined by `and`, except around `or`. The last word may be unfinished, so it
+ * is also a prefix, unless it is short, excluded, in quotes, or followed by a space.
+ * @throws Problem `search_too_broad` when an alternative has no word to find, `invalid_input` for too many words.
  */
 export function readTextQuery(given: string): TextQuery {
   const found = [...given.matchAll(tokens)].map((match) => tokenOf(match, given)).filter((one) => one !== undefined);

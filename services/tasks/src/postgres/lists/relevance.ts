@@ -14,7 +14,7 @@ export async function readByRelevance(
   const skipped = Number(after?.[0] ?? 0);
   const wanted = Math.min(limit, mostRelevant - skipped);
   const { conditions, values } = conditionsOf(filter);
-  // a word that a task does not have says nothing about how well the task matches
+  // excluded words do not affect the rank
   const words = text.map(({ all }) => ({ all, none: [] }));
   const parameter = (value: unknown) => `$${values.push(value)}`;
   const rows = await query<{ json: TaskJson }>(db, {

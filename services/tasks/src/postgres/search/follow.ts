@@ -8,10 +8,10 @@ import {
   type Tx,
 } from '@taskwire/postgres';
 
-/** Tasks of one statement: some 50 ms of work. */
+/** Tasks per statement: about 50 ms of work. */
 const batch = 500;
 
-/** The last number that was given out. A sequence that was never used has the value 1, too. */
+/** The last number that was given out. A sequence that was never used also has the value 1. */
 const lastNumber = '(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM task_changes)';
 
 /**
@@ -42,8 +42,8 @@ const lockProgress = {
 };
 
 /**
- * Indexes the tasks of the next changes, in the order of their numbers. A task that changes again gets a later number, and is found again. A row that is
- * already equal is left alone: most changes do not concern the texts. @returns the number of tasks, and the number of the last change.
+ * Indexes the tasks of the next changes, in the order of their numbers. A task that changes again gets a later number, and is found again. A row that
+ * is already equal is left unchanged: most changes do not concern the texts. @returns the number of tasks, and the number of the last change.
  */
 const indexChanges = {
   name: 'tasks.index_changes',
@@ -79,7 +79,7 @@ export const searchStatements = [readAsOf, lockProgress, indexChanges, saveProgr
  */
 export function followingChanges(db: Database): () => Promise<'more' | 'idle'> {
   const settled = settledNumbers({ table: 'tasks', sequence: 'task_changes' });
-  /** What this process knows to be settled, and has not indexed completely. */
+  /** The numbers that this process knows to be settled and has not indexed completely. */
   let target: Settled | undefined;
 
   async function index(tx: Tx, upTo: Settled): Promise<'more' | 'idle'> {

@@ -2,13 +2,13 @@ import { query, type Queryable } from '@taskwire/postgres';
 import type { SuggestionJson } from '../../app/ports.ts';
 
 const most = 10;
-/** Candidates that are compared. A text that more titles contain is too short to prefer one of them. */
+/** The maximum number of candidates to compare. A text that more titles contain is too short to prefer one of them. */
 const candidates = 1_000;
-/** Shorter texts have too few trigrams to be found within a title, and so have to be its beginning. */
+/** Shorter texts have too few trigrams to be found within a title, so they must be its beginning. */
 const shortestPart = 3;
 
 /**
- * The tasks whose titles contain a text or are similar to it, the most similar first. Titles are compared in small letters without accents.
+ * The tasks whose titles contain a text or are similar to it, the most similar first. Titles are compared in lower case, without accents.
  * Twice as many as are returned are looked up, since some may have been deleted a moment ago.
  */
 const suggest = `
