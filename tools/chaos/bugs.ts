@@ -7,7 +7,7 @@ const messageBugs = {
     patches: [
       {
         file: 'packages/rabbit/src/consumer.ts',
-        find: `      await onMessage(delivery);
+        find: `      await withExtractedTrace(carrierOf(delivery.headers), processSpan(queue, delivery), () => onMessage(delivery));
       if (ended.aborted) return metrics.deliveries.inc({ queue, outcome: 'lost' });
       acks.ack(message);`,
         put: `      acks.ack(message);

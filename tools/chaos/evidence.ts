@@ -59,7 +59,8 @@ export type Operation = {
 
 /** The fields of responses that the checker reads; absent if the response lacks the field. */
 export type Answer = Partial<
-  TaskAnswer & UserAnswer & { open: number; reassigned: number; ids: string[]; next_cursor: string | null }
+  TaskAnswer &
+    UserAnswer & { body: string } & { open: number; reassigned: number; ids: string[]; next_cursor: string | null }
 >;
 
 type TaskAnswer = {
@@ -83,6 +84,10 @@ export type RecordedEvent = {
   actor: string | null;
   /** `assigned_to`, `unassigned_from` or `user_id`. */
   named: string | null;
+  /** The task of a comment. */
+  task?: string;
+  /** The users whom a comment mentions, and did not mention before. */
+  mentioned?: string[];
   /** The due date of a reminder, or the nominal instant of a skipped occurrence. */
   instant?: string;
   /** Why an occurrence was skipped. */
@@ -114,6 +119,7 @@ export type World = {
   links: LinkRow[];
   tasks: TaskRow[];
   activity: ActivityRow[];
+  comments: CommentRow[];
   reminders: ReminderRow[];
   schedules: ScheduleRow[];
   occurrences: OccurrenceRow[];
@@ -169,6 +175,16 @@ export type ActivityRow = {
   from: unknown;
   to: unknown;
   created_at: string;
+};
+
+export type CommentRow = {
+  id: string;
+  task_id: string;
+  author_id: string;
+  body: string;
+  version: number;
+  created_at: string;
+  updated_at: string;
 };
 
 export type DirectoryRow = {

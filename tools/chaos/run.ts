@@ -110,7 +110,11 @@ async function useAndDisturb(o: RunOptions & { operator: Operator; ending: Abort
   // awaited below
   disturbed.catch(() => undefined);
   const random = createRandom(`${o.seed}/traffic`);
-  const generate = createGenerator(random, o.known, o.startFleet === undefined ? 'no due dates' : 'due dates');
+  const generate = createGenerator(
+    random,
+    o.known,
+    o.startFleet === undefined ? 'requests of release 0.2.0' : 'all requests',
+  );
   try {
     if (o.replayed === undefined)
       await driveTraffic(drive, o.users === 'patient' ? patiently(generate) : generate, random.fork('pauses'));

@@ -1,6 +1,7 @@
 import type { Evidence } from '../evidence.ts';
 import { checkTasks } from './acknowledged-tasks.ts';
 import { checkUsers } from './acknowledged-users.ts';
+import { checkComments } from './comments.ts';
 import { checkConsumption } from './consumption.ts';
 import {
   checkAccess,
@@ -30,6 +31,7 @@ import type { Violation } from './violation.ts';
 export function check(evidence: Evidence): Violation[] {
   const checks = [
     checkTasks,
+    checkComments,
     checkUsers,
     checkReads,
     checkServed,

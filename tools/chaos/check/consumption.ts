@@ -7,7 +7,7 @@ import { broken, type Violation } from './violation.ts';
 const bindings: Record<Consumer, RegExp> = {
   tasks: /^auth\.(user\.|account\.access_ended$)/,
   notifications:
-    /^(auth\.(user|account)\.|tasks\.task\.(assigned|unassigned|started|completed|cancelled|due_soon|overdue)$)/,
+    /^(auth\.(user|account)\.|tasks\.task\.(assigned|unassigned|started|completed|cancelled|due_soon|overdue)$|tasks\.comment\.(added|changed)$)/,
 };
 
 const consumers = Object.keys(bindings) as Consumer[];

@@ -1,4 +1,5 @@
 import type { Evidence, LinkRow, RecordedEvent, UserRow } from '../evidence.ts';
+import { checkCommentEvents, commentHistories } from './comments.ts';
 import { compare, firstOccurrences, label } from './event-order.ts';
 import { checkJobEvents } from './jobs/job-events.ts';
 import { checkSkips } from './jobs/occurrences.ts';
@@ -18,9 +19,8 @@ export function checkEvents(evidence: Evidence): Violation[] {
     return type in accountNotices ? 'notices' : 'others';
   });
   const published = Map.groupBy(others, ({ aggregateId }) => aggregateId);
-  const known = new Set(
-    [...world.tasks, ...world.users, ...world.links, ...world.jobs, ...world.schedules].map(({ id }) => id),
-  );
+  const rows = [...world.tasks, ...world.users, ...world.links, ...world.jobs, ...world.schedules];
+  const known = new Set([...rows.map(({ id }) => id), ...commentHistories(world).keys()]);
   const unknownAggregates = [...published.keys()].filter((id) => !known.has(id));
   return [
     ...broken('every change is published once', changedCopies(evidence.events)),
@@ -40,6 +40,7 @@ export function checkEvents(evidence: Evidence): Violation[] {
       'every change is published once',
       world.users.map((user) => unannouncedEnd(user, ends)),
     ),
+    ...checkCommentEvents(world, published),
     ...checkJobEvents(evidence, published),
     ...checkSkips(evidence, published),
     ...broken('every change is published once', faultyNotices(world.users, notices, published)),

@@ -4,7 +4,7 @@ import { broken, type Violation } from './violation.ts';
 
 type DatedNotification = NotificationRow & { happenedAt: string };
 
-/** Returns the mails to each user about each task, in the order of their events. */
+/** Returns the mails to each user about each task, in the order of their events. Mails about comments have no order. */
 export function mailedOfTasks({ events, world }: Evidence): DatedNotification[][] {
   const mailed = new Set(
     world.deliveries.flatMap(({ channel, notification_id: id }) => (channel === 'email' ? [id] : [])),
@@ -12,7 +12,7 @@ export function mailedOfTasks({ events, world }: Evidence): DatedNotification[][
   const eventOf = new Map(firstOccurrences(events).map((event) => [event.messageId, event]));
   const dated = world.notifications.flatMap((one) => {
     const event: RecordedEvent | undefined = eventOf.get(one.event_id);
-    return event === undefined || one.task_id === null || !mailed.has(one.id)
+    return event === undefined || one.task_id === null || !mailed.has(one.id) || isOfComment(one)
       ? []
       : [{ ...one, happenedAt: event.timestamp }];
   });
@@ -46,11 +46,17 @@ export function checkMailOrder(evidence: Evidence): Violation[] {
  */
 export function overtaken(evidence: Evidence): Set<string> {
   const tasks = new Map(evidence.world.tasks.map((task) => [task.id, task]));
-  return new Set(
-    mailedOfTasks(evidence).flatMap((list) =>
+  const isDeleted = ({ task_id: id }: NotificationRow) => tasks.get(id ?? '')?.is_deleted === true;
+  return new Set([
+    ...mailedOfTasks(evidence).flatMap((list) =>
       list.filter((one, i) => i < list.length - 1 || isUntrue(one, tasks.get(one.task_id ?? ''))).map(({ id }) => id),
     ),
-  );
+    ...evidence.world.notifications.filter((one) => isOfComment(one) && isDeleted(one)).map(({ id }) => id),
+  ]);
+}
+
+export function isOfComment({ type }: Pick<NotificationRow, 'type'>): boolean {
+  return type.startsWith('comment.');
 }
 
 function isUntrue({ type, user_id: userId }: NotificationRow, task: TaskRow | undefined): boolean {

@@ -1,5 +1,7 @@
 import type { Evidence, NotificationRow, RecordedEvent } from '../evidence.ts';
 import { compare, firstOccurrences, label } from './event-order.ts';
+import { isOfComment } from './mail-order.ts';
+import { taskHistories } from './task-history.ts';
 import { broken, type Violation } from './violation.ts';
 
 /** `may`: whether the notification exists depends on circumstances that the checker does not know. */
@@ -40,6 +42,7 @@ export const linkNotices = {
  */
 export function checkNotified({ events, injections, world }: Evidence): Violation[] {
   const tasks = new Map(world.tasks.map((task) => [task.id, task]));
+  const histories = taskHistories({ world });
   const links = new Map(world.links.map((link) => [link.id, link]));
   const isDeleted = new Map(world.users.map((user) => [user.id, user.is_deleted]));
   const published = firstOccurrences(events);
@@ -65,8 +68,9 @@ export function checkNotified({ events, injections, world }: Evidence): Violatio
     return (notifiedOf.get(event.aggregateId) ?? []).some(({ created_at }) => created_at < received);
   }
 
+  const need = (userId: string, sure: boolean) => (isDeleted.get(userId) === false && sure ? 'must' : 'may');
+
   function expected(event: RecordedEvent): Expected[] {
-    const need = (userId: string, sure: boolean) => (isDeleted.get(userId) === false && sure ? 'must' : 'may');
     if (event.type === 'auth.user.created')
       return [{ type: 'user.welcome', userId: event.aggregateId, need: need(event.aggregateId, true) }];
     const notice = accountNotices[event.type];
@@ -78,6 +82,7 @@ export function checkNotified({ events, injections, world }: Evidence): Violatio
     const link = links.get(event.aggregateId);
     if (link !== undefined)
       return [{ type: linkNotices[link.purpose], userId: link.user_id, need: need(link.user_id, true) }];
+    if (event.type.startsWith('tasks.comment.')) return expectedOfComment(event);
     const rule = taskNotices[event.type];
     const task = tasks.get(event.aggregateId);
     if (rule === undefined || task === undefined) return [];
@@ -90,6 +95,27 @@ export function checkNotified({ events, injections, world }: Evidence): Violatio
       const one = { type: event.type.replace('tasks.', ''), userId, need: need(userId, sure(audience)) } as const;
       if (expectedOf.get(userId)?.need !== 'must') expectedOf.set(userId, one);
     }
+    return [...expectedOf.values()];
+  }
+
+  /** A user who is mentioned is not also notified of the comment. The performer is the assignee when the event was handled. */
+  function expectedOfComment({ type, task: taskId = '', timestamp, actor, mentioned = [] }: RecordedEvent): Expected[] {
+    const history = histories.get(taskId);
+    if (history === undefined || type === 'tasks.comment.deleted') return [];
+    const { task, versions } = history;
+    const isSure = !task.is_deleted;
+    const expectedOf = new Map<string, Expected>();
+    const expect = (notice: string, userId: string | null, isCertain: boolean) => {
+      if (userId === null || userId === actor || expectedOf.has(userId)) return;
+      expectedOf.set(userId, { type: notice, userId, need: need(userId, isCertain) });
+    };
+    for (const id of mentioned) expect('comment.mentioned', id, isSure);
+    if (type === 'tasks.comment.changed') return [...expectedOf.values()];
+    expect('comment.added', task.creator_id, isSure);
+    const current = versions.findLast(({ at }) => at <= timestamp);
+    const later = versions.filter(({ at }) => at > timestamp);
+    const performers = new Set([current, ...later].map((version) => version?.assigneeId ?? null));
+    for (const id of performers) expect('comment.added', id, isSure && performers.size === 1);
     return [...expectedOf.values()];
   }
 
@@ -148,7 +174,8 @@ function outOfOrder(
   const eventOf = new Map(published.map((event) => [event.messageId, event]));
   const notified = notifications.flatMap((one) => {
     const event = eventOf.get(one.event_id);
-    return event === undefined || one.task_id === null || moved.has(one.event_id) ? [] : [{ ...one, event }];
+    const isOrdered = one.task_id !== null && !isOfComment(one) && !moved.has(one.event_id);
+    return event === undefined || !isOrdered ? [] : [{ ...one, event }];
   });
   return [...Map.groupBy(notified, ({ user_id, task_id }) => `${user_id} ${task_id}`).values()].map((list) => {
     const asHappened = list.toSorted((a, b) => compare(a.event.timestamp, b.event.timestamp));

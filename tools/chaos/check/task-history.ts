@@ -24,13 +24,14 @@ export type TaskHistory = { task: TaskRow; versions: TaskVersion[]; reminders: L
 
 /**
  * Returns the history of every task, reconstructed only from the activity log. All entries of one change have the same time and every change has
- * entries, so the n-th time is that of version n. Entries of reminders belong to no version.
+ * entries, so the n-th time is that of version n. Entries of reminders and comments belong to no version.
  */
 export function taskHistories({ world }: Pick<Evidence, 'world'>): Map<string, TaskHistory> {
   const entries = Map.groupBy(world.activity, ({ task_id }) => task_id);
   return new Map(
     world.tasks.map((task) => {
-      const [reminded, changed] = partition(entries.get(task.id) ?? [], isReminder);
+      const ofTask = (entries.get(task.id) ?? []).filter((entry) => !isOfComment(entry));
+      const [reminded, changed] = partition(ofTask, isReminder);
       const versions = versionsOf(task, changed);
       return [task.id, { task, versions, reminders: reminded.map((entry) => reminderOf(entry, versions)) }];
     }),
@@ -99,6 +100,11 @@ function eventsOf(changes: readonly ActivityRow[], assigneeId: string | null): E
 
 function expectedEvent(action: string, named: string | null): ExpectedEvent {
   return { type: `tasks.task.${action}`, named };
+}
+
+/** Whether an entry is about a comment of the task. */
+export function isOfComment({ action }: ActivityRow): boolean {
+  return action.startsWith('comment_');
 }
 
 function isReminder({ action }: ActivityRow): boolean {

@@ -21,6 +21,7 @@ export async function readDatabases({ databaseUrl }: Databases): Promise<Stored>
       ...(await readConsumer(rows)),
       tasks: await rows(taskRows),
       activity: await rows(activity),
+      comments: await rows(comments),
       ...(await readMachines(rows)),
       outbox: await rows(outbox),
     })),
@@ -38,6 +39,7 @@ export async function readDatabases({ databaseUrl }: Databases): Promise<Stored>
     links: auth.links,
     tasks: tasks.tasks,
     activity: tasks.activity,
+    comments: tasks.comments,
     reminders: tasks.reminders,
     schedules: tasks.schedules,
     occurrences: tasks.occurrences,
@@ -151,6 +153,10 @@ const jobAudit = 'SELECT job_id, action FROM job_audit';
 const activity = `
   SELECT task_id, seq::integer, action, actor_id, field, from_value AS "from", to_value AS "to", ${isoMicros('created_at')} AS created_at
   FROM task_activity`;
+
+const comments = `
+  SELECT id, task_id, author_id, body, version, ${isoMicros('created_at')} AS created_at, ${isoMicros('updated_at')} AS updated_at
+  FROM task_comments`;
 
 const directory = `
   SELECT id, email, name, role, version, is_deleted, stale_since IS NOT NULL AS is_stale FROM directory_users`;

@@ -124,7 +124,7 @@ function toEvent(
   content: Buffer,
   properties: ConsumeMessage['properties'],
 ): RecordedEvent {
-  const payload = JSON.parse(content.toString('utf8')) as Record<string, string | null>;
+  const payload = JSON.parse(content.toString('utf8')) as Payload;
   return {
     ...{ messageId, type },
     aggregateId: String(properties.headers?.['aggregate_id']),
@@ -135,8 +135,12 @@ function toEvent(
   };
 }
 
-/** The fields that distinguish reminders of one task, and skipped occurrences of one schedule. */
-function detailsOf(type: string, payload: Record<string, string | null>): Pick<RecordedEvent, 'instant' | 'reason'> {
+type Payload = Record<string, string | null> & { mentions?: string[]; mentions_added?: string[] };
+
+/** The fields that distinguish reminders of one task, and skipped occurrences of one schedule, and those of a comment. */
+function detailsOf(type: string, payload: Payload): Pick<RecordedEvent, 'instant' | 'reason' | 'task' | 'mentioned'> {
+  if (type.startsWith('tasks.comment.'))
+    return { task: String(payload['task_uuid']), mentioned: payload.mentions_added ?? payload.mentions ?? [] };
   if (type === 'tasks.schedule.skipped')
     return { instant: String(payload['nominal_at']), reason: String(payload['reason']) };
   return type.endsWith('.due_soon') || type.endsWith('.overdue') ? { instant: String(payload['due_at']) } : {};

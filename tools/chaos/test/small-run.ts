@@ -94,6 +94,7 @@ export function smallRun(): Evidence {
     world: {
       deadLetters: [],
       deletedAccess: [],
+      comments: [],
       ...{ reminders: [], schedules: [], occurrences: [], jobs: [], jobAttempts: [], jobAudit: [] },
       users,
       links: [],

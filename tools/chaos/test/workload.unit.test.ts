@@ -24,7 +24,8 @@ function stateWithAdmin(): KnownState {
 function answerTo(known: KnownState, n: number, intent: Intent): Operation {
   const user = 'user' in intent ? (known.users.get(intent.user) ?? known.addUser(intent.user, 'member')) : undefined;
   const task = 'task' in intent ? known.tasks.get(intent.task) : undefined;
-  const id = user?.id ?? task?.id ?? `id-${n}`;
+  const comment = 'comment' in intent ? known.comments.get(intent.comment) : undefined;
+  const id = user?.id ?? task?.id ?? comment?.id ?? `id-${n}`;
   const role = 'role' in intent ? intent.role : user?.role;
   const answer =
     intent.kind === 'login'
@@ -34,8 +35,8 @@ function answerTo(known: KnownState, n: number, intent: Intent): Operation {
   const body = answer as NonNullable<Operation['answer']>;
   return {
     ...{ n, at: n, intent, attempts, answer: body },
-    actorId: null,
-    subjectId: null,
+    actorId: 'actor' in intent ? (known.users.get(intent.actor)?.id ?? null) : null,
+    subjectId: 'on' in intent ? (known.tasks.get(intent.on)?.id ?? null) : null,
     outcome: 'acknowledged',
     replays: [],
   };
@@ -43,7 +44,7 @@ function answerTo(known: KnownState, n: number, intent: Intent): Operation {
 
 function firstIntents(seed: string, count: number): Intent[] {
   const known = newKnownState();
-  const generate = createGenerator(createRandom(seed), known, 'due dates');
+  const generate = createGenerator(createRandom(seed), known, 'all requests');
   return Array.from({ length: count }, (_, n) => {
     const { intent } = generate(n);
     observe(known, answerTo(known, n, intent), n);
@@ -72,6 +73,7 @@ describe('the traffic', () => {
           'list_tasks',
           'login',
         ],
+        ...['add_comment', 'change_comment', 'delete_comment'],
         ...['read_notifications', 'read_task', 'register', 'rename_user', 'shuffle', 'transition'],
       ].toSorted(),
     );
@@ -79,7 +81,7 @@ describe('the traffic', () => {
 
   it('lets only logged-in users act', () => {
     const known = newKnownState();
-    const generate = createGenerator(createRandom('a'), known, 'due dates');
+    const generate = createGenerator(createRandom('a'), known, 'all requests');
     for (let n = 0; n < 500; n++) {
       const { intent } = generate(n);
       if ('actor' in intent) expect(known.users.get(intent.actor)?.token, intent.kind).equal('token');

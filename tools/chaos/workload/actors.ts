@@ -27,10 +27,14 @@ export type KnownTask = {
   assigneeId: string | null;
 };
 
-/** The users and tasks known so far from responses. */
+/** A comment as last seen by the workload. */
+export type KnownComment = { name: string; id: string; version: number; taskId: string; authorId: string };
+
+/** The users, tasks and comments known so far from responses. */
 export type KnownState = {
   users: Map<string, Actor>;
   tasks: Map<string, KnownTask>;
+  comments: Map<string, KnownComment>;
   userById(id: string | null): Actor | undefined;
   addUser(name: string, role: Role): Actor;
 };
@@ -45,6 +49,7 @@ export function createKnownState(): KnownState {
   return {
     users,
     tasks: new Map(),
+    comments: new Map(),
     userById: (id) => (id === null ? undefined : [...users.values()].find((user) => user.id === id)),
     addUser(name, role) {
       const number = users.size + 1;

@@ -23,7 +23,7 @@ export type Generated = { intent: Intent; twist: Twist };
 export function createGenerator(
   random: Random,
   known: KnownState,
-  dueDates: 'due dates' | 'no due dates',
+  traffic: 'all requests' | 'requests of release 0.2.0',
 ): (now: number) => Generated {
   let number = 0;
   const living = () => [...known.users.values()].filter((user) => !user.isDeleted && user.id !== undefined);
@@ -74,6 +74,13 @@ export function createGenerator(
           return { kind: 'delete_task', actor: leader.name, task: name };
         }),
     },
+    ...(traffic === 'all requests'
+      ? [
+          { weight: 6, make: addComment },
+          { weight: 2, make: changeComment },
+          { weight: 1, make: deleteComment },
+        ]
+      : []),
     { weight: 8, make: readTask },
     { weight: 3, make: () => byAnyone((actor) => ({ kind: 'list_tasks', actor })) },
     { weight: 4, make: () => byAnyone((actor) => ({ kind: 'read_notifications', actor })) },
@@ -113,7 +120,7 @@ export function createGenerator(
     const task = newName('t');
     // anyone may create a draft; only managers choose the assignee
     const manager = random.chance(0.8) ? pick(managers()) : undefined;
-    const isDue = dueDates === 'due dates' && random.chance(0.1);
+    const isDue = traffic === 'all requests' && random.chance(0.1);
     const due = isDue ? { dueInMs: random.between(1_000, longestDueMs) } : {};
     if (manager === undefined) return byAnyone((actor) => ({ kind: 'create_task', actor, task, ...due }));
     const to = random.chance(0.4) ? 'random' : pick(members())?.name;
@@ -139,6 +146,29 @@ export function createGenerator(
   function readTask(): Intent | undefined {
     const task = pick([...known.tasks.values()]);
     return task && byAnyone((actor) => ({ kind: 'read_task', actor, task: task.name }));
+  }
+
+  const mentions = () => (random.chance(0.5) ? [pick(living())?.name, pick(living())?.name].filter(isName) : []);
+
+  function addComment(): Intent | undefined {
+    const task = pick([...known.tasks.values()]);
+    const comment = newName('c');
+    return task && byAnyone((actor) => ({ kind: 'add_comment', actor, on: task.name, comment, mentions: mentions() }));
+  }
+
+  function changeComment(): Intent | undefined {
+    const comment = pick([...known.comments.values()]);
+    const author = comment && known.userById(comment.authorId);
+    if (comment === undefined || author === undefined || author.isDeleted) return undefined;
+    const { name } = comment;
+    return { kind: 'change_comment', actor: author.name, comment: name, edit: newName('edit'), mentions: mentions() };
+  }
+
+  function deleteComment(): Intent | undefined {
+    const comment = pick([...known.comments.values()]);
+    const author = comment && known.userById(comment.authorId);
+    const actor = author === undefined || author.isDeleted || random.chance(0.3) ? admin : author.name;
+    return comment && { kind: 'delete_comment', actor, comment: comment.name };
   }
 
   function rename(): Intent | undefined {
@@ -188,4 +218,8 @@ export function createGenerator(
     if (actor.loginAfter > now) return { intent: { kind: 'read_notifications', actor: admin }, twist };
     return { intent: { kind: 'login', user: actor.name }, twist: { kind: 'none' } };
   };
+}
+
+function isName(name: string | undefined): name is string {
+  return name !== undefined;
 }

@@ -15,10 +15,17 @@ export type Intent =
   | { kind: 'transition'; actor: string; task: string; state: 'in_progress' | 'completed' | 'cancelled' }
   | { kind: 'edit_task'; actor: string; task: string; title: string }
   | { kind: 'delete_task'; actor: string; task: string }
+  | CommentIntent
   | { kind: 'shuffle'; actor: string }
   | { kind: 'read_task'; actor: string; task: string }
   | { kind: 'list_tasks'; actor: string }
   | { kind: 'read_notifications'; actor: string };
+
+/** `comment`: a name that begins the text; `edit` distinguishes a changed text; `mentions`: names of users. */
+export type CommentIntent =
+  | { kind: 'add_comment'; actor: string; on: string; comment: string; mentions: string[] }
+  | { kind: 'change_comment'; actor: string; comment: string; edit: string; mentions: string[] }
+  | { kind: 'delete_comment'; actor: string; comment: string };
 
 export type Role = 'admin' | 'manager' | 'member';
 

@@ -12,6 +12,7 @@ export function observe(known: KnownState, operation: Operation, now: number): v
   // access has been revoked, or the token has expired: the user must log in again
   if (actor !== undefined && operation.attempts.at(-1)?.status === 401) delete actor.token;
   if ('user' in intent) observeUser(known.users.get(intent.user), operation, now);
+  if ('comment' in intent) observeComment(known, operation);
   if ('task' in intent) observeTask(known, intent.task, operation);
   if (actor !== undefined && intent.kind === 'list_tasks') setCursor(actor, 'tasks', operation);
   if (actor !== undefined && intent.kind === 'read_notifications') setCursor(actor, 'notifications', operation);
@@ -54,4 +55,22 @@ function observeTask(known: KnownState, name: string, { intent, outcome, answer,
   if (id === undefined || state === undefined || version === undefined || creatorId === undefined) return;
   if (previous !== undefined && previous.version > version) return;
   known.tasks.set(name, { name, id, state, version, creatorId, assigneeId: assigneeId ?? null });
+}
+
+function observeComment(known: KnownState, { intent, answer, actorId, subjectId, outcome, attempts }: Operation): void {
+  if (!('comment' in intent)) return;
+  const { comment: name } = intent;
+  if (attempts.at(-1)?.status === 404 || (intent.kind === 'delete_comment' && outcome === 'acknowledged'))
+    known.comments.delete(name);
+  const { id, version } = answer ?? {};
+  if (
+    intent.kind === 'add_comment' &&
+    id !== undefined &&
+    version !== undefined &&
+    actorId !== null &&
+    subjectId !== null
+  )
+    known.comments.set(name, { name, id, version, taskId: subjectId, authorId: actorId });
+  const comment = known.comments.get(name);
+  if (intent.kind === 'change_comment' && comment !== undefined && version !== undefined) comment.version = version;
 }

@@ -72,7 +72,7 @@ export function conclude(
   }
   // if a process dies while it handles a DELETE, the gateway may repeat the request (RFC 9110, 9.2.2) and pass on the second response: the object is
   // gone (for users who deleted themselves, also their access), or a fault responds in place of the service
-  const deletes = intent.kind === 'delete_user' || intent.kind === 'delete_task';
+  const deletes = intent.kind === 'delete_user' || intent.kind === 'delete_task' || intent.kind === 'delete_comment';
   const isSecond = deletes && tries.some(({ status }) => status !== null && [401, 404, 410, 429].includes(status));
   return { attempts, outcome: isUnknown || isSecond ? 'unknown' : 'refused', replays: [] };
 }
@@ -117,7 +117,19 @@ async function send({ url, now, patienceMs }: Caller, request: WireRequest, pati
   }
 }
 
-const kept = ['id', 'title', 'state', 'creator_id', 'assignee_id', 'version', 'updated_at', 'email', 'name', 'role'];
+const kept = [
+  'id',
+  'title',
+  'body',
+  'state',
+  'creator_id',
+  'assignee_id',
+  'version',
+  'updated_at',
+  'email',
+  'name',
+  'role',
+];
 const alsoKept = ['open', 'reassigned', 'access_token', 'user'];
 
 /** Reduces a body to the fields that the checker and the workload read, and a list to its ids. */

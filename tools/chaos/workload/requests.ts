@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Actor, KnownState } from './actors.ts';
+import type { Actor, KnownComment, KnownState } from './actors.ts';
 import type { Intent } from './intent.ts';
 
 /** A request sent through the gateway. */
@@ -77,6 +77,15 @@ export function requestOf(intent: Intent, known: KnownState): WireRequest | unde
       return task && onTask(as, task, 'PATCH', { title: intent.title });
     case 'delete_task':
       return task && onTask(as, task, 'DELETE');
+    case 'add_comment': {
+      const on = known.tasks.get(intent.on);
+      const body = commentText(intent, known);
+      return on && { ...once(`/api/v1/tasks/${on.id}/comments`, { body }), subjectId: on.id };
+    }
+    case 'change_comment':
+      return onComment(as, known.comments.get(intent.comment), 'PATCH', { body: commentText(intent, known) });
+    case 'delete_comment':
+      return onComment(as, known.comments.get(intent.comment), 'DELETE');
     case 'shuffle':
       return once('/api/v1/tasks/shuffle');
     case 'read_task':
@@ -131,6 +140,28 @@ function onTask(
     ...(body && { body }),
     headers: { 'if-match': task.version % 2 === 0 ? '*' : `"${task.version}"` },
   };
+}
+
+/** Returns the text of a comment: its name, the name of the edit, and the mentions. */
+function commentText(
+  { comment, edit, mentions }: { comment: string; edit?: string; mentions: readonly string[] },
+  known: KnownState,
+): string {
+  const ids = mentions.flatMap((name) => known.users.get(name)?.id ?? []);
+  return [comment, ...(edit === undefined ? [] : [edit]), ...ids.map((id) => `<@${id}>`)].join(' ');
+}
+
+/** Returns a request on a comment. Every second change requires the last seen version. */
+function onComment(
+  as: Actor | undefined,
+  comment: KnownComment | undefined,
+  method: 'PATCH' | 'DELETE',
+  body?: object,
+): WireRequest | undefined {
+  if (comment === undefined) return undefined;
+  const { id, taskId } = comment;
+  const request = onTask(as, { ...comment, id: `${taskId}/comments/${id}` }, method, body);
+  return { ...request, subjectId: id };
 }
 
 function assignment(to: string | undefined, known: KnownState): object | undefined {
