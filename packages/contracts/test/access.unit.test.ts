@@ -70,6 +70,7 @@ describe('The access rules of the contracts', () => {
       ...['replayJob', 'replayJobs', 'dropJobs', 'setJobLimit'],
       ...deadLetters('Tasks'),
       ...deadLetters('Notifications'),
+      ...['listTaskJourney', 'listNotificationJourney'],
     ]);
     // account:* covers the user's own account, and admin covers other accounts; the handler distinguishes the two cases
     expect(operations(({ access }) => access.scopes.includes('admin') && access.scopes.length > 1)).to.have.members(

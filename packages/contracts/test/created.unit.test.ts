@@ -14,12 +14,15 @@ describe('The Location of a created resource', () => {
     const creating = routes.filter(({ responses }) => 201 in responses);
 
     it(`is declared for every 201 of ${service}, and for no other response`, () => {
-      const paths = new Set(routes.map(({ path }) => path));
+      const shapeOf = (path: string) => path.replaceAll(/\{\w+\}/g, '{}');
+      const paths = new Set(routes.map(({ path }) => shapeOf(path)));
       for (const { operationId, location = '', responses } of creating) {
-        expect(location, operationId).to.match(/^\/api\/v1\/\w+\/\{id\}$/);
-        expect(paths, operationId).to.include(location);
+        expect(location, operationId).to.match(/^\/api\/v1\/.*\/\{id\}$/);
+        expect(paths, operationId).to.include(shapeOf(location));
         const body = responses[201];
-        expect(body instanceof z.ZodObject && 'id' in body.shape, `${operationId} returns an id`).to.equal(true);
+        const fields = body instanceof z.ZodObject ? Object.keys(body.shape) : [];
+        const named = [...location.matchAll(/\{(\w+)\}/g)].map(([, field]) => field);
+        expect(fields, `${operationId} returns the fields of its Location`).to.include.members(named);
       }
       expect(routes.filter(({ location }) => location !== undefined)).to.deep.equal(creating);
     });

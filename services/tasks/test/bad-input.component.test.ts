@@ -60,7 +60,7 @@ describe('Invalid requests to Tasks', () => {
     const body = (withBody as Partial<Record<Operation, unknown>>)[operation];
     return {
       token: admin.token,
-      params: { id: taskId, comment_id: commentId, queue: 'reports', key: 'a' },
+      params: { id: taskId, comment_id: commentId, task_id: taskId, queue: 'reports', key: 'a' },
       headers: { 'if-match': '*', 'idempotency-key': crypto.randomUUID() },
       ...(body === undefined ? {} : { body }),
     };

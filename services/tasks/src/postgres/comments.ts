@@ -23,23 +23,30 @@ const commentJson = `(
 const shown = `comment.id, comment.version, ${commentJson} AS json`;
 const joinAuthor = joinUser('author', 'comment.author_id');
 
+/** The event and the activity entry of each change. `from` and `to`: whether the entry has the id of the comment there. */
+const changes = {
+  added: { type: 'tasks.comment.added', action: 'comment_added', from: false, to: true },
+  changed: { type: 'tasks.comment.changed', action: 'comment_changed', from: true, to: true },
+  deleted: { type: 'tasks.comment.deleted', action: 'comment_deleted', from: true, to: false },
+} as const;
+
 /**
  * The WITH parts that store the activity entry of a change and append its event. `changed` names the part that changed the comment; `fields` are
  * further arguments of json_build_object for the event.
  */
 function recordSql(
   changed: string,
-  o: { verb: 'added' | 'changed' | 'deleted'; actor: string; at: string; headers: string; fields?: string },
+  o: { change: keyof typeof changes; actor: string; at: string; headers: string; fields?: string },
 ): string {
+  const { type, action, from, to } = changes[o.change];
   const id = `to_jsonb(${changed}.id)`;
-  const [from, to] = { added: ['NULL', id], changed: [id, id], deleted: [id, 'NULL'] }[o.verb] as [string, string];
   return `
   logged AS (
     INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, created_at)
-    SELECT ${changed}.task_id, 'comment_${o.verb}', ${o.actor}, 'comment', ${from}, ${to}, ${o.at} FROM ${changed}
+    SELECT ${changed}.task_id, '${action}', ${o.actor}, 'comment', ${from ? id : 'NULL'}, ${to ? id : 'NULL'}, ${o.at} FROM ${changed}
   ), emitted AS (
     ${outboxInsertSql(`
-    SELECT 'tasks.comment.${o.verb}', ${changed}.id::text, json_build_object('task_uuid', ${changed}.task_id,
+    SELECT '${type}', ${changed}.id::text, json_build_object('task_uuid', ${changed}.task_id,
       'comment_uuid', ${changed}.id, 'author', ${changed}.author_id${o.fields ?? ''},
       'timestamp', ${isoMicros(o.at)}, 'actor', ${o.actor}), ${o.headers} FROM ${changed}`)}
   )`;
@@ -52,7 +59,7 @@ export const insertComment = {
     INSERT INTO task_comments (task_id, author_id, body, mentions, created_at, updated_at)
     SELECT $1::uuid, $2::uuid, $3::text, $4::uuid[], clock.now, clock.now FROM (SELECT clock_timestamp() AS now) AS clock
     RETURNING *
-  ), ${recordSql('stored', { verb: 'added', actor: '$2::uuid', at: 'stored.created_at', headers: '$5::json', fields: ", 'mentions', stored.mentions" })}
+  ), ${recordSql('stored', { change: 'added', actor: '$2::uuid', at: 'stored.created_at', headers: '$5::json', fields: ", 'mentions', stored.mentions" })}
   SELECT ${shown} FROM stored comment ${joinAuthor}`,
 };
 
@@ -63,7 +70,7 @@ export const changeComment = {
     UPDATE task_comments comment SET body = $2, mentions = $3, version = version + 1, updated_at = ${nextTimestamp('comment.updated_at')}
     WHERE id = $1 RETURNING *
   ), ${recordSql('stored', {
-    ...{ verb: 'changed', actor: 'stored.author_id', at: 'stored.updated_at', headers: '$5::json' },
+    ...{ change: 'changed', actor: 'stored.author_id', at: 'stored.updated_at', headers: '$5::json' },
     fields: ", 'mentions', stored.mentions, 'mentions_added', $4::uuid[]",
   })}
   SELECT ${shown} FROM stored comment ${joinAuthor}`,
@@ -74,7 +81,7 @@ export const deleteComment = {
   text: `
   WITH stored AS (
     DELETE FROM task_comments comment WHERE id = $1 RETURNING *, ${nextTimestamp('comment.updated_at')} AS deleted_at
-  ), ${recordSql('stored', { verb: 'deleted', actor: '$2::uuid', at: 'stored.deleted_at', headers: '$3::json' })}
+  ), ${recordSql('stored', { change: 'deleted', actor: '$2::uuid', at: 'stored.deleted_at', headers: '$3::json' })}
   SELECT FROM stored`,
 };
 
