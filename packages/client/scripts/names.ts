@@ -34,6 +34,8 @@ export const names: Readonly<Record<string, string>> = {
 
   listTasks: 'tasks.list',
   createTask: 'tasks.create',
+  searchTasks: 'tasks.search',
+  listLabels: 'labels.list',
   suggestTasks: 'tasks.suggest',
   getTask: 'tasks.get',
   changeTask: 'tasks.change',

@@ -40,5 +40,5 @@ export type { Consent, OpenSession } from './rest/sessions.ts';
 export { bodyLimitOf, defineRoute, type IfMatch, type Route } from './rest/route.ts';
 export { scheduleSchemas } from './rest/schedule-schemas.ts';
 export * as schemas from './rest/schemas.ts';
-export { taskSuggestion } from './rest/task-lists.ts';
+export { mostCountedTasks, taskSuggestion } from './rest/task-lists.ts';
 export { tasksRoutes } from './rest/tasks.ts';

@@ -33,6 +33,13 @@ const id = z.guid();
 /** The digits of a positive bigint. A number with 19 digits may exceed the range of bigint. */
 const number = z.string().regex(/^\d{1,18}$/);
 
+/** Any text that PostgreSQL can store and a list may return. */
+const text = z
+  .string()
+  .min(1)
+  .max(500)
+  .regex(/^[^\0]*$/u);
+
 /** The components of positions. A cursor is input, so each component is validated before the database reads it. */
 const positions = {
   'instant and id': z.tuple([instant, id]),
@@ -41,6 +48,7 @@ const positions = {
   'number and id': z.tuple([number, id]),
   id: id.transform((value) => [value]),
   number: number.transform((value) => [value]),
+  text: text.transform((value) => [value]),
 } as const;
 
 /** The kind of a list's positions, determined by the columns that order the list. */

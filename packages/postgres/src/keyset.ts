@@ -10,7 +10,7 @@ export type Keyset = {
 
 type KeyColumn = {
   sql: string;
-  type: 'timestamptz' | 'uuid' | 'bigint';
+  type: 'timestamptz' | 'uuid' | 'bigint' | 'text';
   /** Set for a column with nulls. A position cannot contain a null, so only `first` can read such a list. */
   nulls?: 'NULLS FIRST';
 };

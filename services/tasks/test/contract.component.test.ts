@@ -244,12 +244,13 @@ describe('The contract of Tasks', () => {
           q: ['urgently', '"dry the dishes"'],
           sort: ['created_at', 'updated_at', '-updated_at', 'due_at', '-due_at', 'priority', '-priority'],
         },
+        listLabels: { prefix: ['h'] },
         listOccurrences: { from: [inYears(2)], to: [inYears(2)] },
         listTasksDeadLetters: deadLetterFilterValues,
         listJobs: { state: ['scheduled', 'queued'], queue: ['mails'], kind: ['render'] },
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(parameters).to.equal(40);
+    expect(parameters).to.equal(43);
   });
 });

@@ -71,6 +71,19 @@ describe("The plans of Tasks' statements", () => {
     ];
     for (const filter of filters) await harness.call('listTasks', { token: ann.token, query: filter });
     await useComments(task.id);
+    const among = {
+      token: ann.token,
+      body: {
+        filter: {
+          or: [
+            { field: 'label', op: 'eq', value: 'garden' },
+            { field: 'creator', op: 'eq', value: 'me' },
+          ],
+        },
+      },
+    };
+    await harness.call('searchTasks', among);
+    await harness.call('listLabels', { token: ann.token });
     await harness.call('suggestTasks', { token: ann.token, query: { q: 'garden' } });
     while ((await harness.service.search.tick()) === 'more');
     await harness.call('deleteTask', { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } });

@@ -181,6 +181,11 @@ export type Api = {
      */
     list(query?: T.ListTasksData['query'], options?: CallOptions): List<Opened<T.ListTasksResponses[200]['data'][number]>>;
     /**
+     * Search for tasks with a tree of conditions.
+     * For filters that the parameters of `listTasks` cannot express. Changes nothing. A fault in `filter` is named by the path to its node, for example `filter.and.0.value`. Pages continue with the same body and the `next_cursor` as `cursor`.
+     */
+    search(body: T.SearchTasksData['body'], options?: CallOptions): Call<Opened<T.SearchTasksResponses[200]>>;
+    /**
      * Suggest tasks by a part of their title.
      * The ten tasks whose titles contain the text or are similar to it, the most similar first. Case and accents do not matter. Suggestions follow changes within two seconds.
      */
@@ -222,6 +227,13 @@ export type Api = {
      * Open tasks are distributed evenly among the performers.
      */
     shuffle(options?: CallOptions): Call<Opened<T.ShuffleTasksResponses[200]>>;
+  };
+  labels: {
+    /**
+     * List the labels in use, with the number of their tasks.
+     * In the order of their characters: capital letters come before small ones. Deleted tasks do not count.
+     */
+    list(query?: T.ListLabelsData['query'], options?: CallOptions): List<Opened<T.ListLabelsResponses[200]['data'][number]>>;
   };
   comments: {
     /**

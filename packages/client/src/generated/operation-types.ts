@@ -35,7 +35,9 @@ export type OperationTypes = {
   getAccountLink: { input: T.GetAccountLinkData; answer: T.GetAccountLinkResponses[200] };
   listInternalUsers: { input: T.ListInternalUsersData; answer: T.ListInternalUsersResponses[200] };
   listTasks: { input: T.ListTasksData; answer: T.ListTasksResponses[200] };
+  searchTasks: { input: T.SearchTasksData; answer: T.SearchTasksResponses[200] };
   suggestTasks: { input: T.SuggestTasksData; answer: T.SuggestTasksResponses[200] };
+  listLabels: { input: T.ListLabelsData; answer: T.ListLabelsResponses[200] };
   createTask: { input: T.CreateTaskData; answer: T.CreateTaskResponses[201] };
   getTask: { input: T.GetTaskData; answer: T.GetTaskResponses[200] };
   changeTask: { input: T.ChangeTaskData; answer: T.ChangeTaskResponses[200] };

@@ -51,6 +51,7 @@ export const operations = frozenTable({
   },
   tasks: {
     list: { id: 'listTasks', method: 'GET', path: '/api/v1/tasks', status: 200, query: ['cursor', 'limit', 'state', 'assignee', 'creator', 'mine', 'kind', 'priority', 'label', 'label_all', 'due_before', 'due_after', 'q', 'sort'], list: true },
+    search: { id: 'searchTasks', method: 'POST', path: '/api/v1/tasks/search', status: 200, body: 'required', repeatable: true },
     suggest: { id: 'suggestTasks', method: 'GET', path: '/api/v1/tasks/suggest', status: 200, query: ['q'] },
     create: { id: 'createTask', method: 'POST', path: '/api/v1/tasks', status: 201, body: 'required', idempotent: true },
     get: { id: 'getTask', method: 'GET', path: '/api/v1/tasks/{id}', status: 200 },
@@ -60,6 +61,9 @@ export const operations = frozenTable({
     transition: { id: 'transitionTask', method: 'POST', path: '/api/v1/tasks/{id}/transition', status: 200, body: 'required', ifMatch: 'optional', idempotent: true },
     activity: { id: 'listActivity', method: 'GET', path: '/api/v1/tasks/{id}/activity', status: 200, query: ['cursor', 'limit'], list: true },
     shuffle: { id: 'shuffleTasks', method: 'POST', path: '/api/v1/tasks/shuffle', status: 200, idempotent: true },
+  },
+  labels: {
+    list: { id: 'listLabels', method: 'GET', path: '/api/v1/labels', status: 200, query: ['cursor', 'limit', 'prefix'], list: true },
   },
   comments: {
     list: { id: 'listComments', method: 'GET', path: '/api/v1/tasks/{id}/comments', status: 200, query: ['cursor', 'limit'], list: true },

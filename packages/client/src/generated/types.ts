@@ -1538,6 +1538,17 @@ export type ListJobsResponse = {
     next_cursor: string | null;
 };
 
+export type ListLabelsResponse = {
+    data: Array<{
+        label: string;
+        /**
+         * the number of its tasks, at most 10000
+         */
+        count: number;
+    }>;
+    next_cursor: string | null;
+};
+
 export type ListTaskJourneyResponse = {
     data: Array<{
         /**
@@ -1888,6 +1899,28 @@ export type Schedule = {
 export type ScheduleList = {
     data: Array<Schedule>;
     next_cursor: string | null;
+};
+
+export type SearchTasksRequest = {
+    /**
+     * a tree of at most 30 nodes and 5 levels: `{"and": […]}`, `{"or": […]}`, `{"not": …}`, or a condition `{"field", "op", "value"}`. Fields with `eq`, `ne` and `in` (a list): `state`, `priority`, `kind`, `assignee` (an id, `me` or `none`), `creator` (an id or `me`), `label`. Fields with `lt`, `lte`, `gt` and `gte`: `due_at`, `created_at`, `updated_at`; the value is an instant, or a duration from now such as `P7D` or `-P1D`. `due_at` also takes `eq` and `ne` with null.
+     */
+    filter?: {
+        [key: string]: unknown;
+    };
+    /**
+     * text to search for in title, labels and description, without regard to case and accents: words, "phrases", -excluded words, and `or` between alternatives. The last word also matches longer words that begin with it, if it has at least three letters and no space follows.
+     */
+    q?: string;
+    /**
+     * the order; a minus sign means descending. `relevance`, for a list with `q`, returns only the best 200 tasks. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation. If omitted: `relevance` with `q`, and otherwise `-created_at`.
+     */
+    sort?: 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | 'due_at' | '-due_at' | 'priority' | '-priority' | 'relevance';
+    limit?: number;
+    /**
+     * the next_cursor of the previous page
+     */
+    cursor?: string;
 };
 
 export type SetJobLimitRequest = {
@@ -3094,6 +3127,25 @@ export type CreateTaskResponses = {
 
 export type CreateTaskResponse = CreateTaskResponses[keyof CreateTaskResponses];
 
+export type SearchTasksData = {
+    /**
+     * At most 65536 bytes.
+     */
+    body: SearchTasksRequest;
+    path?: never;
+    query?: never;
+    url: '/api/v1/tasks/search';
+};
+
+export type SearchTasksResponses = {
+    /**
+     * OK
+     */
+    200: TaskList;
+};
+
+export type SearchTasksResponse = SearchTasksResponses[keyof SearchTasksResponses];
+
 export type SuggestTasksData = {
     body?: never;
     path?: never;
@@ -3114,6 +3166,35 @@ export type SuggestTasksResponses = {
 };
 
 export type SuggestTasksResponse2 = SuggestTasksResponses[keyof SuggestTasksResponses];
+
+export type ListLabelsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * the next_cursor of the previous page
+         */
+        cursor?: string;
+        /**
+         * the page size, 1 to 100; the default is 50
+         */
+        limit?: number;
+        /**
+         * only labels that begin with this text, in the same case
+         */
+        prefix?: string;
+    };
+    url: '/api/v1/labels';
+};
+
+export type ListLabelsResponses = {
+    /**
+     * OK
+     */
+    200: ListLabelsResponse;
+};
+
+export type ListLabelsResponse2 = ListLabelsResponses[keyof ListLabelsResponses];
 
 export type DeleteTaskData = {
     body?: never;

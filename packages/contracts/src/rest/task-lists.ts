@@ -8,6 +8,9 @@ export const taskSortFields = ['created_at', 'updated_at', 'due_at', 'priority']
 /** The orders of a list of tasks. A minus sign means descending. */
 const taskSorts = [...taskSortFields.flatMap((field) => [field, `-${field}`] as const), 'relevance'] as const;
 
+/** Counting more would take longer than a list should. */
+export const mostCountedTasks = 10_000;
+
 /** A label, or several as a repeated parameter. */
 const labelsOfFilter = z
   .union([label, z.array(label).min(1).max(20)], {
@@ -49,18 +52,40 @@ export const taskFilters = {
     ),
 };
 
-export const taskListQuery = z
+const sort = z
+  .enum(taskSorts)
+  .optional()
+  .describe(
+    'the order; a minus sign means descending. `relevance`, for a list with `q`, returns only the best 200 tasks. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation. If omitted: `relevance` with `q`, and otherwise `-created_at`.',
+  );
+
+const fits = (given: { sort?: string | undefined; q?: string | undefined }) => given.sort !== 'relevance' || given.q !== undefined;
+const needsText = { path: ['sort'], message: 'must not be relevance without q' };
+
+export const taskListQuery = z.strictObject({ ...page, ...taskFilters, sort }).refine(fits, needsText);
+
+export const taskSearch = z
   .strictObject({
-    ...page,
-    ...taskFilters,
-    sort: z
-      .enum(taskSorts)
+    filter: z
+      .looseObject({})
       .optional()
       .describe(
-        'the order; a minus sign means descending. `relevance`, for a list with `q`, returns only the best 200 tasks. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation. If omitted: `relevance` with `q`, and otherwise `-created_at`.',
+        'a tree of at most 30 nodes and 5 levels: `{"and": […]}`, `{"or": […]}`, `{"not": …}`, or a condition `{"field", "op", "value"}`. Fields with `eq`, `ne` and `in` (a list): `state`, `priority`, `kind`, `assignee` (an id, `me` or `none`), `creator` (an id or `me`), `label`. Fields with `lt`, `lte`, `gt` and `gte`: `due_at`, `created_at`, `updated_at`; the value is an instant, or a duration from now such as `P7D` or `-P1D`. `due_at` also takes `eq` and `ne` with null.',
       ),
+    q: taskFilters.q,
+    sort,
+    limit: z.int().min(1).max(100).default(50),
+    cursor: page.cursor,
   })
-  .refine(({ sort, q }) => sort !== 'relevance' || q !== undefined, { path: ['sort'], message: 'must not be relevance without q' });
+  .refine(fits, needsText);
+
+export const labelListQuery = z.strictObject({
+  ...page,
+  prefix: label.optional().describe('only labels that begin with this text, in the same case'),
+});
+
+/** A label in use. */
+export const labelInUse = z.object({ label: z.string(), count: z.int().max(mostCountedTasks).describe(`the number of its tasks, at most ${mostCountedTasks}`) });
 
 /** Selects titles similar to `q`. */
 export const taskSuggestionQuery = z.strictObject({ q: searchedText.max(100).describe('a part of a title') });

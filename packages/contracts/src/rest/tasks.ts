@@ -8,7 +8,7 @@ import { assignmentHints, changedTaskHints, newTaskHints, taskFilterHints, trans
 import { largestJobBytes, newJob, valuesOfJob } from './job-schemas.ts';
 import { jobsRoutes } from './jobs.ts';
 import { defineRoute } from './route.ts';
-import { taskListQuery, taskPage, taskSuggestion, taskSuggestionQuery } from './task-lists.ts';
+import { labelInUse, labelListQuery, taskListQuery, taskPage, taskSearch, taskSuggestion, taskSuggestionQuery } from './task-lists.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { activity, description, givenInstant, idParams, internalTask, labels, listOf, page, priority, task, taskKinds, taskState, title } from './schemas.ts';
 
@@ -39,6 +39,20 @@ export const tasksRoutes = {
     responses: { 200: taskPage },
     problems: ['bad_cursor', 'search_busy', 'search_too_broad'],
   }),
+  searchTasks: defineRoute({
+    method: 'post',
+    path: '/api/v1/tasks/search',
+    operationId: 'searchTasks',
+    summary: 'Search for tasks with a tree of conditions',
+    description:
+      'For filters that the parameters of `listTasks` cannot express. Changes nothing. A fault in `filter` is named by the path to its node, for example `filter.and.0.value`. Pages continue with the same body and the `next_cursor` as `cursor`.',
+    tag: 'Tasks',
+    access: { kind: 'user', scopes: ['tasks:read'], objects: ['everyone'] },
+    body: taskSearch,
+    repeatable: true,
+    responses: { 200: taskPage },
+    problems: ['bad_cursor', 'search_busy', 'search_too_broad'],
+  }),
   suggestTasks: defineRoute({
     method: 'get',
     path: '/api/v1/tasks/suggest',
@@ -50,6 +64,18 @@ export const tasksRoutes = {
     query: taskSuggestionQuery,
     responses: { 200: z.object({ data: z.array(taskSuggestion) }) },
     problems: ['search_busy'],
+  }),
+  listLabels: defineRoute({
+    method: 'get',
+    path: '/api/v1/labels',
+    operationId: 'listLabels',
+    summary: 'List the labels in use, with the number of their tasks',
+    description: 'In the order of their characters: capital letters come before small ones. Deleted tasks do not count.',
+    tag: 'Tasks',
+    access: { kind: 'user', scopes: ['tasks:read'], objects: ['everyone'] },
+    query: labelListQuery,
+    responses: { 200: listOf(labelInUse) },
+    problems: ['bad_cursor', 'search_busy'],
   }),
   createTask: defineRoute({
     method: 'post',

@@ -13,6 +13,7 @@ export type Document<S extends z.ZodType = TaskSchema> = { text: JsonText<S>; et
 
 export type TaskSchema = typeof schemas.task;
 export type TaskJson = JsonText<TaskSchema>;
+export type LabelInUse = { label: string; count: number };
 export type SuggestionJson = JsonText<typeof taskSuggestion>;
 export type ActivityJson = JsonText<typeof schemas.activity>;
 
@@ -49,6 +50,8 @@ export type TaskReads = {
    * @throws Problem `search_busy` when this filter and order take too long.
    */
   listTasks(list: TaskList, place: Place): Promise<Page<TaskJson> & { asOf?: string }>;
+  /** The labels in use that begin with a prefix, in the order of their characters. @throws Problem `search_busy`. */
+  listLabels(prefix: string, place: Place): Promise<Page<LabelInUse>>;
   /** The tasks whose titles are most similar to a text. @throws Problem `search_busy`. */
   suggestTasks(text: string): Promise<SuggestionJson[]>;
   /** Oldest first; undefined when the task doesn't exist. */

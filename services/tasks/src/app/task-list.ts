@@ -1,3 +1,4 @@
+import type { FilterNode } from '../domain/search/filter-tree.ts';
 import type { TextQuery } from '../domain/search/text-query.ts';
 import type { Priority, Task, TaskState } from '../domain/task.ts';
 
@@ -22,6 +23,7 @@ export type TaskFilter = {
   dueBefore?: string | undefined;
   dueAfter?: string | undefined;
   text?: TextQuery | undefined;
+  tree?: FilterNode | undefined;
 };
 
 /**

@@ -1,9 +1,18 @@
 import { tasksRoutes, type JsonText, type schemas } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
-import { response, bind, listCursors, paged, PreserializedJson, type BoundRoute } from '@taskwire/http-server';
+import {
+  response,
+  bind,
+  listCursors,
+  paged,
+  PreserializedJson,
+  type BoundRoute,
+  type Cursors,
+} from '@taskwire/http-server';
 import type { TaskJson, TaskReads } from '../app/ports.ts';
 import { noSuchTask } from '../app/load-for-update.ts';
-import { cursorsOf, filterOf, orderOf } from './task-lists.ts';
+import type { TaskList } from '../app/task-list.ts';
+import { cursorsOf, cursorsOfSearch, filterOf, orderOf, searchOf } from './task-lists.ts';
 import { pageBody, respond } from './response.ts';
 
 const suggestions = tasksRoutes.suggestTasks.responses[200];
@@ -13,9 +22,16 @@ export function readRoutes(tasks: TaskReads, publishedEpoch: () => number): Boun
   return [
     bind(tasksRoutes.listTasks, async ({ actor, query: { cursor, limit, sort, ...given } }) => {
       const list = { filter: filterOf(given, actor.id), order: orderOf({ sort, q: given.q }) };
-      const { asOf, ...page } = await tasks.listTasks(list, { after: cursorsOf(list).decode(cursor), limit });
-      const more = asOf === undefined ? {} : { as_of: asOf };
-      return response(200, pageBody(tasksRoutes.listTasks.responses[200], page, cursorsOf(list), more));
+      return response(200, await readList(tasks, list, { cursors: cursorsOf(list), cursor, limit }));
+    }),
+    bind(tasksRoutes.searchTasks, async ({ actor, body: { cursor, limit, ...given } }) => {
+      const list = { filter: searchOf(given, { callerId: actor.id, now: Date.now() }), order: orderOf(given) };
+      const cursors = cursorsOfSearch(given, { callerId: actor.id, order: list.order });
+      return response(200, await readList(tasks, list, { cursors, cursor, limit }));
+    }),
+    bind(tasksRoutes.listLabels, async ({ query: { prefix = '', cursor, limit } }) => {
+      const list = { name: 'labels', filter: { prefix }, positions: 'text', cursor, limit } as const;
+      return response(200, await paged(list, async (place) => await tasks.listLabels(prefix, place)));
     }),
     bind(tasksRoutes.suggestTasks, async ({ query: { q } }) => {
       const found = await tasks.suggestTasks(q);
@@ -52,6 +68,13 @@ export function readRoutes(tasks: TaskReads, publishedEpoch: () => number): Boun
       return response(200, body);
     }),
   ];
+}
+
+type PageRequest = { cursors: Cursors; cursor: string | undefined; limit: number };
+
+async function readList(tasks: TaskReads, list: TaskList, { cursors, cursor, limit }: PageRequest) {
+  const { asOf, ...page } = await tasks.listTasks(list, { after: cursors.decode(cursor), limit });
+  return pageBody(tasksRoutes.listTasks.responses[200], page, cursors, asOf === undefined ? {} : { as_of: asOf });
 }
 
 /** Adds the epoch to the text of a task, which is sent as the database built it. Callers assume epoch 1, so it is left out. */

@@ -10,9 +10,11 @@ import {
   type TaskOrder,
 } from '../app/task-list.ts';
 import { utcInstant } from '../domain/instant.ts';
+import { readFilterTree } from '../domain/search/filter-tree.ts';
 import { readTextQuery } from '../domain/search/text-query.ts';
 
 type Query = z.output<(typeof tasksRoutes.listTasks)['query']>;
+type Search = Omit<z.output<(typeof tasksRoutes.searchTasks)['body']>, 'cursor' | 'limit'>;
 
 /**
  * The filter of a list, as seen by a caller.
@@ -29,6 +31,17 @@ export function filterOf(given: Omit<Query, 'cursor' | 'limit' | 'sort'>, caller
     allLabels: label_all,
     dueBefore: due_before === undefined ? undefined : utcInstant(due_before, 'due_before'),
     dueAfter: due_after === undefined ? undefined : utcInstant(due_after, 'due_after'),
+    text: q === undefined ? undefined : readTextQuery(q),
+  };
+}
+
+/**
+ * The filter of a search, as seen by a caller at a time (in milliseconds).
+ * @throws Problem `invalid_input` that names the node at fault, and what `readTextQuery` throws.
+ */
+export function searchOf({ filter, q }: Search, reader: { callerId: string; now: number }): TaskFilter {
+  return {
+    tree: filter === undefined ? undefined : readFilterTree(filter, reader),
     text: q === undefined ? undefined : readTextQuery(q),
   };
 }
@@ -53,4 +66,12 @@ const positions = {
 export function cursorsOf({ filter, order }: TaskList): Cursors {
   const sorted = order === latestFirst ? {} : { order: [order.by, order.direction] };
   return listCursors(positions[order.by], { name: 'tasks', filter: { ...filter, ...sorted } });
+}
+
+/** The cursors of a search: bound to the filter as it was sent, because its durations mean other instants with each page, and to the caller. */
+export function cursorsOfSearch(
+  { filter, q }: Search,
+  { callerId, order: { by, direction } }: { callerId: string; order: TaskOrder },
+): Cursors {
+  return listCursors(positions[by], { name: 'search', filter: { filter, q, callerId, order: [by, direction] } });
 }

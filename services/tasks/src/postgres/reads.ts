@@ -4,6 +4,7 @@ import { pageOf, query, type Database, type Keyset, type Page, type Place, type 
 import type { ActivityJson, TaskJson, TaskReads } from '../app/ports.ts';
 import { latestFirst, type TaskFilter, type TaskList } from '../app/task-list.ts';
 import { boundedReads } from './lists/bounded-reads.ts';
+import { readLabels } from './lists/labels.ts';
 import { keysetOf, pageStatement } from './lists/page.ts';
 import { readByRelevance } from './lists/relevance.ts';
 import { readCurrency } from './search/follow.ts';
@@ -35,6 +36,7 @@ export function taskReads(db: Database): Omit<TaskReads, 'needReassignment'> {
       });
     },
 
+    listLabels: async (prefix, place) => await bounded(async (tx) => await readLabels(tx, prefix, place)),
     suggestTasks: async (text) => await bounded(async (tx) => await suggestTasks(tx, text)),
 
     listActivity: async (taskId, { after, limit }) => {

@@ -1,19 +1,14 @@
-import type { Priority } from '../../domain/task.ts';
 import type { TaskFilter } from '../../app/task-list.ts';
 import { textQuerySql } from '../search/text-query-sql.ts';
-
-const priorities: readonly Priority[] = ['low', 'normal', 'high', 'urgent'];
-
-/** SQL for the rank of a task's priority, from 1 (low) to 4. The index on it has this expression. */
-export function priorityRank(task: string): string {
-  return `array_position(ARRAY['low', 'normal', 'high', 'urgent'], ${task}.priority)`;
-}
+import { priorityRank, rankOf } from './priority.ts';
+import { treeSql } from './tree-sql.ts';
 
 /** SQL conditions for the tasks of a filter, and the values of their parameters. `task` is a row of tasks. */
 export function conditionsOf(filter: TaskFilter): { conditions: string[]; values: unknown[] } {
   const values: unknown[] = [];
   const parameter = (value: unknown): string => `$${values.push(value)}`;
-  const { state, assignee, creator, mine, kind, priority, anyLabel, allLabels, dueBefore, dueAfter, text } = filter;
+  const { state, assignee, creator, mine, kind, priority, anyLabel, allLabels, dueBefore, dueAfter, text, tree } =
+    filter;
   const conditions = ['task.deleted_at IS NULL'];
   if (assignee === 'none') conditions.push('task.assignee_id IS NULL');
   else if (assignee !== undefined) conditions.push(`task.assignee_id = ${parameter(assignee)}`);
@@ -23,8 +18,7 @@ export function conditionsOf(filter: TaskFilter): { conditions: string[]; values
   if (creator !== undefined) conditions.push(`task.creator_id = ${parameter(creator)}`);
   // literal, so that a prepared statement can use the partial index of tasks of kind `job`
   if (kind !== undefined) conditions.push(kind === 'job' ? "task.kind = 'job'" : "task.kind = 'task'");
-  if (priority !== undefined)
-    conditions.push(`${priorityRank('task')} = ${parameter(priorities.indexOf(priority) + 1)}`);
+  if (priority !== undefined) conditions.push(`${priorityRank('task')} = ${parameter(rankOf(priority))}`);
   if (anyLabel !== undefined) conditions.push(hasLabel(anyLabel, parameter));
   for (const label of allLabels ?? []) conditions.push(hasLabel([label], parameter));
   if (dueBefore !== undefined) conditions.push(`task.due_at < ${parameter(dueBefore)}`);
@@ -33,6 +27,7 @@ export function conditionsOf(filter: TaskFilter): { conditions: string[]; values
     conditions.push(
       `task.id IN (SELECT task_id FROM task_search WHERE document @@ (${textQuerySql(text, parameter)}))`,
     );
+  if (tree !== undefined) conditions.push(treeSql(tree, parameter));
   return { conditions, values };
 }
 

@@ -1,7 +1,8 @@
 import { isoMicros, keyset, type Keyset, type Place } from '@taskwire/postgres';
 import type { FieldOrder, TaskList } from '../../app/task-list.ts';
 import { joinUsers, taskJson } from '../task-json.ts';
-import { conditionsOf, priorityRank } from './conditions.ts';
+import { conditionsOf } from './conditions.ts';
+import { priorityRank } from './priority.ts';
 
 const id = { sql: 'task.id', type: 'uuid' } as const;
 
