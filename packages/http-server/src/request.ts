@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorText } from '@taskwire/errors';
 import {
   arrivedAt,
+  notedFailure,
   openExtractedTrace,
   withLogContext,
   withoutRecording,
@@ -162,5 +163,7 @@ export function answerError(
 }
 
 function reportStatus(telemetry: Telemetry, route: string, status: number): void {
-  telemetry.reportError({ kind: 'server_error', tags: { code: `status_${status}`, route } });
+  const error = notedFailure();
+  const tags = { code: `status_${status}`, route };
+  telemetry.reportError({ kind: 'server_error', ...(error === undefined ? {} : { error }), tags });
 }

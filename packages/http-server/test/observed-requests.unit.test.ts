@@ -2,11 +2,12 @@ import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
 import { defineRoute } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
-import { createTelemetry, openTelemetry, withSpan, type Telemetry } from '@taskwire/telemetry';
+import { createTelemetry, noteFailure, openTelemetry, withSpan, type Telemetry } from '@taskwire/telemetry';
 import { spansOf, startReceiver, type Receiver } from '@taskwire/testing';
 import { bind, createHttpServer, response, type HttpServer } from '../src/index.ts';
 
 const about = { operationId: 'x', summary: '', tag: '', access: { kind: 'anyone' }, responses: { 204: null } } as const;
+const noted = new Error('of a protocol');
 const route = (path: string) => defineRoute({ ...about, method: 'get', path });
 
 describe('A request', () => {
@@ -29,7 +30,16 @@ describe('A request', () => {
         bind(route('/api/v1/missing'), async () => await Promise.reject(problem('not_found'))),
         bind(route('/api/v1/broken'), async () => await Promise.reject(new Error('ann@example.com'))),
       ],
-      rawRoutes: [{ path: '/raw/:secret', handle: async (_request, raw) => void raw.writeHead(503).end() }],
+      rawRoutes: [
+        { path: '/raw/:secret', handle: async (_request, raw) => void raw.writeHead(503).end() },
+        {
+          path: '/noted',
+          handle: async (_request, raw) => {
+            noteFailure(noted);
+            raw.writeHead(500).end();
+          },
+        },
+      ],
     });
     await server.start();
     return server.url();
@@ -39,17 +49,22 @@ describe('A request', () => {
     const reports: unknown[] = [];
     const telemetry = createTelemetry({ service: 'test', stream: new PassThrough().resume() });
     const url = await start({ ...telemetry, reportError: (report) => void reports.push(report) });
-    for (const path of ['/api/v1/fine', '/api/v1/missing', '/nowhere', '/api/v1/broken', '/raw/sEcReT']) {
+    for (const path of ['/api/v1/fine', '/api/v1/missing', '/nowhere', '/api/v1/broken', '/raw/sEcReT', '/noted']) {
       await (await fetch(`${url}${path}`)).text();
     }
     await server?.stop();
-    expect(reports).to.have.length(2);
+    expect(reports).to.have.length(3);
     expect(reports[0]).to.deep.include({
       kind: 'server_error',
       tags: { code: 'internal', route: '/api/v1/broken' },
     });
     expect(reports[0]).to.have.property('error').that.is.instanceOf(Error);
     expect(reports[1]).to.deep.equal({ kind: 'server_error', tags: { code: 'status_503', route: '/raw/:secret' } });
+    expect(reports[2]).to.deep.equal({
+      kind: 'server_error',
+      error: noted,
+      tags: { code: 'status_500', route: '/noted' },
+    });
   });
 
   it('has a span with its route and status, and a trace with the id of the request, unless it comes from a probe', async () => {

@@ -2,6 +2,8 @@ export {
   addLogFields,
   arrivedAt,
   logContext,
+  notedFailure,
+  noteFailure,
   requestAgeMicros,
   withLogContext,
   type LogFields,

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 export const arrivedAt = Symbol('arrivedAt');
+const failure = Symbol('failure');
 
 /**
  * Fields that are added to every log line of one piece of work. No value is undefined, because it would hide a field with the same name in the line
@@ -17,6 +18,8 @@ export type LogFields = {
   task_id?: string;
   /** When the request of this work arrived, on this process's monotonic clock. A symbol, so no log line contains it. */
   [arrivedAt]?: number;
+  /** The error because of which a protocol's own response failed. */
+  [failure]?: unknown;
 };
 
 const storage = new AsyncLocalStorage<LogFields>();
@@ -37,6 +40,16 @@ export function addLogFields(fields: LogFields): void {
 export function requestAgeMicros(work: Readonly<LogFields>): number | undefined {
   const since = work[arrivedAt];
   return since === undefined ? undefined : Math.round((performance.now() - since) * 1_000);
+}
+
+/** Notes why the current request fails, for protocols that send their own responses, so that the error report of the response contains it. */
+export function noteFailure(error: unknown): void {
+  addLogFields({ [failure]: error });
+}
+
+/** Returns the noted failure of the current request. */
+export function notedFailure(): unknown {
+  return storage.getStore()?.[failure];
 }
 
 /** Returns the fields of the current work; empty outside any work. */

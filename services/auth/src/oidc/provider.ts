@@ -2,7 +2,7 @@ import { createHash, randomUUIDv7, timingSafeEqual } from 'node:crypto';
 import type { Adapter, Configuration, KoaContextWithOIDC } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import { Provider } from 'oidc-provider/lib/provider.js';
-import type { Logger } from '@taskwire/telemetry';
+import { noteFailure, type Logger } from '@taskwire/telemetry';
 import { errorText } from '@taskwire/errors';
 import type { Audit } from '../app/ports/audit.ts';
 import type { Sessions } from '../app/ports/sessions.ts';
@@ -105,8 +105,10 @@ function createProvider(
   const jwts = { provider, verify: accessTokenVerifier(issuer, ring), sessions: options.sessions };
   handleJwtAccessTokens(jwts);
   acceptJwtsAtUserinfo(jwts);
-  const failed = (_ctx: unknown, error: unknown) =>
+  const failed = (_ctx: unknown, error: unknown): void => {
+    noteFailure(error);
     logger.error('the provider failed', { error: errorText(error), stack: error instanceof Error ? error.stack : '' });
+  };
   provider.on('server_error', failed);
   // errors that Koa itself reports, which its types omit
   (provider as NodeJS.EventEmitter).on('error', (error: unknown) => failed(undefined, error));
