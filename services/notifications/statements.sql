@@ -78,7 +78,8 @@ PREPARE "deliveries.claim_due_5" AS
   ), logged AS (
     INSERT INTO delivery_attempts (delivery_id, number) SELECT id, attempts FROM taken
   )
-  SELECT t.id, t.notification_id AS "notificationId", n.user_id AS "userId", n.type, n.actor_id AS "actorId", n.template_data AS "templateData", t.attempts AS attempt, t.lease_id AS "leaseId",
+  SELECT t.id, t.notification_id AS "notificationId", n.event_id AS "eventId", n.task_id AS "taskId",
+    n.user_id AS "userId", n.type, n.actor_id AS "actorId", n.template_data AS "templateData", t.attempts AS attempt, t.lease_id AS "leaseId",
     (extract(epoch FROM t.created_at) * 1000)::float8 AS "createdAt", t.unknown_outcomes AS "unknownOutcomes", t.delivery_policy AS "deliveryPolicy", t.headers,
     (SELECT count(*)::int FROM delivery_attempts a WHERE a.delivery_id = t.id AND a.outcome = 'retry') AS retries,
     EXISTS (

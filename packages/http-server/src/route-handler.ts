@@ -12,6 +12,7 @@ import { PreserializedJson, type BoundRoute, type UntypedResponse } from './bind
 import { bodyReader } from './body/read.ts';
 import { idempotentRequest } from './idempotency.ts';
 import { parseInput } from './input.ts';
+import { logIds } from './log-ids.ts';
 import { isNotModified, parseIdempotencyKey, parseIfMatch, representationTag, type IfMatch } from './preconditions.ts';
 import { headerOf, requestIds, stateOf } from './request.ts';
 
@@ -49,6 +50,7 @@ export function routeHandler({ route, handle }: BoundRoute, parts: RouteParts): 
 
   return async (request, response, params) => {
     stateOf(request).route = route.path;
+    logIds(request.url ?? '');
     // also set for errors, 304 and optional tokens: a cache must never serve one caller's response to another
     if (isPersonal) response.setHeader('Vary', 'Authorization');
     let actor: Actor | undefined;
@@ -160,7 +162,9 @@ function send(
   if (body === undefined) return void response.end();
   const text = body instanceof PreserializedJson ? body.text : JSON.stringify(body);
   if (route.location !== undefined && response.statusCode === 201) {
-    response.setHeader('Location', locationOf(route.location, text));
+    const location = locationOf(route.location, text);
+    logIds(location);
+    response.setHeader('Location', location);
   }
   if (version !== undefined) {
     const tag = representationTag({ version, epoch }, text);
@@ -174,7 +178,6 @@ function send(
   response.end(text);
 }
 
-/** The path of the created resource. @throws if the body has no id, which is a mistake in the contract. */
 /** RFC 9745 uses seconds since 1970, and RFC 8594 an HTTP date. */
 function sendDeprecation(response: ServerResponse, { since, sunset }: NonNullable<Route['deprecated']>): void {
   response.setHeader('Deprecation', `@${Date.parse(since) / 1000}`);

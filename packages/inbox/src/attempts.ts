@@ -84,8 +84,10 @@ export function createAttemptRunner(options: {
     await source.deadLetter({ reason, error, attempts: counted, freeAttempts: free });
   }
 
-  function countDone({ handler, message }: Job): void {
+  function countDone(job: Job): void {
+    const { handler, message } = job;
     metrics.messages.inc({ handler, outcome: 'done' });
+    logger.info('message handled', describeJob(job));
     if (message.sentAt !== undefined) metrics.lag.observe({ handler }, Math.max(0, Date.now() / 1000 - message.sentAt));
   }
 

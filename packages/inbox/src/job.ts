@@ -1,3 +1,4 @@
+import { subjectField } from '@taskwire/contracts';
 import type { NamedHandler } from './handler.ts';
 import { orderKey, type Message } from './message.ts';
 
@@ -25,6 +26,10 @@ export function unhandledJob(message: Message): UnhandledJob {
 }
 
 /** Names a job in the log. */
-export function describeJob({ message, handler }: Job | UnhandledJob): Record<string, unknown> {
-  return { message_id: message.id, event: message.type, handler, aggregate_id: message.aggregateId };
+export function describeJob({
+  message,
+  handler,
+}: Pick<Job | UnhandledJob, 'message' | 'handler'>): Record<string, unknown> {
+  const { id, type, aggregateId, correlationId } = message;
+  return { message_id: id, event: type, handler, [subjectField(type)]: aggregateId, request_id: correlationId };
 }

@@ -16,7 +16,7 @@ import {
 import type { DatabaseOutage } from './database-outage.ts';
 import type { DeadLetterWriter } from './dead-letter.ts';
 import type { Handlers } from './handler.ts';
-import type { Job } from './job.ts';
+import { describeJob, type Job } from './job.ts';
 import type { InboxLimits } from './limits.ts';
 import { checkMessage, readEvent, schemaVersionOf } from './message.ts';
 import type { SenderRules } from './sender.ts';
@@ -107,8 +107,7 @@ export function createPendingWorker(options: PendingWorkerOptions): Loop {
       await attempt(claimed, signal);
     } catch (error) {
       logger.warn("could not record a message's outcome; will retry when its lease expires", {
-        message_id: claimed.message.id,
-        handler: claimed.handler,
+        ...describeJob(claimed),
         error: errorText(error),
       });
     } finally {

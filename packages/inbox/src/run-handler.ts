@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { subjectField } from '@taskwire/contracts';
 import {
   SpanKind,
   traceId,
@@ -100,10 +101,11 @@ export function createHandlerRunner({
  * received, that trace is active; a later attempt continues it from the headers.
  */
 async function inContextOf<T>(message: Message, handler: NamedHandler, fn: () => Promise<T>): Promise<T> {
-  const { id, type, correlationId } = message;
+  const { id, type, aggregateId, correlationId } = message;
   const fields = {
     event: type,
     ...(id === undefined ? {} : { message_id: id }),
+    ...(aggregateId === undefined ? {} : { [subjectField(type)]: aggregateId }),
     ...(correlationId === undefined ? {} : { request_id: correlationId }),
   };
   const span = { name: `handle ${handler.name}` };

@@ -6,6 +6,7 @@ import { createBlockedRows } from './blocked-rows.ts';
 import { createDatabaseClock } from './database-clock.ts';
 import { outboxMetrics, partitionLabels } from './metrics.ts';
 import type { LeaderConnection } from './leader-connection.ts';
+import { describeRow } from './message.ts';
 import { recordPublished } from './published-events.ts';
 import { createReader } from './reader.ts';
 import { createWindow } from './window.ts';
@@ -139,9 +140,7 @@ export function createDrain({ connection, publisher, appId, partition, limits, t
       if (reason === 'returned') metrics.returned.inc();
       metrics.failures.inc({ reason });
       logger.error('an event cannot be published; its aggregate waits', {
-        message_id: blocker.messageId,
-        type: blocker.type,
-        aggregate_id: blocker.aggregateId,
+        ...describeRow(blocker),
         attempts: blocker.attempts + 1,
         reason,
         error,

@@ -1,4 +1,4 @@
-import { eventSchemaVersion } from '@taskwire/contracts';
+import { eventSchemaVersion, subjectField } from '@taskwire/contracts';
 import { partitionHeader, type Partition } from '@taskwire/partitions';
 import type { OutgoingMessage } from '@taskwire/rabbit';
 import type { Row } from './rows.ts';
@@ -31,6 +31,12 @@ export function toMessage(row: Row, { appId, partition, sourceEpoch }: Sender): 
     correlationId: correlation_id,
     appId,
   };
+}
+
+/** Names the event of a row in the log. */
+export function describeRow({ messageId, type, aggregateId, headers }: Row): Record<string, unknown> {
+  const { correlation_id: requestId }: StoredHeaders = JSON.parse(headers);
+  return { message_id: messageId, event: type, [subjectField(type)]: aggregateId, request_id: requestId };
 }
 
 /** Formats microseconds since 1970 as ISO 8601 with all six digits, as the database does. */

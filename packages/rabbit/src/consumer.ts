@@ -91,6 +91,7 @@ export function createConsumer(
           queue,
           message_id: delivery.messageId,
           event: delivery.type,
+          request_id: delivery.correlationId,
           app_id: delivery.appId,
           error: delivery.headersFault,
         });
@@ -102,6 +103,8 @@ export function createConsumer(
       if (ended.aborted) return metrics.deliveries.inc({ queue, outcome: 'lost' });
       logger.error(`a message of ${queue} was neither handled nor recorded; requeueing it`, {
         message_id: message.properties.messageId,
+        event: message.properties.type,
+        request_id: message.properties.correlationId,
         error: errorText(error),
       });
       metrics.deliveries.inc({ queue, outcome: 'requeued' });

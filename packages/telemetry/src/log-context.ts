@@ -16,6 +16,8 @@ export type LogFields = {
   message_id?: string;
   event?: string;
   task_id?: string;
+  job_id?: string;
+  schedule_id?: string;
   /** When the request of this work arrived, on this process's monotonic clock. A symbol, so no log line contains it. */
   [arrivedAt]?: number;
   /** The error because of which a protocol's own response failed. */

@@ -99,7 +99,7 @@ export function createUserDirectory(options: UserDirectoryOptions): UserDirector
     const dated = await asOfNow(tx, event);
     if (dated !== undefined)
       telemetry.logger.warn('a user event is dated in the future and treated as dated now', {
-        ...{ directory_user_id: event.user_id, event: type, dated: event.timestamp },
+        ...{ user_id: event.user_id, event: type, dated: event.timestamp },
       });
     await recordEvent(tx, type, dated ?? event, { gapMs: refreshTuning.gapMs, sourceEpoch, onApplied });
     // without `introduce`, no new user must wait for an introduction

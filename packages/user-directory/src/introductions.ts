@@ -67,7 +67,7 @@ export async function introduceMissed(
     metrics.missed(missed.length);
     for (const id of missed)
       logger.error('no event announced a new user; introduced by the reconciliation', {
-        directory_user_id: id,
+        user_id: id,
       });
     if (found < batch || signal?.aborted === true) return;
   }

@@ -107,7 +107,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       const drifted = applied.filter(({ unannounced }) => unannounced);
       metrics.drifted(drifted.length);
       for (const { after } of drifted) {
-        logger.warn('reconciliation found a change that no event announced', { directory_user_id: after.id });
+        logger.warn('reconciliation found a change that no event announced', { user_id: after.id });
       }
     }
     if (last) logger.info('the user directory was compared with Auth', { reconciliation: kind });

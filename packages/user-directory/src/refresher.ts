@@ -66,15 +66,14 @@ export function createRefresher(parts: RefresherParts): Loop {
         return await finishFetch(tx, claimed, answer, tuning, onApplied);
       });
       metrics.fetched(outcome);
-      if (outcome === 'unknown')
-        logger.warn('a user of the directory is unknown to Auth', { directory_user_id: claimed.id });
+      if (outcome === 'unknown') logger.warn('a user of the directory is unknown to Auth', { user_id: claimed.id });
       if (outcome === 'denied')
         logger.error('an event claimed a deletion that Auth denies; access restored', {
-          directory_user_id: claimed.id,
+          user_id: claimed.id,
         });
     } catch (error) {
       metrics.fetched('failed');
-      logger.warn('could not store a fetched user', { directory_user_id: claimed.id, error: errorText(error) });
+      logger.warn('could not store a fetched user', { user_id: claimed.id, error: errorText(error) });
     }
   }
 

@@ -5,6 +5,7 @@ import type { ClaimedDelivery } from '../src/app/delivery-log.ts';
 
 const claimed: ClaimedDelivery = {
   ...{ id: randomUUIDv7(), notificationId: randomUUIDv7(), userId: randomUUIDv7(), actorId: null },
+  ...{ eventId: randomUUIDv7(), taskId: null },
   ...{ type: 'user.welcome', templateData: { task: null, actor: null, recipient: 'Ann' }, attempt: 1 },
   ...{
     leaseId: randomUUIDv7(),

@@ -14,3 +14,16 @@ export const subscriptions: Readonly<Record<'auth' | 'tasks' | 'notifications', 
 export function publisherOf(type: EventType | (string & {})): string {
   return type.split('.')[0] ?? '';
 }
+
+const subjects: readonly (readonly [prefix: string, field: string])[] = [
+  ['tasks.task.', 'task_id'],
+  ['tasks.comment.', 'task_id'],
+  ['tasks.job.', 'job_id'],
+  ['tasks.schedule.', 'schedule_id'],
+  ['auth.user.', 'user_id'],
+];
+
+/** The name of the log field with the aggregate of an event of this type, so that a search for a task finds its events too. */
+export function subjectField(type: EventType | (string & {})): string {
+  return subjects.find(([prefix]) => type.startsWith(prefix))?.[1] ?? 'aggregate_id';
+}

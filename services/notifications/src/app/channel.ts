@@ -4,6 +4,10 @@ import type { TemplateData, NotificationType } from './notification-types.ts';
 export type Delivery = {
   id: string;
   notificationId: string;
+  /** The message id of the event that the notification is about. */
+  eventId: string;
+  /** Null for a notification that is not about a task. */
+  taskId: string | null;
   /** Null for a recipient without an account. The mail to such a recipient is sent to the address of its link. */
   userId: string | null;
   type: NotificationType;

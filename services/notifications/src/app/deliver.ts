@@ -104,9 +104,7 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
     telemetry.ended(channel.name, kept ? result.kind : 'lease_lost', (Date.now() - claimed.createdAt) / 1000);
     logger.info(`delivery attempt: ${result.kind}`, {
       channel: channel.name,
-      delivery_id: claimed.id,
-      notification_id: claimed.notificationId,
-      user_id: claimed.userId,
+      ...idsOf(claimed),
       attempt: claimed.attempt,
       detail: result.detail,
     });
@@ -147,7 +145,7 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
       } catch (error) {
         if (tries === recordTries) throw error;
         logger.warn('could not record an attempt, will retry', {
-          delivery_id: claimed.id,
+          ...idsOf(claimed),
           error: errorText(error),
         });
         await delay(backOffMs(tries, recordBackOff));
@@ -183,6 +181,11 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
       heartbeat = undefined;
     },
   };
+}
+
+/** The ids by which the log lines about a delivery are found. */
+function idsOf({ id, notificationId, userId, taskId, eventId }: ClaimedDelivery): Record<string, string | null> {
+  return { delivery_id: id, notification_id: notificationId, user_id: userId, task_id: taskId, message_id: eventId };
 }
 
 /** Returns the state of a delivery after the result of an attempt. `now` is in milliseconds since the epoch. */

@@ -1,0 +1,91 @@
+import { dirname, join } from 'node:path';
+import { expect } from 'chai';
+import { notificationsRoutes, tasksRoutes } from '@taskwire/contracts';
+import { runInProcess, waitFor } from '@taskwire/testing';
+import { hasArrived, type Journey } from '../tools/demo/journey.ts';
+import { runLogs } from '../tools/cli/logs/run-logs.ts';
+import { demoPerson, newMember, type Person, type Task } from './front-end.ts';
+import { useSuite } from './suite.ts';
+
+type Line = { service: string; message: string; request_id?: string; message_id?: string; task_id?: string };
+
+describe('The journey of a task, through the gateway', () => {
+  const suite = useSuite();
+  let manager: Person;
+  let admin: Person;
+  let performer: Person;
+  before(async () => {
+    manager = await demoPerson(suite(), 'manager');
+    admin = await demoPerson(suite(), 'admin');
+    performer = await newMember(suite(), 'Jo Journey');
+  });
+
+  async function arrived(taskId: string): Promise<Journey> {
+    return await waitFor(async () => {
+      const [tasks, notifications] = await Promise.all(
+        ['tasks', 'notifications'].map(
+          async (service) => (await admin.call('GET', `/api/v1/admin/journeys/${service}/${taskId}`)).body,
+        ),
+      );
+      const events = tasksRoutes.listTaskJourney.responses[200].parse(tasks).data;
+      const messages = notificationsRoutes.listNotificationJourney.responses[200].parse(notifications).data;
+      const isMailed = messages.some((one) => one.notifications.some(({ deliveries }) => deliveries.length === 2));
+      return isMailed && hasArrived({ events, messages }) && { events, messages };
+    });
+  }
+
+  async function linesAbout(...args: string[]): Promise<Line[]> {
+    const logs = dirname(suite().process('tasks').logFile() ?? '');
+    const folders = [logs, join(logs, '../nginx')];
+    const { code, stdout, stderr } = await runInProcess(async (process) => await runLogs({ ...process, folders }), {
+      args: [...args, '--json'],
+      env: {},
+    });
+    expect({ code, stderr }).to.deep.equal({ code: 0, stderr: '' });
+    return stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Line);
+  }
+
+  it('is told by the rows of two services and by the log lines of all, with the same ids, in the same order', async () => {
+    const { body: task, headers } = await manager.call<Task>('POST', '/api/v1/tasks', {
+      title: 'Follow the river',
+      assignee_id: performer.user.id,
+    });
+    const { events, messages } = await arrived(task.id);
+    const requestId = headers.get('x-request-id');
+    for (const one of [...events, ...messages]) expect(one.request_id).to.equal(requestId);
+
+    const [assigned] = messages;
+    const event = events.find(({ event: type }) => type === 'tasks.task.assigned')!;
+    const [notification] = assigned!.notifications;
+    const attempt = notification!.deliveries.find(({ channel }) => channel === 'email')!.attempts[0]!;
+    const { requested_at, created_at, published_at } = event;
+    const steps = [
+      ...[requested_at, created_at, published_at, assigned!.consumed_at, notification!.planned_at],
+      ...[attempt.started_at, attempt.handed_over_at, attempt.ended_at],
+    ].map(String);
+    expect(steps).to.deep.equal(steps.toSorted());
+    expect([assigned!.message_id, assigned!.created_at]).to.deep.equal([event.message_id, created_at]);
+
+    const about = await waitFor(async () => {
+      const lines = await linesAbout('--task', task.id);
+      return lines.some(({ service, request_id }) => service === 'gateway' && request_id === requestId) && lines;
+    });
+    const told = about.map(({ service, message }) => `${service}: ${message}`);
+    const story = ['tasks: request', 'notifications: message handled', 'notifications: delivery attempt: sent'];
+    expect(told).to.include.members(story);
+    expect(story.toSorted((a, b) => told.indexOf(a) - told.indexOf(b))).to.deep.equal(story);
+    for (const line of about.filter(({ message }) => story.some((one) => one.endsWith(`: ${message}`))))
+      if (line.service !== 'gateway') expect(line.task_id, JSON.stringify(line)).to.equal(task.id);
+    const handled = about.find(({ message }) => message === 'message handled');
+    expect(handled).to.include({ message_id: event.message_id, request_id: requestId });
+
+    const ofRequest = await linesAbout('--request', requestId ?? '');
+    expect(ofRequest.map(({ service, message }) => `${service}: ${message}`)).to.include.members([
+      'gateway: request',
+      ...story,
+    ]);
+  });
+});
