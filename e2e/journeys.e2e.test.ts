@@ -48,7 +48,7 @@ describe('The journey of a task, through the gateway', () => {
       .map((line) => JSON.parse(line) as Line);
   }
 
-  it('is told by the rows of two services and by the log lines of all, with the same ids, in the same order', async () => {
+  it('is titlesOf by the rows of two services and by the log lines of all, with the same ids, in the same order', async () => {
     const { body: task, headers } = await manager.call<Task>('POST', '/api/v1/tasks', {
       title: 'Follow the river',
       assignee_id: performer.user.id,
@@ -69,23 +69,21 @@ describe('The journey of a task, through the gateway', () => {
     expect(steps).to.deep.equal(steps.toSorted());
     expect([assigned!.message_id, assigned!.created_at]).to.deep.equal([event.message_id, created_at]);
 
+    const story = ['tasks: request', 'notifications: message handled', 'notifications: delivery attempt: sent'];
+    const titlesOf = (lines: readonly Line[]) => lines.map(({ service, message }) => `${service}: ${message}`);
+    // lines are written up to 10 ms after they were logged
     const about = await waitFor(async () => {
       const lines = await linesAbout('--task', task.id);
-      return lines.some(({ service, request_id }) => service === 'gateway' && request_id === requestId) && lines;
+      return ['gateway: request', ...story].every((one) => titlesOf(lines).includes(one)) && lines;
     });
-    const told = about.map(({ service, message }) => `${service}: ${message}`);
-    const story = ['tasks: request', 'notifications: message handled', 'notifications: delivery attempt: sent'];
-    expect(told).to.include.members(story);
-    expect(story.toSorted((a, b) => told.indexOf(a) - told.indexOf(b))).to.deep.equal(story);
+    const places = story.map((one) => titlesOf(about).indexOf(one));
+    expect(places).to.deep.equal(places.toSorted((a, b) => a - b));
     for (const line of about.filter(({ message }) => story.some((one) => one.endsWith(`: ${message}`))))
       if (line.service !== 'gateway') expect(line.task_id, JSON.stringify(line)).to.equal(task.id);
     const handled = about.find(({ message }) => message === 'message handled');
     expect(handled).to.include({ message_id: event.message_id, request_id: requestId });
 
     const ofRequest = await linesAbout('--request', requestId ?? '');
-    expect(ofRequest.map(({ service, message }) => `${service}: ${message}`)).to.include.members([
-      'gateway: request',
-      ...story,
-    ]);
+    expect(titlesOf(ofRequest)).to.include.members(['gateway: request', ...story]);
   });
 });

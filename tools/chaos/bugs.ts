@@ -1,5 +1,6 @@
 import type { Bug } from './bug.ts';
 import { jobBugs } from './bugs-jobs.ts';
+import { journeyBugs } from './bugs-journeys.ts';
 
 const messageBugs = {
   'ack-before-commit': {
@@ -58,7 +59,7 @@ const messageBugs = {
   },
 } satisfies Record<string, Bug>;
 
-export type BugName = keyof typeof messageBugs | keyof typeof jobBugs;
+export type BugName = keyof typeof messageBugs | keyof typeof jobBugs | keyof typeof journeyBugs;
 
-export const bugs: Record<BugName, Bug> = { ...messageBugs, ...jobBugs };
+export const bugs: Record<BugName, Bug> = { ...messageBugs, ...jobBugs, ...journeyBugs };
 export const bugNames = Object.keys(bugs) as BugName[];

@@ -92,7 +92,7 @@ async function main(o: Arguments): Promise<number> {
             onJob: (act) => history.add({ line: 'job', act }),
             onSchedule: (act) => history.add({ line: 'schedule', act }),
           }),
-        ...{ known, pace, replayed, users: 'sometimes impatient' },
+        ...{ known, pace, replayed, users: 'sometimes impatient', journeys: 1_000 },
         time: AbortSignal.timeout(durationMs),
         disturb: injectPlan({ ...common, plan }),
       });

@@ -21,6 +21,8 @@ import type { Consumer, Fault, PoisonForm } from './schedule.ts';
 export type Evidence = {
   /** If no faults are injected, every request must be served, with at most one retry. */
   faults: 'injected' | 'none';
+  /** When the traffic began, in milliseconds since 1970, by the clock of this machine, which no fault changes. */
+  trafficBegan: number;
   operations: Operation[];
   jobActs: JobAct[];
   scheduleActs: ScheduleAct[];
@@ -76,6 +78,8 @@ type UserAnswer = { email: string; name: string; role: string };
 
 /** A message as received by the operator's own queue. The same message may arrive more than once. */
 export type RecordedEvent = {
+  /** When it arrived in the queue, in milliseconds since the start of the traffic. */
+  at?: number;
   messageId: string;
   type: string;
   aggregateId: string;
@@ -134,12 +138,49 @@ export type World = {
   notifications: NotificationRow[];
   deliveries: DeliveryRow[];
   queues: { name: string; messages: number }[];
+  /** The journeys of random tasks, as the public API shows them. */
+  journeys: JourneyOfTask[];
   /** All tasks listed by GET /api/v1/tasks. */
   listedTasks: TaskAnswer[];
   /** The notifications listed by GET /api/v1/notifications for a user. */
   listedNotifications: { userId: string; ids: string[] }[];
   /** A service's response to a deleted user's token. */
   deletedAccess: { userId: string; path: string; status: number }[];
+};
+
+export type JourneyOfTask = {
+  taskId: string;
+  events: {
+    message_id: string;
+    event: string;
+    request_id: string | null;
+    state: string;
+    requested_at: string | null;
+    created_at: string;
+    published_at: string | null;
+    confirmed_at: string | null;
+  }[];
+  messages: {
+    message_id: string;
+    event: string;
+    state: string;
+    created_at: string | null;
+    published_at: string | null;
+    consumed_at: string;
+    notifications: {
+      id: string;
+      planned_at: string;
+      deliveries: {
+        channel: string;
+        attempts: {
+          started_at: string;
+          handed_over_at: string | null;
+          ended_at: string | null;
+          outcome: string | null;
+        }[];
+      }[];
+    }[];
+  }[];
 };
 
 export type UserRow = UserAnswer & {
@@ -235,6 +276,7 @@ export type Line =
   | { line: 'run'; seed: string; minutes: number; replicas: 1 | 2; bug: string | null; startedAt: string }
   | { line: 'mixed'; seed: string; from: string; to: string; planted: string | null; startedAt: string }
   | { line: 'step'; began: number; ended: number; step: Step }
+  | { line: 'traffic'; began: number }
   | { line: 'plan'; at: number; fault: Fault }
   | { line: 'fault'; began: number; ended: number; fault: Fault; note?: string; failed?: true }
   | { line: 'recovery'; fault: Fault; ms: number }

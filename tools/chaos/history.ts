@@ -42,10 +42,12 @@ export function evidenceOf(lines: readonly Line[]): Evidence {
   if (world === undefined) throw new Error('The history ends before the state at the end was read.');
   return {
     faults: only(lines, 'mixed').length > 0 ? 'none' : 'injected',
+    // a history of an earlier version has no journeys either
+    trafficBegan: only(lines, 'traffic')[0]?.began ?? 0,
     operations: only(lines, 'operation').map(({ operation }) => operation),
     jobActs: only(lines, 'job').map(({ act }) => act),
     scheduleActs: only(lines, 'schedule').map(({ act }) => act),
-    events: only(lines, 'event').map(({ event }) => event),
+    events: only(lines, 'event').map(({ at, event }) => ({ at, ...event })),
     injections: only(lines, 'injection').map(({ injection }) => injection),
     takeovers: only(lines, 'takeover').map(({ takeover }) => takeover),
     crashes: only(lines, 'crash').map(({ crash }) => crash),

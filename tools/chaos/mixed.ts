@@ -113,7 +113,7 @@ async function mix({ from, to, seed, planted, keep, plan, releases }: Mix): Prom
       const common = { underTest, history, now, say, signal };
       await run({
         ...common,
-        ...{ known, seed, pace, users: 'patient', replayed: undefined, startFleet: undefined },
+        ...{ known, seed, pace, users: 'patient', replayed: undefined, startFleet: undefined, journeys: 0 },
         time: done.signal,
         disturb: carryOut({ ...common, dir, plan, releases, sideOf, onDone: () => done.abort() }),
       });

@@ -1,5 +1,6 @@
 import type { Violation } from './check/violation.ts';
 import { firstOccurrences } from './check/event-order.ts';
+import { requestDelays } from './check/journeys.ts';
 import type { Evidence, Line } from './evidence.ts';
 import { only } from './history.ts';
 import { describeFault, faultLabel } from './schedule.ts';
@@ -40,15 +41,19 @@ function outcomes(operations: Evidence['operations']): string[] {
   );
 }
 
-function figures(lines: readonly Line[], { events, mails, world }: Evidence): string {
+function figures(lines: readonly Line[], evidence: Evidence): string {
+  const { events, mails, world } = evidence;
   const slowest = only(lines, 'recovery').toSorted((a, b) => b.ms - a.ms)[0];
   const lags = eventLags(events, world);
   const at = (share: number) => seconds(lags[Math.floor(lags.length * share)] ?? 0);
   const quiescent = only(lines, 'quiescent').at(-1);
+  const delays = requestDelays(evidence);
+  const atDelay = (share: number) => `${(delays[Math.floor(delays.length * share)] ?? 0).toFixed(1)} ms`;
   return [
     `events       ${firstOccurrences(events).length} published, ${events.length - firstOccurrences(events).length} of them again`,
     `consumed     after ${at(0.5)} (half of them), ${at(0.99)} (99 of 100), ${seconds(lags.at(-1) ?? 0)} (the last)`,
     `notified     ${world.notifications.length} notifications, ${mails.length} mails, ${world.deliveries.filter(({ unknown_outcomes }) => unknown_outcomes > 0).length} deliveries with an unknown outcome`,
+    `journeys     ${world.journeys.length} of tasks; a request arrived after ${atDelay(0.5)} (half of them), ${atDelay(0.99)} (99 of 100)`,
     `recovery     longest ${slowest ? `${seconds(slowest.ms)}, after: ${describeFault(slowest.fault)}` : 'not measured'}`,
     `takeovers    ${
       only(lines, 'takeover')

@@ -26,6 +26,8 @@ export type RunOptions = {
   users: 'patient' | 'sometimes impatient';
   /** Starts the programs that use jobs and schedules, and users' due dates; undefined for releases without them. `ending` ends their traffic. */
   startFleet: ((ending: AbortSignal) => Promise<Fleet>) | undefined;
+  /** The number of random tasks whose journeys are checked; 0 for releases without journeys. */
+  journeys: number;
   /** Ends the traffic. */
   time: AbortSignal;
   /** Disturbs the suite during the traffic. When it resolves, all faults have been repaired. */
@@ -57,6 +59,7 @@ export async function run(o: RunOptions): Promise<{ evidence: Evidence; violatio
   const mailBox = openMailBox(underTest.suite.mailPageUrl, (mail) => history.add({ line: 'mail', mail }));
   const ending = AbortSignal.any([o.time, o.signal]);
   const fleet = await o.startFleet?.(ending);
+  history.add({ line: 'traffic', began: performance.timeOrigin + performance.now() - o.now() });
   try {
     await useAndDisturb({ ...o, operator, ending });
     await fleet?.sent;
@@ -69,7 +72,10 @@ export async function run(o: RunOptions): Promise<{ evidence: Evidence; violatio
     for (let looks = 0; ; looks++) {
       await mailBox.collect();
       const [stored, queues] = [await readDatabases(underTest), await operator.queueLengths()];
-      const world = { ...stored, queues, ...(await readPublicApi(underTest.suite.url, o.known)) };
+      // the same tasks in each look
+      const taskIds = stored.tasks.map(({ id }) => id).toSorted();
+      const sampled = createRandom(`${o.seed}/journeys`).shuffled(taskIds).slice(0, o.journeys);
+      const world = { ...stored, queues, ...(await readPublicApi(underTest.suite.url, o.known, sampled)) };
       const evidence = evidenceOf([...history.lines, { line: 'world', world }]);
       const violations = check(evidence);
       if (violations.length === 0 || looks === furtherLooks) {

@@ -14,6 +14,7 @@ import {
   checkTakeovers,
 } from './end-state.ts';
 import { checkEvents } from './events.ts';
+import { checkJourneys } from './journeys.ts';
 import { checkKeptJobs } from './jobs/kept-jobs.ts';
 import { checkFences } from './jobs/fences.ts';
 import { checkLeases } from './jobs/leases.ts';
@@ -54,6 +55,7 @@ export function check(evidence: Evidence): Violation[] {
     checkStarts,
     checkOccurrences,
     checkReminders,
+    checkJourneys,
   ];
   return checks.flatMap((one) => one(evidence));
 }

@@ -28,7 +28,10 @@ export type Rule =
   | 'stale fences have no effect'
   | 'jobs wait for limits and predecessors'
   | 'every occurrence is decided once'
-  | 'reminders are sent once';
+  | 'reminders are sent once'
+  | 'journeys are complete'
+  | 'the steps of a journey are in order'
+  | 'journeys agree with the workload';
 
 /** A violation shown by a run. */
 export type Violation = { rule: Rule; what: string };

@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { World } from '../evidence.ts';
+import type { JourneyOfTask, World } from '../evidence.ts';
 import { admin, type Actor, type KnownState } from '../workload/actors.ts';
 
-type Listed = Pick<World, 'listedTasks' | 'listedNotifications' | 'deletedAccess'>;
+type Listed = Pick<World, 'listedTasks' | 'listedNotifications' | 'deletedAccess' | 'journeys'>;
 
 /** Paths of each service that any logged-in user may read. */
 const openPaths = ['/api/v1/users/me', '/api/v1/tasks?limit=1', '/api/v1/notifications?limit=1'];
 
-/** The final state as users see it through the gateway. */
-export async function readPublicApi(url: string, known: KnownState): Promise<Listed> {
+/** The final state as users see it through the gateway, and the journeys of these tasks. */
+export async function readPublicApi(url: string, known: KnownState, taskIds: readonly string[]): Promise<Listed> {
   const users = [...known.users.values()];
   const boss = known.users.get(admin)!;
   const listedNotifications: World['listedNotifications'] = [];
@@ -27,7 +27,22 @@ export async function readPublicApi(url: string, known: KnownState): Promise<Lis
       deletedAccess.push({ userId: user.id, path, status });
     }
   }
-  return { listedTasks: await readPages(url, boss, '/api/v1/tasks'), listedNotifications, deletedAccess };
+  const journeys = await readJourneys(url, boss, taskIds);
+  return { listedTasks: await readPages(url, boss, '/api/v1/tasks'), listedNotifications, deletedAccess, journeys };
+}
+
+async function readJourneys(url: string, boss: Actor, taskIds: readonly string[]): Promise<JourneyOfTask[]> {
+  const journeys: JourneyOfTask[] = [];
+  for (const [n, taskId] of taskIds.entries()) {
+    // the limit of requests counts addresses
+    const reader = { ...boss, ip: `198.51.100.${n % 250}` };
+    const [events, messages] = await Promise.all([
+      readPages<JourneyOfTask['events'][number]>(url, reader, `/api/v1/admin/journeys/tasks/${taskId}`),
+      readPages<JourneyOfTask['messages'][number]>(url, reader, `/api/v1/admin/journeys/notifications/${taskId}`),
+    ]);
+    journeys.push({ taskId, events, messages });
+  }
+  return journeys;
 }
 
 async function readPages<T>(url: string, user: Actor, path: string): Promise<T[]> {

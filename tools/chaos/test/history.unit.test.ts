@@ -14,11 +14,12 @@ describe('the history of a run', () => {
   afterEach(() => rmSync(dir, { recursive: true }));
 
   async function written(): Promise<string> {
-    const { operations, events, takeovers, mails, world } = smallRun();
+    const { trafficBegan, operations, events, takeovers, mails, world } = smallRun();
     const history = createHistory(join(dir, 'history.jsonl'));
     history.add({ line: 'run', seed: 's', minutes: 1, replicas: 2, bug: null, startedAt: '2026-11-20T10:00:00.000Z' });
     history.add({ line: 'fault', began: 1, ended: 2, fault: { kind: 'kill_broker', downMs: 1 } });
     history.add({ line: 'recovery', fault: { kind: 'kill_broker', downMs: 1 }, ms: 1_234 });
+    history.add({ line: 'traffic', began: trafficBegan });
     for (const operation of operations) history.add({ line: 'operation', operation });
     for (const event of events) history.add({ line: 'event', at: 1, event });
     for (const takeover of takeovers) history.add({ line: 'takeover', at: 1, takeover });
@@ -32,7 +33,8 @@ describe('the history of a run', () => {
   it('is read back from its file unchanged, even if its last line was cut off', async () => {
     const file = await written();
     appendFileSync(file, '{"line":"operation","oper');
-    expect(evidenceOf(readHistory(file))).deep.equal(smallRun());
+    const { events, ...rest } = smallRun();
+    expect(evidenceOf(readHistory(file))).deep.equal({ ...rest, events: events.map((event) => ({ at: 1, ...event })) });
   });
 
   it('makes a report with faults, operations, figures and violations', async () => {

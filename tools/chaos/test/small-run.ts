@@ -64,6 +64,7 @@ export function smallRun(): Evidence {
   const taskEvents = events.filter(({ type }) => type.startsWith('tasks.'));
   return {
     faults: 'injected',
+    trafficBegan: Date.parse('2026-11-20T10:00:00Z'),
     operations: [
       operation(1, { intent: { kind: 'register', user: 'u1' }, answer: { id: ann } }),
       operation(2, {
@@ -138,6 +139,7 @@ export function smallRun(): Evidence {
         },
       ],
       queues: [{ name: 'tasks.events', messages: 0 }],
+      journeys: [],
       listedTasks: [started],
       listedNotifications: [{ userId: mia, ids: ['welcome-mia', 'notification-started'] }],
     },

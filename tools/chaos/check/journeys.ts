@@ -1,0 +1,146 @@
+import type { Evidence, JourneyOfTask, Operation, RecordedEvent } from '../evidence.ts';
+import { firstOccurrences, label } from './event-order.ts';
+import { broken, type Violation } from './violation.ts';
+
+/** The workload, the recorder and the databases use the clock of one machine; they only read it at slightly different moments. */
+const toleranceMs = 5;
+const notified = /^tasks\.task\.(assigned|unassigned|started|completed|cancelled|due_soon|overdue)$/;
+
+type EventSteps = JourneyOfTask['events'][number];
+type MessageSteps = JourneyOfTask['messages'][number];
+type Fault = string | false | undefined;
+
+/**
+ * The journey of each sampled task has every event that was published, with every step, in order. The steps lie between the times at which the workload
+ * sent the request and had its response, and before the event arrived in the recorder. Services' clocks are changed by faults, so a step that is taken
+ * from one of them breaks the order.
+ */
+export function checkJourneys(evidence: Evidence): Violation[] {
+  const { events, operations, world, trafficBegan } = evidence;
+  const published = Map.groupBy(firstOccurrences(events), ({ aggregateId }) => aggregateId);
+  const copies = Map.groupBy(events, ({ messageId }) => messageId);
+  const requests = Map.groupBy(
+    operations.filter(({ outcome, answer }) => outcome === 'acknowledged' && answer?.updated_at !== undefined),
+    ({ answer }) => `${answer?.id} ${answer?.updated_at}`,
+  );
+  const missing: Fault[] = [];
+  const disordered: Fault[] = [];
+  const distant: Fault[] = [];
+  for (const journey of world.journeys) {
+    const ofTask = published.get(journey.taskId) ?? [];
+    const steps = new Map(journey.events.map((one) => [one.message_id, one]));
+    const messages = new Map(journey.messages.map((one) => [one.message_id, one]));
+    missing.push(journey.events.length !== ofTask.length && surplus(journey, ofTask));
+    for (const event of ofTask) {
+      const step = steps.get(event.messageId);
+      missing.push(...missingSteps(event, step, messages.get(event.messageId)));
+      if (step === undefined) continue;
+      disordered.push(...disorder(event, step, messages.get(event.messageId)));
+      const [request] = requests.get(`${journey.taskId} ${event.timestamp}`) ?? [];
+      const arrivals = copies.get(event.messageId)?.flatMap(({ at }) => (at === undefined ? [] : [at])) ?? [];
+      distant.push(...distance(event, step, { request, arrivals, trafficBegan }));
+    }
+  }
+  return [
+    ...broken('journeys are complete', missing),
+    ...broken('the steps of a journey are in order', disordered),
+    ...broken('journeys agree with the workload', distant),
+  ];
+}
+
+function surplus({ taskId, events }: JourneyOfTask, published: readonly RecordedEvent[]): string {
+  return `the journey of task ${taskId} has ${events.length} events, and ${published.length} were published`;
+}
+
+function missingSteps(event: RecordedEvent, step: EventSteps | undefined, message: MessageSteps | undefined): Fault[] {
+  if (step === undefined) return [`${label(event)} has no journey`];
+  const isOfUser = event.actor !== null;
+  return [
+    step.state !== 'confirmed' && `${label(event)} is ${step.state}`,
+    isOfUser && (step.request_id === null || step.requested_at === null) && `${label(event)} has no request`,
+    (step.published_at === null || step.confirmed_at === null) && `${label(event)} was not published`,
+    notified.test(event.type) && message === undefined && `${label(event)} was not consumed`,
+    message !== undefined && message.state !== 'done' && `${label(event)} is ${message.state} in Notifications`,
+    message !== undefined && message.published_at === null && `${label(event)} was consumed without its times`,
+  ];
+}
+
+/** ISO 8601 in UTC with microseconds sorts as text. */
+function disorder(event: RecordedEvent, step: EventSteps, message: MessageSteps | undefined): Fault[] {
+  const inOrder = (...steps: [name: string, at: string | null][]): Fault[] => {
+    const known = steps.filter((one): one is [string, string] => one[1] !== null);
+    return known.map(
+      ([name, at], n) =>
+        n > 0 &&
+        at < known[n - 1]![1] &&
+        `${label(event)}: ${name} at ${at}, before ${known[n - 1]![0]} at ${known[n - 1]![1]}`,
+    );
+  };
+  const { requested_at: requested, created_at: created, published_at: published, confirmed_at: confirmed } = step;
+  const faults = inOrder(
+    ['requested', requested],
+    ['stored', created],
+    ['published', published],
+    ['confirmed', confirmed],
+  );
+  if (message === undefined) return faults;
+  // the copy that was consumed may be an earlier attempt than the one that was confirmed
+  faults.push(...inOrder(['stored', created], ['published', message.published_at], ['consumed', message.consumed_at]));
+  faults.push(
+    message.created_at !== null &&
+      message.created_at !== created &&
+      `${label(event)} was stored at ${created} and ${message.created_at}`,
+  );
+  for (const { planned_at: planned, deliveries } of message.notifications) {
+    faults.push(...inOrder(['consumed', message.consumed_at], ['planned', planned]));
+    for (const { attempts } of deliveries)
+      for (const { started_at: started, handed_over_at: handedOver, ended_at: ended } of attempts)
+        faults.push(
+          ...inOrder(['planned', planned], ['started', started], ['handed over', handedOver], ['ended', ended]),
+        );
+  }
+  return faults;
+}
+
+type Workload = { request: Operation | undefined; arrivals: readonly number[]; trafficBegan: number };
+
+/** A request may have been executed at any moment between its first attempt and its last response. */
+function distance(event: RecordedEvent, step: EventSteps, { request, arrivals, trafficBegan }: Workload): Fault[] {
+  const at = (instant: string | null): number => (instant === null ? Number.NaN : msOf(instant) - trafficBegan);
+  const first = request?.attempts[0]?.began;
+  const last = request?.attempts.at(-1)?.ended;
+  const arrived = arrivals.length === 0 ? undefined : Math.max(...arrivals);
+  const outside = (name: string, time: number, from: number | undefined, until: number | undefined): Fault =>
+    ((from !== undefined && time < from - toleranceMs) || (until !== undefined && time > until + toleranceMs)) &&
+    `${label(event)}: ${name} at ${time.toFixed(3)} ms, not between ${from?.toFixed(3)} and ${until?.toFixed(3)}`;
+  return [
+    outside('requested', at(step.requested_at), first, last),
+    outside('stored', at(step.created_at), first, last),
+    outside('published', at(step.published_at), first, arrived),
+  ];
+}
+
+/**
+ * The milliseconds from the moment at which the workload sent a request until the journey says that it arrived at Tasks, in ascending order: for
+ * requests that were answered at their first attempt.
+ */
+export function requestDelays({ operations, world, trafficBegan }: Evidence): number[] {
+  const began = new Map(
+    operations.flatMap(({ attempts: [first, ...more], outcome, answer }) =>
+      outcome === 'acknowledged' && first !== undefined && more.length === 0 && answer?.version === 1
+        ? [[answer.id, first.began] as const]
+        : [],
+    ),
+  );
+  return world.journeys
+    .flatMap(({ taskId, events: [first] }) => {
+      const sent = began.get(taskId);
+      return sent === undefined || first?.requested_at == null ? [] : [msOf(first.requested_at) - trafficBegan - sent];
+    })
+    .toSorted((a, b) => a - b);
+}
+
+/** Milliseconds since 1970, with the microseconds that `Date.parse` leaves out. */
+function msOf(instant: string): number {
+  return Date.parse(instant) + Number(instant.slice(23, 26)) / 1_000;
+}
