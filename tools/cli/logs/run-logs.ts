@@ -22,7 +22,7 @@ type LogsProcess = {
 
 const help = `
 Without files, it reads the logs of npm start, including those of the start before. - is standard input:
-  kubectl logs --selector app.kubernetes.io/part-of=taskwire --prefix --tail -1 | npm run --silent logs -- --task <id> -
+  kubectl logs --selector taskwire/service --prefix --tail -1 --max-log-requests 20 | npm run --silent logs -- --task <id> -
 Lines that are no JSON objects are ignored. Exit codes: 0 found, 1 nothing found or a file cannot be read, 2 wrong arguments.`;
 
 /** Prints the lines of all services about one task or one request, in order of time. Returns the exit code. */
