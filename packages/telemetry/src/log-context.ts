@@ -20,7 +20,7 @@ export type LogFields = {
   schedule_id?: string;
   /** When the request of this work arrived, on this process's monotonic clock. A symbol, so no log line contains it. */
   [arrivedAt]?: number;
-  /** The error because of which a protocol's own response failed. */
+  /** The error that made a protocol's own response fail. */
   [failure]?: unknown;
 };
 
@@ -44,12 +44,12 @@ export function requestAgeMicros(work: Readonly<LogFields>): number | undefined 
   return since === undefined ? undefined : Math.round((performance.now() - since) * 1_000);
 }
 
-/** Notes why the current request fails, for protocols that send their own responses, so that the error report of the response contains it. */
+/** Notes the error of the current request, for protocols that send their own responses, so that the error report of the response contains it. */
 export function noteFailure(error: unknown): void {
   addLogFields({ [failure]: error });
 }
 
-/** Returns the noted failure of the current request. */
+/** Returns the noted error of the current request. */
 export function notedFailure(): unknown {
   return storage.getStore()?.[failure];
 }

@@ -32,7 +32,7 @@ describe('The search with a tree of conditions', () => {
   const titles = async (filter: object, sort = 'created_at') =>
     (await search({ filter: { and: [own, filter] }, sort })).data.map(({ title }) => title).join(' ');
 
-  it('finds what each condition says', async () => {
+  it('finds the tasks that match each condition', async () => {
     const cases: [object, string][] = [
       [condition('label', 'eq', 'home'), 'A B'],
       [condition('label', 'in', ['work', 'Work']), 'B C'],
@@ -56,7 +56,7 @@ describe('The search with a tree of conditions', () => {
     expect(await titles(condition('due_at', 'ne', null), '-due_at')).to.equal('B A');
   });
 
-  it('pages, with cursors that belong to the filter, the order and the caller', async () => {
+  it('returns pages, with cursors that belong to the filter, the order and the caller', async () => {
     const body = { filter: own, sort: '-due_at', limit: 3 };
     const first = await search(body);
     const second = await search({ ...body, cursor: first.next_cursor });
@@ -94,7 +94,7 @@ describe('The list of labels', () => {
   before(async () => ({ harness, ann } = await tasksTeam()));
   after(async () => await harness.stop());
 
-  it('has those in use with their tasks, page by page, and those with a prefix', async () => {
+  it('has the labels in use with the number of their tasks, page by page, or only those with a prefix', async () => {
     for (const labels of [['home', 'Garden'], ['home', '100 %'], ['hobby'], ['gone']]) {
       await harness.createTask(ann, { labels });
     }

@@ -231,7 +231,7 @@ export type Api = {
   labels: {
     /**
      * List the labels in use, with the number of their tasks.
-     * In the order of their characters: capital letters come before small ones. Deleted tasks do not count.
+     * Sorted by character codes, so upper case comes before lower case. Deleted tasks are not counted.
      */
     list(query?: T.ListLabelsData['query'], options?: CallOptions): List<Opened<T.ListLabelsResponses[200]['data'][number]>>;
   };

@@ -70,7 +70,7 @@ export const tasksRoutes = {
     path: '/api/v1/labels',
     operationId: 'listLabels',
     summary: 'List the labels in use, with the number of their tasks',
-    description: 'In the order of their characters: capital letters come before small ones. Deleted tasks do not count.',
+    description: 'Sorted by character codes, so upper case comes before lower case. Deleted tasks are not counted.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:read'], objects: ['everyone'] },
     query: labelListQuery,

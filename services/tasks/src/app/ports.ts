@@ -50,7 +50,7 @@ export type TaskReads = {
    * @throws Problem `search_busy` when this filter and order take too long.
    */
   listTasks(list: TaskList, place: Place): Promise<Page<TaskJson> & { asOf?: string }>;
-  /** The labels in use that begin with a prefix, in the order of their characters. @throws Problem `search_busy`. */
+  /** The labels in use that begin with a prefix, sorted by character codes. @throws Problem `search_busy`. */
   listLabels(prefix: string, place: Place): Promise<Page<LabelInUse>>;
   /** The tasks whose titles are most similar to a text. @throws Problem `search_busy`. */
   suggestTasks(text: string): Promise<SuggestionJson[]>;

@@ -68,7 +68,10 @@ export function cursorsOf({ filter, order }: TaskList): Cursors {
   return listCursors(positions[order.by], { name: 'tasks', filter: { ...filter, ...sorted } });
 }
 
-/** The cursors of a search: bound to the filter as it was sent, because its durations mean other instants with each page, and to the caller. */
+/**
+ * The cursors of a search. They are bound to the caller, and to the filter as it was sent, because its durations mean different instants for each
+ * page.
+ */
 export function cursorsOfSearch(
   { filter, q }: Search,
   { callerId, order: { by, direction } }: { callerId: string; order: TaskOrder },

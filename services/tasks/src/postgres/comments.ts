@@ -23,7 +23,7 @@ const commentJson = `(
 const shown = `comment.id, comment.version, ${commentJson} AS json`;
 const joinAuthor = joinUser('author', 'comment.author_id');
 
-/** The event and the activity entry of each change. `from` and `to`: whether the entry has the id of the comment there. */
+/** The event and the activity entry of each change. `from` and `to`: whether that field of the entry has the id of the comment. */
 const changes = {
   added: { type: 'tasks.comment.added', action: 'comment_added', from: false, to: true },
   changed: { type: 'tasks.comment.changed', action: 'comment_changed', from: true, to: true },

@@ -14,7 +14,7 @@ export type FilterNode =
 type ValueField = 'state' | 'priority' | 'kind' | 'assignee' | 'creator' | 'label' | 'due_at';
 type TimeField = 'due_at' | 'created_at' | 'updated_at';
 
-/** What the values of a filter depend on. `now` is in milliseconds. */
+/** The context of a filter's values. `now` is in milliseconds. */
 type Reader = { callerId: string; now: number };
 
 const mostNodes = 30;
@@ -131,7 +131,7 @@ function readTime(
 
 const instant = /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-](0\d|1[0-5]):\d\d)$/;
 
-/** An instant, or one that is so long after now, or before it with a minus sign. Days have 24 hours. */
+/** An instant, given as a time or as a duration from now (with a minus sign, before now). Days have 24 hours. */
 function readInstant(value: unknown, path: string, now: number): string {
   const text = typeof value === 'string' ? value : '';
   const isBefore = text.startsWith('-');

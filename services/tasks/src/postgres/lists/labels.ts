@@ -3,8 +3,8 @@ import { pageOf, query, type Page, type Place, type Queryable } from '@taskwire/
 import type { LabelInUse } from '../../app/ports.ts';
 
 /**
- * The labels from $1 on, without $4, found by steps through the index, one probe for each, and the tasks of each, counted up to a number. Reading the
- * whole table would take longer with every labelled task. The order is that of characters, so all labels with a prefix follow each other.
+ * The labels from $1 on, without $4, each with the number of its tasks, up to a maximum. Each label takes one probe of the index; reading the whole
+ * table would take longer with every labelled task. Labels are sorted by character codes, so those with the same prefix are adjacent.
  */
 const listLabels = `
   WITH RECURSIVE used AS (
