@@ -464,6 +464,20 @@ CREATE TABLE task_search_progress (
   CONSTRAINT task_search_progress_singleton_check CHECK (singleton)
 );
 
+CREATE TABLE task_views (
+  id uuid NOT NULL DEFAULT uuidv7(),
+  creator_id uuid NOT NULL,
+  name text NOT NULL,
+  is_shared boolean NOT NULL,
+  filter json,
+  q text,
+  sort text,
+  version integer NOT NULL DEFAULT 1,
+  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  updated_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT task_views_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE tasks (
   id uuid NOT NULL DEFAULT uuidv7(),
   title text NOT NULL,
@@ -564,6 +578,9 @@ CREATE INDEX task_reminders_armed ON task_reminders USING btree (remind_at) WHER
 
 CREATE INDEX task_search_document ON task_search USING gin (document) WITH (fastupdate=off);
 CREATE INDEX task_search_title ON task_search USING gin (title gin_trgm_ops) WITH (fastupdate=off);
+
+CREATE INDEX task_views_by_creator ON task_views USING btree (creator_id, id);
+CREATE INDEX task_views_shared ON task_views USING btree (id) WHERE is_shared;
 
 CREATE INDEX tasks_awaiting ON tasks USING btree (id) WHERE awaiting_performer;
 CREATE INDEX tasks_by_assignee ON tasks USING btree (assignee_id, id) WHERE deleted_at IS NULL;

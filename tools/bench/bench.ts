@@ -3,6 +3,7 @@ import { measureCost } from './cost.ts';
 import { measureDirectory } from './directory.ts';
 import { measureJobs } from './jobs.ts';
 import { measureLatency } from './latency.ts';
+import { measureLists } from './lists.ts';
 import { measureMixed } from './mixed.ts';
 import { measurePartitions } from './partitions.ts';
 import { measureBacklog, measureSnapshot } from './relay-long.ts';
@@ -37,6 +38,14 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   directory: { about: 'rebuild of 100,000 users, and Auth during it; 2 minutes', run: measureDirectory },
   consume: { about: 'inbox and a one-row effect; 1 minute', run: measureConsume },
   cost: { about: 'CPU time per operation and process, at saturation; 2 minutes', run: measureCost },
+  lists: {
+    about: 'lists, search and suggestions with 10,000 and a million tasks; 5 minutes',
+    run: () => measureLists(),
+  },
+  'lists-10m': {
+    about: 'the same with 10 million tasks; an hour, and 20 GB',
+    run: () => measureLists([10_000, 1_000_000, 10_000_000]),
+  },
   mixed: { about: 'response times of mixed traffic at fixed rates; 1 minute', run: measureMixed },
   jobs: { about: 'jobs, schedules and reminders beside pg-boss and graphile-worker; 4 minutes', run: measureJobs },
   'jobs-snapshot': { about: 'the same with a snapshot held for 10 minutes', run: () => measureJobs(600) },

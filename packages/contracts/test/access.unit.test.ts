@@ -56,7 +56,9 @@ describe('The access rules of the contracts', () => {
 
   it('require a read scope for every read and a write scope for every write', () => {
     for (const { operation, route, access } of userRoutes) {
-      const wrong = route.method === 'get' ? ':write' : ':read';
+      // a tree of conditions needs a body
+      const reads = route.method === 'get' || operation === 'searchTasks';
+      const wrong = reads ? ':write' : ':read';
       expect(access.scopes.filter((scope) => scope.endsWith(wrong)), operation).to.deep.equal([]);
     }
   });

@@ -62,6 +62,7 @@ export const problemTypes = {
   illegal_transition: { status: 422, title: "Transition not allowed from the task's current state" },
   unknown_assignee: { status: 422, title: 'The assignee does not exist' },
   ineligible_assignee: { status: 422, title: 'This user cannot be assigned tasks' },
+  too_many_views: { status: 422, title: 'The user has too many views' },
   no_performers: { status: 422, title: 'No eligible performer' },
   unknown_mention: { status: 422, title: 'A mentioned user does not exist' },
   search_too_broad: { status: 422, title: 'The search has no word to search for' },

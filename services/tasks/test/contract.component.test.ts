@@ -46,6 +46,7 @@ describe('The contract of Tasks', () => {
          (SELECT json_agg(task_comments ORDER BY id) FROM task_comments) AS comments,
          (SELECT json_agg(jobs ORDER BY id) FROM jobs) AS jobs,
          (SELECT json_agg(schedules ORDER BY id) FROM schedules) AS schedules,
+         (SELECT json_agg(task_views ORDER BY id) FROM task_views) AS views,
          (SELECT count(*) FROM schedule_occurrences) AS occurrences`,
     );
   }
@@ -62,6 +63,7 @@ describe('The contract of Tasks', () => {
     const schedule = async () => ({ params: { id: (await createSchedule(manager)).id } });
     const prepare: Record<string, () => Promise<PreparedCall>> = {
       createTask: async () => ({ token, body: { title: 'Paint the fence' } }),
+      createView: async () => ({ token, body: { name: 'Mine' } }),
       assignTask: async () => ({ token, ...(await draft()), body: { assign: 'random' } }),
       transitionTask: async () => ({ token, ...(await draft()), body: { state: 'cancelled' } }),
       addComment: async () => ({ token, ...(await draft()), body: { body: 'Done.' } }),
@@ -76,7 +78,7 @@ describe('The contract of Tasks', () => {
     };
     const { operations, faults } = await walkReplays({ baseUrl, routes: tasksRoutes, prepare, snapshot });
     expect(faults).to.deep.equal([]);
-    expect(operations).to.equal(12);
+    expect(operations).to.equal(13);
   });
 
   it('rejects a stranger to the task in every operation, except those that are open to every user', async () => {
@@ -99,6 +101,9 @@ describe('The contract of Tasks', () => {
         replayJobs: { body: { reason: 'a test' } },
         dropJobs: { body: { reason: 'a test' } },
         changeTask: { params, body: { title: 'Mine' } },
+        createView: { body: { name: 'Mine' } },
+        changeView: { params, body: { name: 'Mine' } },
+        deleteView: { params },
         deleteTask: { params },
         assignTask: { params, body: { assignee_id: ben.id } },
         'transitionTask in_progress': { params, body: { state: 'in_progress' } },
@@ -114,7 +119,7 @@ describe('The contract of Tasks', () => {
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(operations).to.equal(26);
+    expect(operations).to.equal(28);
     // canary: the assignee may start the task, so walking as the assignee must report a fault
     const assignee = await walkAsStranger({
       ...{ baseUrl, routes: { transitionTask: tasksRoutes.transitionTask }, snapshot, secrets: [] },
@@ -216,6 +221,7 @@ describe('The contract of Tasks', () => {
     }
     await harness.call('enqueueJob', { token: manager.token, body: { queue: 'mails', kind: 'send' } });
     while ((await harness.service.search.tick()) === 'more');
+    for (const name of ['Mine', 'Other']) await harness.call('createView', { token: ann.token, body: { name } });
     await createSchedule(ann);
     const schedule = await createSchedule(ann);
     const inYears = (years: number) => new Date(Date.now() + years * 366 * 86_400_000).toISOString();
@@ -251,6 +257,6 @@ describe('The contract of Tasks', () => {
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(parameters).to.equal(43);
+    expect(parameters).to.equal(45);
   });
 });

@@ -36,6 +36,8 @@ describe('The access of an application to tasks on behalf of a user', () => {
     const bodies = {
       createTask: { title: 'Paint the fence' },
       changeTask: { title: 'Paint the gate' },
+      createView: { name: 'Mine' },
+      changeView: { name: 'Mine' },
       assignTask: { assign: 'random' },
       transitionTask: { state: 'cancelled' },
       addComment: { body: 'Done.' },

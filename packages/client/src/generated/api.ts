@@ -389,6 +389,31 @@ export type Api = {
      */
     occurrences(id: string, query?: T.ListOccurrencesData['query'], options?: CallOptions): List<Opened<T.ListOccurrencesResponses[200]['data'][number]>>;
   };
+  views: {
+    /**
+     * List the caller's views and the shared ones, newest first.
+     */
+    list(query?: T.ListViewsData['query'], options?: CallOptions): List<Opened<T.ListViewsResponses[200]['data'][number]>>;
+    /**
+     * Save a search.
+     * Send `filter`, `q` and `sort` of a view to `searchTasks` to list its tasks. A user can have 100 views.
+     */
+    create(body: T.CreateViewData['body'], options?: CallOptions): Call<Opened<T.CreateViewResponses[201]>>;
+    /**
+     * Read a view.
+     * A view that is not shared exists only for its creator.
+     */
+    get(id: string, options?: CallOptions): Call<Opened<T.GetViewResponses[200]>>;
+    /**
+     * Change a view.
+     */
+    change(id: string, body: T.ChangeViewData['body'], options: VersionedOptions): Call<Opened<T.ChangeViewResponses[200]>>;
+    /**
+     * Delete a view.
+     * Admins can delete shared views of others.
+     */
+    delete(id: string, options: VersionedOptions): Call<void>;
+  };
   tasksDeadLetters: {
     /**
      * Search dead letters, latest first.

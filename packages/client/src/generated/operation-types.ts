@@ -79,6 +79,11 @@ export type OperationTypes = {
   triggerSchedule: { input: T.TriggerScheduleData; answer: T.TriggerScheduleResponses[200] };
   backfillSchedule: { input: T.BackfillScheduleData; answer: T.BackfillScheduleResponses[200] };
   listOccurrences: { input: T.ListOccurrencesData; answer: T.ListOccurrencesResponses[200] };
+  listViews: { input: T.ListViewsData; answer: T.ListViewsResponses[200] };
+  createView: { input: T.CreateViewData; answer: T.CreateViewResponses[201] };
+  getView: { input: T.GetViewData; answer: T.GetViewResponses[200] };
+  changeView: { input: T.ChangeViewData; answer: T.ChangeViewResponses[200] };
+  deleteView: { input: T.DeleteViewData; answer: T.DeleteViewResponses[204] };
   listTasksDeadLetters: { input: T.ListTasksDeadLettersData; answer: T.ListTasksDeadLettersResponses[200] };
   getTasksDeadLetter: { input: T.GetTasksDeadLetterData; answer: T.GetTasksDeadLetterResponses[200] };
   replayTasksDeadLetter: { input: T.ReplayTasksDeadLetterData; answer: T.ReplayTasksDeadLetterResponses[200] };

@@ -103,6 +103,13 @@ export const operations = frozenTable({
     backfill: { id: 'backfillSchedule', method: 'POST', path: '/api/v1/schedules/{id}/backfill', status: 200, body: 'required', ifMatch: 'optional', idempotent: true },
     occurrences: { id: 'listOccurrences', method: 'GET', path: '/api/v1/schedules/{id}/occurrences', status: 200, query: ['cursor', 'limit', 'from', 'to'], list: true },
   },
+  views: {
+    list: { id: 'listViews', method: 'GET', path: '/api/v1/views', status: 200, query: ['cursor', 'limit'], list: true },
+    create: { id: 'createView', method: 'POST', path: '/api/v1/views', status: 201, body: 'required', idempotent: true },
+    get: { id: 'getView', method: 'GET', path: '/api/v1/views/{id}', status: 200 },
+    change: { id: 'changeView', method: 'PATCH', path: '/api/v1/views/{id}', status: 200, body: 'required', ifMatch: 'required' },
+    delete: { id: 'deleteView', method: 'DELETE', path: '/api/v1/views/{id}', status: 204, ifMatch: 'required' },
+  },
   tasksDeadLetters: {
     list: { id: 'listTasksDeadLetters', method: 'GET', path: '/api/v1/admin/dead_letters/tasks', status: 200, query: ['cursor', 'limit', 'key', 'type', 'reason', 'message_id', 'from', 'until', 'state'], list: true },
     get: { id: 'getTasksDeadLetter', method: 'GET', path: '/api/v1/admin/dead_letters/tasks/{id}', status: 200 },

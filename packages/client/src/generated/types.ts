@@ -808,6 +808,37 @@ export type ChangeTaskRequest = {
     labels?: Array<string>;
 };
 
+export type ChangeViewRequest = {
+    name?: string;
+    /**
+     * whether all users can read the view
+     */
+    shared?: boolean;
+    /**
+     * the filter of `searchTasks`; `me` is the user who searches
+     */
+    filter?: {
+        [key: string]: unknown;
+    } | null;
+    q?: string | null;
+    sort?: 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | 'due_at' | '-due_at' | 'priority' | '-priority' | 'relevance' | null;
+};
+
+export type ChangeViewResponse = {
+    id: string;
+    name: string;
+    shared: boolean;
+    filter: {
+        [key: string]: unknown;
+    } | null;
+    q: string | null;
+    sort: string | null;
+    creator_id: string;
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
 export type ClaimJobsRequest = {
     /**
      * a new id for each claim; repeat a claim with the same id
@@ -1038,6 +1069,37 @@ export type CreateTaskRequest = {
          */
         after?: Array<string>;
     };
+};
+
+export type CreateViewRequest = {
+    name: string;
+    /**
+     * whether all users can read the view
+     */
+    shared?: boolean;
+    /**
+     * the filter of `searchTasks`; `me` is the user who searches
+     */
+    filter?: {
+        [key: string]: unknown;
+    } | null;
+    q?: string | null;
+    sort?: 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | 'due_at' | '-due_at' | 'priority' | '-priority' | 'relevance' | null;
+};
+
+export type CreateViewResponse = {
+    id: string;
+    name: string;
+    shared: boolean;
+    filter: {
+        [key: string]: unknown;
+    } | null;
+    q: string | null;
+    sort: string | null;
+    creator_id: string;
+    version: number;
+    created_at: string;
+    updated_at: string;
 };
 
 export type DeadLetter = {
@@ -1410,6 +1472,21 @@ export type GetJobResponse = {
     settled_at: string | null;
 };
 
+export type GetViewResponse = {
+    id: string;
+    name: string;
+    shared: boolean;
+    filter: {
+        [key: string]: unknown;
+    } | null;
+    q: string | null;
+    sort: string | null;
+    creator_id: string;
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
 export type HeartbeatJobsRequest = {
     leases: Array<{
         lease_token: string;
@@ -1590,6 +1667,24 @@ export type ListTaskJourneyResponse = {
         attempts: number;
         next_attempt_at: string | null;
         last_error: string | null;
+    }>;
+    next_cursor: string | null;
+};
+
+export type ListViewsResponse = {
+    data: Array<{
+        id: string;
+        name: string;
+        shared: boolean;
+        filter: {
+            [key: string]: unknown;
+        } | null;
+        q: string | null;
+        sort: string | null;
+        creator_id: string;
+        version: number;
+        created_at: string;
+        updated_at: string;
     }>;
     next_cursor: string | null;
 };
@@ -4140,6 +4235,131 @@ export type ListOccurrencesResponses = {
 };
 
 export type ListOccurrencesResponse = ListOccurrencesResponses[keyof ListOccurrencesResponses];
+
+export type ListViewsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * the next_cursor of the previous page
+         */
+        cursor?: string;
+        /**
+         * the page size, 1 to 100; the default is 50
+         */
+        limit?: number;
+    };
+    url: '/api/v1/views';
+};
+
+export type ListViewsResponses = {
+    /**
+     * OK
+     */
+    200: ListViewsResponse;
+};
+
+export type ListViewsResponse2 = ListViewsResponses[keyof ListViewsResponses];
+
+export type CreateViewData = {
+    /**
+     * At most 65536 bytes.
+     */
+    body: CreateViewRequest;
+    headers?: {
+        /**
+         * A key chosen by the caller for this request, such as a UUID. A repeated request with the same key returns the first response and is not executed again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/v1/views';
+};
+
+export type CreateViewResponses = {
+    /**
+     * Created
+     */
+    201: CreateViewResponse;
+};
+
+export type CreateViewResponse2 = CreateViewResponses[keyof CreateViewResponses];
+
+export type DeleteViewData = {
+    body?: never;
+    headers: {
+        /**
+         * The ETag of the version to change, or `*` for any version.
+         */
+        'If-Match': string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/views/{id}';
+};
+
+export type DeleteViewResponses = {
+    /**
+     * Done; no content
+     */
+    204: void;
+};
+
+export type DeleteViewResponse = DeleteViewResponses[keyof DeleteViewResponses];
+
+export type GetViewData = {
+    body?: never;
+    headers?: {
+        /**
+         * The ETag of the caller's stored representation.
+         */
+        'If-None-Match'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/views/{id}';
+};
+
+export type GetViewResponses = {
+    /**
+     * OK
+     */
+    200: GetViewResponse;
+};
+
+export type GetViewResponse2 = GetViewResponses[keyof GetViewResponses];
+
+export type ChangeViewData = {
+    /**
+     * At most 65536 bytes.
+     */
+    body: ChangeViewRequest;
+    headers: {
+        /**
+         * The ETag of the version to change, or `*` for any version.
+         */
+        'If-Match': string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/views/{id}';
+};
+
+export type ChangeViewResponses = {
+    /**
+     * OK
+     */
+    200: ChangeViewResponse;
+};
+
+export type ChangeViewResponse2 = ChangeViewResponses[keyof ChangeViewResponses];
 
 export type ListTasksDeadLettersData = {
     body?: never;

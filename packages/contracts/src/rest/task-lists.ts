@@ -64,19 +64,20 @@ const needsText = { path: ['sort'], message: 'must not be relevance without q' }
 
 export const taskListQuery = z.strictObject({ ...page, ...taskFilters, sort }).refine(fits, needsText);
 
+/** What a search has, besides its page. */
+export const searchFields = {
+  filter: z
+    .looseObject({})
+    .optional()
+    .describe(
+      'a tree of at most 30 nodes and 5 levels: `{"and": […]}`, `{"or": […]}`, `{"not": …}`, or a condition `{"field", "op", "value"}`. Fields with `eq`, `ne` and `in` (a list): `state`, `priority`, `kind`, `assignee` (an id, `me` or `none`), `creator` (an id or `me`), `label`. Fields with `lt`, `lte`, `gt` and `gte`: `due_at`, `created_at`, `updated_at`; the value is an instant, or a duration from now such as `P7D` or `-P1D`. `due_at` also takes `eq` and `ne` with null.',
+    ),
+  q: taskFilters.q,
+  sort,
+};
+
 export const taskSearch = z
-  .strictObject({
-    filter: z
-      .looseObject({})
-      .optional()
-      .describe(
-        'a tree of at most 30 nodes and 5 levels: `{"and": […]}`, `{"or": […]}`, `{"not": …}`, or a condition `{"field", "op", "value"}`. Fields with `eq`, `ne` and `in` (a list): `state`, `priority`, `kind`, `assignee` (an id, `me` or `none`), `creator` (an id or `me`), `label`. Fields with `lt`, `lte`, `gt` and `gte`: `due_at`, `created_at`, `updated_at`; the value is an instant, or a duration from now such as `P7D` or `-P1D`. `due_at` also takes `eq` and `ne` with null.',
-      ),
-    q: taskFilters.q,
-    sort,
-    limit: z.int().min(1).max(100).default(50),
-    cursor: page.cursor,
-  })
+  .strictObject({ ...searchFields, limit: z.int().min(1).max(100).default(50), cursor: page.cursor })
   .refine(fits, needsText);
 
 export const labelListQuery = z.strictObject({

@@ -11,6 +11,7 @@ import { defineRoute } from './route.ts';
 import { labelInUse, labelListQuery, taskListQuery, taskPage, taskSearch, taskSuggestion, taskSuggestionQuery } from './task-lists.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { activity, description, givenInstant, idParams, internalTask, labels, listOf, page, priority, task, taskKinds, taskState, title } from './schemas.ts';
+import { viewRoutes } from './views.ts';
 
 /**
  * A client that escapes every non-ASCII character sends six bytes for each UTF-16 unit. A task with the longest title, description and labels
@@ -250,6 +251,7 @@ export const tasksRoutes = {
   ...commentRoutes,
   ...jobsRoutes,
   ...scheduleRoutes,
+  ...viewRoutes,
   ...deadLetterRoutes('tasks'),
   ...taskJourneyRoutes,
 };

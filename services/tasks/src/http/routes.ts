@@ -2,15 +2,18 @@ import { tasksRoutes } from '@taskwire/contracts';
 import { bindDeadLetters, type DeadLetters } from '@taskwire/dead-letters';
 import type { BoundRoute } from '@taskwire/http-server';
 import type { CommentPorts } from '../app/comments/ports.ts';
+import type { ViewPorts } from '../app/views/ports.ts';
 import { commentRoutes } from './comments.ts';
 import { jobRoutes, type JobPorts } from './jobs/routes.ts';
 import { readRoutes } from './reads.ts';
 import type { SchedulePorts } from '../app/schedules/ports.ts';
 import { scheduleRoutes } from './schedules/routes.ts';
+import { viewRoutes } from './views.ts';
 import { writeRoutes, type WritePorts } from './writes.ts';
 
 type RoutePorts = WritePorts &
   CommentPorts &
+  ViewPorts &
   JobPorts & { deadLetters: DeadLetters; publishedEpoch: () => number; schedules: SchedulePorts };
 
 /** The HTTP API of Tasks. */
@@ -19,6 +22,7 @@ export function routes(ports: RoutePorts): BoundRoute[] {
     ...readRoutes(ports.tasks, ports.publishedEpoch),
     ...writeRoutes(ports),
     ...commentRoutes(ports),
+    ...viewRoutes(ports),
     ...jobRoutes(ports),
     ...scheduleRoutes({ ...ports.schedules, users: ports.users, creations: ports.creations }),
     ...bindDeadLetters(tasksRoutes, ports.deadLetters),
