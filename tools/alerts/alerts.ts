@@ -5,7 +5,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorText } from '@taskwire/errors';
-import { disposableFolder, reapFolderIfOrphaned, releaseFolder } from '@taskwire/process-supervisor';
+import { disposableFolder, killAllProcesses, reapFolderIfOrphaned, releaseFolder } from '@taskwire/process-supervisor';
 import { installMonitoring, installPrograms } from '../../infra/local/install-programs.ts';
 import { onStopSignal } from '../../infra/local/stop-signal.ts';
 import { alerts } from '../../infra/observability/alerts.ts';
@@ -27,7 +27,10 @@ const isChosen = ({ title, alerts: names }: Fault) =>
   chosen.length === 0 || chosen.some((part) => title.includes(part) || names.some((name) => name.includes(part)));
 
 const stopping = new AbortController();
-onStopSignal(() => stopping.abort());
+onStopSignal(() => {
+  stopping.abort();
+  void killAllProcesses().then(() => process.exit(1));
+});
 const failures: string[] = [];
 const part = async (name: string, work: () => Promise<string | void>): Promise<void> => {
   if (stopping.signal.aborted) return;
@@ -40,8 +43,11 @@ const part = async (name: string, work: () => Promise<string | void>): Promise<v
   }
 };
 
+let causesEnd = (): void => undefined;
+const causesOver = new Promise<void>((resolve) => (causesEnd = resolve));
+const lateEventsFault = brokerLinkFault(causesOver);
 const all = [
-  brokerLinkFault,
+  lateEventsFault,
   ...objectiveFaults,
   ...causeFaults,
   blockedBroker,
@@ -76,9 +82,10 @@ await part('the suite with its monitoring', async () => {
       for (const fault of faults.filter(isChosen)) await judge.fire(fault);
     };
     // late events take a minute; the alert about the slowest burn rate ends three minutes after the last failure
-    const lateEvents = run([brokerLinkFault]);
+    const lateEvents = run([lateEventsFault]);
     await inTurn(objectiveFaults);
     await inTurn([...causeFaults, blockedBroker]);
+    causesEnd();
     await Promise.all([
       run(rowFaults),
       run(messageFaults),

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { databaseUrl, startFaultProxy, type FaultProxy } from '@taskwire/process-supervisor';
 import pg from 'pg';
 import { localTargets, probeAccounts, type Monitoring } from '../../infra/local/monitoring.ts';
-import { ownAmqpUrl } from '../../infra/local/own-servers.ts';
+import { ownAmqpUrl, ownDatabase } from '../../infra/local/own-servers.ts';
 import { demoPassword, demoPeople } from '../../infra/local/people.ts';
 import { freeMonitoringPorts, freeSuitePorts } from '../../infra/local/ports.ts';
 import { newSecrets, type ServiceName } from '../../infra/local/secrets.ts';
 import { startSuite, type Suite } from '../../infra/local/suite.ts';
 import type { Targets } from '../../infra/observability/prometheus.ts';
+import { ownPostgresUrl } from '../../infra/local/wiring.ts';
 import { startMailServer, type MailMode } from './mail-server.ts';
 import type { Webhook } from './webhook.ts';
 
@@ -29,6 +30,8 @@ export type World = {
   sql(service: ServiceName, text: string, values?: unknown[]): Promise<pg.QueryResult<Record<string, unknown>>>;
   /** The link between Notifications and RabbitMQ. */
   brokerLink: FaultProxy;
+  /** The link between Tasks and PostgreSQL. */
+  databaseLink: FaultProxy;
   setMail(mode: MailMode): void;
   /** Whether PostgreSQL can archive its log. */
   archive(works: 'works' | 'fails'): void;
@@ -49,6 +52,7 @@ export async function startWorld(dir: string, webhook: Webhook, signal: AbortSig
   const [ports, monitoringPorts, secrets] = [await freeSuitePorts(), await freeMonitoringPorts(), newSecrets()];
   const mail = await startMailServer();
   const brokerLink = await startFaultProxy({ targetPort: ports.amqp });
+  const databaseLink = await startFaultProxy({ targetPort: ports.postgres });
   const archiveFolder = join(dir, 'archive');
   mkdirSync(archiveFolder, { recursive: true });
   const archiveFile = join(archiveFolder, 'state');
@@ -65,7 +69,15 @@ export async function startWorld(dir: string, webhook: Webhook, signal: AbortSig
       archive_mode: 'on',
       archive_command: `grep -q works ${archiveFile}`,
     },
-    env: { notifications: { AMQP_URL: ownAmqpUrl('notifications', { ...ports, amqp: brokerLink.port }, secrets) } },
+    env: {
+      notifications: { AMQP_URL: ownAmqpUrl('notifications', { ...ports, amqp: brokerLink.port }, secrets) },
+      tasks: {
+        DATABASE_URL: databaseUrl(
+          ownPostgresUrl({ ...ports, postgres: databaseLink.port }, secrets),
+          ownDatabase('tasks', secrets),
+        ),
+      },
+    },
     gateway: { requestsPerSecond: 2_000, burst: 2_000, loginsPerMinute: 1_200, loginBurst: 200 },
     monitoring: {
       ports: monitoringPorts,
@@ -113,6 +125,7 @@ export async function startWorld(dir: string, webhook: Webhook, signal: AbortSig
       }
     },
     brokerLink,
+    databaseLink,
     setMail: mail.set,
     archive: (works) => writeFileSync(archiveFile, works),
     async call(user, method, path, body) {
@@ -132,6 +145,7 @@ export async function startWorld(dir: string, webhook: Webhook, signal: AbortSig
     async stop() {
       await suite.stop();
       await brokerLink.stop();
+      await databaseLink.stop();
       await mail.close();
     },
   };

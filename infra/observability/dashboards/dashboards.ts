@@ -222,7 +222,7 @@ const auth = serviceDashboard('auth', 'Auth', [
     ['age', 'max(auth_signing_key_age_seconds)'],
     ['replaced at', 'max(auth_signing_key_rotation_seconds)'],
   ),
-  panel('Passwords being hashed', 'short', ['{{state}}', 'sum by (state) (auth_password_hashes)']),
+  panel('Passwords being hashed', 'short', ['{{state}}', 'sum by (state) (password_hashes)']),
   panel('Rows past their retention', 's', ['{{rule}}', 'max by (rule) (retention_overdue_seconds{service="auth"})']),
 ]);
 

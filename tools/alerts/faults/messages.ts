@@ -42,7 +42,8 @@ export const relayFaults: readonly Fault[] = [
         for (const { exchange, read } of permissions) await management.call('PUT', path, { exchange, write, read });
       };
       await set('^$');
-      await call('ben', 'PATCH', '/api/v1/users/me', { name: `Ben ${Date.now() % 1000}` });
+      const me = await call('ben', 'GET', '/api/v1/users/me');
+      await call('ben', 'PATCH', `/api/v1/users/${String(me.body['id'])}`, { name: 'Benjamin' });
       return async () => {
         for (const { exchange, read, write } of permissions)
           await management.call('PUT', path, { exchange, write, read });

@@ -44,18 +44,18 @@ export const monitoringFaults: readonly Fault[] = [
     },
   },
   {
-    title: 'the configuration of Prometheus has lost a job',
+    title: 'Prometheus finds no target of a job',
     alerts: ['JobIsMissing'],
     begin: (world) => {
       const file = join(world.monitoringDir, 'prometheus.yml');
       const before = readFileSync(file, 'utf8');
-      const config = JSON.parse(before) as { scrape_configs: { job_name: string }[] };
-      const fewer = config.scrape_configs.filter(({ job_name: name }) => name !== 'rabbitmq-queues');
+      const config = JSON.parse(before) as { scrape_configs: { job_name: string; static_configs: object[] }[] };
+      for (const job of config.scrape_configs) if (job.job_name === 'rabbitmq-queues') job.static_configs = [];
       const load = (text: string) => {
         writeFileSync(file, text);
         process.kill(world.suite.process('prometheus').pid() ?? 0, 'SIGHUP');
       };
-      load(JSON.stringify({ ...config, scrape_configs: fewer }));
+      load(JSON.stringify(config));
       return Promise.resolve(() => Promise.resolve(load(before)));
     },
   },

@@ -62,7 +62,7 @@ export const rowFaults: readonly Fault[] = [
     title: 'a session holds a due schedule',
     alerts: ['SchedulesAreLate'],
     async begin({ call, connect }) {
-      const target = { kind: 'task', task: { title: 'Water the plants' } };
+      const target = { kind: 'task', title: 'Water the plants' };
       const { body } = await call('manager', 'POST', '/api/v1/schedules', {
         ...{ kind: 'cron', expression: '0 7 * * MON', time_zone: 'Europe/Berlin', target },
       });

@@ -18,7 +18,7 @@ describe('.ci/run', () => {
     const temporary = join(dir, 'temporary');
     for (const folder of [programs, temporary]) mkdirSync(folder);
     const npm = `#!/bin/sh
-for part in check chaos drills clients test; do case " $* " in *" $part "*) break ;; esac; done
+for part in check chaos drills alerts clients test; do case " $* " in *" $part "*) break ;; esac; done
 i=0
 while [ $i -lt 50 ]; do i=$((i + 1)); echo "$part: line $i"; done
 echo "$part: an error" >&2
@@ -33,7 +33,7 @@ exit $status
     return { status, lines: stdout.trimEnd().split('\n'), left: readdirSync(temporary) };
   }
 
-  const results = (lines: string[]) => lines.slice(-6, -1).map((line) => line.replace(/ +/g, ' '));
+  const results = (lines: string[]) => lines.slice(-7, -1).map((line) => line.replace(/ +/g, ' '));
 
   it("ends with one line for each part, the tests' line last", () => {
     const { status, lines, left } = runFailing();
@@ -43,6 +43,7 @@ exit $status
       'check ok 0 s',
       'chaos ok 0 s',
       'drills ok 0 s',
+      'alerts ok 0 s',
       'clients ok 0 s',
       'tests ok 0 s',
     ]);
@@ -54,7 +55,7 @@ exit $status
     const { status, lines, left } = runFailing('check', 'drills', 'test');
     expect(status).to.equal(1);
     expect(lines.at(-1)).to.equal('7 passed, 1 failed');
-    expect(results(lines).map((line) => line.split(' ')[1])).to.deep.equal(['failed', 'ok', 'failed', 'ok', 'failed']);
+    expect(results(lines).map((line) => line.split(' ')[1])).to.deep.equal(['failed', 'ok', 'failed', 'ok', 'ok', 'failed']);
     const end = lines.slice(lines.findIndex((line) => line.includes('the end of')));
     expect(end.filter((line) => line.includes('the end of'))).to.deep.equal([
       '── the end of check ──',
