@@ -7,8 +7,8 @@ export type Fault = {
   alerts: readonly string[];
   /** Whether its alert is about a cause, and must then be the only page, whatever else the fault causes. */
   isCause?: true;
-  /** Makes the fault, and resolves with the function that heals it. A second fault may begin while this one lasts. */
+  /** Makes the fault, and resolves with the function that heals it. */
   begin(world: World): Promise<() => Promise<unknown>>;
-  /** How long to wait for its alerts. */
+  /** How long to wait for its alerts, in milliseconds. */
   patienceMs?: number;
 };

@@ -3,24 +3,30 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { alerts } from '../../../infra/observability/alerts.ts';
+import { dashboards } from '../../../infra/observability/dashboards/dashboards.ts';
 import { recordings } from '../../../infra/observability/slos.ts';
 import { ruleGroups, type RuleGroup } from '../../../infra/observability/rules.ts';
 import { alertRules, alertsWithoutRunbook } from '../alert-rules.ts';
 import { root } from '../step.ts';
 
-describe('The alerts', () => {
+describe('The alerts and dashboards', () => {
   it('use only metrics that a service, the gateway, the probe or RabbitMQ has', () => {
     const sources = globSync(['{packages,services}/*/src/**/*.ts', 'infra/observability/*.ts'], { cwd: root }).map(
       (file) => readFileSync(join(root, file), 'utf8'),
     );
     const functions = /^(histogram_quantile|max_over_time)$/;
+    // `npm run alerts` looks for the metrics of RabbitMQ and of Node itself on live pages
+    const foreign = /^(rabbitmq|process|nodejs)_/;
     const unknown = (text: string) =>
       [...text.matchAll(/\b[a-z]+(?:_[a-z]+)+\b/g)]
         .map(([name]) => name.replace(/_(bucket|sum|count)$/, ''))
-        // the drill of the alerts looks for RabbitMQ's own metrics on a live page
-        .filter((name) => !functions.test(name) && !name.startsWith('rabbitmq_'))
+        .filter((name) => !functions.test(name) && !foreign.test(name))
         .filter((name) => !sources.some((source) => source.includes(`'${name}'`)));
-    const withoutRecorded = (expr: string) => expr.replaceAll(/slo:\w+:\w+/g, '');
+    const withoutRecorded = (expr: string) => expr.replaceAll(/slo:\w+:\w+|\$__rate_interval/g, '');
+    const panels = dashboards.flatMap(({ rows }) => rows.flatMap((row) => row.panels));
+    for (const { title, queries } of panels) {
+      for (const { expr } of queries) expect(unknown(withoutRecorded(expr)), title).to.deep.equal([]);
+    }
     for (const { name, expr } of alerts) expect(unknown(withoutRecorded(expr)), name).to.deep.equal([]);
     for (const { record, expr } of recordings()) expect(unknown(expr), record).to.deep.equal([]);
     expect(unknown('max(outbox_age_seconds) > 30')).to.deep.equal(['outbox_age_seconds']);
