@@ -88,9 +88,9 @@ await part('the suite with its monitoring', async () => {
     causesEnd();
     await Promise.all([
       run(rowFaults),
-      run(messageFaults),
       inTurn(relayFaults),
-      lateEvents.then(async () => await inTurn(mailFaults)),
+      // which need the link of Notifications
+      lateEvents.then(async () => await Promise.all([run(messageFaults), inTurn(mailFaults)])),
     ]);
     await run(monitoringFaults);
     await part('every alert has ended', judge.haveEnded);

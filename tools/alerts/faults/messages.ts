@@ -57,7 +57,7 @@ export const messageFaults: readonly Fault[] = [
   {
     title: 'an event that no service has published',
     alerts: ['DeadLetters'],
-    async begin({ suite }) {
+    async begin({ suite, sql }) {
       const connection = await connectBroker(suite.amqpUrl('operator'));
       const channel = await connection.createConfirmChannel();
       const properties = {
@@ -70,7 +70,10 @@ export const messageFaults: readonly Fault[] = [
       await channel.waitForConfirms();
       await connection.close();
       return async () => {
-        for (const service of ['tasks', 'notifications'] as const) await dropDeadLetters(suite, service);
+        for (const service of ['tasks', 'notifications'] as const) {
+          await until(async () => ((await sql(service, 'SELECT FROM dead_letters')).rowCount ?? 0) > 0);
+          await dropDeadLetters(suite, service);
+        }
       };
     },
   },
