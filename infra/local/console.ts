@@ -101,7 +101,7 @@ export function welcome(o: {
 
 function monitoringRows({ prometheus, alertmanager, documents }: MonitoringPorts): [string, string, string][] {
   return [
-    ['Prometheus', `http://localhost:${prometheus}/alerts`, 'metrics, objectives and alerts'],
+    ['Prometheus', `http://localhost:${prometheus}`, 'metrics, objectives and alerts'],
     ['Alertmanager', `http://localhost:${alertmanager}`, `mails to ${onCall}`],
     ['runbooks', `http://localhost:${documents}/docs/runbooks/alerts.md`, 'what to do about each alert'],
   ];
