@@ -55,7 +55,14 @@ exit $status
     const { status, lines, left } = runFailing('check', 'drills', 'test');
     expect(status).to.equal(1);
     expect(lines.at(-1)).to.equal('7 passed, 1 failed');
-    expect(results(lines).map((line) => line.split(' ')[1])).to.deep.equal(['failed', 'ok', 'failed', 'ok', 'ok', 'failed']);
+    expect(results(lines).map((line) => line.split(' ')[1])).to.deep.equal([
+      'failed',
+      'ok',
+      'failed',
+      'ok',
+      'ok',
+      'failed',
+    ]);
     const end = lines.slice(lines.findIndex((line) => line.includes('the end of')));
     expect(end.filter((line) => line.includes('the end of'))).to.deep.equal([
       '── the end of check ──',
