@@ -40,6 +40,13 @@ export function createSentryReports(
   const agent = new Agent({ connections: 4, headersTimeout: sendTimeoutMs, bodyTimeout: sendTimeoutMs });
   const maySend = createReportLimit();
 
+  /** Counts a report that got no response, or was not sent because too many are being sent or the tracker has asked to wait. */
+  function countLost(reason: string): void {
+    // a report with a response has been counted already
+    if (reason === 'send_error') return;
+    reports.inc({ outcome: reason === 'ratelimit_backoff' ? 'refused' : 'failed' });
+  }
+
   const client = new NodeClient({
     dsn: settings.dsn,
     environment: settings.environment,
@@ -51,22 +58,17 @@ export function createSentryReports(
     sendClientReports: false,
     transportOptions: { bufferSize: maxInFlight },
     transport: (options) =>
-      createTransport(options, async ({ body }) => {
-        try {
-          const response = await request(options.url, {
-            dispatcher: agent,
-            method: 'POST',
-            headers: { ...options.headers, 'content-type': 'application/x-sentry-envelope' },
-            body,
-            signal: AbortSignal.timeout(sendTimeoutMs),
-          });
-          await response.body.dump();
-          reports.inc({ outcome: response.statusCode < 300 ? 'accepted' : 'refused' });
-          return { statusCode: response.statusCode, headers: rateLimitsOf(response.headers) };
-        } catch (error) {
-          reports.inc({ outcome: 'failed' });
-          throw error;
-        }
+      createTransport({ ...options, recordDroppedEvent: countLost }, async ({ body }) => {
+        const response = await request(options.url, {
+          dispatcher: agent,
+          method: 'POST',
+          headers: { ...options.headers, 'content-type': 'application/x-sentry-envelope' },
+          body,
+          signal: AbortSignal.timeout(sendTimeoutMs),
+        });
+        await response.body.dump();
+        reports.inc({ outcome: response.statusCode < 300 ? 'accepted' : 'refused' });
+        return { statusCode: response.statusCode, headers: rateLimitsOf(response.headers) };
       }),
   });
 
