@@ -138,26 +138,28 @@ function repeatFaults(first: Received, second: Received): string[] {
   return isSame ? [] : [`the repeated Idempotency-Key got ${second.status} with other bytes`];
 }
 
-/** Returns the collection to which the ids in a path belong: the word before `{id}`, or the last word for a creation. */
-function collectionOf(path: string): string {
-  return (path.split('/{id}')[0] ?? '').split('/').at(-1) ?? '';
-}
-
+/** The ids of created resources, by the last word of the path that created them, such as `tasks`. */
 function remember(ids: Map<string, string[]>, path: string, text: string): void {
   const { id } = JSON.parse(text) as { id?: string };
-  if (id !== undefined) ids.set(collectionOf(path), [...(ids.get(collectionOf(path)) ?? []), id]);
+  const collection = path.split('/').at(-1) ?? '';
+  if (id !== undefined) ids.set(collection, [...(ids.get(collection) ?? []), id]);
 }
 
 function peopleOf(actors: Actors): Person[] {
   return Object.values(actors).filter((actor) => 'id' in actor);
 }
 
-/** Internal operations only read, so they may be called with the ids of the run's own users. */
+/**
+ * Fills the ids in a path: `{id}` belongs to the word before it, `{task_id}` to `tasks`. Internal operations only read, so they may be called with the
+ * ids of the run's own users.
+ */
 function pathOf({ operation, pick, unknownId }: Step, ids: Map<string, string[]>, people: readonly Person[]): string {
-  const collection = collectionOf(operation.path);
-  const users = operation.server === 'auth' && collection === 'users' ? people.map(({ id }) => id) : [];
-  const known = [...users, ...(ids.get(collection) ?? [])];
-  return operation.path.replace('{id}', known[pick % Math.max(1, known.length)] ?? unknownId);
+  return operation.path.replaceAll(/(?<=\/(\w+)\/)\{(?:(\w+)_)?id\}/g, (_, before: string, name?: string) => {
+    const collection = name === undefined ? before : `${name}s`;
+    const users = operation.server === 'auth' && collection === 'users' ? people.map(({ id }) => id) : [];
+    const known = [...users, ...(ids.get(collection) ?? [])];
+    return known[pick % Math.max(1, known.length)] ?? unknownId;
+  });
 }
 
 function headersOf(
