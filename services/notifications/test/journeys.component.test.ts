@@ -32,6 +32,9 @@ describe('Journeys of notifications', () => {
     const steps = [entry.consumed_at, notification!.planned_at, started_at, handed_over_at, ended_at].map(String);
     expect(steps).to.deep.equal(steps.toSorted());
     expect(new Set(steps).size).to.equal(5);
+    const [committed] = inApp!.attempts;
+    const inside = [notification!.planned_at, committed!.started_at, committed!.ended_at].map(String);
+    expect(inside).to.deep.equal(inside.toSorted());
   });
 
   it('list an event that notifies no one, which shows that it is not stuck', async () => {

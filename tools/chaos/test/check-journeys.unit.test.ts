@@ -104,6 +104,15 @@ describe('the checker of chaos runs, on journeys', () => {
   for (const [what, change] of disorders)
     it(`finds ${what}`, () => expect(faultsAfter(change)).deep.equal(['the steps of a journey are in order']));
 
+  it('accepts a message that arrives twice', () => {
+    expect(
+      check({
+        ...runWithJourney(),
+        events: [...runWithJourney().events, { ...runWithJourney().events.at(-1)!, at: 9 }],
+      }).filter(({ what }) => what.includes('two different contents')),
+    ).deep.equal([]);
+  });
+
   it('accepts a copy that was consumed before the attempt that was confirmed', () => {
     expect(faultsAfter(({ events }) => (events[2]!.published_at = at(8_500)))).deep.equal([]);
   });

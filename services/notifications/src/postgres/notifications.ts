@@ -41,7 +41,7 @@ export const insertWithDeliveries = {
       FROM inserted JOIN given ON given.event_id = inserted.event_id AND given.type = inserted.type
         AND given.user_id IS NOT DISTINCT FROM inserted.user_id
       CROSS JOIN LATERAL jsonb_to_recordset(given.channels) AS c(name text, state text)
-      RETURNING id, state
+      RETURNING id, state, created_at
     ), earlier AS (
       SELECT d.id, d.state, d.next_attempt_at, d.unknown_outcomes
       FROM deliveries d
@@ -67,8 +67,8 @@ export const insertWithDeliveries = {
       UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = 'skipped', detail = $2
       FROM superseded WHERE a.delivery_id = superseded.id AND a.ended_at IS NULL
     ), logged AS (
-      INSERT INTO delivery_attempts (delivery_id, number, ended_at, outcome, detail)
-      SELECT id, 1, clock_timestamp(), 'sent', 'with the commit' FROM planned WHERE state = 'sent'
+      INSERT INTO delivery_attempts (delivery_id, number, started_at, ended_at, outcome, detail)
+      SELECT id, 1, created_at, clock_timestamp(), 'sent', 'with the commit' FROM planned WHERE state = 'sent'
     )
     SELECT id FROM inserted`,
 };
