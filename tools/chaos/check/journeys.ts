@@ -19,10 +19,6 @@ export function checkJourneys(evidence: Evidence): Violation[] {
   const { events, operations, world, trafficBegan } = evidence;
   const published = Map.groupBy(firstOccurrences(events), ({ aggregateId }) => aggregateId);
   const copies = Map.groupBy(events, ({ messageId }) => messageId);
-  const requests = Map.groupBy(
-    operations.filter(({ outcome, answer }) => outcome === 'acknowledged' && answer?.updated_at !== undefined),
-    ({ answer }) => `${answer?.id} ${answer?.updated_at}`,
-  );
   const missing: Fault[] = [];
   const disordered: Fault[] = [];
   const distant: Fault[] = [];
@@ -36,9 +32,8 @@ export function checkJourneys(evidence: Evidence): Violation[] {
       missing.push(...missingSteps(event, step, messages.get(event.messageId)));
       if (step === undefined) continue;
       disordered.push(...disorder(event, step, messages.get(event.messageId)));
-      const [request] = requests.get(`${journey.taskId} ${event.timestamp}`) ?? [];
       const arrivals = copies.get(event.messageId)?.flatMap(({ at }) => (at === undefined ? [] : [at])) ?? [];
-      distant.push(...distance(event, step, { request, arrivals, trafficBegan }));
+      distant.push(...distance(event, step, { causes: causesOf(event, operations), arrivals, trafficBegan }));
     }
   }
   return [
@@ -102,21 +97,47 @@ function disorder(event: RecordedEvent, step: EventSteps, message: MessageSteps 
   return faults;
 }
 
-type Workload = { request: Operation | undefined; arrivals: readonly number[]; trafficBegan: number };
+/** The requests that may have caused an event: changes of its actor to its task, or to many. The id of a created task without a response is not known. */
+function causesOf({ actor, aggregateId }: RecordedEvent, operations: readonly Operation[]): Operation[] {
+  return operations.filter(
+    ({ intent: { kind }, actorId, subjectId, answer, outcome }) =>
+      changing.has(kind) &&
+      actorId === actor &&
+      outcome !== 'refused' &&
+      (subjectId === aggregateId ||
+        answer?.id === aggregateId ||
+        kind === 'shuffle' ||
+        (kind === 'create_task' && answer === undefined)),
+  );
+}
 
-/** A request may have been executed at any moment between its first attempt and its last response. */
-function distance(event: RecordedEvent, step: EventSteps, { request, arrivals, trafficBegan }: Workload): Fault[] {
-  const at = (instant: string | null): number => (instant === null ? Number.NaN : msOf(instant) - trafficBegan);
-  const first = request?.attempts[0]?.began;
-  const last = request?.attempts.at(-1)?.ended;
-  const arrived = arrivals.length === 0 ? undefined : Math.max(...arrivals);
-  const outside = (name: string, time: number, from: number | undefined, until: number | undefined): Fault =>
-    ((from !== undefined && time < from - toleranceMs) || (until !== undefined && time > until + toleranceMs)) &&
-    `${label(event)}: ${name} at ${time.toFixed(3)} ms, not between ${from?.toFixed(3)} and ${until?.toFixed(3)}`;
+const changing: ReadonlySet<string> = new Set([
+  ...['create_task', 'assign', 'transition', 'edit_task', 'delete_task', 'shuffle'],
+  ...['add_comment', 'change_comment', 'delete_comment'],
+]);
+
+type Workload = { causes: readonly Operation[]; arrivals: readonly number[]; trafficBegan: number };
+
+/**
+ * A request may have been executed at any moment between its first attempt and its last response; one of unknown outcome also later. Jobs and
+ * schedules change tasks too, and are not in the record of these requests.
+ */
+function distance(event: RecordedEvent, step: EventSteps, { causes, arrivals, trafficBegan }: Workload): Fault[] {
+  const at = (instant: string): number => msOf(instant) - trafficBegan;
+  const contains = ({ attempts, outcome }: Operation, time: number): boolean =>
+    time >= attempts[0]!.began - toleranceMs && (outcome === 'unknown' || time <= attempts.at(-1)!.ended + toleranceMs);
+  const times = [step.requested_at, step.created_at].filter((time) => time !== null).map(at);
+  const arrived = Math.max(...arrivals);
+  const published = step.published_at === null ? undefined : at(step.published_at);
   return [
-    outside('requested', at(step.requested_at), first, last),
-    outside('stored', at(step.created_at), first, last),
-    outside('published', at(step.published_at), first, arrived),
+    event.actor !== null &&
+      causes.length > 0 &&
+      !causes.some((cause) => times.every((time) => contains(cause, time))) &&
+      `${label(event)}: no request of the workload lasted from ${times.map((time) => time.toFixed(3)).join(' to ')} ms`,
+    arrivals.length > 0 &&
+      published !== undefined &&
+      published > arrived + toleranceMs &&
+      `${label(event)}: published at ${published.toFixed(3)} ms, but last received at ${arrived.toFixed(3)} ms`,
   ];
 }
 
