@@ -1,4 +1,4 @@
-import type { FieldError, ProblemFields } from './errors.ts';
+import type { Current, FieldError, ProblemFields } from './errors.ts';
 
 /** A complete response. */
 export type Answer = { status: number; headers: Headers; text: string };
@@ -22,8 +22,13 @@ export function problemIn({ status, headers, text }: Answer): ProblemFields {
     title,
     detail: stringOf('detail') ?? `${title} (status ${status}).`,
     errors: Array.isArray(found.errors) ? (found.errors as FieldError[]) : undefined,
+    current: isVersioned(found.current) ? found.current : undefined,
     retryAfterMs: retryAfterMs(headers.get('retry-after')),
   };
+}
+
+function isVersioned(value: unknown): value is Current {
+  return typeof value === 'object' && value !== null && 'version' in value;
 }
 
 /** Returns the value of JSON text, or undefined if the text isn't JSON. */

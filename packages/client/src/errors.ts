@@ -12,6 +12,9 @@ export type Outcome = 'unknown' | 'not_applied';
 /** The facts about a call that every error carries. */
 export type CallFacts = { operationId: string; attempts: number; requestId?: string | undefined; outcome: Outcome };
 
+/** The current representation of a resource, or its version alone if the caller may not read it. */
+export type Current = { version: number } & Record<string, unknown>;
+
 /** The fields of a problem document (RFC 9457), or substitutes for them if the response was not one. */
 export type ProblemFields = {
   status: number;
@@ -19,6 +22,7 @@ export type ProblemFields = {
   title: string;
   detail: string;
   errors?: readonly FieldError[] | undefined;
+  current?: Current | undefined;
   retryAfterMs?: number | undefined;
 };
 
@@ -54,6 +58,13 @@ export class ProblemError<Code extends string = string> extends Error {
 /** The resource's version differs from the version that the change was based on. `outcome` is `unknown` if an earlier attempt may have made the change. */
 export class ConflictError extends ProblemError<'precondition_failed'> {
   override readonly name = 'ConflictError';
+  /** The resource as it is now, to merge the change with; undefined if the response did not have it. */
+  readonly current: Current | undefined;
+
+  constructor(fields: ProblemFields, facts: CallFacts) {
+    super(fields, facts);
+    this.current = fields.current;
+  }
 }
 
 /** No complete response arrived: the network failed, the response was cut off, or it took too long. */

@@ -8,6 +8,7 @@ export {
   ProblemError,
   SignedOutError,
   TimeoutError,
+  type Current,
   type FieldError,
   type Outcome,
   type ProblemCode,

@@ -6,6 +6,8 @@ export type FieldError = { field: string; code: string; message: string };
 /** Optional details of a problem. */
 export type ProblemExtra = {
   errors?: readonly FieldError[];
+  /** Extension members of the problem document (RFC 9457 section 3.2), which its schema in the contract describes. */
+  members?: Readonly<Record<string, unknown>>;
   /** Response headers that belong to the problem, such as `Retry-After` or `WWW-Authenticate`. */
   headers?: Readonly<Record<string, string>>;
   /** The underlying error, which is logged but never shown. */
@@ -23,6 +25,7 @@ export class Problem extends Error {
   readonly title: string;
   readonly detail: string;
   readonly errors: readonly FieldError[] | undefined;
+  readonly members: Readonly<Record<string, unknown>>;
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(code: ProblemCode, detail: string | undefined, extra: ProblemExtra) {
@@ -33,6 +36,7 @@ export class Problem extends Error {
     this.title = title;
     this.detail = detail ?? `${title}.`;
     this.errors = extra.errors;
+    this.members = extra.members ?? {};
     this.headers = extra.headers ?? {};
   }
 }

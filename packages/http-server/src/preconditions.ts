@@ -40,6 +40,7 @@ export function requireMatch(ifMatch: IfMatch | undefined, version: number): voi
   if (ifMatch === undefined || accepts(ifMatch, version)) return;
   throw problem('precondition_failed', 'Read the resource again and apply the change to its current version.', {
     headers: { ETag: versionTag(version, ifMatch.epoch) },
+    members: { current: { version } },
   });
 }
 

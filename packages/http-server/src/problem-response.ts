@@ -24,6 +24,7 @@ export function problemDocument(error: Problem, requestId: string): ProblemDocum
       detail: exposed ? error.detail : `${error.title}.`,
       code: error.code,
       errors: error.errors,
+      ...(exposed ? error.members : {}),
       request_id: requestId,
     },
   };

@@ -9,6 +9,7 @@ import type { Authenticator } from './access/authenticator.ts';
 import type { observeRefusals } from './access/refusals.ts';
 import { requireAccess } from './access/requirements.ts';
 import { PreserializedJson, type BoundRoute, type UntypedResponse } from './bind.ts';
+import { withCurrent } from './current.ts';
 import { bodyReader } from './body/read.ts';
 import { idempotentRequest } from './idempotency.ts';
 import { parseInput } from './input.ts';
@@ -39,8 +40,11 @@ type Received = {
   epoch: number;
 };
 
-/** The steps of one operation, in the order in which their faults are reported: authentication, authorization, validation, execution. */
-export function routeHandler({ route, handle }: BoundRoute, parts: RouteParts): RouteHandler {
+/**
+ * The steps of one operation, in the order in which their faults are reported: authentication, authorization, validation, execution. `reading` is the
+ * operation that reads the same resource, for the response to a failed precondition.
+ */
+export function routeHandler({ route, handle }: BoundRoute, parts: RouteParts, reading?: BoundRoute): RouteHandler {
   const readBody = route.body === undefined ? undefined : bodyReader(route);
   const isPersonal = dependsOnCaller(route.access);
 
@@ -54,12 +58,12 @@ export function routeHandler({ route, handle }: BoundRoute, parts: RouteParts): 
     // also set for errors, 304 and optional tokens: a cache must never serve one caller's response to another
     if (isPersonal) response.setHeader('Vary', 'Authorization');
     let actor: Actor | undefined;
+    const epoch = parts.sourceEpoch();
     try {
       actor = await identify(request, route, parts.authenticator);
       if (actor !== undefined) requireAccess(route.access, actor);
       const body = await readBody?.(request);
       if (!isAwaited(request, response)) return;
-      const epoch = parts.sourceEpoch();
       const input = {
         ...readRequest(route, { request, params, actor, body, epoch }),
         ...detailsOf(request),
@@ -68,7 +72,8 @@ export function routeHandler({ route, handle }: BoundRoute, parts: RouteParts): 
       send(route, { request, response, epoch }, await handle(input as never));
     } catch (error) {
       if (actor !== undefined) await parts.refused(error, { ...detailsOf(request), route, actor, params });
-      throw error;
+      const input = { ...detailsOf(request), actor, params, hangUp: () => hangUpOf(response) };
+      throw await withCurrent(error, reading, input);
     }
   };
 }

@@ -18,6 +18,7 @@ import { refuseWideQuery } from './body/parameters.ts';
 import { operations, type ReadinessCheck } from './operations.ts';
 import { problemDocument } from './problem-response.ts';
 import { answerError, observeRequests, stateOf } from './request.ts';
+import { readingOf } from './current.ts';
 import { routeHandler } from './route-handler.ts';
 import { createRouter } from './router.ts';
 
@@ -137,7 +138,10 @@ function requestListener(options: HttpServerOptions, isStopping: () => boolean):
     addressOf: (request: IncomingMessage) => proxyAddress(request, isTrusted) ?? '',
   };
   const routeOf = createRouter(
-    options.routes.map((bound) => ({ route: bound.route, handle: routeHandler(bound, parts) })),
+    options.routes.map((bound) => ({
+      route: bound.route,
+      handle: routeHandler(bound, parts, readingOf(bound, options.routes)),
+    })),
   );
   const others = buildApp(options, isStopping);
 

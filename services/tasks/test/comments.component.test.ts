@@ -92,7 +92,8 @@ describe('Comments', () => {
     const answer = await change(ann, comment, `<@${ben.id}> <@${manager.id}>`, '"1"');
     expect(answer.body).to.deep.include({ version: 2, created_at: comment.created_at });
     expect((answer.body as Comment).updated_at > comment.updated_at).to.equal(true);
-    expect(codeOf(await change(ann, comment, 'late', '"1"'))).to.equal('precondition_failed');
+    const late = await change(ann, comment, 'late', '"1"');
+    expect(late.body).to.deep.include({ code: 'precondition_failed', current: answer.body });
     // the same text is no change
     expect((await change(ann, comment, `<@${ben.id}> <@${manager.id}>`, '"2"')).body).to.deep.equal(answer.body);
     expect(

@@ -217,6 +217,7 @@ describe('Tasks', () => {
         const refused = await change(ann, task, { title: 'b' }, stale);
         expect([refused.status, codeOf(refused)], stale).to.deep.equal([412, 'precondition_failed']);
         expect(refused.headers.get('etag')).to.equal('"2"');
+        expect((refused.body as { current: unknown }).current).to.deep.equal(await harness.read(ann, task));
       }
       const unreadable = await change(ann, task, { title: 'b' }, '2');
       expect([unreadable.status, codeOf(unreadable)]).to.deep.equal([400, 'bad_etag']);

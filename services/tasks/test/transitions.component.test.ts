@@ -64,6 +64,7 @@ describe('Transitions', () => {
     const task = await harness.createTask(manager, { assignee_id: ann.id });
     const stale = await transition(ann, task, 'in_progress', { 'if-match': '"2"' });
     expect([stale.status, codeOf(stale)]).to.deep.equal([412, 'precondition_failed']);
+    expect((stale.body as { current: unknown }).current).to.deep.equal(task);
     expect((await transition(ann, task, 'in_progress', { 'if-match': '"1"' })).status).to.equal(200);
   });
 

@@ -317,6 +317,12 @@ export type Problem = {
     detail: string;
     code: string;
     errors?: Array<FieldError>;
+    /**
+     * only with precondition_failed: the current representation of the resource if the caller may read it, or else its version
+     */
+    current?: {
+        version: number;
+    };
     request_id: string;
 };
 

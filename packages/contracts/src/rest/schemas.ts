@@ -270,6 +270,10 @@ export const problem = z.object({
   detail: z.string(),
   code: z.string(),
   errors: z.array(fieldError).optional(),
+  current: z
+    .looseObject({ version: z.int() })
+    .optional()
+    .describe('only with precondition_failed: the current representation of the resource if the caller may read it, or else its version'),
   request_id: z.string(),
 });
 
