@@ -2,6 +2,8 @@ import { hasAddress, hasHiddenCharacter, hasVisibleCharacter, readingKey } from 
 import { z } from 'zod';
 import { instant, uuid } from '../events/events.ts';
 
+export { fieldError, problem } from './problem-schema.ts';
+
 /** Roles, from the most to the least powerful. */
 export const roles = ['admin', 'manager', 'member'] as const;
 export const role = z.enum(roles);
@@ -258,23 +260,6 @@ export const notification = z.object({
   read_at: instant.nullable(),
   archived_at: instant.nullable(),
   created_at: instant,
-});
-
-export const fieldError = z.object({ field: z.string(), code: z.string(), message: z.string() });
-
-/** RFC 9457, with Taskwire's extension members: https://www.rfc-editor.org/rfc/rfc9457 */
-export const problem = z.object({
-  type: z.string(),
-  title: z.string(),
-  status: z.int(),
-  detail: z.string(),
-  code: z.string(),
-  errors: z.array(fieldError).optional(),
-  current: z
-    .looseObject({ version: z.int() })
-    .optional()
-    .describe('only with precondition_failed: the current representation of the resource if the caller may read it, or else its version'),
-  request_id: z.string(),
 });
 
 /** A page of a list. */
