@@ -35,8 +35,8 @@ const insertTasks = `
   SELECT ${words(4)}, ${words(8)}, CASE WHEN n % 10 = 0 THEN 'assigned' ELSE 'completed' END, (ARRAY['low', 'normal', 'high', 'urgent'])[1 + n % 4],
     CASE WHEN n % 5 = 0 THEN now() + (n % 1000 - 500) * interval '1 hour' END,
     CASE WHEN n % 2 = 0 THEN ARRAY['label ' || floor(${labels} * random() ^ 3)::integer] ELSE '{}' END,
-    ($3::uuid[])[1 + n % cardinality($3::uuid[])], ($3::uuid[])[1 + n * 7 % cardinality($3::uuid[])],
-    now() - (10000000 - n) * interval '1 second', now() - (n * 7919 % 10000000) * interval '1 second', nextval('task_changes')
+    ($3::uuid[])[1 + n % cardinality($3::uuid[])], ($3::uuid[])[1 + n / 7 % cardinality($3::uuid[])],
+    now() - (10000000 - n) * interval '1 second', now() - (n::bigint * 7919 % 10000000) * interval '1 second', nextval('task_changes')
   FROM generate_series($1::integer, $2::integer) AS n`;
 
 /** Adds tasks with their labels and their texts for the search, as the triggers and the follower would, and analyzes the tables. */

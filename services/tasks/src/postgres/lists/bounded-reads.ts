@@ -3,8 +3,8 @@ import { isSqlState, sqlState, type Database, type Tx } from '@taskwire/postgres
 
 /** A list that takes longer has no suitable index. */
 const limitMs = 500;
-/** Connections of the pool that such reads may hold at a time: more than half of a pool of ten is left for everything else. */
-const atOnce = 4;
+/** The share of the pool that such reads may hold at a time: more than half is left for everything else. */
+const shareOfPool = 0.4;
 
 /**
  * Reads whose cost depends on what the caller asks for, with limits, so that they never stall the pool: few at a time, and each statement for half a
@@ -14,6 +14,7 @@ const atOnce = 4;
 export type BoundedReads = <T>(read: (tx: Tx) => Promise<T>) => Promise<T>;
 
 export function boundedReads(db: Database): BoundedReads {
+  const atOnce = Math.max(1, Math.floor((db.pool.options.max ?? 1) * shareOfPool));
   const waiting: (() => void)[] = [];
   let running = 0;
 
