@@ -41,6 +41,8 @@ export function createJudge(world: World, webhook: Webhook, part: Part): Judge {
     return data.alerts.filter(({ state }) => state === 'firing').map(({ labels }) => labels['alertname'] ?? '');
   }
 
+  const firing = async () => (await active()).filter((name) => !name.startsWith('CauseIs'));
+
   async function fire({ title, alerts: names, isCause, begin, patienceMs = usualPatienceMs }: Fault): Promise<void> {
     await part(title, async () => {
       const since = performance.now();
@@ -78,7 +80,7 @@ export function createJudge(world: World, webhook: Webhook, part: Part): Judge {
       const deadline = performance.now() + 60_000;
       let quietSince = performance.now();
       while (performance.now() - quietSince < 5_000) {
-        const seen = (await active()).filter((name) => !name.startsWith('CauseIs'));
+        const seen = await firing();
         if (seen.length > 0) quietSince = performance.now();
         if (performance.now() > deadline) throw new Error(`${seen.join(', ')}`);
         await delay(500);
@@ -91,7 +93,13 @@ export function createJudge(world: World, webhook: Webhook, part: Part): Judge {
       await Promise.all(
         waiting.map(async ([name, since]) => await webhook.next(name, 'resolved', since, longestLookBackMs)),
       );
-      const left = (await active()).filter((name) => !name.startsWith('CauseIs'));
+      // an alert of several services has ended only with the last one
+      const deadline = performance.now() + usualPatienceMs;
+      let left = await firing();
+      while (left.length > 0 && performance.now() < deadline) {
+        await delay(500);
+        left = await firing();
+      }
       if (left.length > 0) throw new Error(`${left.join(', ')} still fire`);
       return waiting.map(([name]) => name).join(', ');
     },

@@ -138,16 +138,8 @@ export const blockedBroker: Fault = {
 
 async function dropDeadLetters(suite: World['suite'], service: 'tasks' | 'notifications'): Promise<void> {
   const env = { ...process.env, [`${service.toUpperCase()}_DATABASE_URL`]: suite.databaseUrl(service) };
-  const args = [
-    taskwire,
-    'dead-letters',
-    'drop',
-    service,
-    '--reason',
-    'wrong_sender',
-    '--because',
-    'the drill of the alerts',
-  ];
+  const why = ['--because', 'the drill of the alerts'];
+  const args = [taskwire, 'dead-letters', 'drop', service, '--reason', 'unknown_schema_version', ...why];
   await run(process.execPath, args, { env });
 }
 
