@@ -15,6 +15,8 @@ const withBody = {
   transitionTask: { state: 'cancelled' },
   addComment: { body: 'Done.' },
   changeComment: { body: 'Done.' },
+  createView: { name: 'Mine' },
+  changeView: { name: 'Mine' },
   previewSchedule: { kind: 'cron', expression: '0 9 * * *' },
   createSchedule: { kind: 'cron', expression: '0 9 * * *', target: { kind: 'task', title: 'x' } },
   changeSchedule: { expression: '0 9 * * *' },
@@ -50,7 +52,7 @@ describe('Invalid requests to Tasks', () => {
       harness.database.db.pool,
       `SELECT (SELECT json_agg(tasks ORDER BY id) FROM tasks) AS tasks, (SELECT count(*) FROM task_activity) AS entries,
          (SELECT count(*) FROM idempotency_keys) AS keys, (SELECT json_agg(task_comments) FROM task_comments) AS comments,
-         (SELECT count(*) FROM schedules) AS schedules`,
+         (SELECT count(*) FROM schedules) AS schedules, (SELECT count(*) FROM task_views) AS views`,
     );
     return row;
   }
