@@ -93,7 +93,10 @@ export function invalid(schema: Json): fc.Arbitrary<unknown> {
   return fc.tuple(valid(schema), fc.constantFrom(...faults)).map(([body, fault]) => fault(body as Json));
 }
 
-/** Whether a schema rejects any value; one without a type accepts every JSON value. */
+/** Whether a schema rejects an object with an unknown field. One without a type accepts every JSON value. */
 function isRestricted(schema: Json): boolean {
-  return ['type', 'enum', 'const', 'anyOf', 'oneOf'].some((keyword) => keyword in schema);
+  for (const choices of [schema['anyOf'], schema['oneOf']])
+    if (Array.isArray(choices)) return (choices as Json[]).every(isRestricted);
+  if (schema['type'] === 'object') return schema['additionalProperties'] === false || Array.isArray(schema['required']);
+  return ['type', 'enum', 'const'].some((keyword) => keyword in schema);
 }
