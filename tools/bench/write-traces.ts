@@ -22,7 +22,7 @@ const contenders = {
 } as const;
 type Contender = keyof typeof contenders;
 
-type Round = { rate: number; cpuMs: number };
+type Round = { rate: number; requests: number; cpuMs: number };
 
 /**
  * Measures `POST /api/v1/tasks` with and without traces, alternately, on three processes of Tasks with the role `api`. They share one database, whose
@@ -70,31 +70,31 @@ async function measure({ manager }: SuiteWorld, url: string, { pid }: ManagedPro
   });
   if (result.errors + result.timeouts + result.non2xx > 0) throw new Error('requests failed');
   const used = cpuTimeBetween(before, readCpuTimes(roots)).get('tasks') ?? 0;
-  return { rate: result.requests.total / result.duration, cpuMs: used / result.requests.total };
+  return { rate: result.requests.total / result.duration, requests: result.requests.total, cpuMs: used };
 }
 
-function print(measured: Record<Contender, Round[]>, spans: number): void {
+function print(measured: Record<Contender, Round[]>, batches: number): void {
   const base = measured['without traces'];
-  const compared = (name: Contender, of: (round: Round) => number) =>
-    // rounds that ran one after the other are compared, so that the drift of the machine cancels out
-    median(measured[name].map((round, place) => of(round) / of(base[place] ?? round)));
+  const share = (part: number, whole: number) => `${((part / whole) * 100).toFixed(1)} %`;
+  // rounds that ran one after the other are compared, so that the drift of the machine cancels out
+  const rateOf = (rounds: Round[]) => median(rounds.map(({ rate }, place) => rate / (base[place]?.rate ?? rate)));
+  const cpuOf = (rounds: Round[]) =>
+    sum(rounds.map(({ cpuMs }) => cpuMs)) / sum(rounds.map(({ requests }) => requests));
   printFigures(
-    'write with traces (median of the rounds)',
+    'write with traces, each beside the figure without traces',
     (Object.keys(measured) as Contender[]).flatMap((name) => [
       {
-        what: `${name}: rate`,
-        value: perSecond(median(measured[name].map(({ rate }) => rate)), 'requests'),
-        ratio: compared(name, ({ rate }) => rate),
+        what: `${name}: rate (median of the rounds)`,
+        value: `${perSecond(median(measured[name].map(({ rate }) => rate)), 'requests')}, ${share(rateOf(measured[name]), 1)}`,
       },
       {
-        what: `${name}: CPU time of Tasks`,
-        value: `${median(measured[name].map(({ cpuMs }) => cpuMs)).toFixed(3)} ms`,
-        ratio: compared(name, ({ cpuMs }) => cpuMs),
+        what: `${name}: CPU time of Tasks per request`,
+        value: `${cpuOf(measured[name]).toFixed(3)} ms, ${share(cpuOf(measured[name]), cpuOf(base))}`,
       },
     ]),
   );
-  console.log(`  the receiver got ${spans} requests of traces`);
-  if (spans === 0) throw new Error('no traces arrived, so their cost was not measured');
+  console.log(`  the receiver got ${batches} requests of traces`);
+  if (batches === 0) throw new Error('no traces arrived, so their cost was not measured');
 }
 
 async function startTasks({ suite }: SuiteWorld, name: Contender, to: { endpoint: string; logs: string }) {
@@ -120,4 +120,8 @@ async function startReceiver(): Promise<{ url: string; received(): number; stop(
     );
   });
   return { url: `http://127.0.0.1:${port}`, received: () => received, stop: () => void child.kill() };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
