@@ -184,11 +184,12 @@ describe('Error reports', () => {
       const beganAt = performance.now();
       for (let n = 0; n < 5; n++) await report(new Error('one'));
       for (let n = 0; n < 50; n++) telemetry.reportError({ kind: 'dead_letter', tags: { code: `reason_${n}` } });
-      expect(performance.now() - beganAt).to.be.below(500);
+      // a tracker that hangs does so for longer than any of these limits, which leave room for a busy machine
+      expect(performance.now() - beganAt).to.be.below(5_000);
       await waitFor(() => receiver.requests.length > 0);
       const stoppedAt = performance.now();
       await telemetry.shutdown();
-      expect(performance.now() - stoppedAt).to.be.below(2_500);
+      expect(performance.now() - stoppedAt).to.be.below(10_000);
       // each report is counted once, whatever happened to it
       await waitFor(async () => Object.values(await outcomes()).reduce((sum, count) => sum + count) === 55);
     });
