@@ -138,7 +138,7 @@ describe('Notifying users during faults', () => {
   it('acknowledges events of unknown types, and those that notify no one, without storing anything', async () => {
     const ids = [
       await o.around.publishRaw(
-        'tasks.comment.added',
+        'tasks.poll.added',
         JSON.stringify({ ...fact(o.mia), author: o.mia.id, mentions: [] }),
       ),
       await o.around.publishRaw('tasks.task.exploded', JSON.stringify(fact(o.mia))),
