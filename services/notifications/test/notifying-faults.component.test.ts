@@ -137,10 +137,7 @@ describe('Notifying users during faults', () => {
 
   it('acknowledges events of unknown types, and those that notify no one, without storing anything', async () => {
     const ids = [
-      await o.around.publishRaw(
-        'tasks.poll.added',
-        JSON.stringify({ ...fact(o.mia), author: o.mia.id, mentions: [] }),
-      ),
+      await o.around.publishRaw('tasks.poll.added', JSON.stringify({ ...fact(o.mia), author: o.mia.id, mentions: [] })),
       await o.around.publishRaw('tasks.task.exploded', JSON.stringify(fact(o.mia))),
       await o.around.publishRaw('tasks.board.item.moved', JSON.stringify({ board_uuid: o.task.id })),
       await o.around.publishRaw('auth.user.promoted', JSON.stringify({ user_id: o.mia.id })),
