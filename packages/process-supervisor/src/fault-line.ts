@@ -26,6 +26,8 @@ type Parcel = { bytes: Buffer | undefined; due: number };
 
 /** The sender has to wait while more than this number of bytes is in transit, as in a congested network. */
 const longestQueueBytes = 1024 * 1024;
+/** The pieces into which a throttled link divides what it forwards in a second. */
+const piecesPerSecond = 20;
 
 /** Forwards bytes, and the end of the stream, from one socket to the other, with the delay and throughput of the fault. */
 export function openLine(from: Socket, to: Socket): Line {
@@ -38,10 +40,17 @@ export function openLine(from: Socket, to: Socket): Line {
   /** `bytes` undefined means the end of the stream. */
   function accept(bytes: Buffer | undefined): void {
     if (fault?.kind === 'half_open') return;
-    queue.push({ bytes, due: dueTime(bytes?.length ?? 0) });
+    for (const piece of piecesOf(bytes)) queue.push({ bytes: piece, due: dueTime(piece?.length ?? 0) });
     queuedBytes += bytes?.length ?? 0;
     if (queuedBytes > longestQueueBytes) from.pause();
     deliver();
+  }
+
+  /** A throttled link lets bytes through evenly, however many the sender has written at once. */
+  function piecesOf(bytes: Buffer | undefined): readonly (Buffer | undefined)[] {
+    if (fault?.kind !== 'throttle' || bytes === undefined) return [bytes];
+    const size = Math.max(1, Math.ceil(fault.bytesPerSecond / piecesPerSecond));
+    return Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) => bytes.subarray(n * size, (n + 1) * size));
   }
 
   function dueTime(length: number): number {

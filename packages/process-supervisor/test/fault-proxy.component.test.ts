@@ -64,15 +64,18 @@ describe('the fault proxy', () => {
     await answer;
   });
 
-  it('throttles each direction', async () => {
+  it('throttles each direction, and lets the bytes of one write through one after the other', async () => {
     proxy.set({ kind: 'throttle', bytesPerSecond: 100_000 });
     const began = performance.now();
     const text = 'x'.repeat(10_000);
     const client = await open(proxy);
     const answer = read(client, text);
+    const first = once(client, 'data').then(([bytes]) => (bytes as Buffer).length);
     client.write(text);
     await answer;
-    expect(performance.now() - began).above(180);
+    // 100 ms for one direction, and at least as long as one piece for the other, which begins earlier
+    expect(performance.now() - began).above(140);
+    expect(await first).below(10_000);
   });
 
   it('drops both directions of a half-open link without notifying either side', async () => {
