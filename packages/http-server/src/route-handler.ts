@@ -9,7 +9,7 @@ import type { Authenticator } from './access/authenticator.ts';
 import type { observeRefusals } from './access/refusals.ts';
 import { requireAccess } from './access/requirements.ts';
 import { PreserializedJson, type BoundRoute, type UntypedResponse } from './bind.ts';
-import { withCurrent } from './current.ts';
+import { withCurrent } from './current-representation.ts';
 import { bodyReader } from './body/read.ts';
 import { idempotentRequest } from './idempotency.ts';
 import { parseInput } from './input.ts';

@@ -18,7 +18,7 @@ import { refuseWideQuery } from './body/parameters.ts';
 import { operations, type ReadinessCheck } from './operations.ts';
 import { problemDocument } from './problem-response.ts';
 import { answerError, observeRequests, stateOf } from './request.ts';
-import { readingOf } from './current.ts';
+import { readingOf } from './current-representation.ts';
 import { routeHandler } from './route-handler.ts';
 import { createRouter } from './router.ts';
 

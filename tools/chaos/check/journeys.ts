@@ -124,8 +124,11 @@ type Workload = { causes: readonly Operation[]; arrivals: readonly number[]; tra
  */
 function distance(event: RecordedEvent, step: EventSteps, { causes, arrivals, trafficBegan }: Workload): Fault[] {
   const at = (instant: string): number => msOf(instant) - trafficBegan;
-  const contains = ({ attempts, outcome }: Operation, time: number): boolean =>
-    time >= attempts[0]!.began - toleranceMs && (outcome === 'unknown' || time <= attempts.at(-1)!.ended + toleranceMs);
+  const contains = ({ attempts, outcome }: Operation, time: number): boolean => {
+    // of two attempts at once, either may be the first to end
+    const ended = outcome === 'unknown' ? Infinity : Math.max(...attempts.map((attempt) => attempt.ended));
+    return time >= attempts[0]!.began - toleranceMs && time <= ended + toleranceMs;
+  };
   const times = [step.requested_at, step.created_at].filter((time) => time !== null).map(at);
   const arrived = Math.max(...arrivals);
   const published = step.published_at === null ? undefined : at(step.published_at);
