@@ -33,7 +33,7 @@ describe('Bad input, at every public endpoint', () => {
     init: Parameters<typeof send>[3] & { id?: string; query?: string } = {},
   ): Promise<Answer> {
     const { id = unknownId, query = '', ...rest } = init;
-    const path = route.path.replace('{id}', id) + query;
+    const path = route.path.replace('{id}', id).replaceAll(/\{\w+\}/g, unknownId) + query;
     return await send(suite().url, route.method.toUpperCase(), path, rest);
   }
 
@@ -112,8 +112,10 @@ describe('Bad input, at every public endpoint', () => {
         }
       }
       if (route.query !== undefined && route.params === undefined) {
-        it('refuses a cursor that it did not issue', async () =>
-          expectProblem(await call(route, { token: token(), query: '?cursor=bm9uc2Vuc2U' }), 400, 'bad_cursor'));
+        if ('cursor' in route.query.shape) {
+          it('refuses a cursor that it did not issue', async () =>
+            expectProblem(await call(route, { token: token(), query: '?cursor=bm9uc2Vuc2U' }), 400, 'bad_cursor'));
+        }
         it('refuses an unknown parameter', async () =>
           expectProblem(await call(route, { token: token(), query: '?colour=red' }), 422, 'invalid_input'));
         it('refuses a limit that is not a number', async () =>
@@ -127,6 +129,8 @@ describe('Bad input, at every public endpoint', () => {
     if (/\/(drop|replay)$/.test(route.path)) return { reason: 'a test' };
     if (route.path.endsWith('/transition')) return { state: 'cancelled' };
     if (route.path.endsWith('/backfill')) return { from: '2026-11-01T00:00:00Z', to: '2026-11-02T00:00:00Z' };
+    if (route.path.includes('/comments')) return { body: 'Done.' };
+    if (route.path.includes('/views')) return { name: 'Mine' };
     if (route.path.includes('/schedules')) return { expression: '0 9 * * *' };
     if (route.optionalBody === true) return {};
     return route.path.includes('/users') ? { name: 'Renamed' } : { title: 'Something' };
