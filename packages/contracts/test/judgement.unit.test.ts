@@ -10,8 +10,8 @@ describe('The judgement of differences between contracts', () => {
     expect(compareDocuments(texts, texts)).to.deep.equal([]);
   });
 
-  it('is right for a quarter of the changes to the real documents', () => {
-    expect(wrongJudgements(mutations.filter((_, index) => index % 4 === 0))).to.deep.equal([]);
+  it('is right for an eighth of the changes to the real documents', () => {
+    expect(wrongJudgements(mutations.filter((_, index) => index % 8 === 0))).to.deep.equal([]);
   });
 
   it('is right for changes of who may call an operation', () => {

@@ -22,6 +22,15 @@ describe('the rights of an application acting for a user', () => {
     await harness.stop();
   });
 
+  let present: { id: string; token: string } | undefined;
+
+  /** An admin with a session, the same one until an operation has ended the session. */
+  async function presentAdmin(): Promise<{ id: string; token: string }> {
+    const isPresent = present !== undefined && (await harness.api.call('me', { token: present.token })).status === 200;
+    if (!isPresent || present === undefined) present = await loggedIn(harness, 'admin');
+    return present;
+  }
+
   /** A token with the given scopes, of an existing admin and session. */
   async function tokenOf(holder: TokenHolder): Promise<{ token: string; userId: string }> {
     if (holder.kind === 'service') {
@@ -29,7 +38,7 @@ describe('the rights of an application acting for a user', () => {
       const token = await signed(harness, { sub: 'reporter', client_id: 'reporter', aud: audience, scope });
       return { token, userId: crypto.randomUUID() };
     }
-    const { id: userId, token } = await loggedIn(harness, 'admin');
+    const { id: userId, token } = await presentAdmin();
     if (holder.kind === 'first_party') return { token, userId };
     const { sid } = decodeJwt(token);
     const claims = { sub: userId, client_id: 'portal', aud: audience, role: 'admin', sid: String(sid) } as const;
