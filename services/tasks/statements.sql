@@ -452,6 +452,16 @@ task.due_all_day, task.remind_before, task.labels,
 task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.version FROM tasks task
 WHERE task.id = $1 AND task.deleted_at IS NULL AND (SELECT count(*) FROM locked) >= 0 FOR UPDATE;
 
+PREPARE "tasks.lock_task_or_deleted" AS
+SELECT
+  task.id, task.title, task.description, task.state, task.priority, to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone,
+  task.due_all_day, task.remind_before, task.labels,
+  task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.version, task.deleted_at IS NOT NULL AS is_deleted FROM tasks task WHERE task.id = $1 FOR UPDATE;
+
+PREPARE "tasks.read_assignee_before_deletion" AS
+SELECT entry.from_value #>> '{}' AS id FROM tasks task JOIN task_activity entry ON entry.task_id = task.id
+WHERE task.id = $1 AND entry.action = 'unassigned' AND entry.created_at = task.updated_at;
+
 PREPARE "tasks.apply_change" AS
 WITH
 change AS MATERIALIZED (
@@ -461,7 +471,7 @@ change AS MATERIALIZED (
     (title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, assignee_id, awaiting_performer) = (SELECT title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, assignee_id, awaiting_performer FROM jsonb_populate_record(task, change.set)),
     version = task.version + 1,
     updated_at = greatest(clock_timestamp(), task.updated_at + interval '10 microseconds'),
-    deleted_at = CASE WHEN change.set ? 'is_deleted' THEN clock_timestamp() END
+    deleted_at = CASE WHEN (change.set -> 'is_deleted')::boolean THEN clock_timestamp() END
   FROM change WHERE task.id = change.id
   RETURNING task.*, change.events, change.log
 ),

@@ -45,6 +45,7 @@ export const names: Readonly<Record<string, string>> = {
   getTask: 'tasks.get',
   changeTask: 'tasks.change',
   deleteTask: 'tasks.delete',
+  restoreTask: 'tasks.restore',
   assignTask: 'tasks.assign',
   transitionTask: 'tasks.transition',
   listActivity: 'tasks.activity',

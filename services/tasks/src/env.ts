@@ -23,8 +23,8 @@ export const env = databaseEnv.extend({
   SHUFFLES_PER_MINUTE: fields.integer(1, 1_000_000).default(20),
   /** Per user and process: a person writes no more, and each comment may send 50 mails. */
   COMMENTS_PER_MINUTE: fields.integer(1, 1_000_000).default(60),
-  /** The default period of notifications (NOTIFICATION_DAYS), so that a notification can say that its task is deleted. */
-  DELETED_TASK_DAYS: fields.integer(1, 3_650).default(365),
+  /** How long a deleted task can be restored: time to notice a mistake, as for deleted users (ERASE_DELETED_USERS_DAYS). */
+  DELETED_TASK_DAYS: fields.integer(1, 3_650).default(30),
   /** Long enough to read a result after a holiday week; 100 jobs a second are 60 million rows in a week. */
   SETTLED_JOB_DAYS: fields.integer(1, 3_650).default(7),
   /** The period of dead letters (DEAD_LETTER_DAYS), because an operator has to decide. */

@@ -65,6 +65,7 @@ describe('The contract of Tasks', () => {
       createTask: async () => ({ token, body: { title: 'Paint the fence' } }),
       createView: async () => ({ token, body: { name: 'Mine' } }),
       assignTask: async () => ({ token, ...(await draft()), body: { assign: 'random' } }),
+      restoreTask: async () => ({ token, ...(await draft()) }),
       transitionTask: async () => ({ token, ...(await draft()), body: { state: 'cancelled' } }),
       addComment: async () => ({ token, ...(await draft()), body: { body: 'Done.' } }),
       shuffleTasks: async () => ({ token }),
@@ -78,7 +79,7 @@ describe('The contract of Tasks', () => {
     };
     const { operations, faults } = await walkReplays({ baseUrl, routes: tasksRoutes, prepare, snapshot });
     expect(faults).to.deep.equal([]);
-    expect(operations).to.equal(13);
+    expect(operations).to.equal(14);
   });
 
   it('rejects a stranger to the task in every operation, except those that are open to every user', async () => {
@@ -105,6 +106,7 @@ describe('The contract of Tasks', () => {
         changeView: { params, body: { name: 'Mine' } },
         deleteView: { params },
         deleteTask: { params },
+        restoreTask: { params },
         assignTask: { params, body: { assignee_id: ben.id } },
         'transitionTask in_progress': { params, body: { state: 'in_progress' } },
         'transitionTask completed': { params, body: { state: 'completed' } },
@@ -119,7 +121,7 @@ describe('The contract of Tasks', () => {
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(operations).to.equal(28);
+    expect(operations).to.equal(29);
     // canary: the assignee may start the task, so walking as the assignee must report a fault
     const assignee = await walkAsStranger({
       ...{ baseUrl, routes: { transitionTask: tasksRoutes.transitionTask }, snapshot, secrets: [] },
@@ -165,6 +167,8 @@ describe('The contract of Tasks', () => {
       ['transitionTask', { ...at, token: ben.token, body: { state: 'in_progress' } }, ['started']],
       ['transitionTask', { ...at, token: ben.token, body: { state: 'completed' } }, ['completed']],
       ['deleteTask', at, ['deleted']],
+      ['restoreTask', at, ['restored']],
+      ['restoreTask', at, []],
     ];
     const published = ['created', 'changed'];
     for (const [operation, call, types] of steps) {
@@ -211,6 +215,8 @@ describe('The contract of Tasks', () => {
     await harness.assign(manager, task, ben);
     for (const body of ['one', 'two'])
       await harness.call('addComment', { token: ann.token, params: { id: task.id }, body: { body } });
+    for (const id of [(await harness.createTask(ann)).id, (await harness.createTask(ann)).id])
+      await harness.call('deleteTask', { token: ann.token, params: { id }, headers: { 'if-match': '*' } });
     await insertDeadLetters(harness.database.db.pool);
     for (const [queue, kind] of [
       ['reports', 'render'],
@@ -242,6 +248,7 @@ describe('The contract of Tasks', () => {
           creator: [ann.id],
           mine: ['true', 'false'],
           kind: ['task', 'job'],
+          deleted: ['true'],
           priority: ['urgent'],
           label: ['home'],
           label_all: ['garden'],
@@ -257,6 +264,6 @@ describe('The contract of Tasks', () => {
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(parameters).to.equal(45);
+    expect(parameters).to.equal(46);
   });
 });

@@ -87,6 +87,8 @@ describe("The plans of Tasks' statements", () => {
     await harness.call('suggestTasks', { token: ann.token, query: { q: 'garden' } });
     while ((await harness.service.search.tick()) === 'more');
     await harness.call('deleteTask', { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } });
+    await harness.call('listTasks', { token: ann.token, query: { deleted: 'true', label: 'garden' } });
+    await harness.call('restoreTask', { token: manager.token, params: { id: task.id } });
     await harness.become(ben, 'manager');
     await harness.service.reassigner.tick();
     await useSchedules();

@@ -1,17 +1,18 @@
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
+import { codeOf } from './support/api.ts';
 import { tasksHarness, type TasksHarness } from './support/tasks-harness.ts';
 
 describe('the retention of deleted tasks', () => {
   let harness: TasksHarness;
   before(async () => {
-    harness = await tasksHarness({ PROCESS_ROLE: 'api' });
+    harness = await tasksHarness({ PROCESS_ROLE: 'api', DELETED_TASK_DAYS: '100' });
     const { pool } = harness.database.db;
     await query(
       pool,
       `INSERT INTO tasks (title, description, state, priority, labels, creator_id, created_at, updated_at, deleted_at)
        SELECT n::text, '', 'draft', 'normal', '{}'::text[], uuidv7(), now(), now(), now() - make_interval(days => n)
-       FROM generate_series(266, 615) n
+       FROM generate_series(1, 350) n
        UNION ALL SELECT 'not deleted', '', 'draft', 'normal', '{}'::text[], uuidv7(), now() - interval '9 years', now(), NULL`,
     );
     await query(
@@ -30,6 +31,7 @@ describe('the retention of deleted tasks', () => {
 
   it('reports how late it is, removes them with their activity after DELETED_TASK_DAYS, in batches, and no others', async () => {
     const { pool } = harness.database.db;
+    const [removed] = await query<{ id: string }>(pool, "SELECT id FROM tasks WHERE title = '110'");
     expect(await overdue()).to.be.within(250 * 86_400, 250 * 86_400 + 60);
     const rounds = [];
     do rounds.push(await harness.service.retention.tick());
@@ -38,15 +40,67 @@ describe('the retention of deleted tasks', () => {
     const counts = await query(
       pool,
       `SELECT (SELECT count(*)::integer FROM tasks) AS tasks, (SELECT count(*)::integer FROM task_activity) AS entries,
-         (SELECT max(now() - deleted_at) < interval '365 days' FROM tasks) AS "isYoung"`,
+         (SELECT max(now() - deleted_at) < interval '100 days' FROM tasks) AS "isYoung"`,
     );
     expect(counts).to.deep.equal([{ tasks: 100, entries: 199, isYoung: true }]);
+    const { token } = await harness.join('Mona', 'manager');
+    const restored = await harness.call('restoreTask', { token, params: { id: removed?.id ?? '' } });
+    expect(codeOf(restored)).to.equal('not_found');
   });
 
-  it('leaves the activity of other tasks append-only', async () => {
-    const refused: unknown = await query(harness.database.db.pool, 'DELETE FROM task_activity').catch(
-      (error: unknown) => error,
+  it('leaves a tombstone of each until 121 days after the deletion, which services get as 410', async () => {
+    const { pool } = harness.database.db;
+    const tombstones = await query<{ id: string; days: number; isNumbered: boolean }>(
+      pool,
+      `SELECT task_id AS id, extract(days FROM now() - deleted_at)::integer AS days, change_no > 0 AS "isNumbered"
+       FROM task_tombstones ORDER BY deleted_at DESC`,
     );
-    expect(String(refused)).to.include('append-only');
+    expect(tombstones.map(({ days }) => days)).to.deep.equal(Array.from({ length: 21 }, (_, index) => 100 + index));
+    expect(tombstones.every(({ isNumbered }) => isNumbered)).to.equal(true);
+    const token = await harness.auth.serviceToken('tasks:read');
+    const read = async (id: string) => await harness.call('getInternalTask', { token, params: { id } });
+    expect((await read(tombstones[0]?.id ?? '')).status).to.equal(410);
+    expect((await read(crypto.randomUUID())).status).to.equal(404);
+  });
+});
+
+describe('The activity log', () => {
+  let harness: TasksHarness;
+  before(async () => {
+    harness = await tasksHarness({ PROCESS_ROLE: 'api' });
+    await harness.createTask(await harness.join('Ann', 'member'));
+  });
+  after(async () => await harness.stop());
+
+  it('is append-only, except for remove_deleted_tasks()', async () => {
+    const { pool } = harness.database.db;
+    const forged = `
+      CREATE FUNCTION remove_deleted_task_s(interval, integer) RETURNS integer LANGUAGE plpgsql AS
+      $$ BEGIN DELETE FROM task_activity; RETURN 1; END $$`;
+    await query(pool, forged);
+    const attempts = [
+      'DELETE FROM task_activity',
+      'UPDATE task_activity SET reason = NULL',
+      'TRUNCATE task_activity CASCADE',
+      'DELETE FROM task_activity /* remove_deleted_tasks(interval,integer) */',
+      'DO $$ BEGIN DELETE FROM task_activity; END $$',
+      'DELETE FROM tasks',
+      "SELECT remove_deleted_task_s('1 day', 1)",
+      "SELECT set_config('taskwire.removes_tasks', 'on', false); DELETE FROM task_activity",
+    ];
+    for (const attempt of attempts) {
+      const refused: unknown = await query(pool, attempt).catch((error: unknown) => error);
+      expect(String(refused), attempt).to.match(/append-only|violates foreign key/);
+    }
+    const entries = 'SELECT (SELECT count(*)::integer FROM task_activity) AS left';
+    expect(await query(pool, entries)).to.deep.equal([{ left: 1 }]);
+    await query(pool, "UPDATE tasks SET deleted_at = now() - interval '2 days'");
+    await query(pool, "SELECT remove_deleted_tasks('1 day', 1)");
+    expect(await query(pool, entries)).to.deep.equal([{ left: 0 }]);
+    const [definition] = await query<{ text: string }>(
+      pool,
+      "SELECT pg_get_functiondef(oid) AS text FROM pg_proc WHERE proname = 'remove_deleted_tasks'",
+    );
+    expect(definition?.text).to.include(' SECURITY DEFINER\n SET search_path TO ');
   });
 });

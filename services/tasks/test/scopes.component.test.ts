@@ -75,6 +75,7 @@ describe('The access of an application to tasks on behalf of a user', () => {
       ['transitionTask', { ...at, body: { state: 'cancelled' } }],
       ['shuffleTasks', { token }],
       ['deleteTask', { ...at, headers: { 'if-match': '*' } }],
+      ['restoreTask', at],
     ];
     for (const [operation, call] of writes) {
       expect(codeOf(await harness.call(operation, call)), operation).to.equal('insufficient_scope');

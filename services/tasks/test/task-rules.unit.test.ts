@@ -108,6 +108,7 @@ describe('The permissions', () => {
   const table: Record<Action, readonly Party[]> = {
     change: tasksRoutes.changeTask.access.objects,
     delete: tasksRoutes.deleteTask.access.objects,
+    restore: tasksRoutes.restoreTask.access.objects,
     assign: tasksRoutes.assignTask.access.roles,
     start: transition.in_progress,
     complete: transition.completed,

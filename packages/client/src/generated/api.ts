@@ -205,9 +205,14 @@ export type Api = {
     change(id: string, body: T.ChangeTaskData['body'], options: VersionedOptions): Call<Opened<T.ChangeTaskResponses[200]>>;
     /**
      * Delete a task.
-     * An open task is unassigned first. The job of a task of kind `job` is cancelled.
+     * An open task is unassigned first. The job of a task of kind `job` is cancelled. The task can be restored for 30 days, or as long as the operator has set.
      */
     delete(id: string, options: VersionedOptions): Call<void>;
+    /**
+     * Restore a deleted task.
+     * The task is assigned to its former assignee again, and starts over if it was in progress. If they can no longer carry out tasks, it becomes a draft that is assigned to a performer automatically. A task of kind `job` whose job had not ended is cancelled, as its job was. A task that is not deleted stays as it is. `listTasks` with `deleted=true` lists what can be restored.
+     */
+    restore(id: string, options?: CallOptions): Call<Opened<T.RestoreTaskResponses[200]>>;
     /**
      * Assign a task to a given or a randomly chosen performer.
      * A random assignment chooses among the performers with the fewest open tasks.

@@ -42,6 +42,7 @@ export type OperationTypes = {
   getTask: { input: T.GetTaskData; answer: T.GetTaskResponses[200] };
   changeTask: { input: T.ChangeTaskData; answer: T.ChangeTaskResponses[200] };
   deleteTask: { input: T.DeleteTaskData; answer: T.DeleteTaskResponses[204] };
+  restoreTask: { input: T.RestoreTaskData; answer: T.RestoreTaskResponses[200] };
   assignTask: { input: T.AssignTaskData; answer: T.AssignTaskResponses[200] };
   transitionTask: { input: T.TransitionTaskData; answer: T.TransitionTaskResponses[200] };
   listActivity: { input: T.ListActivityData; answer: T.ListActivityResponses[200] };

@@ -1677,6 +1677,82 @@ export type ListTaskJourneyResponse = {
     next_cursor: string | null;
 };
 
+export type ListTasksResponse = {
+    data: Array<{
+        id: string;
+        title: string;
+        description: string;
+        state: TaskState;
+        priority: Priority;
+        due_at: string | null;
+        /**
+         * the IANA time zone in which people read due_at
+         */
+        due_time_zone: string | null;
+        /**
+         * whether due_at is the last microsecond of a day in due_time_zone
+         */
+        due_all_day: boolean;
+        /**
+         * how long before due_at the assignee is reminded, as an ISO 8601 duration
+         */
+        remind_before: string;
+        labels: Array<string>;
+        creator_id: string;
+        assignee_id: string | null;
+        creator: {
+            id: string;
+            name: string;
+        };
+        assignee: {
+            id: string;
+            name: string;
+        } | null;
+        /**
+         * task: a user carries it out; job: a worker carries it out, and it has no assignee
+         */
+        kind: string;
+        /**
+         * the job that carries out the task; null unless kind is job
+         */
+        job: {
+            id: string;
+            /**
+             * null once the job was removed, a while after it ended
+             */
+            queue: string | null;
+            /**
+             * null once the job was removed
+             */
+            kind: string | null;
+            /**
+             * more values may be added
+             */
+            state: string;
+            /**
+             * why the job is dead or cancelled, for example attempts_exhausted, final or deadline
+             */
+            reason: string | null;
+            /**
+             * the last progress that the worker reported; null without one
+             */
+            progress: unknown;
+        } | null;
+        version: number;
+        created_at: string;
+        updated_at: string;
+        /**
+         * only for deleted tasks
+         */
+        deleted_at?: string;
+    }>;
+    next_cursor: string | null;
+    /**
+     * with `q`: the search includes every task whose last change was committed by this time, usually at most two seconds ago
+     */
+    as_of?: string;
+};
+
 export type ListViewsResponse = {
     data: Array<{
         id: string;
@@ -2024,6 +2100,82 @@ export type SearchTasksRequest = {
     cursor?: string;
 };
 
+export type SearchTasksResponse = {
+    data: Array<{
+        id: string;
+        title: string;
+        description: string;
+        state: TaskState;
+        priority: Priority;
+        due_at: string | null;
+        /**
+         * the IANA time zone in which people read due_at
+         */
+        due_time_zone: string | null;
+        /**
+         * whether due_at is the last microsecond of a day in due_time_zone
+         */
+        due_all_day: boolean;
+        /**
+         * how long before due_at the assignee is reminded, as an ISO 8601 duration
+         */
+        remind_before: string;
+        labels: Array<string>;
+        creator_id: string;
+        assignee_id: string | null;
+        creator: {
+            id: string;
+            name: string;
+        };
+        assignee: {
+            id: string;
+            name: string;
+        } | null;
+        /**
+         * task: a user carries it out; job: a worker carries it out, and it has no assignee
+         */
+        kind: string;
+        /**
+         * the job that carries out the task; null unless kind is job
+         */
+        job: {
+            id: string;
+            /**
+             * null once the job was removed, a while after it ended
+             */
+            queue: string | null;
+            /**
+             * null once the job was removed
+             */
+            kind: string | null;
+            /**
+             * more values may be added
+             */
+            state: string;
+            /**
+             * why the job is dead or cancelled, for example attempts_exhausted, final or deadline
+             */
+            reason: string | null;
+            /**
+             * the last progress that the worker reported; null without one
+             */
+            progress: unknown;
+        } | null;
+        version: number;
+        created_at: string;
+        updated_at: string;
+        /**
+         * only for deleted tasks
+         */
+        deleted_at?: string;
+    }>;
+    next_cursor: string | null;
+    /**
+     * with `q`: the search includes every task whose last change was committed by this time, usually at most two seconds ago
+     */
+    as_of?: string;
+};
+
 export type SetJobLimitRequest = {
     /**
      * the maximum number of jobs of the key that are leased at a time; null for no limit
@@ -2194,15 +2346,6 @@ export type Task = {
     version: number;
     created_at: string;
     updated_at: string;
-};
-
-export type TaskList = {
-    data: Array<Task>;
-    next_cursor: string | null;
-    /**
-     * with `q`: the search includes every task whose last change was committed by this time, usually at most two seconds ago
-     */
-    as_of?: string;
 };
 
 export type TaskState = 'draft' | 'assigned' | 'in_progress' | 'completed' | 'cancelled';
@@ -3187,6 +3330,10 @@ export type ListTasksData = {
          */
         q?: string;
         /**
+         * true: only deleted tasks, which can still be restored; the default is false. The text search does not know deleted tasks.
+         */
+        deleted?: 'true' | 'false';
+        /**
          * the order; a minus sign means descending. `relevance`, for a list with `q`, returns only the best 200 tasks. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation. If omitted: `relevance` with `q`, and otherwise `-created_at`.
          */
         sort?: 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | 'due_at' | '-due_at' | 'priority' | '-priority' | 'relevance';
@@ -3198,10 +3345,10 @@ export type ListTasksResponses = {
     /**
      * OK
      */
-    200: TaskList;
+    200: ListTasksResponse;
 };
 
-export type ListTasksResponse = ListTasksResponses[keyof ListTasksResponses];
+export type ListTasksResponse2 = ListTasksResponses[keyof ListTasksResponses];
 
 export type CreateTaskData = {
     /**
@@ -3242,10 +3389,10 @@ export type SearchTasksResponses = {
     /**
      * OK
      */
-    200: TaskList;
+    200: SearchTasksResponse;
 };
 
-export type SearchTasksResponse = SearchTasksResponses[keyof SearchTasksResponses];
+export type SearchTasksResponse2 = SearchTasksResponses[keyof SearchTasksResponses];
 
 export type SuggestTasksData = {
     body?: never;
@@ -3371,6 +3518,34 @@ export type ChangeTaskResponses = {
 };
 
 export type ChangeTaskResponse = ChangeTaskResponses[keyof ChangeTaskResponses];
+
+export type RestoreTaskData = {
+    body?: never;
+    headers?: {
+        /**
+         * The ETag of the version to change, or `*` for any version.
+         */
+        'If-Match'?: string;
+        /**
+         * A key chosen by the caller for this request, such as a UUID. A repeated request with the same key returns the first response and is not executed again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/tasks/{id}/restore';
+};
+
+export type RestoreTaskResponses = {
+    /**
+     * OK
+     */
+    200: Task;
+};
+
+export type RestoreTaskResponse = RestoreTaskResponses[keyof RestoreTaskResponses];
 
 export type AssignTaskData = {
     /**

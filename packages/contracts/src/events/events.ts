@@ -116,6 +116,7 @@ export const events = {
   'tasks.task.created': taskEvent.describe('A task was created.'),
   'tasks.task.changed': taskEvent.describe('Fields of a task changed; also published for a new task, after created.'),
   'tasks.task.deleted': taskEvent.describe('A task was deleted.'),
+  'tasks.task.restored': taskEvent.describe('A deleted task was restored; if its former assignee can carry it out, assigned follows.'),
   'tasks.task.assigned': z
     .object({ ...taskEventFields, assigned_to: uuid.describe('the new assignee') })
     .describe('A task was assigned; also published for a new task.'),

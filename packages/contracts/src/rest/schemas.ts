@@ -207,6 +207,9 @@ export const task = z.object({
   updated_at: instant,
 });
 
+/** A task in a list. */
+export const listedTask = task.extend({ deleted_at: instant.optional().describe('only for deleted tasks') });
+
 /** A task as returned to services. */
 export const internalTask = task.extend({ source_epoch: sourceEpoch });
 
@@ -215,7 +218,7 @@ export const activity = z.object({
   task_id: uuid,
   action: openEnum([
     ...['created', 'changed', 'assigned', 'unassigned', 'started', 'completed', 'cancelled', 'deleted'],
-    ...['due_soon', 'due_soon_skipped', 'overdue', 'comment_added', 'comment_changed', 'comment_deleted'],
+    ...['restored', 'due_soon', 'due_soon_skipped', 'overdue', 'comment_added', 'comment_changed', 'comment_deleted'],
   ]),
   actor: person.nullable().describe('null for the system'),
   field: z.string().nullable(),

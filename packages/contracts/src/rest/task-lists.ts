@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { instant, uuid } from '../events/events.ts';
-import { givenInstant, label, listOf, openEnum, page, priority, task, taskKinds, taskState, taskStates } from './schemas.ts';
+import { givenInstant, label, listOf, listedTask, openEnum, page, priority, taskKinds, taskState, taskStates } from './schemas.ts';
 
 /** The fields by which tasks are sorted. */
 export const taskSortFields = ['created_at', 'updated_at', 'due_at', 'priority'] as const;
@@ -62,7 +62,15 @@ const sort = z
 const fits = (given: { sort?: string | undefined; q?: string | undefined }) => given.sort !== 'relevance' || given.q !== undefined;
 const needsText = { path: ['sort'], message: 'must not be relevance without q' };
 
-export const taskListQuery = z.strictObject({ ...page, ...taskFilters, sort }).refine(fits, needsText);
+const deleted = z
+  .enum(['true', 'false'])
+  .optional()
+  .describe('true: only deleted tasks, which can still be restored; the default is false. The text search does not know deleted tasks.');
+
+export const taskListQuery = z
+  .strictObject({ ...page, ...taskFilters, deleted, sort })
+  .refine(fits, needsText)
+  .refine((given) => given.deleted !== 'true' || given.q === undefined, { path: ['deleted'], message: 'must not be true with q' });
 
 /** What a search has, besides its page. */
 export const searchFields = {
@@ -95,6 +103,6 @@ export const taskSuggestionQuery = z.strictObject({ q: searchedText.max(100).des
 export const taskSuggestion = z.object({ id: uuid, title: z.string(), state: openEnum(taskStates) });
 
 /** `as_of` is for lists with `q`. */
-export const taskPage = listOf(task).extend({
+export const taskPage = listOf(listedTask).extend({
   as_of: instant.optional().describe('with `q`: the search includes every task whose last change was committed by this time, usually at most two seconds ago'),
 });

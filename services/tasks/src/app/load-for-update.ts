@@ -15,12 +15,12 @@ export type TaskCommand = {
  * Locks the task of a command, then checks existence, permission and version, in that order of precedence.
  * @throws Problem `not_found`, whatever `requirePermission` throws, `precondition_failed`.
  */
-export async function loadForUpdate(
-  tasks: Pick<TaskLocks, 'lockTask'>,
+export async function loadForUpdate<T extends Task>(
+  tasks: { lockTask(tx: Tx, id: string): Promise<T | undefined> },
   tx: Tx,
   command: TaskCommand,
   requirePermission: (task: Task) => void,
-): Promise<Task> {
+): Promise<T> {
   const task = await tasks.lockTask(tx, command.taskId);
   if (task === undefined) throw noSuchTask();
   requirePermission(task);

@@ -13,6 +13,7 @@ export type Document<S extends z.ZodType = TaskSchema> = { text: JsonText<S>; et
 
 export type TaskSchema = typeof schemas.task;
 export type TaskJson = JsonText<TaskSchema>;
+export type ListedTaskJson = JsonText<typeof schemas.listedTask>;
 export type LabelInUse = { label: string; count: number };
 export type SuggestionJson = JsonText<typeof taskSuggestion>;
 export type ActivityJson = JsonText<typeof schemas.activity>;
@@ -45,11 +46,13 @@ export type TaskStore = TaskReads & TaskLocks & Assignment & TaskWrites;
 export type TaskReads = {
   /** Includes deleted tasks; `isDeleted` marks them. */
   readTask(id: string): Promise<(Document & { isDeleted: boolean }) | undefined>;
+  /** Whether a task with this id was removed for good, as far as is still known. */
+  wasRemoved(id: string): Promise<boolean>;
   /**
    * `asOf`, for a filter with a text, is when the text search was up to date.
    * @throws Problem `search_busy` when this filter and order take too long.
    */
-  listTasks(list: TaskList, place: Place): Promise<Page<TaskJson> & { asOf?: string }>;
+  listTasks(list: TaskList, place: Place): Promise<Page<ListedTaskJson> & { asOf?: string }>;
   /** The labels in use that begin with a prefix, sorted by character codes. @throws Problem `search_busy`. */
   listLabels(prefix: string, place: Place): Promise<Page<LabelInUse>>;
   /** The tasks whose titles are most similar to a text. @throws Problem `search_busy`. */
@@ -67,6 +70,10 @@ export type TaskLocks = {
   lockTask(tx: Tx, id: string): Promise<Task | undefined>;
   /** Like `lockTask`, but locks the task's job first. */
   lockTaskAndJob(tx: Tx, id: string): Promise<Task | undefined>;
+  /** Like `lockTask`, but finds deleted tasks too. */
+  lockTaskOrDeleted(tx: Tx, id: string): Promise<(Task & { is_deleted: boolean }) | undefined>;
+  /** The assignee whom a locked, deleted task lost with its deletion. */
+  assigneeBeforeDeletion(tx: Tx, taskId: string): Promise<string | undefined>;
   /** Locks and returns all open tasks, ordered by id to avoid deadlocks between concurrent calls. */
   lockOpenTasks(tx: Tx): Promise<OpenTask[]>;
   /**

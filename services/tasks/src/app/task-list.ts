@@ -16,6 +16,8 @@ export type TaskFilter = {
    */
   mine?: { userId: string; is: boolean } | undefined;
   kind?: Task['kind'] | undefined;
+  /** Only deleted tasks instead of the others. */
+  isDeleted?: true | undefined;
   priority?: Priority | undefined;
   anyLabel?: readonly string[] | undefined;
   allLabels?: readonly string[] | undefined;

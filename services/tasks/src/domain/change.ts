@@ -2,7 +2,7 @@ import type { Task } from './task.ts';
 
 /** An event of a task, without the fields common to all events (`task_uuid`, `timestamp`, `actor`). */
 export type TaskEvent =
-  | { type: 'tasks.task.created' | 'tasks.task.changed' | 'tasks.task.deleted' }
+  | { type: 'tasks.task.created' | 'tasks.task.changed' | 'tasks.task.deleted' | 'tasks.task.restored' }
   | { type: 'tasks.task.assigned'; assigned_to: string }
   | { type: 'tasks.task.unassigned'; unassigned_from: string }
   | { type: 'tasks.task.started' | 'tasks.task.completed' | 'tasks.task.cancelled'; assigned_to: string | null };
@@ -10,6 +10,8 @@ export type TaskEvent =
 /** An activity log entry, without its actor and time. */
 export type LogEntry =
   | (Entry<'created' | 'deleted'> & { field: null; from: null; to: null })
+  // names the field only if the restored task awaits a performer, and did not when it was deleted
+  | (Entry<'restored'> & { field: 'awaiting_performer' | null; from: null; to: true | null })
   | (Entry<'changed'> & { field: string; from: unknown; to: unknown })
   | (Entry<'assigned'> & { field: 'assignee_id'; from: null; to: string })
   | (Entry<'unassigned'> & { field: 'assignee_id'; from: string; to: null })
@@ -17,7 +19,7 @@ export type LogEntry =
 
 type Entry<A extends string> = { action: A; reason: string | null };
 
-type NewValues = Partial<Omit<Task, 'id' | 'version' | 'creator_id' | 'kind' | 'job_id'>> & { is_deleted?: true };
+type NewValues = Partial<Omit<Task, 'id' | 'version' | 'creator_id' | 'kind' | 'job_id'>> & { is_deleted?: boolean };
 
 /**
  * Everything that one operation does to a task (new values, events and activity entries), stored in one transaction.
@@ -60,7 +62,8 @@ function eventsOf(log: readonly LogEntry[], assigneeId: string | null): TaskEven
       case 'cancelled':
         return [{ type: `tasks.task.${entry.action}`, assigned_to: assigneeId }];
       case 'deleted':
-        return [{ type: 'tasks.task.deleted' }];
+      case 'restored':
+        return [{ type: `tasks.task.${entry.action}` }];
     }
   });
 }

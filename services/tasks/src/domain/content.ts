@@ -36,12 +36,13 @@ export function edit(task: Task, given: { [K in keyof TaskFields]?: TaskFields[K
 }
 
 /**
- * Deletes a task. An open task is unassigned first, so its assignee is notified and a restored task would be a draft. A task of a job keeps its state.
+ * Deletes a task. An open task is unassigned first, so its assignee is notified. A draft that awaits a performer still does if it is restored, and a
+ * task of a job keeps its state.
  */
 export function remove(task: Task): Change {
   const isOfPeople = isOpen(task.state) && task.kind === 'task';
   const closed = isOfPeople ? ({ state: 'draft', assignee_id: null } as const) : {};
-  return changeOf(task, { is_deleted: true, awaiting_performer: false, ...closed }, [
+  return changeOf(task, { is_deleted: true, ...closed }, [
     ...(isOfPeople ? unassignment(task, 'the task was deleted') : []),
     { action: 'deleted', field: null, from: null, to: null, reason: null },
   ]);

@@ -2,7 +2,7 @@ import { problem } from '@taskwire/errors';
 import type { Actor, Role, Task } from './task.ts';
 
 /** The actions on a task that need permission. Every user may create and read tasks. */
-export type Action = 'change' | 'delete' | 'assign' | 'start' | 'complete' | 'cancel';
+export type Action = 'change' | 'delete' | 'restore' | 'assign' | 'start' | 'complete' | 'cancel';
 
 type Rule = { who: string; allows(actor: Actor, task: Pick<Task, 'creator_id' | 'assignee_id'>): boolean };
 
@@ -18,6 +18,7 @@ const assignee: Rule = { who: 'its assignee', allows: (actor, task) => actor.id 
 const rules: Readonly<Record<Action, Rule>> = {
   change: creatorOrLeader,
   delete: creatorOrLeader,
+  restore: creatorOrLeader,
   assign: leader,
   start: assignee,
   complete: assignee,

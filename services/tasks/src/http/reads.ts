@@ -48,8 +48,8 @@ export function readRoutes(tasks: TaskReads, publishedEpoch: () => number): Boun
     // lets services distinguish a deleted task from one that never existed
     bind(tasksRoutes.getInternalTask, async ({ params }) => {
       const task = await tasks.readTask(params.id);
-      if (task === undefined) throw noSuchTask();
-      if (task.isDeleted) throw problem('gone', 'The task was deleted.');
+      if (task === undefined && !(await tasks.wasRemoved(params.id))) throw noSuchTask();
+      if (task === undefined || task.isDeleted) throw problem('gone', 'The task was deleted.');
       return respond(tasksRoutes.getInternalTask, 200, { ...task, text: ofEpoch(task.text, publishedEpoch()) });
     }),
     bind(tasksRoutes.listActivity, async ({ params, query: { cursor, limit } }) => {

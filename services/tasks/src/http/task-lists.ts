@@ -21,12 +21,13 @@ type Search = Omit<z.output<(typeof tasksRoutes.searchTasks)['body']>, 'cursor' 
  * @throws Problem `invalid_input` for an instant that PostgreSQL does not have, and what `readTextQuery` throws.
  */
 export function filterOf(given: Omit<Query, 'cursor' | 'limit' | 'sort'>, callerId: string): TaskFilter {
-  const { assignee, mine, label, label_all, due_before, due_after, q, ...same } = given;
+  const { assignee, mine, label, label_all, due_before, due_after, deleted, q, ...same } = given;
   return {
     ...same,
     assignee: assignee === 'me' ? callerId : assignee,
     // true: assigned to the caller; false: all other tasks
     mine: mine === undefined ? undefined : { userId: callerId, is: mine === 'true' },
+    isDeleted: deleted === 'true' ? true : undefined,
     anyLabel: label,
     allLabels: label_all,
     dueBefore: due_before === undefined ? undefined : utcInstant(due_before, 'due_before'),

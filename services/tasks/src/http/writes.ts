@@ -4,6 +4,7 @@ import { assignTask } from '../app/assign-task.ts';
 import { changeTask } from '../app/change-task.ts';
 import { createTask } from '../app/create-task.ts';
 import { deleteTask } from '../app/delete-task.ts';
+import { restoreTask } from '../app/restore-task.ts';
 import type { JobEnqueuing } from '../app/jobs/ports.ts';
 import type { TaskStore, Users } from '../app/ports.ts';
 import { shuffleTasks } from '../app/shuffle-tasks.ts';
@@ -33,6 +34,9 @@ export function writeRoutes(ports: WritePorts): BoundRoute[] {
       await deleteTask(ports, commandOf(request));
       return response(204);
     }),
+    bind(tasksRoutes.restoreTask, async ({ idempotent: request, ...rest }) =>
+      respond(tasksRoutes.restoreTask, 200, await restoreTask(ports, { ...commandOf(rest), request })),
+    ),
     bind(tasksRoutes.assignTask, async ({ body: input, idempotent, ...rest }) => {
       const command = { ...commandOf(rest), input, request: idempotent };
       return respond(tasksRoutes.assignTask, 200, await assignTask(ports, command));

@@ -18,7 +18,7 @@ const changedPart = (limit: string) => `
       (${fields}) = (SELECT ${fields} FROM jsonb_populate_record(task, change.set)),
       version = task.version + 1,
       updated_at = ${nextTimestamp('task.updated_at', changeSpan)},
-      deleted_at = CASE WHEN change.set ? 'is_deleted' THEN clock_timestamp() END
+      deleted_at = CASE WHEN (change.set -> 'is_deleted')::boolean THEN clock_timestamp() END
     FROM change WHERE task.id = change.id
     RETURNING task.*, change.events, change.log
   ), ${recordChangeSql('stored', '$2::uuid', '$3::json')}`;

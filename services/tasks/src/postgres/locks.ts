@@ -29,6 +29,19 @@ export const lockTaskAndJob = {
   WHERE task.id = $1 AND task.deleted_at IS NULL AND (SELECT count(*) FROM locked) >= 0 FOR UPDATE`,
 };
 
+export const lockTaskOrDeleted = {
+  name: 'tasks.lock_task_or_deleted',
+  text: `SELECT ${taskColumns}, task.deleted_at IS NOT NULL AS is_deleted FROM tasks task WHERE task.id = $1 FOR UPDATE`,
+};
+
+/** The entries of a change have the time of the task's version, and a deletion is the last change of a deleted task. */
+export const readAssigneeBeforeDeletion = {
+  name: 'tasks.read_assignee_before_deletion',
+  text: `
+  SELECT entry.from_value #>> '{}' AS id FROM tasks task JOIN task_activity entry ON entry.task_id = task.id
+  WHERE task.id = $1 AND entry.action = 'unassigned' AND entry.created_at = task.updated_at`,
+};
+
 const lockOpenTasks = `
   SELECT task.id, task.state, task.assignee_id FROM tasks task WHERE ${isOpen} AND task.assignee_id IS NOT NULL ORDER BY task.id FOR UPDATE`;
 
@@ -45,6 +58,10 @@ export function taskLocks(performer: PerformerSql): TaskLocks {
   return {
     lockTask: async (tx, id) => (await query<Task>(tx, { ...lockTask, values: [id] }))[0],
     lockTaskAndJob: async (tx, id) => (await query<Task>(tx, { ...lockTaskAndJob, values: [id] }))[0],
+    lockTaskOrDeleted: async (tx, id) =>
+      (await query<Task & { is_deleted: boolean }>(tx, { ...lockTaskOrDeleted, values: [id] }))[0],
+    assigneeBeforeDeletion: async (tx, id) =>
+      (await query<{ id: string }>(tx, { ...readAssigneeBeforeDeletion, values: [id] }))[0]?.id,
     lockOpenTasks: async (tx) => await query<OpenTask>(tx, lockOpenTasks),
     lockOrphanedTasks: async (tx, limit) => await query<OrphanedTask>(tx, lockOrphanedTasks, [limit]),
     lockAwaitingTasks: async (tx, limit) => await query<Task>(tx, lockAwaitingTasks, [limit]),

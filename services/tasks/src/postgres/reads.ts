@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { readEventJourneys } from '@taskwire/outbox';
 import { pageOf, query, type Database, type Keyset, type Page, type Place, type Tx } from '@taskwire/postgres';
-import type { ActivityJson, TaskJson, TaskReads } from '../app/ports.ts';
+import type { ActivityJson, ListedTaskJson, TaskJson, TaskReads } from '../app/ports.ts';
 import { latestFirst, type TaskFilter, type TaskList } from '../app/task-list.ts';
 import { boundedReads } from './lists/bounded-reads.ts';
 import { readLabels } from './lists/labels.ts';
@@ -23,9 +23,12 @@ export function taskReads(db: Database): Omit<TaskReads, 'needReassignment'> {
       return row && { text: row.json, etag: row.version, isDeleted: row.is_deleted };
     },
 
+    wasRemoved: async (id) =>
+      (await query(db.pool, 'SELECT FROM task_tombstones WHERE task_id = $1 LIMIT 1', [id])).length > 0,
+
     async listTasks(list, place) {
       if (isUsual(list)) {
-        const rows = await query<Item<TaskJson>>(db.pool, usualList(list.filter, place));
+        const rows = await query<Item<ListedTaskJson>>(db.pool, usualList(list.filter, place));
         return toPage(rows, keysetOf(latestFirst), place.limit);
       }
       return await bounded(async (tx) => {
@@ -58,9 +61,9 @@ type Item<J> = { json: J; id: string };
 
 const oldestFirst: Keyset = { direction: 'ASC', columns: { id: { sql: 'entry.seq', type: 'bigint' } } };
 
-async function readPage(tx: Tx, { filter, order }: TaskList, place: Place): Promise<Page<TaskJson>> {
+async function readPage(tx: Tx, { filter, order }: TaskList, place: Place): Promise<Page<ListedTaskJson>> {
   if (order.by === 'relevance') return await readByRelevance(tx, filter, place);
-  const rows = await query<Item<TaskJson>>(tx, pageStatement({ filter, order }, place));
+  const rows = await query<Item<ListedTaskJson>>(tx, pageStatement({ filter, order }, place));
   return toPage(rows, keysetOf(order), place.limit);
 }
 

@@ -41,9 +41,25 @@ function ownRetention({ deletedTaskDays, occurrenceDays, ...jobPeriods }: TaskPe
     // about 10 ms of work
     batch: 1_000,
   });
+  const tombstones = deleteInBatches({
+    table: 'task_tombstones',
+    keeps: '121 days after the task was deleted',
+    because: 'a copy that follows the changes of tasks may rest for 120 days, and then learns which tasks are gone',
+    where: "deleted_at < now() - interval '121 days'",
+    orderBy: 'deleted_at',
+    dueAt: "deleted_at + interval '121 days'",
+    // about 10 ms of work
+    batch: 1_000,
+  });
   const jobs = jobRetention(jobPeriods);
   return {
-    rules: [responses, removeDeletedTasks(deletedTaskDays), ...scheduleRetention(occurrenceDays), ...jobs.rules],
+    rules: [
+      responses,
+      removeDeletedTasks(deletedTaskDays),
+      tombstones,
+      ...scheduleRetention(occurrenceDays),
+      ...jobs.rules,
+    ],
     kept: {
       task_activity: 'the history of a task, which the API shows; it is deleted with its task (rule `tasks`)',
       task_comments: 'they belong to their task, and are deleted with it (rule `tasks`) or by their author',
@@ -64,7 +80,7 @@ function removeDeletedTasks(days: number): RetentionRule {
     table: 'tasks',
     keeps: `${days} days after it was deleted (DELETED_TASK_DAYS), with its activity; a task that is not deleted is kept indefinitely`,
     because:
-      'services read the task of an old notification, and learn that it was deleted; other tasks belong to their users',
+      'time to notice a mistake and restore the task; other tasks belong to their users. A tombstone shows copies and services that it was deleted',
     async run({ pool }) {
       const text = 'SELECT remove_deleted_tasks(make_interval(days => $1), $2) AS rows';
       const [row] = await query<{ rows: number }>(pool, text, [days, taskBatch]);

@@ -3,7 +3,7 @@ import { applyOne, readUnchanged } from './apply.ts';
 import { changeComment, deleteComment, insertComment } from './comments.ts';
 import { creationSql, otherCreations, scheduledCreationSql } from './create.ts';
 import { jobStatements } from './jobs/statements.ts';
-import { lockTask, lockTaskAndJob, needReassignment } from './locks.ts';
+import { lockTask, lockTaskAndJob, lockTaskOrDeleted, needReassignment, readAssigneeBeforeDeletion } from './locks.ts';
 import { performerSql } from './performer-sql.ts';
 import { pickLeastLoaded } from './performers.ts';
 import { readTask, usualList } from './reads.ts';
@@ -30,7 +30,7 @@ export const hotStatements: readonly { name: string; text: string }[] = [
   ...[...Object.values(creationSql(performer)), ...otherCreations],
   readTask,
   ...lists.map((filter) => usualList(filter, { limit: 1, after: undefined })).map(({ name, text }) => ({ name, text })),
-  ...[lockTask, lockTaskAndJob],
+  ...[lockTask, lockTaskAndJob, lockTaskOrDeleted, readAssigneeBeforeDeletion],
   applyOne,
   readUnchanged,
   pickLeastLoaded(performer),

@@ -8,9 +8,9 @@ export function displayName(user: string): string {
 /**
  * SQL for a task as the API returns it, as compact JSON. The database builds the text and the service passes it on,
  * without parsing and serialising values in between. `task` names a row of tasks; `creator` and `assignee` name two
- * outer-joined rows of directory_users.
+ * outer-joined rows of directory_users. `more` are further columns, each after a comma.
  */
-export function taskJson(task: string, creator: string, assignee: string): string {
+export function taskJson(task: string, creator: string, assignee: string, more = ''): string {
   return `(
     SELECT to_json(shown)::text FROM (
       SELECT ${task}.id, ${task}.title, ${task}.description, ${task}.state, ${task}.priority,
@@ -19,7 +19,7 @@ export function taskJson(task: string, creator: string, assignee: string): strin
         json_build_object('id', ${task}.creator_id, 'name', ${displayName(creator)}) AS creator,
         CASE WHEN ${task}.assignee_id IS NOT NULL
           THEN json_build_object('id', ${task}.assignee_id, 'name', ${displayName(assignee)}) END AS assignee,
-        ${task}.kind, CASE WHEN ${task}.job_id IS NOT NULL THEN ${jobOf(task)} END AS job, ${task}.version, ${isoMicros(`${task}.created_at`)} AS created_at, ${isoMicros(`${task}.updated_at`)} AS updated_at
+        ${task}.kind, CASE WHEN ${task}.job_id IS NOT NULL THEN ${jobOf(task)} END AS job, ${task}.version, ${isoMicros(`${task}.created_at`)} AS created_at, ${isoMicros(`${task}.updated_at`)} AS updated_at${more}
     ) AS shown
   )`;
 }

@@ -9,7 +9,9 @@ export function conditionsOf(filter: TaskFilter): { conditions: string[]; values
   const parameter = (value: unknown): string => `$${values.push(value)}`;
   const { state, assignee, creator, mine, kind, priority, anyLabel, allLabels, dueBefore, dueAfter, text, tree } =
     filter;
-  const conditions = ['task.deleted_at IS NULL'];
+  const { isDeleted = false } = filter;
+  const conditions = [`task.deleted_at IS ${isDeleted ? 'NOT NULL' : 'NULL'}`];
+  const hasLabel = isDeleted ? deletedWithLabel : withLabel;
   if (assignee === 'none') conditions.push('task.assignee_id IS NULL');
   else if (assignee !== undefined) conditions.push(`task.assignee_id = ${parameter(assignee)}`);
   if (mine !== undefined)
@@ -32,7 +34,12 @@ export function conditionsOf(filter: TaskFilter): { conditions: string[]; values
 }
 
 /** A single label is compared with =, so that its tasks come from the index in the order of their ids. */
-function hasLabel(labels: readonly string[], parameter: (value: unknown) => string): string {
+function withLabel(labels: readonly string[], parameter: (value: unknown) => string): string {
   const compared = labels.length === 1 ? `= ${parameter(labels[0])}` : `= ANY (${parameter(labels)}::text[])`;
   return `task.id IN (SELECT task_id FROM task_labels WHERE label ${compared})`;
+}
+
+/** The table of labels has none of deleted tasks. */
+function deletedWithLabel(labels: readonly string[], parameter: (value: unknown) => string): string {
+  return `task.labels && ${parameter(labels)}::text[]`;
 }

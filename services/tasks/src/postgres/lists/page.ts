@@ -23,6 +23,8 @@ const positionOf: Readonly<Record<FieldOrder['by'], string>> = {
   priority: `${priorityRank('task')} AS rank, `,
 };
 
+const deletedAt = `, ${isoMicros('task.deleted_at')} AS deleted_at`;
+
 /** The order of a page. */
 export function keysetOf({ by, direction }: FieldOrder): Keyset {
   return { direction, columns: columnsOf[by] };
@@ -46,7 +48,7 @@ export function pageStatement(
   return {
     text: `
     WITH page AS MATERIALIZED (${rows})
-    SELECT task.id, ${positionOf[order.by]}${taskJson('task', 'creator', 'assignee')} AS json
+    SELECT task.id, ${positionOf[order.by]}${taskJson('task', 'creator', 'assignee', filter.isDeleted ? deletedAt : '')} AS json
     FROM page task ${joinUsers('task')}
     ORDER BY ${orderBy(order)}`,
     values,

@@ -1,5 +1,5 @@
 import { query, type Page, type Place, type Queryable } from '@taskwire/postgres';
-import type { TaskJson } from '../../app/ports.ts';
+import type { ListedTaskJson } from '../../app/ports.ts';
 import { mostRelevant, type TaskFilter } from '../../app/task-list.ts';
 import { textQuerySql } from '../search/text-query-sql.ts';
 import { joinUsers, taskJson } from '../task-json.ts';
@@ -10,14 +10,14 @@ export async function readByRelevance(
   db: Queryable,
   { text = [], ...filter }: TaskFilter,
   { after, limit }: Place,
-): Promise<Page<TaskJson>> {
+): Promise<Page<ListedTaskJson>> {
   const skipped = Number(after?.[0] ?? 0);
   const wanted = Math.min(limit, mostRelevant - skipped);
   const { conditions, values } = conditionsOf(filter);
   // excluded words do not affect the rank
   const words = text.map(({ all }) => ({ all, none: [] }));
   const parameter = (value: unknown) => `$${values.push(value)}`;
-  const rows = await query<{ json: TaskJson }>(db, {
+  const rows = await query<{ json: ListedTaskJson }>(db, {
     text: `
     WITH page AS MATERIALIZED (
       SELECT task.*, ts_rank(found.document, sought.words) AS relevance

@@ -1,0 +1,33 @@
+import { assign } from './assignment.ts';
+import { changeOf, type Change, type LogEntry } from './change.ts';
+import { followJob } from './job-task.ts';
+import type { Eligibility } from './performer.ts';
+import type { Task } from './task.ts';
+
+/** The assignee whom a task lost with its deletion, and whether they can be assigned tasks now. */
+export type FormerAssignee = { id: string; eligibility: Eligibility };
+
+/**
+ * Restores a deleted task. It is assigned to its former assignee again, in the state `assigned`, so a task that was in progress starts over. If they
+ * are no longer a performer, it awaits one as a draft. The job of a task of kind `job` was cancelled with the deletion, and so is the task.
+ */
+export function restore(task: Task, former: FormerAssignee | undefined): Change {
+  const { set, log } = resumption(task, former);
+  const awaits = set.awaiting_performer === true;
+  const entry: LogEntry = awaits
+    ? {
+        ...{ action: 'restored', field: 'awaiting_performer', from: null, to: true },
+        reason: 'the former assignee cannot be assigned tasks any more',
+      }
+    : { action: 'restored', field: null, from: null, to: null, reason: null };
+  return changeOf(task, { ...set, is_deleted: false }, [entry, ...log]);
+}
+
+/** What a restored task needs besides its restoration. */
+function resumption(task: Task, former: FormerAssignee | undefined): Pick<Change, 'set' | 'log'> {
+  if (task.kind === 'job') return followJob(task, 'cancelled');
+  if (former === undefined) return { set: {}, log: [] };
+  return former.eligibility === 'eligible'
+    ? assign(task, former.id, 'the task was restored')
+    : { set: { awaiting_performer: true }, log: [] };
+}

@@ -1,0 +1,148 @@
+import { expect } from 'chai';
+import { query } from '@taskwire/postgres';
+import { codeOf, type Answer, type Task } from './support/api.ts';
+import { tasksTeam, type Person, type TasksHarness } from './support/tasks-harness.ts';
+
+describe('Restoring a deleted task', () => {
+  let harness: TasksHarness;
+  let manager: Person;
+  let ann: Person;
+  let ben: Person;
+  before(async () => ({ harness, manager, ann, ben } = await tasksTeam()));
+  after(async () => await harness.stop());
+
+  async function remove(actor: Person, { id }: { id: string }): Promise<void> {
+    const call = { token: actor.token, params: { id }, headers: { 'if-match': '*' } };
+    expect((await harness.call('deleteTask', call)).status).to.equal(204);
+  }
+
+  async function restore(actor: Person, { id }: { id: string }, headers: Record<string, string> = {}): Promise<Answer> {
+    return await harness.call('restoreTask', { token: actor.token, params: { id }, headers });
+  }
+
+  async function deleted(filter: Record<string, string> = {}): Promise<Task[]> {
+    const answer = await harness.call('listTasks', { token: ann.token, query: { deleted: 'true', ...filter } });
+    return (answer.body as { data: Task[] }).data;
+  }
+
+  const isAwaiting = async ({ id }: { id: string }) =>
+    (await query(harness.database.db.pool, 'SELECT awaiting_performer FROM tasks WHERE id = $1', [id]))[0];
+
+  it('brings it back with its content and comments, as a new version', async () => {
+    const task = await harness.createTask(ann, { labels: ['garden'], due_at: '2040-01-01T00:00:00Z' });
+    await harness.call('addComment', { token: ann.token, params: { id: task.id }, body: { body: 'Soon.' } });
+    await remove(ann, task);
+    const answer = await restore(ann, task);
+    expect(answer.status).to.equal(200);
+    const { updated_at: _, ...restored } = answer.body as Task;
+    const { updated_at: __, ...before } = task;
+    expect(restored).to.deep.equal({ ...before, version: 3 });
+    expect(await harness.read(ann, task)).to.deep.equal(answer.body);
+    const comments = await harness.call('listComments', { token: ann.token, params: { id: task.id } });
+    expect((comments.body as { data: unknown[] }).data).to.have.length(1);
+    const labelled = await harness.call('listTasks', { token: ann.token, query: { label: 'garden' } });
+    expect((labelled.body as { data: Task[] }).data.map(({ id }) => id)).to.deep.equal([task.id]);
+    const reminders = 'SELECT FROM task_reminders WHERE task_id = $1 AND settled_at IS NULL';
+    expect(await query(harness.database.db.pool, reminders, [task.id])).to.have.length(2);
+  });
+
+  it('is possible for the tasks that listTasks shows with deleted=true', async () => {
+    const labels = ['hidden'];
+    const task = await harness.createTask(ann, { labels, priority: 'high' });
+    expect(await deleted({ label: 'hidden' })).to.deep.equal([]);
+    await remove(ann, task);
+    for (const filter of [{ label: 'hidden' }, { label_all: 'hidden' }, { sort: '-updated_at', limit: '1' }]) {
+      const [shown] = await deleted(filter);
+      expect(shown).to.include({ id: task.id, version: 2 });
+      expect(shown).to.have.property('deleted_at').that.is.a('string');
+    }
+    await restore(ann, task);
+    expect(await deleted({ label: 'hidden' })).to.deep.equal([]);
+    expect(await harness.read(ann, task)).not.to.have.property('deleted_at');
+  });
+
+  it('assigns it to its former assignee again, who is notified, and it starts over', async () => {
+    const task = await harness.createTask(manager, { assignee_id: ann.id });
+    await harness.transition(ann, task, 'in_progress');
+    await remove(manager, task);
+    expect((await restore(manager, task)).body).to.include({ state: 'assigned', assignee_id: ann.id });
+    const types = ['created', 'changed', 'assigned', 'started', 'unassigned', 'deleted', 'restored', 'assigned'];
+    const seen = await harness.observer.expectAbout(task.id, types);
+    expect(seen.at(-1)?.payload).to.include({ assigned_to: ann.id, actor: manager.id });
+    const entries = (await harness.activity(ann, task)).slice(-2);
+    expect(entries.map(({ action, reason }) => [action, reason])).to.deep.equal([
+      ['restored', null],
+      ['assigned', 'the task was restored'],
+    ]);
+  });
+
+  it('leaves a completed or cancelled task as it was', async () => {
+    const task = await harness.createTask(manager, { assignee_id: ann.id });
+    await harness.transition(manager, task, 'cancelled');
+    await remove(manager, task);
+    expect((await restore(manager, task)).body).to.include({ state: 'cancelled', assignee_id: ann.id });
+  });
+
+  it('makes it a draft that awaits a performer if its former assignee is not one any more', async () => {
+    const eve = await harness.join('Eve', 'member');
+    const task = await harness.createTask(manager, { assignee_id: eve.id });
+    await remove(manager, task);
+    await harness.become(eve, 'manager');
+    expect((await restore(manager, task)).body).to.include({ state: 'draft', assignee_id: null });
+    expect(await isAwaiting(task)).to.deep.equal({ awaiting_performer: true });
+    const entry = (await harness.activity(manager, task)).at(-1);
+    expect(entry).to.include({ action: 'restored', field: 'awaiting_performer', to: true });
+    expect(entry?.reason).to.equal('the former assignee cannot be assigned tasks any more');
+    await harness.service.reassigner.tick();
+    expect((await harness.read(manager, task)).assignee_id).to.be.oneOf([ann.id, ben.id]);
+  });
+
+  it('leaves a draft awaiting a performer if it was', async () => {
+    const { pool } = harness.database.db;
+    const task = await harness.createTask(ann);
+    await query(pool, 'UPDATE tasks SET awaiting_performer = true, deleted_at = now() WHERE id = $1', [task.id]);
+    await restore(ann, task);
+    await harness.service.reassigner.tick();
+    expect(await harness.read(ann, task)).to.have.property('state', 'assigned');
+  });
+
+  it('cancels the task of a job, because its job was cancelled', async () => {
+    const task = await harness.createTask(manager, {
+      kind: 'job',
+      job: { queue: 'restored', kind: 'test', run_at: '2100-01-01T00:00:00Z' },
+    });
+    await remove(manager, task);
+    expect((await restore(manager, task)).body).to.have.property('state', 'cancelled');
+    await harness.observer.expectAbout(task.id, ['created', 'changed', 'deleted', 'restored', 'cancelled']);
+  });
+
+  it('happens once, however often it is requested, and changes nothing for a task that is not deleted', async () => {
+    const task = await harness.createTask(manager, { assignee_id: ann.id });
+    await remove(manager, task);
+    const answers = await Promise.all([1, 2, 3].map(async () => await restore(manager, task)));
+    expect(answers.map(({ status, body }) => [status, (body as Task).version])).to.deep.equal(
+      Array.from({ length: 3 }, () => [200, 3]),
+    );
+  });
+
+  it('is open to the creator, managers and admins, and honours If-Match', async () => {
+    const task = await harness.createTask(ann);
+    await remove(ann, task);
+    expect(codeOf(await restore(ben, task))).to.equal('forbidden');
+    expect(codeOf(await restore(ann, task, { 'if-match': '"1"' }))).to.equal('precondition_failed');
+    expect((await restore(manager, task, { 'if-match': '"2"' })).status).to.equal(200);
+    expect(codeOf(await restore(ann, { id: crypto.randomUUID() }))).to.equal('not_found');
+  });
+
+  it('restores what was deleted by a request that committed while the restoration waited for it', async () => {
+    const task = await harness.createTask(manager, { assignee_id: ann.id });
+    await Promise.all([remove(manager, task), ...[1, 2, 3].map(async () => await restore(manager, task))]);
+    await restore(manager, task);
+    expect(await harness.read(manager, task)).to.include({ state: 'assigned', assignee_id: ann.id });
+  });
+
+  it('refuses a text search among deleted tasks', async () => {
+    const answer = await harness.call('listTasks', { token: ann.token, query: { deleted: 'true', q: 'fence' } });
+    expect(answer.body).to.have.nested.property('errors[0].field', 'deleted');
+  });
+});
