@@ -302,6 +302,28 @@ CREATE TABLE outbox (
   CONSTRAINT outbox_pkey PRIMARY KEY (id)
 ) WITH (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=20000, vacuum_truncate=off);
 
+CREATE TABLE project_members (
+  project_id uuid NOT NULL,
+  user_id uuid NOT NULL,
+  role text NOT NULL,
+  added_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT project_members_pkey PRIMARY KEY (user_id, project_id),
+  CONSTRAINT project_members_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id),
+  CONSTRAINT project_members_role_check CHECK (role = ANY (ARRAY['lead'::text, 'contributor'::text, 'viewer'::text]))
+);
+
+CREATE TABLE projects (
+  id uuid NOT NULL DEFAULT uuidv7(),
+  name text NOT NULL,
+  description text NOT NULL,
+  creator_id uuid NOT NULL,
+  version integer NOT NULL DEFAULT 1,
+  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  updated_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  archived_at timestamp with time zone,
+  CONSTRAINT projects_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE published_events (
   message_id uuid NOT NULL,
   type text NOT NULL,
@@ -432,6 +454,7 @@ CREATE TABLE task_comments (
 CREATE TABLE task_labels (
   label text COLLATE "C" NOT NULL,
   task_id uuid NOT NULL,
+  project_id uuid,
   CONSTRAINT task_labels_pkey PRIMARY KEY (label, task_id)
 );
 
@@ -453,6 +476,7 @@ CREATE TABLE task_search (
   task_id uuid NOT NULL,
   title text NOT NULL,
   document tsvector NOT NULL,
+  project_id uuid,
   CONSTRAINT task_search_pkey PRIMARY KEY (task_id)
 );
 
@@ -506,6 +530,7 @@ CREATE TABLE tasks (
   kind text NOT NULL DEFAULT 'task'::text,
   job_id uuid,
   change_no bigint,
+  project_id uuid,
   CONSTRAINT tasks_draft_has_no_assignee CHECK (state <> 'draft'::text OR assignee_id IS NULL),
   CONSTRAINT tasks_only_drafts_await_performer CHECK (NOT awaiting_performer OR state = 'draft'::text),
   CONSTRAINT tasks_pkey PRIMARY KEY (id),
@@ -568,6 +593,8 @@ CREATE INDEX jobs_with_dependents ON jobs USING btree (id) WHERE has_dependents 
 CREATE INDEX outbox_blocked ON outbox USING btree (aggregate_id, id) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX outbox_due ON outbox USING btree (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 
+CREATE INDEX project_members_by_project ON project_members USING btree (project_id, user_id);
+
 CREATE INDEX published_events_of_aggregate ON published_events USING btree (aggregate_id, message_id);
 
 CREATE INDEX schedule_occurrences_by_age ON schedule_occurrences USING btree (decided_at);
@@ -598,6 +625,7 @@ CREATE INDEX tasks_by_change_no ON tasks USING btree (change_no);
 CREATE INDEX tasks_by_creator ON tasks USING btree (creator_id, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_due_date ON tasks USING btree (due_at, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_priority ON tasks USING btree (array_position(ARRAY['low'::text, 'normal'::text, 'high'::text, 'urgent'::text], priority), id) WHERE deleted_at IS NULL;
+CREATE INDEX tasks_by_project ON tasks USING btree (project_id, id) WHERE project_id IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX tasks_by_state ON tasks USING btree (state, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_deleted ON tasks USING btree (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX tasks_of_jobs ON tasks USING btree (id) WHERE kind = 'job'::text AND deleted_at IS NULL;
@@ -643,13 +671,13 @@ BEGIN
     ) AS step (job_state, state, action, reason) USING (job_state)
     WHERE task.id = ANY (task_ids) AND task.id = given.task_id AND task.deleted_at IS NULL AND task.state IN ('draft', 'in_progress')
       AND task.state <> step.state
-    RETURNING task.id, task.updated_at, old.state AS from_state, task.state, step.action, step.reason
+    RETURNING task.id, task.project_id, task.updated_at, old.state AS from_state, task.state, step.action, step.reason
   ), logged AS (
     INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
     SELECT id, action, actor, 'state', to_jsonb(from_state), to_jsonb(state), reason, updated_at FROM followed ORDER BY id
   ), emitted AS (
     INSERT INTO outbox (type, aggregate_id, payload, headers)
-    SELECT 'tasks.task.' || action, id::text, json_build_object('task_uuid', id,
+    SELECT 'tasks.task.' || action, id::text, json_build_object('task_uuid', id, 'project_id', project_id,
         'timestamp', to_char(updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', actor, 'assigned_to', NULL), headers
     FROM followed ORDER BY id
   )
@@ -800,7 +828,7 @@ BEGIN
     DELETE FROM task_labels WHERE label = ANY (OLD.labels) AND task_id = OLD.id;
   END IF;
   IF NEW.deleted_at IS NULL THEN
-    INSERT INTO task_labels (label, task_id) SELECT DISTINCT unnest(NEW.labels), NEW.id ON CONFLICT DO NOTHING;
+    INSERT INTO task_labels (label, task_id, project_id) SELECT DISTINCT unnest(NEW.labels), NEW.id, NEW.project_id ON CONFLICT DO NOTHING;
   END IF;
   RETURN NULL;
 END
@@ -907,7 +935,7 @@ CREATE TRIGGER arm_new_reminders AFTER INSERT ON tasks FOR EACH ROW WHEN (new.du
 
 CREATE TRIGGER leave_tombstone AFTER DELETE ON tasks FOR EACH ROW EXECUTE FUNCTION leave_tombstone();
 
-CREATE TRIGGER list_changed_labels AFTER UPDATE ON tasks FOR EACH ROW WHEN (old.labels IS DISTINCT FROM new.labels OR (old.deleted_at IS NULL) IS DISTINCT FROM (new.deleted_at IS NULL)) EXECUTE FUNCTION list_labels();
+CREATE TRIGGER list_changed_labels AFTER UPDATE ON tasks FOR EACH ROW WHEN (old.labels IS DISTINCT FROM new.labels OR (old.deleted_at IS NULL) IS DISTINCT FROM (new.deleted_at IS NULL) OR old.project_id IS DISTINCT FROM new.project_id) EXECUTE FUNCTION list_labels();
 
 CREATE TRIGGER list_new_labels AFTER INSERT ON tasks FOR EACH ROW WHEN (new.labels <> '{}'::text[]) EXECUTE FUNCTION list_labels();
 
@@ -957,6 +985,8 @@ COMMENT ON COLUMN jobs.cancel_is_final IS 'its task was cancelled or deleted: th
 
 COMMENT ON COLUMN outbox.written_at IS 'When the statement that wrote the row arrived, before it waited for any lock. Minus request_age_us of the headers, it is the arrival of the request.';
 
+COMMENT ON COLUMN projects.archived_at IS 'since when its tasks cannot be changed; null for a project in use';
+
 COMMENT ON TABLE published_events IS 'Events that the broker has confirmed. All times are by the clock of this database.';
 
 COMMENT ON COLUMN published_events.published_at IS 'When the relay published the event; if it did so repeatedly, the attempt that was confirmed.';
@@ -987,6 +1017,8 @@ COMMENT ON TABLE task_search IS 'what is searched of tasks that are not deleted,
 
 COMMENT ON COLUMN task_search.title IS 'in small letters without accents, for suggestions';
 
+COMMENT ON COLUMN task_search.project_id IS 'narrows suggestions before the task itself decides who reads it';
+
 COMMENT ON COLUMN task_search_progress.change_no IS 'every change up to this number is in task_search';
 
 COMMENT ON COLUMN task_search_progress.as_of IS 'every task whose last change was committed by this time is in task_search as it is';
@@ -1006,3 +1038,5 @@ COMMENT ON COLUMN tasks.kind IS 'task: people carry it out; job: a worker does, 
 COMMENT ON COLUMN tasks.job_id IS 'the job of a task of kind job; its row may have been removed';
 
 COMMENT ON COLUMN tasks.change_no IS 'the number of the last change; numbers may commit in another order';
+
+COMMENT ON COLUMN tasks.project_id IS 'the project whose members read the task; null for a task that every user reads';

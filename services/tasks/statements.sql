@@ -4,13 +4,13 @@ PREPARE "tasks.create_draft" AS
 WITH draft AS MATERIALIZED (SELECT
   uuidv7() AS id, $1::text AS title, $2::text AS description, 'draft'::text AS state, $3::text AS priority,
   $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, $10::uuid AS assignee_id,
-  'task' AS kind, NULL::uuid AS job_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
+  'task' AS kind, NULL::uuid AS job_id, NULL::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
 ), shown AS MATERIALIZED (
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -26,11 +26,11 @@ WITH draft AS MATERIALIZED (SELECT
 ),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id,
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, project_id,
     version, created_at, updated_at
   )
   SELECT draft.* FROM draft
-  RETURNING id, updated_at, $7::jsonb AS events, $8::jsonb AS log
+  RETURNING id, project_id, updated_at, $7::jsonb AS events, $8::jsonb AS log
 ),
 logged AS (
   INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
@@ -41,7 +41,7 @@ logged AS (
 ), emitted AS (
   INSERT INTO outbox (type, aggregate_id, payload, headers)
   SELECT event ->> 'type', stored.id::text, (
-      jsonb_build_object('task_uuid', stored.id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', $6::uuid)
+      jsonb_build_object('task_uuid', stored.id, 'project_id', stored.project_id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', $6::uuid)
       || (event - 'type')
     )::json, $9::json
   FROM stored, jsonb_array_elements(stored.events) WITH ORDINALITY AS listed (event, place)
@@ -53,13 +53,13 @@ PREPARE "tasks.create_draft_idempotent" AS
 WITH draft AS MATERIALIZED (SELECT
   uuidv7() AS id, $1::text AS title, $2::text AS description, 'draft'::text AS state, $3::text AS priority,
   $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, $10::uuid AS assignee_id,
-  'task' AS kind, NULL::uuid AS job_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
+  'task' AS kind, NULL::uuid AS job_id, NULL::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
 ), shown AS MATERIALIZED (
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -80,11 +80,11 @@ claimed AS (
 ),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id,
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, project_id,
     version, created_at, updated_at
   )
   SELECT draft.* FROM draft CROSS JOIN claimed
-  RETURNING id, updated_at, $7::jsonb AS events, $8::jsonb AS log
+  RETURNING id, project_id, updated_at, $7::jsonb AS events, $8::jsonb AS log
 ),
 logged AS (
   INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
@@ -95,7 +95,7 @@ logged AS (
 ), emitted AS (
   INSERT INTO outbox (type, aggregate_id, payload, headers)
   SELECT event ->> 'type', stored.id::text, (
-      jsonb_build_object('task_uuid', stored.id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', $6::uuid)
+      jsonb_build_object('task_uuid', stored.id, 'project_id', stored.project_id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', $6::uuid)
       || (event - 'type')
     )::json, $9::json
   FROM stored, jsonb_array_elements(stored.events) WITH ORDINALITY AS listed (event, place)
@@ -108,7 +108,7 @@ WITH draft AS MATERIALIZED (
 SELECT
   uuidv7() AS id, $1::text AS title, $2::text AS description, 'assigned'::text AS state, $3::text AS priority,
   $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, performer.id::uuid AS assignee_id,
-  'task' AS kind, NULL::uuid AS job_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
+  'task' AS kind, NULL::uuid AS job_id, NULL::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
 WHERE performer.id = $10 AND (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE)
 FOR SHARE OF performer
 ), shown AS MATERIALIZED (
@@ -116,7 +116,7 @@ FOR SHARE OF performer
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -132,11 +132,11 @@ FOR SHARE OF performer
 ),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id,
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, project_id,
     version, created_at, updated_at
   )
   SELECT draft.* FROM draft
-  RETURNING id, updated_at, $7::jsonb AS events, $8::jsonb AS log
+  RETURNING id, project_id, updated_at, $7::jsonb AS events, $8::jsonb AS log
 ),
 logged AS (
   INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
@@ -147,7 +147,7 @@ logged AS (
 ), emitted AS (
   INSERT INTO outbox (type, aggregate_id, payload, headers)
   SELECT event ->> 'type', stored.id::text, (
-      jsonb_build_object('task_uuid', stored.id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', $6::uuid)
+      jsonb_build_object('task_uuid', stored.id, 'project_id', stored.project_id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', $6::uuid)
       || (event - 'type')
     )::json, $9::json
   FROM stored, jsonb_array_elements(stored.events) WITH ORDINALITY AS listed (event, place)
@@ -160,7 +160,7 @@ WITH draft AS MATERIALIZED (
 SELECT
   uuidv7() AS id, $1::text AS title, $2::text AS description, 'assigned'::text AS state, $3::text AS priority,
   $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, performer.id::uuid AS assignee_id,
-  'task' AS kind, NULL::uuid AS job_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
+  'task' AS kind, NULL::uuid AS job_id, NULL::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
 WHERE performer.id = $10 AND (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE)
 FOR SHARE OF performer
 ), shown AS MATERIALIZED (
@@ -168,7 +168,7 @@ FOR SHARE OF performer
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -189,11 +189,11 @@ claimed AS (
 ),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id,
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, project_id,
     version, created_at, updated_at
   )
   SELECT draft.* FROM draft CROSS JOIN claimed
-  RETURNING id, updated_at, $7::jsonb AS events, $8::jsonb AS log
+  RETURNING id, project_id, updated_at, $7::jsonb AS events, $8::jsonb AS log
 ),
 logged AS (
   INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
@@ -204,7 +204,7 @@ logged AS (
 ), emitted AS (
   INSERT INTO outbox (type, aggregate_id, payload, headers)
   SELECT event ->> 'type', stored.id::text, (
-      jsonb_build_object('task_uuid', stored.id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', $6::uuid)
+      jsonb_build_object('task_uuid', stored.id, 'project_id', stored.project_id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', $6::uuid)
       || (event - 'type')
     )::json, $9::json
   FROM stored, jsonb_array_elements(stored.events) WITH ORDINALITY AS listed (event, place)
@@ -216,13 +216,13 @@ PREPARE "tasks.create_of_job" AS
 WITH draft AS MATERIALIZED (SELECT
   $14::uuid AS id, $1::text AS title, $2::text AS description, 'draft'::text AS state, $3::text AS priority,
   $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, $10::uuid AS assignee_id,
-  'job' AS kind, $15::uuid AS job_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
+  'job' AS kind, $15::uuid AS job_id, NULL::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
 ), shown AS MATERIALIZED (
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -238,11 +238,11 @@ WITH draft AS MATERIALIZED (SELECT
 ),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id,
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, project_id,
     version, created_at, updated_at
   )
   SELECT draft.* FROM draft
-  RETURNING id, updated_at, $7::jsonb AS events, $8::jsonb AS log
+  RETURNING id, project_id, updated_at, $7::jsonb AS events, $8::jsonb AS log
 ),
 logged AS (
   INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
@@ -253,7 +253,7 @@ logged AS (
 ), emitted AS (
   INSERT INTO outbox (type, aggregate_id, payload, headers)
   SELECT event ->> 'type', stored.id::text, (
-      jsonb_build_object('task_uuid', stored.id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', $6::uuid)
+      jsonb_build_object('task_uuid', stored.id, 'project_id', stored.project_id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', $6::uuid)
       || (event - 'type')
     )::json, $9::json
   FROM stored, jsonb_array_elements(stored.events) WITH ORDINALITY AS listed (event, place)
@@ -266,7 +266,7 @@ SELECT task.version, task.deleted_at IS NOT NULL AS is_deleted, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -280,15 +280,15 @@ SELECT task.version, task.deleted_at IS NOT NULL AS is_deleted, (
 FROM tasks task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
-WHERE task.id = $1;
+WHERE task.id = $1 AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid))));
 
-PREPARE "tasks.list_fd18bfc3" AS
+PREPARE "tasks.list_92cc276a" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND true ORDER BY task.id DESC LIMIT $1)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -304,13 +304,13 @@ PREPARE "tasks.list_fd18bfc3" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_9f210a40" AS
-  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.assignee_id IS NOT DISTINCT FROM $1 AND true ORDER BY task.id DESC LIMIT $2)
+PREPARE "tasks.list_d742c487" AS
+  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $1))) AND true ORDER BY task.id DESC LIMIT $2)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -326,13 +326,13 @@ PREPARE "tasks.list_9f210a40" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_0bdfe957" AS
-  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.state = $1 AND true ORDER BY task.id DESC LIMIT $2)
+PREPARE "tasks.list_763019c0" AS
+  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.assignee_id IS NOT DISTINCT FROM $1 AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2))) AND true ORDER BY task.id DESC LIMIT $3)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -348,13 +348,13 @@ PREPARE "tasks.list_0bdfe957" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_a83609a3" AS
-  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.assignee_id = $1 AND true ORDER BY task.id DESC LIMIT $2)
+PREPARE "tasks.list_abd54046" AS
+  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.state = $1 AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2))) AND true ORDER BY task.id DESC LIMIT $3)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -370,13 +370,13 @@ PREPARE "tasks.list_a83609a3" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_eee82170" AS
-  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.creator_id = $1 AND true ORDER BY task.id DESC LIMIT $2)
+PREPARE "tasks.list_87660be4" AS
+  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.assignee_id = $1 AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2))) AND true ORDER BY task.id DESC LIMIT $3)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -392,13 +392,13 @@ PREPARE "tasks.list_eee82170" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_a59ce937" AS
-  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.kind = 'job' AND true ORDER BY task.id DESC LIMIT $1)
+PREPARE "tasks.list_8f45d606" AS
+  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.creator_id = $1 AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2))) AND true ORDER BY task.id DESC LIMIT $3)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -414,13 +414,57 @@ PREPARE "tasks.list_a59ce937" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_788d6674" AS
-  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.kind = 'task' AND true ORDER BY task.id DESC LIMIT $1)
+PREPARE "tasks.list_0cc6b29f" AS
+  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.kind = 'job' AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $1))) AND true ORDER BY task.id DESC LIMIT $2)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id,
+      json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
+      CASE WHEN task.assignee_id IS NOT NULL
+        THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+  ) AS shown
+) AS json
+  FROM page task
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
+  ORDER BY task.id DESC;
+
+PREPARE "tasks.list_4ccad010" AS
+  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.kind = 'task' AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $1))) AND true ORDER BY task.id DESC LIMIT $2)
+  SELECT task.id, (
+  SELECT to_json(shown)::text FROM (
+    SELECT task.id, task.title, task.description, task.state, task.priority,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.project_id, task.creator_id, task.assignee_id,
+      json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
+      CASE WHEN task.assignee_id IS NOT NULL
+        THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+  ) AS shown
+) AS json
+  FROM page task
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
+  ORDER BY task.id DESC;
+
+PREPARE "tasks.list_46fcf999" AS
+  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.project_id = $1 AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2))) AND true ORDER BY task.id DESC LIMIT $3)
+  SELECT task.id, (
+  SELECT to_json(shown)::text FROM (
+    SELECT task.id, task.title, task.description, task.state, task.priority,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.project_id, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -440,7 +484,7 @@ PREPARE "tasks.lock_task" AS
 SELECT
   task.id, task.title, task.description, task.state, task.priority, to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone,
   task.due_all_day, task.remind_before, task.labels,
-  task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.version FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL FOR UPDATE;
+  task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.project_id, task.version FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid)))) FOR UPDATE;
 
 PREPARE "tasks.lock_task_and_job" AS
 WITH locked AS MATERIALIZED (
@@ -449,14 +493,14 @@ WITH locked AS MATERIALIZED (
 SELECT
 task.id, task.title, task.description, task.state, task.priority, to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone,
 task.due_all_day, task.remind_before, task.labels,
-task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.version FROM tasks task
-WHERE task.id = $1 AND task.deleted_at IS NULL AND (SELECT count(*) FROM locked) >= 0 FOR UPDATE;
+task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.project_id, task.version FROM tasks task
+WHERE task.id = $1 AND task.deleted_at IS NULL AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid)))) AND (SELECT count(*) FROM locked) >= 0 FOR UPDATE;
 
 PREPARE "tasks.lock_task_or_deleted" AS
 SELECT
   task.id, task.title, task.description, task.state, task.priority, to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone,
   task.due_all_day, task.remind_before, task.labels,
-  task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.version, task.deleted_at IS NOT NULL AS is_deleted FROM tasks task WHERE task.id = $1 FOR UPDATE;
+  task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.project_id, task.version, task.deleted_at IS NOT NULL AS is_deleted FROM tasks task WHERE task.id = $1 AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid)))) FOR UPDATE;
 
 PREPARE "tasks.read_assignee_before_deletion" AS
 SELECT entry.from_value #>> '{}' AS id FROM tasks task JOIN task_activity entry ON entry.task_id = task.id
@@ -468,7 +512,7 @@ change AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset($1::jsonb) AS listed (id uuid, set jsonb, events jsonb, log jsonb) LIMIT 1
 ), stored AS (
   UPDATE tasks task SET
-    (title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, assignee_id, awaiting_performer) = (SELECT title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, assignee_id, awaiting_performer FROM jsonb_populate_record(task, change.set)),
+    (title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, assignee_id, awaiting_performer, project_id) = (SELECT title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, assignee_id, awaiting_performer, project_id FROM jsonb_populate_record(task, change.set)),
     version = task.version + 1,
     updated_at = greatest(clock_timestamp(), task.updated_at + interval '10 microseconds'),
     deleted_at = CASE WHEN (change.set -> 'is_deleted')::boolean THEN clock_timestamp() END
@@ -484,7 +528,7 @@ logged AS (
 ), emitted AS (
   INSERT INTO outbox (type, aggregate_id, payload, headers)
   SELECT event ->> 'type', stored.id::text, (
-      jsonb_build_object('task_uuid', stored.id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', $2::uuid)
+      jsonb_build_object('task_uuid', stored.id, 'project_id', stored.project_id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', $2::uuid)
       || (event - 'type')
     )::json, $3::json
   FROM stored, jsonb_array_elements(stored.events) WITH ORDINALITY AS listed (event, place)
@@ -494,7 +538,7 @@ SELECT task.version, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -513,7 +557,7 @@ SELECT task.version, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -590,7 +634,7 @@ WITH given AS MATERIALIZED (
     AND reminder.settled_at IS NULL
   RETURNING reminder.task_id, reminder.kind, reminder.state, reminder.settled_at - reminder.remind_at AS late
 ), reminded AS MATERIALIZED (
-  SELECT given.id, given.events, given.log, greatest(clock_timestamp(), task.updated_at + interval '10 microseconds') AS updated_at
+  SELECT given.id, task.project_id, given.events, given.log, greatest(clock_timestamp(), task.updated_at + interval '10 microseconds') AS updated_at
   FROM given JOIN tasks task ON task.id = given.id
   WHERE given.id IN (SELECT task_id FROM settled)
 ),
@@ -603,7 +647,7 @@ logged AS (
 ), emitted AS (
   INSERT INTO outbox (type, aggregate_id, payload, headers)
   SELECT event ->> 'type', reminded.id::text, (
-      jsonb_build_object('task_uuid', reminded.id, 'timestamp', to_char((reminded.updated_at - (jsonb_array_length(reminded.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL::uuid)
+      jsonb_build_object('task_uuid', reminded.id, 'project_id', reminded.project_id, 'timestamp', to_char((reminded.updated_at - (jsonb_array_length(reminded.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL::uuid)
       || (event - 'type')
     )::json, $2::json
   FROM reminded, jsonb_array_elements(reminded.events) WITH ORDINALITY AS listed (event, place)
@@ -622,7 +666,7 @@ logged AS (
   SELECT stored.task_id, 'comment_added', $2::uuid, 'comment', NULL, to_jsonb(stored.id), stored.created_at FROM stored
 ), emitted AS (
   INSERT INTO outbox (type, aggregate_id, payload, headers)
-  SELECT 'tasks.comment.added', stored.id::text, json_build_object('task_uuid', stored.task_id,
+  SELECT 'tasks.comment.added', stored.id::text, json_build_object('task_uuid', stored.task_id, 'project_id', (SELECT project_id FROM tasks WHERE id = stored.task_id),
     'comment_uuid', stored.id, 'author', stored.author_id, 'mentions', stored.mentions,
     'timestamp', to_char(stored.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', $2::uuid), $5::json FROM stored
 )
@@ -650,7 +694,7 @@ logged AS (
   SELECT stored.task_id, 'comment_changed', stored.author_id, 'comment', to_jsonb(stored.id), to_jsonb(stored.id), stored.updated_at FROM stored
 ), emitted AS (
   INSERT INTO outbox (type, aggregate_id, payload, headers)
-  SELECT 'tasks.comment.changed', stored.id::text, json_build_object('task_uuid', stored.task_id,
+  SELECT 'tasks.comment.changed', stored.id::text, json_build_object('task_uuid', stored.task_id, 'project_id', (SELECT project_id FROM tasks WHERE id = stored.task_id),
     'comment_uuid', stored.id, 'author', stored.author_id, 'mentions', stored.mentions, 'mentions_added', $4::uuid[],
     'timestamp', to_char(stored.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', stored.author_id), $5::json FROM stored
 )
@@ -677,7 +721,7 @@ logged AS (
   SELECT stored.task_id, 'comment_deleted', $2::uuid, 'comment', to_jsonb(stored.id), NULL, stored.deleted_at FROM stored
 ), emitted AS (
   INSERT INTO outbox (type, aggregate_id, payload, headers)
-  SELECT 'tasks.comment.deleted', stored.id::text, json_build_object('task_uuid', stored.task_id,
+  SELECT 'tasks.comment.deleted', stored.id::text, json_build_object('task_uuid', stored.task_id, 'project_id', (SELECT project_id FROM tasks WHERE id = stored.task_id),
     'comment_uuid', stored.id, 'author', stored.author_id,
     'timestamp', to_char(stored.deleted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', $2::uuid), $3::json FROM stored
 )
@@ -1080,18 +1124,18 @@ SELECT change_no AS "changeNo" FROM task_search_progress FOR UPDATE SKIP LOCKED;
 
 PREPARE "tasks.index_changes" AS
 WITH changed AS MATERIALIZED (
-  SELECT id, title, description, labels, deleted_at, change_no FROM tasks
+  SELECT id, title, description, labels, project_id, deleted_at, change_no FROM tasks
   WHERE change_no > $1 AND change_no <= $2 ORDER BY change_no LIMIT 500
 ), removed AS (
   DELETE FROM task_search WHERE task_id = ANY (ARRAY(SELECT id FROM changed WHERE deleted_at IS NOT NULL))
 ), stored AS (
-  INSERT INTO task_search AS held (task_id, title, document)
-  SELECT id, lower(unaccent(title)),
+  INSERT INTO task_search AS held (task_id, title, project_id, document)
+  SELECT id, lower(unaccent(title)), project_id,
     setweight(to_tsvector('task_text', title), 'A')
       || setweight(to_tsvector('task_text', array_to_string(labels, ' ') || ' ' || description), 'B')
   FROM changed WHERE deleted_at IS NULL
-  ON CONFLICT (task_id) DO UPDATE SET title = excluded.title, document = excluded.document
-  WHERE (held.title, held.document) IS DISTINCT FROM (excluded.title, excluded.document)
+  ON CONFLICT (task_id) DO UPDATE SET title = excluded.title, project_id = excluded.project_id, document = excluded.document
+  WHERE (held.title, held.project_id, held.document) IS DISTINCT FROM (excluded.title, excluded.project_id, excluded.document)
 )
 SELECT count(*)::integer AS count, max(change_no) AS last FROM changed;
 
@@ -1102,13 +1146,13 @@ PREPARE "tasks.create_scheduled_draft" AS
 WITH draft AS MATERIALIZED (SELECT
   $14::uuid AS id, $1::text AS title, $2::text AS description, 'draft'::text AS state, $3::text AS priority,
   $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, $10::uuid AS assignee_id,
-  'task' AS kind, NULL::uuid AS job_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
+  'task' AS kind, NULL::uuid AS job_id, NULL::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
 ), shown AS MATERIALIZED (
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -1124,11 +1168,11 @@ WITH draft AS MATERIALIZED (SELECT
 ),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id,
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, project_id,
     version, created_at, updated_at
   )
   SELECT draft.* FROM draft
-  RETURNING id, updated_at, $7::jsonb AS events, $8::jsonb AS log
+  RETURNING id, project_id, updated_at, $7::jsonb AS events, $8::jsonb AS log
 ),
 logged AS (
   INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
@@ -1139,7 +1183,7 @@ logged AS (
 ), emitted AS (
   INSERT INTO outbox (type, aggregate_id, payload, headers)
   SELECT event ->> 'type', stored.id::text, (
-      jsonb_build_object('task_uuid', stored.id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL::uuid)
+      jsonb_build_object('task_uuid', stored.id, 'project_id', stored.project_id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL::uuid)
       || (event - 'type')
     )::json, $9::json
   FROM stored, jsonb_array_elements(stored.events) WITH ORDINALITY AS listed (event, place)
@@ -1152,7 +1196,7 @@ WITH draft AS MATERIALIZED (
 SELECT
   $14::uuid AS id, $1::text AS title, $2::text AS description, 'assigned'::text AS state, $3::text AS priority,
   $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, performer.id::uuid AS assignee_id,
-  'task' AS kind, NULL::uuid AS job_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
+  'task' AS kind, NULL::uuid AS job_id, NULL::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
 WHERE performer.id = $10 AND (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE)
 FOR SHARE OF performer
 ), shown AS MATERIALIZED (
@@ -1160,7 +1204,7 @@ FOR SHARE OF performer
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -1176,11 +1220,11 @@ FOR SHARE OF performer
 ),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id,
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, project_id,
     version, created_at, updated_at
   )
   SELECT draft.* FROM draft
-  RETURNING id, updated_at, $7::jsonb AS events, $8::jsonb AS log
+  RETURNING id, project_id, updated_at, $7::jsonb AS events, $8::jsonb AS log
 ),
 logged AS (
   INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
@@ -1191,7 +1235,7 @@ logged AS (
 ), emitted AS (
   INSERT INTO outbox (type, aggregate_id, payload, headers)
   SELECT event ->> 'type', stored.id::text, (
-      jsonb_build_object('task_uuid', stored.id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL::uuid)
+      jsonb_build_object('task_uuid', stored.id, 'project_id', stored.project_id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL::uuid)
       || (event - 'type')
     )::json, $9::json
   FROM stored, jsonb_array_elements(stored.events) WITH ORDINALITY AS listed (event, place)

@@ -11,6 +11,7 @@ export { createTokenIssuer, type TokenIssuer, type TokenOverrides } from './toke
 export { waitFor, type WaitOptions } from './wait-for.ts';
 export { walkScopes, type TokenHolder, type WalkOptions } from './scope-walk.ts';
 export { walkReplays, type ReplayWalk } from './replay-walk.ts';
+export { walkAsOutsider, type OutsiderWalk } from './outsider-walk.ts';
 export { walkAsStranger, type StrangerWalk } from './stranger-walk.ts';
 export { walkFilters, type FilterWalk } from './filter-walk.ts';
 export { deadLetterFilterValues, insertDeadLetters } from './dead-letter-rows.ts';

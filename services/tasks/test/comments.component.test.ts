@@ -60,7 +60,8 @@ describe('Comments', () => {
     expect(await harness.read(ann, { id: taskId })).to.include({ version: 1 });
     expect(await published('added')).to.deep.equal([
       {
-        ...{ task_uuid: taskId, comment_uuid: comment.id, author: manager.id, mentions: [ben.id, manager.id] },
+        ...{ task_uuid: taskId, project_id: null, comment_uuid: comment.id, author: manager.id },
+        mentions: [ben.id, manager.id],
         ...{ timestamp: comment.created_at, actor: manager.id },
       },
     ]);
@@ -101,7 +102,7 @@ describe('Comments', () => {
     ).to.equal('precondition_required');
     const [, changed] = await published('added', 'changed');
     expect(changed).to.deep.equal({
-      ...{ task_uuid: taskId, comment_uuid: comment.id, author: ann.id, actor: ann.id },
+      ...{ task_uuid: taskId, project_id: null, comment_uuid: comment.id, author: ann.id, actor: ann.id },
       ...{ mentions: [ben.id, manager.id], mentions_added: [manager.id] },
       timestamp: (answer.body as Comment).updated_at,
     });

@@ -9,6 +9,7 @@ import {
   type PreparedCall,
 } from '@taskwire/testing';
 import { expect } from 'chai';
+import { insertProject, moveTo } from './support/projects.ts';
 import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 /** The operations on schedules, and all others. */
@@ -217,6 +218,8 @@ describe('The contract of Tasks', () => {
       await harness.call('addComment', { token: ann.token, params: { id: task.id }, body: { body } });
     for (const id of [(await harness.createTask(ann)).id, (await harness.createTask(ann)).id])
       await harness.call('deleteTask', { token: ann.token, params: { id }, headers: { 'if-match': '*' } });
+    const projectId = await insertProject(harness, { [ann.id]: 'viewer' });
+    await moveTo(harness, (await harness.createTask(ann)).id, projectId);
     await insertDeadLetters(harness.database.db.pool);
     for (const [queue, kind] of [
       ['reports', 'render'],
@@ -249,6 +252,7 @@ describe('The contract of Tasks', () => {
           mine: ['true', 'false'],
           kind: ['task', 'job'],
           deleted: ['true'],
+          project: [projectId],
           priority: ['urgent'],
           label: ['home'],
           label_all: ['garden'],
@@ -264,6 +268,6 @@ describe('The contract of Tasks', () => {
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(parameters).to.equal(46);
+    expect(parameters).to.equal(47);
   });
 });

@@ -43,7 +43,8 @@ describe('Events of tasks', () => {
       'cancelled',
       'deleted',
     ]);
-    const extra = seen.map(({ type, payload: { task_uuid, timestamp, actor, ...rest } }) => {
+    const extra = seen.map(({ type, payload: { task_uuid, project_id, timestamp, actor, ...rest } }) => {
+      expect(project_id).to.equal(null);
       expect(task_uuid).to.equal(task.id);
       expect(events[type].shape.timestamp.parse(timestamp)).to.match(/\.\d{6}Z$/);
       expect(actor).to.equal(type === 'tasks.task.started' ? ann.id : manager.id);

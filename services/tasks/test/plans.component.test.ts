@@ -4,6 +4,7 @@ import { query } from '@taskwire/postgres';
 import { fillTables, largeTableScans, planSizes, recordStatements } from '@taskwire/testing';
 import { defaultRetention } from '../src/wire/retention.ts';
 import { hotStatements } from '../src/postgres/statements.ts';
+import { insertProject } from './support/projects.ts';
 import { scheduleTools } from './support/schedules.ts';
 import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
@@ -12,6 +13,7 @@ describe("The plans of Tasks' statements", () => {
   let manager: Person;
   let ann: Person;
   let ben: Person;
+  let projectId: string;
   let stored = 0;
 
   before(async () => {
@@ -19,6 +21,7 @@ describe("The plans of Tasks' statements", () => {
     manager = await harness.join('Mia', 'manager');
     ann = await harness.join('Ann', 'member');
     ben = await harness.join('Ben', 'member');
+    projectId = await insertProject(harness, { [ann.id]: 'contributor', [ben.id]: 'lead' });
   });
   after(async () => await harness.stop());
 
@@ -26,6 +29,7 @@ describe("The plans of Tasks' statements", () => {
   async function growTo(count: number): Promise<void> {
     const { database } = harness;
     await fillTables(database, [fillUsers], [Math.max(1_000, count / 10)]);
+    await fillTables(database, [fillProjects], [count / 10]);
     await fillTables(database, [fillTasks], [stored + 1, count, ann.id]);
     await fillTables(database, [fillSearch], []);
     await fillTables(database, [fillKeys], [count]);
@@ -61,6 +65,7 @@ describe("The plans of Tasks' statements", () => {
       { creator: ann.id },
       { kind: 'job' },
       { kind: 'task' },
+      { project: projectId },
       { label: 'garden' },
       { label_all: 'garden' },
       { priority: 'urgent' },
@@ -70,6 +75,7 @@ describe("The plans of Tasks' statements", () => {
       ...['updated_at', '-updated_at', 'due_at', '-due_at', 'priority', '-priority'].map((sort) => ({ sort })),
     ];
     for (const filter of filters) await harness.call('listTasks', { token: ann.token, query: filter });
+    await harness.call('listTasks', { token: manager.token });
     await useComments(task.id);
     const among = {
       token: ann.token,
@@ -172,13 +178,22 @@ const fillUsers = `
   SELECT gen_random_uuid(), now(), 'Person ' || n, n || '@example.org', 'admin', 1, false, true, now(), now()
   FROM generate_series((SELECT count(*) FROM directory_users), $1) AS n`;
 
+const fillProjects = `
+  WITH stored AS (
+    INSERT INTO projects (name, description, creator_id)
+    SELECT 'Project ' || n, '', gen_random_uuid() FROM generate_series((SELECT count(*) FROM projects), $1) AS n RETURNING id
+  )
+  INSERT INTO project_members (project_id, user_id, role) SELECT id, gen_random_uuid(), 'lead' FROM stored`;
+
+/** Every other task is in a project. */
 const fillTasks = `
   WITH people AS MATERIALIZED (SELECT array_agg(id) AS ids FROM (SELECT id FROM directory_users LIMIT 1000) AS person),
+  held AS MATERIALIZED (SELECT array_agg(id) AS ids FROM (SELECT id FROM projects LIMIT 1000) AS project),
   stored AS (
-    INSERT INTO tasks (title, description, state, priority, labels, creator_id, assignee_id, created_at, updated_at)
-    SELECT 'Task ' || n, '', CASE WHEN n % 20 = 0 THEN 'assigned' ELSE 'completed' END, 'normal', '{}', ids[n % 1000 + 1],
-      CASE WHEN n % 20 = 0 THEN $3::uuid ELSE ids[n % 1000 + 1] END, now(), now()
-    FROM people, generate_series($1::integer, $2::integer) AS n
+    INSERT INTO tasks (title, description, state, priority, labels, creator_id, assignee_id, project_id, created_at, updated_at)
+    SELECT 'Task ' || n, '', CASE WHEN n % 20 = 0 THEN 'assigned' ELSE 'completed' END, 'normal', '{}', people.ids[n % 1000 + 1],
+      CASE WHEN n % 20 = 0 THEN $3::uuid ELSE people.ids[n % 1000 + 1] END, CASE WHEN n % 2 = 0 THEN held.ids[n % 1000 + 1] END, now(), now()
+    FROM people, held, generate_series($1::integer, $2::integer) AS n
     RETURNING id, created_at, title
   )
   INSERT INTO task_activity (task_id, action, created_at)

@@ -220,7 +220,7 @@ describe('Reassignment when a performer is deleted or loses the role', () => {
     const task = await harness.createTask(manager, { assignee_id: ben.id });
     const store = createTaskStore(harness.database.db);
     const change = await store.transaction(async (tx) => {
-      const locked = await store.lockTask(tx, task.id);
+      const locked = await store.lockTask(tx, task.id, null);
       if (locked === undefined) throw new Error('the task is gone');
       expect(await store.lockEligibility(tx, ann.id)).to.equal('eligible');
       const changing = harness.become(ann, 'manager');

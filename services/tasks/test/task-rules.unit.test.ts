@@ -27,6 +27,7 @@ const draft: Task = {
   awaiting_performer: false,
   kind: 'task',
   job_id: null,
+  project_id: null,
   version: 1,
 };
 

@@ -50,7 +50,7 @@ export const operations = frozenTable({
     task: { id: 'getInternalTask', method: 'GET', path: '/tasks/{id}', status: 200 },
   },
   tasks: {
-    list: { id: 'listTasks', method: 'GET', path: '/api/v1/tasks', status: 200, query: ['cursor', 'limit', 'state', 'assignee', 'creator', 'mine', 'kind', 'priority', 'label', 'label_all', 'due_before', 'due_after', 'q', 'deleted', 'sort'], list: true },
+    list: { id: 'listTasks', method: 'GET', path: '/api/v1/tasks', status: 200, query: ['cursor', 'limit', 'state', 'assignee', 'creator', 'mine', 'kind', 'project', 'priority', 'label', 'label_all', 'due_before', 'due_after', 'q', 'deleted', 'sort'], list: true },
     search: { id: 'searchTasks', method: 'POST', path: '/api/v1/tasks/search', status: 200, body: 'required', repeatable: true },
     suggest: { id: 'suggestTasks', method: 'GET', path: '/api/v1/tasks/suggest', status: 200, query: ['q'] },
     create: { id: 'createTask', method: 'POST', path: '/api/v1/tasks', status: 201, body: 'required', idempotent: true },

@@ -1698,6 +1698,10 @@ export type ListTasksResponse = {
          */
         remind_before: string;
         labels: Array<string>;
+        /**
+         * the project whose members read the task; null for a task that every user reads
+         */
+        project_id: string | null;
         creator_id: string;
         assignee_id: string | null;
         creator: {
@@ -2080,7 +2084,7 @@ export type ScheduleList = {
 
 export type SearchTasksRequest = {
     /**
-     * a tree of at most 30 nodes and 5 levels: `{"and": […]}`, `{"or": […]}`, `{"not": …}`, or a condition `{"field", "op", "value"}`. Fields with `eq`, `ne` and `in` (a list): `state`, `priority`, `kind`, `assignee` (an id, `me` or `none`), `creator` (an id or `me`), `label`. Fields with `lt`, `lte`, `gt` and `gte`: `due_at`, `created_at`, `updated_at`; the value is an instant, or a duration from now such as `P7D` or `-P1D`. `due_at` also takes `eq` and `ne` with null.
+     * a tree of at most 30 nodes and 5 levels: `{"and": […]}`, `{"or": […]}`, `{"not": …}`, or a condition `{"field", "op", "value"}`. Fields with `eq`, `ne` and `in` (a list): `state`, `priority`, `kind`, `assignee` (an id, `me` or `none`), `creator` (an id or `me`), `project` (an id or `none`), `label`. Fields with `lt`, `lte`, `gt` and `gte`: `due_at`, `created_at`, `updated_at`; the value is an instant, or a duration from now such as `P7D` or `-P1D`. `due_at` also takes `eq` and `ne` with null.
      */
     filter?: {
         [key: string]: unknown;
@@ -2121,6 +2125,10 @@ export type SearchTasksResponse = {
          */
         remind_before: string;
         labels: Array<string>;
+        /**
+         * the project whose members read the task; null for a task that every user reads
+         */
+        project_id: string | null;
         creator_id: string;
         assignee_id: string | null;
         creator: {
@@ -2303,6 +2311,10 @@ export type Task = {
      */
     remind_before: string;
     labels: Array<string>;
+    /**
+     * the project whose members read the task; null for a task that every user reads
+     */
+    project_id: string | null;
     creator_id: string;
     assignee_id: string | null;
     creator: {
@@ -2374,6 +2386,10 @@ export type InternalTask = {
      */
     remind_before: string;
     labels: Array<string>;
+    /**
+     * the project whose members read the task; null for a task that every user reads
+     */
+    project_id: string | null;
     creator_id: string;
     assignee_id: string | null;
     creator: {
@@ -3308,6 +3324,10 @@ export type ListTasksData = {
          * task: only tasks for people; job: only tasks that a worker carries out
          */
         kind?: 'task' | 'job';
+        /**
+         * the id of a project, or none for tasks outside of projects
+         */
+        project?: string | 'none';
         priority?: 'low' | 'normal' | 'high' | 'urgent';
         /**
          * tasks with this label; repeated: with any of these labels

@@ -29,6 +29,7 @@ const accountActor = uuid.nullable().describe('the user who made the change; nul
 
 const taskEventFields = {
   task_uuid: uuid.describe('the task'),
+  project_id: uuid.nullable().optional().describe('the project of the task; null for a task that every user reads'),
   timestamp: instant.describe('when the event occurred'),
   actor: uuid.nullable().describe('the user who caused the event; null for the system'),
 };

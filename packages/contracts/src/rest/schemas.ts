@@ -196,6 +196,7 @@ export const task = z.object({
   due_all_day: z.boolean().describe('whether due_at is the last microsecond of a day in due_time_zone'),
   remind_before: z.string().describe('how long before due_at the assignee is reminded, as an ISO 8601 duration'),
   labels: z.array(z.string()),
+  project_id: uuid.nullable().describe('the project whose members read the task; null for a task that every user reads'),
   creator_id: uuid,
   assignee_id: uuid.nullable(),
   creator: person,

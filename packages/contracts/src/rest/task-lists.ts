@@ -40,6 +40,13 @@ export const taskFilters = {
   creator: uuid.optional().describe('the id of the user who created the task'),
   mine: z.enum(['true', 'false']).optional().describe('true: only tasks assigned to the caller; false: only other tasks'),
   kind: z.enum(taskKinds).optional().describe('task: only tasks for people; job: only tasks that a worker carries out'),
+  project: z
+    .union([z.guid({ abort: true }).toLowerCase(), z.literal('none')], {
+      error: ({ input }) =>
+        `must be the id of a project, or none for tasks outside of projects${Array.isArray(input) ? ', given once' : ''}`,
+    })
+    .optional()
+    .describe('the id of a project, or none for tasks outside of projects'),
   priority: priority.optional(),
   label: labelsOfFilter.optional().describe('tasks with this label; repeated: with any of these labels'),
   label_all: labelsOfFilter.optional().describe('repeated: tasks with all of these labels'),
@@ -78,7 +85,7 @@ export const searchFields = {
     .looseObject({})
     .optional()
     .describe(
-      'a tree of at most 30 nodes and 5 levels: `{"and": […]}`, `{"or": […]}`, `{"not": …}`, or a condition `{"field", "op", "value"}`. Fields with `eq`, `ne` and `in` (a list): `state`, `priority`, `kind`, `assignee` (an id, `me` or `none`), `creator` (an id or `me`), `label`. Fields with `lt`, `lte`, `gt` and `gte`: `due_at`, `created_at`, `updated_at`; the value is an instant, or a duration from now such as `P7D` or `-P1D`. `due_at` also takes `eq` and `ne` with null.',
+      'a tree of at most 30 nodes and 5 levels: `{"and": […]}`, `{"or": […]}`, `{"not": …}`, or a condition `{"field", "op", "value"}`. Fields with `eq`, `ne` and `in` (a list): `state`, `priority`, `kind`, `assignee` (an id, `me` or `none`), `creator` (an id or `me`), `project` (an id or `none`), `label`. Fields with `lt`, `lte`, `gt` and `gte`: `due_at`, `created_at`, `updated_at`; the value is an instant, or a duration from now such as `P7D` or `-P1D`. `due_at` also takes `eq` and `ne` with null.',
     ),
   q: taskFilters.q,
   sort,

@@ -1,5 +1,6 @@
 import type { Tx } from '@taskwire/postgres';
 import { problem, type Problem } from '@taskwire/errors';
+import { readerOf, type Reader } from '../domain/projects/reader.ts';
 import type { Actor, Task } from '../domain/task.ts';
 import type { TaskLocks } from './ports.ts';
 
@@ -16,12 +17,12 @@ export type TaskCommand = {
  * @throws Problem `not_found`, whatever `requirePermission` throws, `precondition_failed`.
  */
 export async function loadForUpdate<T extends Task>(
-  tasks: { lockTask(tx: Tx, id: string): Promise<T | undefined> },
+  tasks: { lockTask(tx: Tx, id: string, reader: Reader): Promise<T | undefined> },
   tx: Tx,
   command: TaskCommand,
   requirePermission: (task: Task) => void,
 ): Promise<T> {
-  const task = await tasks.lockTask(tx, command.taskId);
+  const task = await tasks.lockTask(tx, command.taskId, readerOf(command.actor));
   if (task === undefined) throw noSuchTask();
   requirePermission(task);
   command.requireVersion(task.version);

@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import type { Change } from '../domain/change.ts';
 import type { Choice } from '../domain/fairness.ts';
 import type { Eligibility } from '../domain/performer.ts';
+import type { Reader } from '../domain/projects/reader.ts';
 import type { Task, TaskFields } from '../domain/task.ts';
 import type { TaskList } from './task-list.ts';
 
@@ -43,9 +44,10 @@ export type OrphanedTask = Task & { assignee_is_deleted: boolean; assignee_eligi
  */
 export type TaskStore = TaskReads & TaskLocks & Assignment & TaskWrites;
 
+/** What a reader may not read is missing, as if it did not exist. */
 export type TaskReads = {
   /** Includes deleted tasks; `isDeleted` marks them. */
-  readTask(id: string): Promise<(Document & { isDeleted: boolean }) | undefined>;
+  readTask(id: string, reader: Reader): Promise<(Document & { isDeleted: boolean }) | undefined>;
   /** Whether a task with this id was removed for good, as far as is still known. */
   wasRemoved(id: string): Promise<boolean>;
   /**
@@ -53,12 +55,12 @@ export type TaskReads = {
    * @throws Problem `search_busy` when this filter and order take too long.
    */
   listTasks(list: TaskList, place: Place): Promise<Page<ListedTaskJson> & { asOf?: string }>;
-  /** The labels in use that begin with a prefix, sorted by character codes. @throws Problem `search_busy`. */
-  listLabels(prefix: string, place: Place): Promise<Page<LabelInUse>>;
+  /** The labels of readable tasks that begin with a prefix, sorted by character codes. @throws Problem `search_busy`. */
+  listLabels(prefix: string, reader: Reader, place: Place): Promise<Page<LabelInUse>>;
   /** The tasks whose titles are most similar to a text. @throws Problem `search_busy`. */
-  suggestTasks(text: string): Promise<SuggestionJson[]>;
+  suggestTasks(text: string, reader: Reader): Promise<SuggestionJson[]>;
   /** Oldest first; undefined when the task doesn't exist. */
-  listActivity(taskId: string, place: Place): Promise<Page<ActivityJson> | undefined>;
+  listActivity(taskId: string, reader: Reader, place: Place): Promise<Page<ActivityJson> | undefined>;
   /** Oldest first; undefined when the task doesn't exist and no event of it is known. */
   listJourneys(taskId: string, place: Place): Promise<Page<EventJourney> | undefined>;
   /** Whether an open task has lost its performer, or a draft awaits one while a performer exists. Takes no locks. */
@@ -66,12 +68,12 @@ export type TaskReads = {
 };
 
 export type TaskLocks = {
-  /** Locks and returns the task; undefined when it is deleted or never existed. */
-  lockTask(tx: Tx, id: string): Promise<Task | undefined>;
+  /** Locks and returns the task; undefined when it is deleted or never existed, or the reader may not read it. */
+  lockTask(tx: Tx, id: string, reader: Reader): Promise<Task | undefined>;
   /** Like `lockTask`, but locks the task's job first. */
-  lockTaskAndJob(tx: Tx, id: string): Promise<Task | undefined>;
+  lockTaskAndJob(tx: Tx, id: string, reader: Reader): Promise<Task | undefined>;
   /** Like `lockTask`, but finds deleted tasks too. */
-  lockTaskOrDeleted(tx: Tx, id: string): Promise<(Task & { is_deleted: boolean }) | undefined>;
+  lockTaskOrDeleted(tx: Tx, id: string, reader: Reader): Promise<(Task & { is_deleted: boolean }) | undefined>;
   /** The assignee whom a locked, deleted task lost with its deletion. */
   assigneeBeforeDeletion(tx: Tx, taskId: string): Promise<string | undefined>;
   /** Locks and returns all open tasks, ordered by id to avoid deadlocks between concurrent calls. */

@@ -1,9 +1,10 @@
+import type { Reader } from '../domain/projects/reader.ts';
 import type { FilterNode } from '../domain/search/filter-tree.ts';
 import type { TextQuery } from '../domain/search/text-query.ts';
 import type { Priority, Task, TaskState } from '../domain/task.ts';
 
-/** The tasks of a list, which match every filter that is given, and their order. */
-export type TaskList<O extends TaskOrder = TaskOrder> = { filter: TaskFilter; order: O };
+/** The tasks of a list: those that the reader may read and that match every filter that is given, in this order. */
+export type TaskList<O extends TaskOrder = TaskOrder> = { reader: Reader; filter: TaskFilter; order: O };
 
 export type TaskFilter = {
   state?: TaskState | undefined;
@@ -18,6 +19,8 @@ export type TaskFilter = {
   kind?: Task['kind'] | undefined;
   /** Only deleted tasks instead of the others. */
   isDeleted?: true | undefined;
+  /** A project's id; `none` for tasks outside of projects. */
+  project?: string | undefined;
   priority?: Priority | undefined;
   anyLabel?: readonly string[] | undefined;
   allLabels?: readonly string[] | undefined;

@@ -1,18 +1,16 @@
 import { problem } from '@taskwire/errors';
-import type { Actor, Role, Task } from './task.ts';
+import { isLeader, type Actor, type Task } from './task.ts';
 
 /** The actions on a task that need permission. Every user may create and read tasks. */
 export type Action = 'change' | 'delete' | 'restore' | 'assign' | 'start' | 'complete' | 'cancel';
 
 type Rule = { who: string; allows(actor: Actor, task: Pick<Task, 'creator_id' | 'assignee_id'>): boolean };
 
-const leaders: readonly Role[] = ['admin', 'manager'];
-
 const creatorOrLeader: Rule = {
   who: 'the creator, managers and admins',
-  allows: (actor, task) => actor.id === task.creator_id || leaders.includes(actor.role),
+  allows: (actor, task) => actor.id === task.creator_id || isLeader(actor.role),
 };
-const leader: Rule = { who: 'managers and admins', allows: (actor) => leaders.includes(actor.role) };
+const leader: Rule = { who: 'managers and admins', allows: (actor) => isLeader(actor.role) };
 const assignee: Rule = { who: 'its assignee', allows: (actor, task) => actor.id === task.assignee_id };
 
 const rules: Readonly<Record<Action, Rule>> = {

@@ -8,6 +8,13 @@ export type Role = 'admin' | 'manager' | 'member';
 /** A user who acts on a task. */
 export type Actor = { id: string; role: Role };
 
+const leaders: readonly Role[] = ['admin', 'manager'];
+
+/** Whether users with this role lead all others: they assign tasks, and read every project. */
+export function isLeader(role: Role): boolean {
+  return leaders.includes(role);
+}
+
 /** The user-editable content of a task. State and assignee change by separate rules. */
 export type TaskFields = {
   title: string;
@@ -36,6 +43,8 @@ export type Task = TaskFields & {
   /** A worker carries out a task of kind `job`, which never has an assignee. */
   kind: 'task' | 'job';
   job_id: string | null;
+  /** The project whose members read the task; null for a task that every user reads. */
+  project_id: string | null;
   version: number;
 };
 

@@ -10,6 +10,7 @@ import {
   type Cursors,
 } from '@taskwire/http-server';
 import type { TaskJson, TaskReads } from '../app/ports.ts';
+import { readerOf } from '../domain/projects/reader.ts';
 import { noSuchTask } from '../app/load-for-update.ts';
 import type { TaskList } from '../app/task-list.ts';
 import { cursorsOf, cursorsOfSearch, filterOf, orderOf, searchOf } from './task-lists.ts';
@@ -21,40 +22,42 @@ const suggestions = tasksRoutes.suggestTasks.responses[200];
 export function readRoutes(tasks: TaskReads, publishedEpoch: () => number): BoundRoute[] {
   return [
     bind(tasksRoutes.listTasks, async ({ actor, query: { cursor, limit, sort, ...given } }) => {
-      const list = { filter: filterOf(given, actor.id), order: orderOf({ sort, q: given.q }) };
+      const order = orderOf({ sort, q: given.q });
+      const list = { reader: readerOf(actor), filter: filterOf(given, actor.id), order };
       return response(200, await readList(tasks, list, { cursors: cursorsOf(list), cursor, limit }));
     }),
     bind(tasksRoutes.searchTasks, async ({ actor, body: { cursor, limit, ...given } }) => {
-      const list = { filter: searchOf(given, { callerId: actor.id, now: Date.now() }), order: orderOf(given) };
+      const filter = searchOf(given, { callerId: actor.id, now: Date.now() });
+      const list = { reader: readerOf(actor), filter, order: orderOf(given) };
       const cursors = cursorsOfSearch(given, { callerId: actor.id, order: list.order });
       return response(200, await readList(tasks, list, { cursors, cursor, limit }));
     }),
-    bind(tasksRoutes.listLabels, async ({ query: { prefix = '', cursor, limit } }) => {
+    bind(tasksRoutes.listLabels, async ({ actor, query: { prefix = '', cursor, limit } }) => {
       const list = { name: 'labels', filter: { prefix }, positions: 'text', cursor, limit } as const;
-      return response(200, await paged(list, async (place) => await tasks.listLabels(prefix, place)));
+      return response(200, await paged(list, async (place) => await tasks.listLabels(prefix, readerOf(actor), place)));
     }),
-    bind(tasksRoutes.suggestTasks, async ({ query: { q } }) => {
-      const found = await tasks.suggestTasks(q);
+    bind(tasksRoutes.suggestTasks, async ({ actor, query: { q } }) => {
+      const found = await tasks.suggestTasks(q, readerOf(actor));
       return response(
         200,
         new PreserializedJson(suggestions, `{"data":[${found.join(',')}]}` as JsonText<typeof suggestions>),
       );
     }),
-    bind(tasksRoutes.getTask, async ({ params }) => {
-      const task = await tasks.readTask(params.id);
+    bind(tasksRoutes.getTask, async ({ actor, params }) => {
+      const task = await tasks.readTask(params.id, readerOf(actor));
       if (task === undefined || task.isDeleted) throw noSuchTask();
       return respond(tasksRoutes.getTask, 200, task);
     }),
     // lets services distinguish a deleted task from one that never existed
     bind(tasksRoutes.getInternalTask, async ({ params }) => {
-      const task = await tasks.readTask(params.id);
+      const task = await tasks.readTask(params.id, null);
       if (task === undefined && !(await tasks.wasRemoved(params.id))) throw noSuchTask();
       if (task === undefined || task.isDeleted) throw problem('gone', 'The task was deleted.');
       return respond(tasksRoutes.getInternalTask, 200, { ...task, text: ofEpoch(task.text, publishedEpoch()) });
     }),
-    bind(tasksRoutes.listActivity, async ({ params, query: { cursor, limit } }) => {
+    bind(tasksRoutes.listActivity, async ({ actor, params, query: { cursor, limit } }) => {
       const cursors = listCursors('number', { name: 'activity', filter: { task: params.id } });
-      const page = await tasks.listActivity(params.id, { after: cursors.decode(cursor), limit });
+      const page = await tasks.listActivity(params.id, readerOf(actor), { after: cursors.decode(cursor), limit });
       if (page === undefined) throw noSuchTask();
       return response(200, pageBody(tasksRoutes.listActivity.responses[200], page, cursors));
     }),

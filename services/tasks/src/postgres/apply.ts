@@ -7,7 +7,7 @@ import { joinUsers, taskJson } from './task-json.ts';
 
 /** The fields that a change may set. Omitted fields keep their values. */
 const fields =
-  'title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, assignee_id, awaiting_performer';
+  'title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, assignee_id, awaiting_performer, project_id';
 
 // PostgreSQL estimates 100 rows for jsonb_to_recordset and would scan the whole table for them; the LIMIT corrects that
 const changedPart = (limit: string) => `

@@ -3,6 +3,7 @@ import { isoMicros, nextTimestamp, pageOf, query, type Keyset, type Queryable, t
 import type { JsonText } from '@taskwire/contracts';
 import type { CommentDocument, CommentSchema, CommentStore } from '../app/comments/ports.ts';
 import type { Comment } from '../domain/comment.ts';
+import { isReadableTo } from './projects/readable.ts';
 import { displayName, joinUser } from './task-json.ts';
 
 type CommentJson = JsonText<CommentSchema>;
@@ -46,10 +47,15 @@ function recordSql(
     SELECT ${changed}.task_id, '${action}', ${o.actor}, 'comment', ${from ? id : 'NULL'}, ${to ? id : 'NULL'}, ${o.at} FROM ${changed}
   ), emitted AS (
     ${outboxInsertSql(`
-    SELECT '${type}', ${changed}.id::text, json_build_object('task_uuid', ${changed}.task_id,
+    SELECT '${type}', ${changed}.id::text, json_build_object('task_uuid', ${changed}.task_id, 'project_id', ${projectOf(changed)},
       'comment_uuid', ${changed}.id, 'author', ${changed}.author_id${o.fields ?? ''},
       'timestamp', ${isoMicros(o.at)}, 'actor', ${o.actor}), ${o.headers} FROM ${changed}`)}
   )`;
+}
+
+/** Changes of comments have locked the task, so its project stays the same. */
+function projectOf(changed: string): string {
+  return `(SELECT project_id FROM tasks WHERE id = ${changed}.task_id)`;
 }
 
 export const insertComment = {
@@ -87,9 +93,9 @@ export const deleteComment = {
 
 const readOne = `
   SELECT ${shown} FROM task_comments comment JOIN tasks task ON task.id = comment.task_id AND task.deleted_at IS NULL ${joinAuthor}
-  WHERE comment.task_id = $1 AND comment.id = $2`;
+  WHERE comment.task_id = $1 AND comment.id = $2 AND ${isReadableTo('task', '$3')}`;
 
-/** Returns one row without a comment when the task's page is empty, and no rows when the task doesn't exist. */
+/** Returns one row without a comment when the task's page is empty, and no rows when the task doesn't exist or is not readable. */
 const list = `
   SELECT comment.id, CASE WHEN comment.id IS NOT NULL THEN ${commentJson} END AS json
   FROM tasks task
@@ -97,7 +103,7 @@ const list = `
     SELECT * FROM task_comments WHERE task_id = task.id AND ($2::uuid IS NULL OR id > $2) ORDER BY id LIMIT $3
   ) comment ON true
   ${joinAuthor}
-  WHERE task.id = $1 AND task.deleted_at IS NULL
+  WHERE task.id = $1 AND task.deleted_at IS NULL AND ${isReadableTo('task', '$4')}
   ORDER BY comment.id`;
 
 const lock = `
@@ -118,12 +124,13 @@ export function commentStore(pool: Queryable): CommentStore {
   }
 
   return {
-    async read(taskId, id) {
-      const rows = await query<Row>(pool, readOne, [taskId, id]);
+    async read(taskId, id, reader) {
+      const rows = await query<Row>(pool, readOne, [taskId, id, reader]);
       return rows.length === 0 ? undefined : toDocument(rows);
     },
-    async list(taskId, { after, limit }) {
-      const rows = await query<Row | { json: null }>(pool, list, [taskId, after?.[0] ?? null, limit + 1]);
+    async list(taskId, reader, { after, limit }) {
+      const values = [taskId, after?.[0] ?? null, limit + 1, reader];
+      const rows = await query<Row | { json: null }>(pool, list, values);
       if (rows.length === 0) return undefined;
       const { items, next } = pageOf(rows.filter(isComment), oldestFirst, limit);
       return { items: items.map(({ json }) => json), next };
@@ -133,7 +140,7 @@ export function commentStore(pool: Queryable): CommentStore {
       await write(tx, insertComment, [taskId, authorId, body, mentions]),
     revise: async (tx, { taskId, id }, revision) =>
       revision === undefined
-        ? toDocument(await query<Row>(tx, readOne, [taskId, id]))
+        ? toDocument(await query<Row>(tx, readOne, [taskId, id, null]))
         : await write(tx, changeComment, [id, revision.body, revision.mentions, revision.added]),
     async remove(tx, { id }, actorId) {
       await runWithEvents(tx, { ...deleteComment, values: [id, actorId, eventHeaders()] });

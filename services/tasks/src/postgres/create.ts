@@ -89,7 +89,12 @@ export function scheduledCreationSql({ isPerformer }: PerformerSql) {
   };
 }
 
-function columns(id: string, state: string, assigneeId: string, kind = "'task' AS kind, NULL::uuid AS job_id"): string {
+function columns(
+  id: string,
+  state: string,
+  assigneeId: string,
+  kind = "'task' AS kind, NULL::uuid AS job_id, NULL::uuid AS project_id",
+): string {
   return `
     ${id} AS id, $1::text AS title, $2::text AS description, ${state}::text AS state, $3::text AS priority,
     $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, ${assigneeId}::uuid AS assignee_id,
@@ -125,7 +130,7 @@ const withKey: KeyClaim = {
 /** The statement that creates the task of a job, with its id in $14 and that of the job in $15. */
 const jobTaskCreation = {
   name: 'tasks.create_of_job',
-  text: insertSql(draftRowOf('$14::uuid', "'job' AS kind, $15::uuid AS job_id"), withoutKey),
+  text: insertSql(draftRowOf('$14::uuid', "'job' AS kind, $15::uuid AS job_id, NULL::uuid AS project_id"), withoutKey),
 };
 
 /** The hot statements besides those of `creationSql` and `scheduledCreationSql`. */
@@ -147,11 +152,11 @@ function insertSql(row: string, claim: KeyClaim, actor = '$6::uuid'): string {
   ), ${claim.part}
   stored AS (
     INSERT INTO tasks (
-      id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id,
+      id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, project_id,
       version, created_at, updated_at
     )
     SELECT draft.* FROM draft ${claim.join}
-    RETURNING id, updated_at, $7::jsonb AS events, $8::jsonb AS log
+    RETURNING id, project_id, updated_at, $7::jsonb AS events, $8::jsonb AS log
   ), ${recordChangeSql('stored', actor, '$9::json')}
   SELECT shown.json FROM shown JOIN stored USING (id)`;
 }

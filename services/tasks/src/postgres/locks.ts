@@ -2,17 +2,18 @@ import { isoMicros, query, type Queryable } from '@taskwire/postgres';
 import type { OpenTask, OrphanedTask, TaskLocks } from '../app/ports.ts';
 import type { Task } from '../domain/task.ts';
 import type { PerformerSql } from './performer-sql.ts';
+import { isReadableTo } from './projects/readable.ts';
 
 const taskColumns = `
   task.id, task.title, task.description, task.state, task.priority, ${isoMicros('task.due_at')} AS due_at, task.due_time_zone,
   task.due_all_day, task.remind_before, task.labels,
-  task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.version`;
+  task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.project_id, task.version`;
 
 const isOpen = `task.state IN ('assigned', 'in_progress') AND task.deleted_at IS NULL`;
 
 export const lockTask = {
   name: 'tasks.lock_task',
-  text: `SELECT ${taskColumns} FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL FOR UPDATE`,
+  text: `SELECT ${taskColumns} FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL AND ${isReadableTo('task', '$2')} FOR UPDATE`,
 };
 
 /**
@@ -26,12 +27,12 @@ export const lockTaskAndJob = {
     SELECT id FROM jobs WHERE id = (SELECT job_id FROM tasks WHERE id = $1) FOR UPDATE
   )
   SELECT ${taskColumns} FROM tasks task
-  WHERE task.id = $1 AND task.deleted_at IS NULL AND (SELECT count(*) FROM locked) >= 0 FOR UPDATE`,
+  WHERE task.id = $1 AND task.deleted_at IS NULL AND ${isReadableTo('task', '$2')} AND (SELECT count(*) FROM locked) >= 0 FOR UPDATE`,
 };
 
 export const lockTaskOrDeleted = {
   name: 'tasks.lock_task_or_deleted',
-  text: `SELECT ${taskColumns}, task.deleted_at IS NOT NULL AS is_deleted FROM tasks task WHERE task.id = $1 FOR UPDATE`,
+  text: `SELECT ${taskColumns}, task.deleted_at IS NOT NULL AS is_deleted FROM tasks task WHERE task.id = $1 AND ${isReadableTo('task', '$2')} FOR UPDATE`,
 };
 
 /** The entries of a change have the time of the task's version, and a deletion is the last change of a deleted task. */
@@ -56,10 +57,10 @@ export function taskLocks(performer: PerformerSql): TaskLocks {
       ${performer.eligibility('assignee')} AS assignee_eligibility
     ${fromOrphaned(performer)} ORDER BY task.id LIMIT $1 FOR UPDATE OF task SKIP LOCKED`;
   return {
-    lockTask: async (tx, id) => (await query<Task>(tx, { ...lockTask, values: [id] }))[0],
-    lockTaskAndJob: async (tx, id) => (await query<Task>(tx, { ...lockTaskAndJob, values: [id] }))[0],
-    lockTaskOrDeleted: async (tx, id) =>
-      (await query<Task & { is_deleted: boolean }>(tx, { ...lockTaskOrDeleted, values: [id] }))[0],
+    lockTask: async (tx, id, reader) => (await query<Task>(tx, { ...lockTask, values: [id, reader] }))[0],
+    lockTaskAndJob: async (tx, id, reader) => (await query<Task>(tx, { ...lockTaskAndJob, values: [id, reader] }))[0],
+    lockTaskOrDeleted: async (tx, id, reader) =>
+      (await query<Task & { is_deleted: boolean }>(tx, { ...lockTaskOrDeleted, values: [id, reader] }))[0],
     assigneeBeforeDeletion: async (tx, id) =>
       (await query<{ id: string }>(tx, { ...readAssigneeBeforeDeletion, values: [id] }))[0]?.id,
     lockOpenTasks: async (tx) => await query<OpenTask>(tx, lockOpenTasks),

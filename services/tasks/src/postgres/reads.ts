@@ -2,11 +2,12 @@ import { hash } from 'node:crypto';
 import { readEventJourneys } from '@taskwire/outbox';
 import { pageOf, query, type Database, type Keyset, type Page, type Place, type Tx } from '@taskwire/postgres';
 import type { ActivityJson, ListedTaskJson, TaskJson, TaskReads } from '../app/ports.ts';
-import { latestFirst, type TaskFilter, type TaskList } from '../app/task-list.ts';
+import { latestFirst, type TaskList } from '../app/task-list.ts';
 import { boundedReads } from './lists/bounded-reads.ts';
 import { readLabels } from './lists/labels.ts';
 import { keysetOf, pageStatement } from './lists/page.ts';
 import { readByRelevance } from './lists/relevance.ts';
+import { isReadableTo } from './projects/readable.ts';
 import { readCurrency } from './search/follow.ts';
 import { suggestTasks } from './search/suggest.ts';
 import { activityJson, joinUsers, joinUser, taskJson } from './task-json.ts';
@@ -15,10 +16,10 @@ import { activityJson, joinUsers, joinUser, taskJson } from './task-json.ts';
 export function taskReads(db: Database): Omit<TaskReads, 'needReassignment'> {
   const bounded = boundedReads(db);
   return {
-    readTask: async (id) => {
+    readTask: async (id, reader) => {
       const [row] = await query<{ json: TaskJson; version: number; is_deleted: boolean }>(db.pool, {
         ...readTask,
-        values: [id],
+        values: [id, reader],
       });
       return row && { text: row.json, etag: row.version, isDeleted: row.is_deleted };
     },
@@ -28,7 +29,7 @@ export function taskReads(db: Database): Omit<TaskReads, 'needReassignment'> {
 
     async listTasks(list, place) {
       if (isUsual(list)) {
-        const rows = await query<Item<ListedTaskJson>>(db.pool, usualList(list.filter, place));
+        const rows = await query<Item<ListedTaskJson>>(db.pool, usualList(list, place));
         return toPage(rows, keysetOf(latestFirst), place.limit);
       }
       return await bounded(async (tx) => {
@@ -39,11 +40,12 @@ export function taskReads(db: Database): Omit<TaskReads, 'needReassignment'> {
       });
     },
 
-    listLabels: async (prefix, place) => await bounded(async (tx) => await readLabels(tx, prefix, place)),
-    suggestTasks: async (text) => await bounded(async (tx) => await suggestTasks(tx, text)),
+    listLabels: async (prefix, reader, place) =>
+      await bounded(async (tx) => await readLabels(tx, { prefix, reader }, place)),
+    suggestTasks: async (text, reader) => await bounded(async (tx) => await suggestTasks(tx, text, reader)),
 
-    listActivity: async (taskId, { after, limit }) => {
-      const values = [taskId, after?.[0] ?? '0', limit + 1];
+    listActivity: async (taskId, reader, { after, limit }) => {
+      const values = [taskId, after?.[0] ?? '0', limit + 1, reader];
       const rows = await query<Item<ActivityJson> | { json: null }>(db.pool, listActivity, values);
       return rows.length === 0 ? undefined : toPage(rows.filter(isEntry), oldestFirst, limit);
     },
@@ -61,9 +63,9 @@ type Item<J> = { json: J; id: string };
 
 const oldestFirst: Keyset = { direction: 'ASC', columns: { id: { sql: 'entry.seq', type: 'bigint' } } };
 
-async function readPage(tx: Tx, { filter, order }: TaskList, place: Place): Promise<Page<ListedTaskJson>> {
-  if (order.by === 'relevance') return await readByRelevance(tx, filter, place);
-  const rows = await query<Item<ListedTaskJson>>(tx, pageStatement({ filter, order }, place));
+async function readPage(tx: Tx, { reader, filter, order }: TaskList, place: Place): Promise<Page<ListedTaskJson>> {
+  if (order.by === 'relevance') return await readByRelevance(tx, { reader, filter }, place);
+  const rows = await query<Item<ListedTaskJson>>(tx, pageStatement({ reader, filter, order }, place));
   return toPage(rows, keysetOf(order), place.limit);
 }
 
@@ -77,27 +79,27 @@ export const readTask = {
   text: `
   SELECT task.version, task.deleted_at IS NOT NULL AS is_deleted, ${taskJson('task', 'creator', 'assignee')} AS json
   FROM tasks task ${joinUsers('task')}
-  WHERE task.id = $1`,
+  WHERE task.id = $1 AND ${isReadableTo('task', '$2')}`,
 };
 
 /**
- * The statement of a list in the default order with filters that have an index, prepared for each shape (216 at most). PostgreSQL plans the first calls
+ * The statement of a list in the default order with filters that have an index, prepared for each shape (864 at most). PostgreSQL plans the first calls
  * for their own values, and then keeps one plan for all values only if it expects that to cost no more. Unprepared, planning is most of a list: 1.2 to 7
  * times the CPU time (ADR 35).
  */
-export function usualList(filter: TaskFilter, place: Place) {
-  const { text, values } = pageStatement({ filter, order: latestFirst }, place);
+export function usualList({ reader, filter }: Omit<TaskList, 'order'>, place: Place) {
+  const { text, values } = pageStatement({ reader, filter, order: latestFirst }, place);
   return { name: `tasks.list_${hash('sha1', text).slice(0, 8)}`, text, values };
 }
 
-const usualFilters = new Set(['state', 'assignee', 'creator', 'mine', 'kind']);
+const usualFilters = new Set(['state', 'assignee', 'creator', 'mine', 'kind', 'project']);
 
 function isUsual({ filter, order }: TaskList): boolean {
   const given = Object.entries(filter).filter(([, value]) => value !== undefined);
   return order === latestFirst && given.every(([name]) => usualFilters.has(name));
 }
 
-/** Returns one row without an entry when the task's page is empty, and no rows when the task doesn't exist. */
+/** Returns one row without an entry when the task's page is empty, and no rows when the task doesn't exist or is not readable. */
 const listActivity = `
   SELECT entry.seq AS id, CASE WHEN entry.seq IS NOT NULL THEN ${activityJson('entry', 'actor')} END AS json
   FROM tasks task
@@ -105,7 +107,7 @@ const listActivity = `
     SELECT * FROM task_activity WHERE task_id = task.id AND seq > $2 ORDER BY seq LIMIT $3
   ) entry ON true
   ${joinUser('actor', 'entry.actor_id')}
-  WHERE task.id = $1 AND task.deleted_at IS NULL
+  WHERE task.id = $1 AND task.deleted_at IS NULL AND ${isReadableTo('task', '$4')}
   ORDER BY entry.seq`;
 
 function isEntry(row: Item<ActivityJson> | { json: null }): row is Item<ActivityJson> {

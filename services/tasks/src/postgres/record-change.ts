@@ -9,7 +9,7 @@ export const changeSpan = "interval '10 microseconds'";
 
 /**
  * The WITH parts that store the activity entries and append the events of a change. `changed` names the part that
- * stored the change: its rows have `id`, `updated_at`, and `events` and `log` as jsonb from the domain. `actor` and
+ * stored the change: its rows have `id`, `project_id`, `updated_at`, and `events` and `log` as jsonb from the domain. `actor` and
  * `headers` are parameters. Reading from `changed` makes PostgreSQL change (and lock) the task before any event enters
  * the outbox.
  */
@@ -24,7 +24,7 @@ export function recordChangeSql(changed: string, actor: string, headers: string)
   ), emitted AS (
     ${outboxInsertSql(`
     SELECT event ->> 'type', ${changed}.id::text, (
-        jsonb_build_object('task_uuid', ${changed}.id, 'timestamp', ${eventTime(changed)}, 'actor', ${actor})
+        jsonb_build_object('task_uuid', ${changed}.id, 'project_id', ${changed}.project_id, 'timestamp', ${eventTime(changed)}, 'actor', ${actor})
         || (event - 'type')
       )::json, ${headers}
     FROM ${changed}, jsonb_array_elements(${changed}.events) WITH ORDINALITY AS listed (event, place)

@@ -51,7 +51,7 @@ export const settleReminders = {
       AND reminder.settled_at IS NULL
     RETURNING reminder.task_id, reminder.kind, reminder.state, reminder.settled_at - reminder.remind_at AS late
   ), reminded AS MATERIALIZED (
-    SELECT given.id, given.events, given.log, ${nextTimestamp('task.updated_at', changeSpan)} AS updated_at
+    SELECT given.id, task.project_id, given.events, given.log, ${nextTimestamp('task.updated_at', changeSpan)} AS updated_at
     FROM given JOIN tasks task ON task.id = given.id
     WHERE given.id IN (SELECT task_id FROM settled)
   ), ${recordChangeSql('reminded', 'NULL::uuid', '$2::json')}

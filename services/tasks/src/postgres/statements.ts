@@ -1,4 +1,4 @@
-import type { TaskFilter } from '../app/task-list.ts';
+import type { TaskList } from '../app/task-list.ts';
 import { applyOne, readUnchanged } from './apply.ts';
 import { changeComment, deleteComment, insertComment } from './comments.ts';
 import { creationSql, otherCreations, scheduledCreationSql } from './create.ts';
@@ -14,22 +14,24 @@ import { recordOccurrences } from './schedules/record.ts';
 
 const performer = performerSql({ requireVerifiedEmail: true });
 
-/** The first page with each single filter; other lists combine these conditions. */
-const lists: readonly TaskFilter[] = [
-  {},
-  { mine: { is: true, userId: '' } },
-  { state: 'draft' },
-  { assignee: '' },
-  { creator: '' },
-  { kind: 'job' },
-  { kind: 'task' },
+/** The first page for a member with each single filter, and for a manager; other lists combine these conditions. */
+const lists: readonly Omit<TaskList, 'order'>[] = [
+  { reader: null, filter: {} },
+  { reader: '', filter: {} },
+  { reader: '', filter: { mine: { is: true, userId: '' } } },
+  { reader: '', filter: { state: 'draft' } },
+  { reader: '', filter: { assignee: '' } },
+  { reader: '', filter: { creator: '' } },
+  { reader: '', filter: { kind: 'job' } },
+  { reader: '', filter: { kind: 'task' } },
+  { reader: '', filter: { project: '' } },
 ];
 
 /** The prepared statements, for `statements.sql`. A test compares them with those that run. */
 export const hotStatements: readonly { name: string; text: string }[] = [
   ...[...Object.values(creationSql(performer)), ...otherCreations],
   readTask,
-  ...lists.map((filter) => usualList(filter, { limit: 1, after: undefined })).map(({ name, text }) => ({ name, text })),
+  ...lists.map((list) => usualList(list, { limit: 1, after: undefined })).map(({ name, text }) => ({ name, text })),
   ...[lockTask, lockTaskAndJob, lockTaskOrDeleted, readAssigneeBeforeDeletion],
   applyOne,
   readUnchanged,

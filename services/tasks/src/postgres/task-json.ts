@@ -15,7 +15,7 @@ export function taskJson(task: string, creator: string, assignee: string, more =
     SELECT to_json(shown)::text FROM (
       SELECT ${task}.id, ${task}.title, ${task}.description, ${task}.state, ${task}.priority,
         ${isoMicros(`${task}.due_at`)} AS due_at, ${task}.due_time_zone, ${task}.due_all_day, ${task}.remind_before,
-        ${task}.labels, ${task}.creator_id, ${task}.assignee_id,
+        ${task}.labels, ${task}.project_id, ${task}.creator_id, ${task}.assignee_id,
         json_build_object('id', ${task}.creator_id, 'name', ${displayName(creator)}) AS creator,
         CASE WHEN ${task}.assignee_id IS NOT NULL
           THEN json_build_object('id', ${task}.assignee_id, 'name', ${displayName(assignee)}) END AS assignee,

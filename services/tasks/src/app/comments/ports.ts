@@ -1,6 +1,7 @@
 import type { commentRoutes, JsonText } from '@taskwire/contracts';
 import type { Page, Place, Tx } from '@taskwire/postgres';
 import type { Comment, NewComment, Revision } from '../../domain/comment.ts';
+import type { Reader } from '../../domain/projects/reader.ts';
 import type { Document, TaskStore } from '../ports.ts';
 import type { UserLimit } from '../user-limit.ts';
 
@@ -12,10 +13,10 @@ export type CommentDocument = Document<CommentSchema>;
  * a time.
  */
 export type CommentStore = {
-  /** Undefined if the task has no such comment, or is deleted. */
-  read(taskId: string, id: string): Promise<CommentDocument | undefined>;
-  /** Oldest first; undefined when the task doesn't exist. */
-  list(taskId: string, place: Place): Promise<Page<JsonText<CommentSchema>> | undefined>;
+  /** Undefined if the task has no such comment, is deleted, or is not readable. */
+  read(taskId: string, id: string, reader: Reader): Promise<CommentDocument | undefined>;
+  /** Oldest first; undefined when the task doesn't exist or is not readable. */
+  list(taskId: string, reader: Reader, place: Place): Promise<Page<JsonText<CommentSchema>> | undefined>;
   lock(tx: Tx, taskId: string, id: string): Promise<Comment | undefined>;
   insert(tx: Tx, comment: NewComment): Promise<CommentDocument>;
   /** An undefined revision changes nothing. */

@@ -2,6 +2,7 @@ import { problem, type Problem } from '@taskwire/errors';
 import type { Tx } from '@taskwire/postgres';
 import { mentionsIn } from '@taskwire/text';
 import { authorizeRemoval, authorizeRevision, revise, type Comment, type CommentText } from '../../domain/comment.ts';
+import { readerOf } from '../../domain/projects/reader.ts';
 import type { Actor } from '../../domain/task.ts';
 import { noSuchTask } from '../load-for-update.ts';
 import type { IdempotentRequest, WriteResult } from '../ports.ts';
@@ -27,7 +28,7 @@ export async function addComment(ports: CommentPorts, command: NewText): Promise
     ports,
     async () =>
       await tasks.once<CommentSchema>(request, async (tx) => {
-        if ((await tasks.lockTask(tx, taskId)) === undefined) throw noSuchTask();
+        if ((await tasks.lockTask(tx, taskId, readerOf(actor))) === undefined) throw noSuchTask();
         const comment = { taskId, authorId: actor.id, ...textOf(body) };
         await requireKnown(comments, tx, comment.mentions);
         return await comments.insert(tx, comment);
@@ -75,7 +76,7 @@ async function loadComment(
   { actor, taskId, commentId, requireVersion }: CommentCommand,
   requirePermission: (actor: Actor, comment: Comment) => void,
 ): Promise<Comment> {
-  if ((await tasks.lockTask(tx, taskId)) === undefined) throw noSuchTask();
+  if ((await tasks.lockTask(tx, taskId, readerOf(actor))) === undefined) throw noSuchTask();
   const comment = await comments.lock(tx, taskId, commentId);
   if (comment === undefined) throw noSuchComment();
   requirePermission(actor, comment);

@@ -88,7 +88,7 @@ export async function cancelLast({ schedules, tasks }: Ports, tx: Tx, schedule: 
   const { lastTaskId: taskId, lastJobId: jobId } = schedule;
   if (jobId !== null) await schedules.cancelJob(tx, jobId, schedule);
   if (taskId === null) return;
-  const task = await tasks.lockTask(tx, taskId);
+  const task = await tasks.lockTask(tx, taskId, null);
   if (task === undefined || task.state === 'completed' || task.state === 'cancelled') return;
   const { log, ...change } = changeState(task, 'cancelled');
   const explained = log.map((entry): LogEntry => ({ ...entry, reason: 'the next occurrence of its schedule is due' }));

@@ -6,12 +6,12 @@ import { addInZone, parseDuration } from '../schedules/duration.ts';
 export type FilterNode =
   | { kind: 'and' | 'or'; nodes: readonly FilterNode[] }
   | { kind: 'not'; node: FilterNode }
-  /** The field has one of the values; null stands for no assignee, or no due date. */
+  /** The field has one of the values; null stands for no assignee, no project or no due date. */
   | { kind: 'is'; field: ValueField; values: readonly (string | null)[] }
   /** `at` is an instant in UTC. */
   | { kind: 'time'; field: TimeField; compare: '<' | '<=' | '>' | '>='; at: string };
 
-type ValueField = 'state' | 'priority' | 'kind' | 'assignee' | 'creator' | 'label' | 'due_at';
+type ValueField = 'state' | 'priority' | 'kind' | 'assignee' | 'creator' | 'project' | 'label' | 'due_at';
 type TimeField = 'due_at' | 'created_at' | 'updated_at';
 
 /** The context of a filter's values. `now` is in milliseconds. */
@@ -26,7 +26,12 @@ const choices: Partial<Record<string, readonly string[]>> = {
   priority: ['low', 'normal', 'high', 'urgent'],
   kind: ['task', 'job'],
 };
-const valueFields = ['state', 'priority', 'kind', 'assignee', 'creator', 'label'] as const;
+const valueFields = ['state', 'priority', 'kind', 'assignee', 'creator', 'project', 'label'] as const;
+const idTexts: Readonly<Partial<Record<ValueField, string>>> = {
+  assignee: 'must be the id of a user, me or none',
+  creator: 'must be the id of a user or me',
+  project: 'must be the id of a project or none',
+};
 const timeFields = ['due_at', 'created_at', 'updated_at'] as const;
 const comparisons = { lt: '<', lte: '<=', gt: '>', gte: '>=' } as const;
 const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
@@ -101,14 +106,10 @@ function readValue(field: ValueField, value: unknown, path: string, { callerId }
     throw invalidField(path, 'invalid_value', `must be one of ${known.join(', ')}`);
   }
   if (field === 'label') return value.normalize('NFC');
-  if (value === 'me') return callerId;
-  if (value === 'none' && field === 'assignee') return null;
+  if (value === 'me' && field !== 'project') return callerId;
+  if (value === 'none' && field !== 'creator') return null;
   if (uuid.test(value)) return value.toLowerCase();
-  throw invalidField(
-    path,
-    'invalid_value',
-    `must be the id of a user${field === 'assignee' ? ', me or none' : ' or me'}`,
-  );
+  throw invalidField(path, 'invalid_value', idTexts[field] ?? 'must be an id');
 }
 
 function readTime(

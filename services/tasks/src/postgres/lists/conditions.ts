@@ -1,14 +1,15 @@
-import type { TaskFilter } from '../../app/task-list.ts';
+import type { TaskList } from '../../app/task-list.ts';
+import { isReadable } from '../projects/readable.ts';
 import { textQuerySql } from '../search/text-query-sql.ts';
 import { priorityRank, rankOf } from './priority.ts';
 import { treeSql } from './tree-sql.ts';
 
-/** SQL conditions for the tasks of a filter, and the values of their parameters. `task` is a row of tasks. */
-export function conditionsOf(filter: TaskFilter): { conditions: string[]; values: unknown[] } {
+/** SQL conditions for the tasks of a list, and the values of their parameters. `task` is a row of tasks. */
+export function conditionsOf({ reader, filter }: Omit<TaskList, 'order'>): { conditions: string[]; values: unknown[] } {
   const values: unknown[] = [];
   const parameter = (value: unknown): string => `$${values.push(value)}`;
-  const { state, assignee, creator, mine, kind, priority, anyLabel, allLabels, dueBefore, dueAfter, text, tree } =
-    filter;
+  const { state, assignee, creator, mine, kind, project, priority, text, tree } = filter;
+  const { anyLabel, allLabels, dueBefore, dueAfter } = filter;
   const { isDeleted = false } = filter;
   const conditions = [`task.deleted_at IS ${isDeleted ? 'NOT NULL' : 'NULL'}`];
   const hasLabel = isDeleted ? deletedWithLabel : withLabel;
@@ -20,6 +21,8 @@ export function conditionsOf(filter: TaskFilter): { conditions: string[]; values
   if (creator !== undefined) conditions.push(`task.creator_id = ${parameter(creator)}`);
   // literal, so that a prepared statement can use the partial index of tasks of kind `job`
   if (kind !== undefined) conditions.push(kind === 'job' ? "task.kind = 'job'" : "task.kind = 'task'");
+  if (project === 'none') conditions.push('task.project_id IS NULL');
+  else if (project !== undefined) conditions.push(`task.project_id = ${parameter(project)}`);
   if (priority !== undefined) conditions.push(`${priorityRank('task')} = ${parameter(rankOf(priority))}`);
   if (anyLabel !== undefined) conditions.push(hasLabel(anyLabel, parameter));
   for (const label of allLabels ?? []) conditions.push(hasLabel([label], parameter));
@@ -30,6 +33,7 @@ export function conditionsOf(filter: TaskFilter): { conditions: string[]; values
       `task.id IN (SELECT task_id FROM task_search WHERE document @@ (${textQuerySql(text, parameter)}))`,
     );
   if (tree !== undefined) conditions.push(treeSql(tree, parameter));
+  if (reader !== null) conditions.push(isReadable('task', parameter(reader)));
   return { conditions, values };
 }
 

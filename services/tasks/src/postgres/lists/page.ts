@@ -32,10 +32,10 @@ export function keysetOf({ by, direction }: FieldOrder): Keyset {
 
 /** The statement of a page of a list, with its values. */
 export function pageStatement(
-  { filter, order }: TaskList<FieldOrder>,
+  { order, ...list }: TaskList<FieldOrder>,
   place: Place,
 ): { text: string; values: unknown[] } {
-  const { conditions, values } = conditionsOf(filter);
+  const { conditions, values } = conditionsOf(list);
   const parts = partsOf(order, place).map(({ only, order: keys, place: at }) => {
     const page = keyset(keys, at, values.length + 1);
     values.push(...page.values);
@@ -48,7 +48,7 @@ export function pageStatement(
   return {
     text: `
     WITH page AS MATERIALIZED (${rows})
-    SELECT task.id, ${positionOf[order.by]}${taskJson('task', 'creator', 'assignee', filter.isDeleted ? deletedAt : '')} AS json
+    SELECT task.id, ${positionOf[order.by]}${taskJson('task', 'creator', 'assignee', list.filter.isDeleted ? deletedAt : '')} AS json
     FROM page task ${joinUsers('task')}
     ORDER BY ${orderBy(order)}`,
     values,

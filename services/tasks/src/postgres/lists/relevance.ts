@@ -1,6 +1,6 @@
 import { query, type Page, type Place, type Queryable } from '@taskwire/postgres';
 import type { ListedTaskJson } from '../../app/ports.ts';
-import { mostRelevant, type TaskFilter } from '../../app/task-list.ts';
+import { mostRelevant, type TaskList } from '../../app/task-list.ts';
 import { textQuerySql } from '../search/text-query-sql.ts';
 import { joinUsers, taskJson } from '../task-json.ts';
 import { conditionsOf } from './conditions.ts';
@@ -8,12 +8,12 @@ import { conditionsOf } from './conditions.ts';
 /** A page of the best matches; positions are their ranks. Words in the title count most. */
 export async function readByRelevance(
   db: Queryable,
-  { text = [], ...filter }: TaskFilter,
+  { reader, filter: { text = [], ...filter } }: Omit<TaskList, 'order'>,
   { after, limit }: Place,
 ): Promise<Page<ListedTaskJson>> {
   const skipped = Number(after?.[0] ?? 0);
   const wanted = Math.min(limit, mostRelevant - skipped);
-  const { conditions, values } = conditionsOf(filter);
+  const { conditions, values } = conditionsOf({ reader, filter });
   // excluded words do not affect the rank
   const words = text.map(({ all }) => ({ all, none: [] }));
   const parameter = (value: unknown) => `$${values.push(value)}`;

@@ -28,7 +28,8 @@ function isSql({ field, values }: Extract<FilterNode, { kind: 'is' }>, parameter
     case 'due_at':
       return 'task.due_at IS NULL';
     case 'assignee':
-    case 'creator': {
+    case 'creator':
+    case 'project': {
       const among = `task.${field}_id = ANY (${parameter(given)}::uuid[])`;
       return values.length === given.length ? among : `(${among} OR task.${field}_id IS NULL)`;
     }

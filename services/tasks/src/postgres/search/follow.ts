@@ -49,18 +49,18 @@ const indexChanges = {
   name: 'tasks.index_changes',
   text: `
   WITH changed AS MATERIALIZED (
-    SELECT id, title, description, labels, deleted_at, change_no FROM tasks
+    SELECT id, title, description, labels, project_id, deleted_at, change_no FROM tasks
     WHERE change_no > $1 AND change_no <= $2 ORDER BY change_no LIMIT ${batch}
   ), removed AS (
     DELETE FROM task_search WHERE task_id = ANY (ARRAY(SELECT id FROM changed WHERE deleted_at IS NOT NULL))
   ), stored AS (
-    INSERT INTO task_search AS held (task_id, title, document)
-    SELECT id, lower(unaccent(title)),
+    INSERT INTO task_search AS held (task_id, title, project_id, document)
+    SELECT id, lower(unaccent(title)), project_id,
       setweight(to_tsvector('task_text', title), 'A')
         || setweight(to_tsvector('task_text', array_to_string(labels, ' ') || ' ' || description), 'B')
     FROM changed WHERE deleted_at IS NULL
-    ON CONFLICT (task_id) DO UPDATE SET title = excluded.title, document = excluded.document
-    WHERE (held.title, held.document) IS DISTINCT FROM (excluded.title, excluded.document)
+    ON CONFLICT (task_id) DO UPDATE SET title = excluded.title, project_id = excluded.project_id, document = excluded.document
+    WHERE (held.title, held.project_id, held.document) IS DISTINCT FROM (excluded.title, excluded.project_id, excluded.document)
   )
   SELECT count(*)::integer AS count, max(change_no) AS last FROM changed`,
 };

@@ -1,0 +1,13 @@
+/**
+ * A condition: whether a user may read a task. This is the only definition in SQL, and every statement that shows anything of a task to a user has it.
+ * `row` names a row with the `project_id` of a task; `reader` is an expression for the id of the user, see `Reader`. For a task outside of projects the
+ * subquery does not run; otherwise it runs once for the statement.
+ */
+export function isReadable(row: string, reader: string): string {
+  return `(${row}.project_id IS NULL OR ${row}.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = ${reader})))`;
+}
+
+/** The same condition for a parameter that may be null, for a reader of every task. */
+export function isReadableTo(row: string, reader: string): string {
+  return `(${reader}::uuid IS NULL OR ${isReadable(row, `${reader}::uuid`)})`;
+}

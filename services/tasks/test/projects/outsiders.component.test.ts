@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs';
+import { tasksRoutes, type Route } from '@taskwire/contracts';
+import { walkAsOutsider } from '@taskwire/testing';
+import { expect } from 'chai';
+import { insertProject, moveTo } from '../support/projects.ts';
+import { tasksTeam, type Person, type TasksHarness } from '../support/tasks-harness.ts';
+
+const secret = 'Zanzibar';
+
+describe('A user outside of a project', () => {
+  let harness: TasksHarness;
+  let manager: Person;
+  let ann: Person;
+  let ben: Person;
+  let projectId: string;
+  let taskId: string;
+  let commentId: string;
+
+  before(async () => {
+    ({ harness, manager, ann, ben } = await tasksTeam());
+    projectId = await insertProject(harness, { [ann.id]: 'contributor' });
+    const content = { title: `Paint ${secret}`, description: secret, labels: [secret], due_at: '2040-01-01T00:00:00Z' };
+    const task = await harness.createTask(manager, { ...content, assignee_id: ann.id });
+    taskId = task.id;
+    await moveTo(harness, taskId, projectId);
+    const at = { token: ann.token, params: { id: taskId } };
+    const added = await harness.call('addComment', { ...at, body: { body: `About ${secret}` } });
+    commentId = (added.body as { id: string }).id;
+    while ((await harness.service.search.tick()) === 'more');
+  });
+  after(async () => await harness.stop());
+
+  const walk = async (reader: Person) =>
+    await walkAsOutsider({
+      baseUrl: harness.service.http.url(),
+      routes: tasksRoutes,
+      token: reader.token,
+      hidden: ({ path }) => {
+        if (path.startsWith('/api/v1/tasks/{id}')) return { id: taskId, comment_id: commentId, other_id: taskId };
+        return path.startsWith('/api/v1/projects/{id}') ? { id: projectId, user_id: ann.id } : undefined;
+      },
+      exampleOf,
+      requests: {
+        listTasks: [
+          {},
+          ...['project', 'assignee', 'label', 'label_all', 'q', 'due_after', 'sort'].map((name) => ({
+            query: { [name]: valueOf(name) },
+          })),
+          { query: { q: secret.slice(0, 5), sort: '-created_at' } },
+        ],
+        searchTasks: [
+          { body: { q: secret } },
+          { body: { filter: { field: 'project', op: 'eq', value: projectId } } },
+          { body: { filter: { or: [{ field: 'label', op: 'eq', value: secret }] }, sort: 'due_at' } },
+        ],
+        suggestTasks: [{ query: { q: secret } }],
+        listLabels: [{}, { query: { prefix: secret.slice(0, 3) } }],
+        createTask: [{ body: { title: 'Mine' } }],
+        assignTask: [{ body: { assignee_id: reader.id } }],
+      },
+      secrets: [secret, taskId, commentId],
+      snapshot: async () => [
+        await harness.read(manager, { id: taskId }),
+        await harness.activity(manager, { id: taskId }),
+        (await harness.call('listComments', { token: manager.token, params: { id: taskId } })).body,
+      ],
+    });
+
+  function valueOf(name: string): string {
+    return (
+      { project: projectId, assignee: ann.id, due_after: '2039-01-01T00:00:00Z', sort: 'priority' }[name] ?? secret
+    );
+  }
+
+  it('finds its tasks in no operation, as if they did not exist', async () => {
+    const { operations, faults } = await walk(ben);
+    expect(faults).to.deep.equal([]);
+    expect(operations).to.be.greaterThan(30);
+  });
+
+  it('would be found out if an operation showed them (canary: a member walks)', async () => {
+    const { faults } = await walk(ann);
+    for (const operation of ['listTasks', 'searchTasks', 'suggestTasks', 'listLabels', 'getTask', 'listActivity']) {
+      expect(
+        faults.filter((fault) => fault.startsWith(`${operation}: `)),
+        operation,
+      ).to.not.be.empty;
+    }
+  });
+});
+
+type Documents = { paths: Record<string, Record<string, Operation>> };
+type Operation = { requestBody?: { content: Record<string, { example?: unknown }> } };
+
+const documents: Documents = JSON.parse(
+  readFileSync(new URL('../../../../contracts/openapi/tasks.json', import.meta.url), 'utf8'),
+);
+
+/** The example in the documentation of an operation. */
+function exampleOf({ path, method }: Route): unknown {
+  return documents.paths[path]?.[method]?.requestBody?.content['application/json']?.example;
+}
