@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import amqp from 'amqplib';
 import { eventExchange } from '@taskwire/contracts';
+import { benchSender } from './messaging.ts';
 import type { BenchServers } from './servers.ts';
 
 /** The batch size of a publisher that publishes a batch and then waits for all its confirms, as most programs do. */
@@ -20,7 +21,7 @@ export function publishEvent(
     messageId: event.messageId,
     type: event.type,
     contentType: 'application/json',
-    appId: 'bench',
+    appId: benchSender,
     correlationId: 'bench',
     timestamp: Math.floor(Date.now() / 1000),
     headers: { schema_version: 1, aggregate_id: event.aggregateId },

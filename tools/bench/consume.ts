@@ -10,13 +10,13 @@ import { watchMemory } from './memory.ts';
 import { consumeByPeer, peerName } from './peer.ts';
 import { startBenchServers, type BenchServers } from './servers.ts';
 
-const events = 20_000;
-const rounds = 3;
 /** The peer handles a few hundred messages a second. */
-const peerEvents = 2_000;
+const fullSize = { rounds: 3, events: 20_000, peerEvents: 2_000 };
+/** A round that has not handled all its events after this time has lost some. */
+const patienceMs = 60_000;
 
 /** Measures the rate of events through the inbox with a one-row effect, compared with bare consumers that run the effect and acknowledge. */
-export async function measureConsume(): Promise<void> {
+export async function measureConsume({ rounds, events, peerEvents } = fullSize): Promise<void> {
   console.log(`consume: ${rounds} × ${events.toLocaleString('en-US')} events, quorum queue, synchronous commits`);
   const servers = await startBenchServers();
   const bench = await createMessagingBench(servers);
@@ -34,12 +34,12 @@ export async function measureConsume(): Promise<void> {
   const memory = watchMemory();
   try {
     for (let round = 0; round < rounds; round++) {
-      await fill(servers);
-      rates.alone.push(await measure(async (onEach) => await eachAlone(servers, db.pool, onEach)));
-      await fill(servers);
-      rates.together.push(await measure(async (onEach) => await manyTogether(servers, db.pool, onEach)));
-      await fill(servers);
-      rates.inbox.push(await memory.during(async () => await measure(consumeWithInbox)));
+      await fill(servers, events);
+      rates.alone.push(await measure(events, async (onEach) => await eachAlone(servers, db.pool, onEach)));
+      await fill(servers, events);
+      rates.together.push(await measure(events, async (onEach) => await manyTogether(servers, db.pool, onEach)));
+      await fill(servers, events);
+      rates.inbox.push(await memory.during(async () => await measure(events, consumeWithInbox)));
     }
     const [stored] = await query<{ rows: number }>(db.pool, 'SELECT count(*)::int AS rows FROM effects');
     if (stored?.rows !== 3 * rounds * events)
@@ -64,7 +64,7 @@ export async function measureConsume(): Promise<void> {
 type Consume = (onEach: () => void) => Promise<() => Promise<void>>;
 
 /** Messages per second, from the first to the last. */
-async function measure(start: Consume): Promise<number> {
+async function measure(events: number, start: Consume): Promise<number> {
   let count = 0;
   let first = 0;
   const all = Promise.withResolvers<number>();
@@ -73,14 +73,18 @@ async function measure(start: Consume): Promise<number> {
     if (count === 1) first = performance.now();
     if (count === events) all.resolve(performance.now());
   });
+  const tooLate = setTimeout(() => {
+    all.reject(new Error(`${events - count} of ${events} events were not handled within ${patienceMs / 1000} s`));
+  }, patienceMs);
   const rate = (events / ((await all.promise) - first)) * 1000;
+  clearTimeout(tooLate);
   // leaves time for the last effects to commit and the last acknowledgements to be sent
   await delay(500);
   await stop();
   return rate;
 }
 
-async function fill({ amqpUrl }: BenchServers): Promise<void> {
+async function fill({ amqpUrl }: BenchServers, events: number): Promise<void> {
   const connection = await amqp.connect(amqpUrl, { noDelay: true });
   const channel = await connection.createConfirmChannel();
   for (let i = 0; i < events; i++) {

@@ -1,11 +1,11 @@
 import { createPrivateKey } from 'node:crypto';
-import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { createM2mTokens, createServiceClient, privateKeyJwt } from '@taskwire/http-client';
 import { createDatabase, migrate, query } from '@taskwire/postgres';
-import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
+import type { Telemetry } from '@taskwire/telemetry';
 import { createUserDirectory, createUsersClient, userDirectoryMigrations } from '@taskwire/user-directory';
+import { benchTelemetry } from './bench-telemetry.ts';
 import { startAuth, type AuthServer } from './auth-server.ts';
 import { perSecond, printFigures } from './figures.ts';
 import { watchMemory } from './memory.ts';
@@ -92,7 +92,7 @@ async function copyBare({ databaseUrl, consumerDatabaseUrl }: AuthServer): Promi
 }
 
 async function rebuild(auth: AuthServer): Promise<void> {
-  const telemetry = createTelemetry({ service: 'bench', level: 'error', stream: new PassThrough().resume() });
+  const telemetry = benchTelemetry();
   const url = auth.consumerDatabaseUrl;
   const db = await createDatabase({ url, poolSize: 4, applicationName: 'bench', telemetry });
   const { client, close } = authClient(auth, telemetry);

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { PassThrough } from 'node:stream';
 import { createDatabase } from '@taskwire/postgres';
-import { createTelemetry } from '@taskwire/telemetry';
 import { Logger, run, makeWorkerUtils, type WorkerUtils } from 'graphile-worker';
 import pg from 'pg';
 import { PgBoss } from 'pg-boss';
 import { createJobStore } from '../../services/tasks/src/postgres/jobs/job-store.ts';
+import { benchTelemetry } from './bench-telemetry.ts';
 import { queue, type JobsWorld } from './jobs-world.ts';
 
 /** A job system under measurement. */
@@ -81,7 +80,7 @@ function withKey(key: string | undefined) {
 
 /** The statements of Tasks, from this process: no HTTP, no token, no validation, no logs. */
 export async function sqlContender(world: JobsWorld): Promise<Contender> {
-  const telemetry = createTelemetry({ service: 'bench', level: 'error', stream: new PassThrough().resume() });
+  const telemetry = benchTelemetry();
   const url = world.suite.databaseUrl('tasks');
   const db = await createDatabase({ url, poolSize: 10, applicationName: 'bench', telemetry });
   const hints = {

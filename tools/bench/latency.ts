@@ -9,6 +9,7 @@ import {
   benchEvent,
   benchPayload,
   benchQueue,
+  benchSender,
   connected,
   createBenchInbox,
   createMessagingBench,
@@ -20,9 +21,8 @@ import { startBenchServers, type BenchServers } from './servers.ts';
 const rate = 500;
 /** The peer cannot sustain the full rate; this rate is about a quarter of its maximum. */
 const peerRate = 100;
-const seconds = 10;
 /** Suite and ceiling are measured alternately. */
-const rounds = 3;
+const fullSize = { rounds: 3, seconds: 10 };
 /** Warm-up events, not counted, after which connections, plans and caches are warm. */
 const warmUp = 500;
 /** An event that has not arrived within this time after the last event was sent is considered lost. */
@@ -37,7 +37,7 @@ type OpenRoute = (onArrival: (sentAt: number) => void) => Promise<Route>;
  * a steady rate. The ceiling is the broker alone: the same messages from publish to a bare consumer. Writer, relay and consumer are one process here,
  * with separate connections, so that one clock measures all of them. Separate processes interfere with each other less.
  */
-export async function measureLatency(): Promise<void> {
+export async function measureLatency({ rounds, seconds } = fullSize): Promise<void> {
   console.log(`latency: ${rounds} × ${seconds} s at ${rate} events/s, quorum queue, synchronous commits`);
   const servers = await startBenchServers();
   const bench = await createMessagingBench(servers);
@@ -48,10 +48,12 @@ export async function measureLatency(): Promise<void> {
     bench.rabbit.publisher();
     await bench.rabbit.start();
     for (let round = 0; round < rounds; round++) {
-      suite.push(await memory.during(async () => await measure(rate, throughSuite(bench, servers.databaseUrl))));
-      bare.push(await measure(rate, throughBroker(servers)));
+      suite.push(
+        await memory.during(async () => await measure(rate, seconds, throughSuite(bench, servers.databaseUrl))),
+      );
+      bare.push(await measure(rate, seconds, throughBroker(servers)));
     }
-    const peer = await measure(peerRate, throughPeer(servers));
+    const peer = await measure(peerRate, seconds, throughPeer(servers));
     printFigures('latency (median of the rounds)', [
       ...figuresOf('ceiling: publish → bare amqplib consumer', bare),
       ...figuresOf(`${peerName}: append → bare consumer, at ${peerRate}/s`, [peer]),
@@ -76,7 +78,7 @@ function figuresOf(what: string, runs: readonly number[][]): Figure[] {
 }
 
 /** The latency of each event, in milliseconds. */
-async function measure(perSecond: number, open: OpenRoute): Promise<number[]> {
+async function measure(perSecond: number, seconds: number, open: OpenRoute): Promise<number[]> {
   const samples: number[] = [];
   const way = await open((sentAt) => void samples.push(performance.now() - sentAt));
   const total = perSecond * seconds + warmUp;
@@ -99,7 +101,7 @@ async function measure(perSecond: number, open: OpenRoute): Promise<number[]> {
 function throughSuite(bench: MessagingBench, databaseUrl: string): OpenRoute {
   const { db, rabbit, telemetry } = bench;
   return async (onArrival) => {
-    const relay = createRelay({ databaseUrl, publisher: rabbit.publisher(), telemetry, appId: 'bench' });
+    const relay = createRelay({ databaseUrl, publisher: rabbit.publisher(), telemetry, appId: benchSender });
     const notifier = createNotifier({ db, relay, logger: telemetry.logger });
     const inbox = createBenchInbox(bench, onArrival);
     await inbox.start();

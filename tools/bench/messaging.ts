@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { PassThrough } from 'node:stream';
 import { z } from 'zod';
 import { createInbox, defineHandler, done, inboxMigrations, type Inbox } from '@taskwire/inbox';
 import { outboxMigrations } from '@taskwire/outbox';
 import { createDatabase, migrate, query, type Database } from '@taskwire/postgres';
 import { createRabbit, serviceTopology, type Rabbit } from '@taskwire/rabbit';
-import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
+import type { Telemetry } from '@taskwire/telemetry';
+import { benchTelemetry } from './bench-telemetry.ts';
 import type { BenchServers } from './servers.ts';
 
 /** The event of all messaging benchmarks. */
 export const benchEvent = 'tasks.task.changed';
+/** The service that owns it: an inbox dead-letters the event when any other service has sent it. */
+export const benchSender = 'tasks';
 export const benchQueue = 'bench.events';
 
 const payload = z.object({ task_uuid: z.string(), sent_at: z.number() });
@@ -23,7 +25,7 @@ export function benchPayload(): z.output<typeof payload> {
 export type MessagingBench = { db: Database; rabbit: Rabbit; telemetry: Telemetry; stop(): Promise<void> };
 
 export async function createMessagingBench(servers: BenchServers): Promise<MessagingBench> {
-  const telemetry = createTelemetry({ service: 'bench', level: 'error', stream: new PassThrough().resume() });
+  const telemetry = benchTelemetry();
   await migrate(servers.databaseUrl, [outboxMigrations, inboxMigrations]);
   const db = await createDatabase({ url: servers.databaseUrl, poolSize: 10, applicationName: 'bench', telemetry });
   await query(

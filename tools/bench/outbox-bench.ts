@@ -1,9 +1,10 @@
-import { PassThrough } from 'node:stream';
 import pg from 'pg';
 import { createRelay, outboxMigrations } from '@taskwire/outbox';
 import { migrate } from '@taskwire/postgres';
 import { createRabbit, publishOnlyTopology } from '@taskwire/rabbit';
-import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
+import type { Telemetry } from '@taskwire/telemetry';
+import { benchTelemetry } from './bench-telemetry.ts';
+import { benchSender } from './messaging.ts';
 import { samplePayload } from './bare-publish.ts';
 import { createEventQueue, type EventQueue } from './event-queue.ts';
 import { connected } from './messaging.ts';
@@ -46,10 +47,10 @@ export async function fillOutbox(db: pg.Pool, rows: number, eventsPerAggregate: 
 
 /** Runs a relay until the outbox is empty. */
 export async function drainByRelay({ db, servers }: OutboxBench): Promise<Progress> {
-  const telemetry = quietTelemetry();
+  const telemetry = benchTelemetry();
   const rabbit = createRabbit({ url: servers.amqpUrl, name: 'bench', telemetry, topology: publishOnlyTopology });
   const { databaseUrl } = servers;
-  const relay = createRelay({ databaseUrl, publisher: rabbit.publisher(), telemetry, appId: 'bench' });
+  const relay = createRelay({ databaseUrl, publisher: rabbit.publisher(), telemetry, appId: benchSender });
   await rabbit.start();
   // not part of the measured time, since a running service is already connected
   await connected(rabbit);
@@ -80,8 +81,4 @@ export function rateOf(progress: Progress, fromRows = 0, toRows = Infinity): num
 async function published({ metrics }: Telemetry): Promise<number> {
   const metric = await metrics.getSingleMetric('outbox_published_total')?.get();
   return metric?.values[0]?.value ?? 0;
-}
-
-function quietTelemetry(): Telemetry {
-  return createTelemetry({ service: 'bench', level: 'error', stream: new PassThrough().resume() });
 }

@@ -1,17 +1,16 @@
 // A relay or a consumer of some partitions, for partitions.ts: partition-process.ts <relay|consume> <database URL> <AMQP URL> <number of partitions> <served partitions>
-import { PassThrough } from 'node:stream';
 import { z } from 'zod';
 import { createInbox, defineHandler, done } from '@taskwire/inbox';
 import { createRelay } from '@taskwire/outbox';
 import { createPartitionWatch } from '@taskwire/partitions';
 import { createDatabase, query } from '@taskwire/postgres';
 import { createRabbit, eventQueue, eventQueues, serviceTopology } from '@taskwire/rabbit';
-import { createTelemetry } from '@taskwire/telemetry';
+import { benchTelemetry } from './bench-telemetry.ts';
 import { connected } from './messaging.ts';
 
 const [role, databaseUrl = '', url = '', count = '1', served = '0'] = process.argv.slice(2);
 const service = 'bench';
-const telemetry = createTelemetry({ service, level: 'error', stream: new PassThrough().resume() });
+const telemetry = benchTelemetry();
 const db = await createDatabase({ url: databaseUrl, poolSize: 10, applicationName: service, telemetry });
 const partitions = { count: Number(count), served: served.split(',').map(Number) };
 const watch = createPartitionWatch({ db, partitions, telemetry });

@@ -1,6 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
@@ -10,7 +9,7 @@ import { partitionMigrations } from '@taskwire/partitions';
 import { migrate } from '@taskwire/postgres';
 import { inheritedEnv } from '@taskwire/process-supervisor';
 import { openEventQueueAdmin } from '@taskwire/rabbit';
-import { createTelemetry } from '@taskwire/telemetry';
+import { benchTelemetry } from './bench-telemetry.ts';
 import { cpuTimeBetween, readCpuTimes } from './cpu-time.ts';
 import { median, perSecond, printFigures, type Figure } from './figures.ts';
 import { startBenchServers, type BenchServers } from './servers.ts';
@@ -167,7 +166,7 @@ async function openBench() {
 }
 
 async function declareQueues({ amqpUrl: url }: BenchServers, count: number): Promise<void> {
-  const telemetry = createTelemetry({ service: 'bench', level: 'error', stream: new PassThrough().resume() });
+  const telemetry = benchTelemetry();
   const services = [{ service: 'bench', bindings: ['tasks.#'] }];
   const admin = await openEventQueueAdmin({ url, services, telemetry });
   await admin.replace(count);

@@ -1,5 +1,5 @@
-import { createTelemetry } from '@taskwire/telemetry';
 import { jwtAuthenticator, remoteKeys } from '@taskwire/http-server';
+import { benchTelemetry } from './bench-telemetry.ts';
 import { printFigures } from './figures.ts';
 import type { TokensWorld } from './tokens-world.ts';
 
@@ -10,7 +10,7 @@ const repeats = 100_000;
  * Measures what it costs a service to authenticate callers, with the authenticator that services use: first with new tokens, then with repeated ones.
  */
 export async function measureVerification(world: TokensWorld, tokens: readonly string[]): Promise<void> {
-  const telemetry = createTelemetry({ service: 'bench', level: 'error' });
+  const telemetry = benchTelemetry();
   const authenticator = jwtAuthenticator({
     issuer: world.issuer,
     audience: 'urn:taskwire:auth',
