@@ -51,6 +51,14 @@ export const names: Readonly<Record<string, string>> = {
   listActivity: 'tasks.activity',
   shuffleTasks: 'tasks.shuffle',
 
+  listProjects: 'projects.list',
+  createProject: 'projects.create',
+  getProject: 'projects.get',
+  changeProject: 'projects.change',
+  listProjectMembers: 'projects.members',
+  setProjectMember: 'projects.setMember',
+  removeProjectMember: 'projects.removeMember',
+
   listComments: 'comments.list',
   addComment: 'comments.add',
   getComment: 'comments.get',

@@ -12,6 +12,10 @@ const parties: Readonly<Record<Party, string>> = {
   recipient: 'the recipient',
   author: 'the author',
   inviter: 'the inviter',
+  contributor: 'contributors of its project',
+  lead: 'leads of its project',
+  reader: 'every user, in a project its members, managers and admins',
+  writer: 'every user, in a project its contributors, leads, managers and admins',
   everyone: 'every user',
 };
 

@@ -41,5 +41,6 @@ export { bodyLimitOf, defineRoute, type IfMatch, type Route } from './rest/route
 export { scheduleSchemas } from './rest/schedule-schemas.ts';
 export * as schemas from './rest/schemas.ts';
 export { mostCountedTasks, taskSuggestion } from './rest/task-lists.ts';
+export { projectRoutes } from './rest/projects.ts';
 export { viewRoutes } from './rest/views.ts';
 export { tasksRoutes } from './rest/tasks.ts';

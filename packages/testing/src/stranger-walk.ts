@@ -20,7 +20,7 @@ export type StrangerWalk = {
 /**
  * Calls every user operation as a member who is unrelated to the objects of another user. Reports each operation on an object that doesn't
  * respond with 403 or 404, each response that contains a secret, and each operation that changed an object of the other user. The cases of a rule are
- * called one by one. Operations and cases whose rule includes everyone are omitted.
+ * called one by one. Operations and cases whose rule includes everyone are omitted; `walkAsOutsider` calls those for readers and writers.
  */
 export async function walkAsStranger(o: StrangerWalk): Promise<{ operations: number; faults: string[] }> {
   const closed = Object.values(o.routes).flatMap(closedCases);
@@ -41,7 +41,7 @@ function closedCases(route: Route): { id: string; route: Route }[] {
   const { access, operationId } = route;
   if (access.kind !== 'user') return [];
   return casesOf(access.objects ?? [])
-    .filter(([, parties]) => !parties.includes('everyone'))
+    .filter(([, parties]) => !parties.some((party) => ['everyone', 'reader', 'writer'].includes(party)))
     .map(([name]) => ({ id: name === '' ? operationId : `${operationId} ${name}`, route }));
 }
 

@@ -23,6 +23,7 @@ import { wireReminders } from './wire/reminders.ts';
 import { wireJobs } from './wire/jobs.ts';
 import { retentionPeriods } from './wire/retention.ts';
 import { wireSchedules } from './wire/schedules.ts';
+import { createProjectStore } from './postgres/projects/project-store.ts';
 import { createViewStore } from './postgres/views.ts';
 import { wireSearch } from './wire/search.ts';
 
@@ -76,6 +77,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
       publishedEpoch: () => db.sourceEpoch().published,
       comments: commentStore(db.pool),
       views: createViewStore(db.pool),
+      projects: createProjectStore(db.pool),
+      wakeReassigner: reassigner.wake,
       commenting: createUserLimit({ what: 'comment', perMinute: env.COMMENTS_PER_MINUTE }),
       creations: createUserLimit({ what: 'create tasks', perMinute: env.TASK_CREATIONS_PER_MINUTE }),
       shuffles: createUserLimit({ what: 'shuffle', perMinute: env.SHUFFLES_PER_MINUTE }),

@@ -23,6 +23,9 @@ const withBody = {
   backfillSchedule: { from: new Date().toISOString(), to: new Date().toISOString() },
   dropDeadLetter: { reason: 'a test' },
   replayJob: { reason: 'a test' },
+  createProject: { name: 'Garden' },
+  changeProject: { name: 'Garden' },
+  setProjectMember: { role: 'viewer' },
 };
 const withId = [...publicOperations, 'getInternalTask' as const].filter((name) =>
   tasksRoutes[name].path.includes('{id}'),
@@ -52,7 +55,8 @@ describe('Invalid requests to Tasks', () => {
       harness.database.db.pool,
       `SELECT (SELECT json_agg(tasks ORDER BY id) FROM tasks) AS tasks, (SELECT count(*) FROM task_activity) AS entries,
          (SELECT count(*) FROM idempotency_keys) AS keys, (SELECT json_agg(task_comments) FROM task_comments) AS comments,
-         (SELECT count(*) FROM schedules) AS schedules, (SELECT count(*) FROM task_views) AS views`,
+         (SELECT count(*) FROM schedules) AS schedules, (SELECT count(*) FROM task_views) AS views,
+         (SELECT count(*) FROM projects) AS projects`,
     );
     return row;
   }
@@ -62,7 +66,7 @@ describe('Invalid requests to Tasks', () => {
     const body = (withBody as Partial<Record<Operation, unknown>>)[operation];
     return {
       token: admin.token,
-      params: { id: taskId, comment_id: commentId, task_id: taskId, queue: 'reports', key: 'a' },
+      params: { id: taskId, comment_id: commentId, task_id: taskId, user_id: admin.id, queue: 'reports', key: 'a' },
       headers: { 'if-match': '*', 'idempotency-key': crypto.randomUUID() },
       ...(body === undefined ? {} : { body }),
     };

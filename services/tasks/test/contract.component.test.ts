@@ -9,7 +9,7 @@ import {
   type PreparedCall,
 } from '@taskwire/testing';
 import { expect } from 'chai';
-import { insertProject, moveTo } from './support/projects.ts';
+import { createProject, moveTo, projectOf } from './support/projects.ts';
 import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 /** The operations on schedules, and all others. */
@@ -48,6 +48,7 @@ describe('The contract of Tasks', () => {
          (SELECT json_agg(jobs ORDER BY id) FROM jobs) AS jobs,
          (SELECT json_agg(schedules ORDER BY id) FROM schedules) AS schedules,
          (SELECT json_agg(task_views ORDER BY id) FROM task_views) AS views,
+         (SELECT json_agg(projects ORDER BY id) FROM projects) AS projects,
          (SELECT count(*) FROM schedule_occurrences) AS occurrences`,
     );
   }
@@ -65,6 +66,7 @@ describe('The contract of Tasks', () => {
     const prepare: Record<string, () => Promise<PreparedCall>> = {
       createTask: async () => ({ token, body: { title: 'Paint the fence' } }),
       createView: async () => ({ token, body: { name: 'Mine' } }),
+      createProject: async () => ({ token, body: { name: 'Garden' } }),
       assignTask: async () => ({ token, ...(await draft()), body: { assign: 'random' } }),
       restoreTask: async () => ({ token, ...(await draft()) }),
       transitionTask: async () => ({ token, ...(await draft()), body: { state: 'cancelled' } }),
@@ -80,7 +82,7 @@ describe('The contract of Tasks', () => {
     };
     const { operations, faults } = await walkReplays({ baseUrl, routes: tasksRoutes, prepare, snapshot });
     expect(faults).to.deep.equal([]);
-    expect(operations).to.equal(14);
+    expect(operations).to.equal(15);
   });
 
   it('rejects a stranger to the task in every operation, except those that are open to every user', async () => {
@@ -104,6 +106,9 @@ describe('The contract of Tasks', () => {
         dropJobs: { body: { reason: 'a test' } },
         changeTask: { params, body: { title: 'Mine' } },
         createView: { body: { name: 'Mine' } },
+        changeProject: { params, body: { name: 'Mine' } },
+        setProjectMember: { params: { id, user_id: ben.id }, body: { role: 'lead' } },
+        removeProjectMember: { params: { id, user_id: ben.id } },
         changeView: { params, body: { name: 'Mine' } },
         deleteView: { params },
         deleteTask: { params },
@@ -122,7 +127,7 @@ describe('The contract of Tasks', () => {
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(operations).to.equal(29);
+    expect(operations).to.equal(32);
     // canary: the assignee may start the task, so walking as the assignee must report a fault
     const assignee = await walkAsStranger({
       ...{ baseUrl, routes: { transitionTask: tasksRoutes.transitionTask }, snapshot, secrets: [] },
@@ -218,7 +223,14 @@ describe('The contract of Tasks', () => {
       await harness.call('addComment', { token: ann.token, params: { id: task.id }, body: { body } });
     for (const id of [(await harness.createTask(ann)).id, (await harness.createTask(ann)).id])
       await harness.call('deleteTask', { token: ann.token, params: { id }, headers: { 'if-match': '*' } });
-    const projectId = await insertProject(harness, { [ann.id]: 'viewer' });
+    const projects = [await createProject(harness, ann), await projectOf(harness, ann, [[ben, 'viewer']])];
+    const projectId = projects[0]?.id ?? '';
+    const archived = {
+      token: ann.token,
+      params: { id: (await createProject(harness, ann)).id },
+      body: { archived: true },
+    };
+    await harness.call('changeProject', { ...archived, headers: { 'if-match': '*' } });
     await moveTo(harness, (await harness.createTask(ann)).id, projectId);
     await insertDeadLetters(harness.database.db.pool);
     for (const [queue, kind] of [
@@ -241,6 +253,7 @@ describe('The contract of Tasks', () => {
       params: {
         listActivity: { id: task.id },
         listComments: { id: task.id },
+        listProjectMembers: { id: projects[1]?.id ?? '' },
         listOccurrences: { id: schedule.id },
         listTaskJourney: { task_id: task.id },
       },
@@ -262,12 +275,13 @@ describe('The contract of Tasks', () => {
           sort: ['created_at', 'updated_at', '-updated_at', 'due_at', '-due_at', 'priority', '-priority'],
         },
         listLabels: { prefix: ['h'] },
+        listProjects: { archived: ['true'] },
         listOccurrences: { from: [inYears(2)], to: [inYears(2)] },
         listTasksDeadLetters: deadLetterFilterValues,
         listJobs: { state: ['scheduled', 'queued'], queue: ['mails'], kind: ['render'] },
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(parameters).to.equal(47);
+    expect(parameters).to.equal(52);
   });
 });

@@ -4,7 +4,7 @@ import { query } from '@taskwire/postgres';
 import { fillTables, largeTableScans, planSizes, recordStatements } from '@taskwire/testing';
 import { defaultRetention } from '../src/wire/retention.ts';
 import { hotStatements } from '../src/postgres/statements.ts';
-import { insertProject } from './support/projects.ts';
+import { projectOf } from './support/projects.ts';
 import { scheduleTools } from './support/schedules.ts';
 import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
@@ -21,7 +21,7 @@ describe("The plans of Tasks' statements", () => {
     manager = await harness.join('Mia', 'manager');
     ann = await harness.join('Ann', 'member');
     ben = await harness.join('Ben', 'member');
-    projectId = await insertProject(harness, { [ann.id]: 'contributor', [ben.id]: 'lead' });
+    projectId = (await projectOf(harness, ben, [[ann, 'contributor']])).id;
   });
   after(async () => await harness.stop());
 

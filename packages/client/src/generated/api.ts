@@ -419,6 +419,42 @@ export type Api = {
      */
     delete(id: string, options: VersionedOptions): Call<void>;
   };
+  projects: {
+    /**
+     * List the caller's projects, newest first.
+     * Managers and admins get all projects.
+     */
+    list(query?: T.ListProjectsData['query'], options?: CallOptions): List<Opened<T.ListProjectsResponses[200]['data'][number]>>;
+    /**
+     * Create a project.
+     * The caller becomes its lead.
+     */
+    create(body: T.CreateProjectData['body'], options?: CallOptions): Call<Opened<T.CreateProjectResponses[201]>>;
+    /**
+     * Read a project.
+     * A project exists only for its members, managers and admins.
+     */
+    get(id: string, options?: CallOptions): Call<Opened<T.GetProjectResponses[200]>>;
+    /**
+     * Change or archive a project.
+     * The tasks of an archived project can be read, but neither changed nor added to. `{"archived": false}` returns the project to use.
+     */
+    change(id: string, body: T.ChangeProjectData['body'], options: VersionedOptions): Call<Opened<T.ChangeProjectResponses[200]>>;
+    /**
+     * List the members of a project.
+     */
+    members(id: string, query?: T.ListProjectMembersData['query'], options?: CallOptions): List<Opened<T.ListProjectMembersResponses[200]['data'][number]>>;
+    /**
+     * Add a member to a project, or change the role of one.
+     * A project keeps at least one lead. The open tasks of a contributor or lead who becomes a viewer are assigned to others, as if the user had lost the role of a performer.
+     */
+    setMember(id: string, user_id: string, body: T.SetProjectMemberData['body'], options?: CallOptions): Call<Opened<T.SetProjectMemberResponses[200]>>;
+    /**
+     * Remove a member from a project.
+     * Members can leave by themselves, except the last lead. The open tasks of a former contributor or lead in the project are assigned to others.
+     */
+    removeMember(id: string, user_id: string, options?: CallOptions): Call<void>;
+  };
   tasksDeadLetters: {
     /**
      * Search dead letters, latest first.

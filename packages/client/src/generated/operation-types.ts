@@ -85,6 +85,13 @@ export type OperationTypes = {
   getView: { input: T.GetViewData; answer: T.GetViewResponses[200] };
   changeView: { input: T.ChangeViewData; answer: T.ChangeViewResponses[200] };
   deleteView: { input: T.DeleteViewData; answer: T.DeleteViewResponses[204] };
+  listProjects: { input: T.ListProjectsData; answer: T.ListProjectsResponses[200] };
+  createProject: { input: T.CreateProjectData; answer: T.CreateProjectResponses[201] };
+  getProject: { input: T.GetProjectData; answer: T.GetProjectResponses[200] };
+  changeProject: { input: T.ChangeProjectData; answer: T.ChangeProjectResponses[200] };
+  listProjectMembers: { input: T.ListProjectMembersData; answer: T.ListProjectMembersResponses[200] };
+  setProjectMember: { input: T.SetProjectMemberData; answer: T.SetProjectMemberResponses[200] };
+  removeProjectMember: { input: T.RemoveProjectMemberData; answer: T.RemoveProjectMemberResponses[204] };
   listTasksDeadLetters: { input: T.ListTasksDeadLettersData; answer: T.ListTasksDeadLettersResponses[200] };
   getTasksDeadLetter: { input: T.GetTasksDeadLetterData; answer: T.GetTasksDeadLetterResponses[200] };
   replayTasksDeadLetter: { input: T.ReplayTasksDeadLetterData; answer: T.ReplayTasksDeadLetterResponses[200] };

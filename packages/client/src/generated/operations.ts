@@ -111,6 +111,15 @@ export const operations = frozenTable({
     change: { id: 'changeView', method: 'PATCH', path: '/api/v1/views/{id}', status: 200, body: 'required', ifMatch: 'required' },
     delete: { id: 'deleteView', method: 'DELETE', path: '/api/v1/views/{id}', status: 204, ifMatch: 'required' },
   },
+  projects: {
+    list: { id: 'listProjects', method: 'GET', path: '/api/v1/projects', status: 200, query: ['cursor', 'limit', 'archived'], list: true },
+    create: { id: 'createProject', method: 'POST', path: '/api/v1/projects', status: 201, body: 'required', idempotent: true },
+    get: { id: 'getProject', method: 'GET', path: '/api/v1/projects/{id}', status: 200 },
+    change: { id: 'changeProject', method: 'PATCH', path: '/api/v1/projects/{id}', status: 200, body: 'required', ifMatch: 'required' },
+    members: { id: 'listProjectMembers', method: 'GET', path: '/api/v1/projects/{id}/members', status: 200, query: ['cursor', 'limit'], list: true },
+    setMember: { id: 'setProjectMember', method: 'PUT', path: '/api/v1/projects/{id}/members/{user_id}', status: 200, body: 'required' },
+    removeMember: { id: 'removeProjectMember', method: 'DELETE', path: '/api/v1/projects/{id}/members/{user_id}', status: 204 },
+  },
   tasksDeadLetters: {
     list: { id: 'listTasksDeadLetters', method: 'GET', path: '/api/v1/admin/dead_letters/tasks', status: 200, query: ['cursor', 'limit', 'key', 'type', 'reason', 'message_id', 'from', 'until', 'state'], list: true },
     get: { id: 'getTasksDeadLetter', method: 'GET', path: '/api/v1/admin/dead_letters/tasks/{id}', status: 200 },

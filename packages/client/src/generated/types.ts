@@ -702,6 +702,30 @@ export type ChangeCommentResponse = {
     updated_at: string;
 };
 
+export type ChangeProjectRequest = {
+    name?: string;
+    description?: string;
+    archived?: boolean;
+};
+
+export type ChangeProjectResponse = {
+    id: string;
+    name: string;
+    description: string;
+    /**
+     * the role of the caller; null for managers and admins who are not members
+     */
+    role: string | null;
+    creator_id: string;
+    version: number;
+    created_at: string;
+    updated_at: string;
+    /**
+     * since when the project is archived; null for a project in use
+     */
+    archived_at: string | null;
+};
+
 export type ChangeScheduleRequest = {
     /**
      * cron: five fields; rrule: an RRULE of RFC 5545, daily or slower; every: an ISO 8601 duration, at least a minute; at: one instant or local time
@@ -902,6 +926,29 @@ export type CompleteJobResponse = {
      * the earliest start of the next attempt, if there is one
      */
     run_at: string;
+};
+
+export type CreateProjectRequest = {
+    name: string;
+    description?: string;
+};
+
+export type CreateProjectResponse = {
+    id: string;
+    name: string;
+    description: string;
+    /**
+     * the role of the caller; null for managers and admins who are not members
+     */
+    role: string | null;
+    creator_id: string;
+    version: number;
+    created_at: string;
+    updated_at: string;
+    /**
+     * since when the project is archived; null for a project in use
+     */
+    archived_at: string | null;
 };
 
 export type CreateScheduleRequest = {
@@ -1478,6 +1525,24 @@ export type GetJobResponse = {
     settled_at: string | null;
 };
 
+export type GetProjectResponse = {
+    id: string;
+    name: string;
+    description: string;
+    /**
+     * the role of the caller; null for managers and admins who are not members
+     */
+    role: string | null;
+    creator_id: string;
+    version: number;
+    created_at: string;
+    updated_at: string;
+    /**
+     * since when the project is archived; null for a project in use
+     */
+    archived_at: string | null;
+};
+
 export type GetViewResponse = {
     id: string;
     name: string;
@@ -1628,6 +1693,43 @@ export type ListLabelsResponse = {
          * the number of its tasks, at most 10000
          */
         count: number;
+    }>;
+    next_cursor: string | null;
+};
+
+export type ListProjectMembersResponse = {
+    data: Array<{
+        user_id: string;
+        user: {
+            id: string;
+            name: string;
+        };
+        /**
+         * more values may be added
+         */
+        role: string;
+        added_at: string;
+    }>;
+    next_cursor: string | null;
+};
+
+export type ListProjectsResponse = {
+    data: Array<{
+        id: string;
+        name: string;
+        description: string;
+        /**
+         * the role of the caller; null for managers and admins who are not members
+         */
+        role: string | null;
+        creator_id: string;
+        version: number;
+        created_at: string;
+        updated_at: string;
+        /**
+         * since when the project is archived; null for a project in use
+         */
+        archived_at: string | null;
     }>;
     next_cursor: string | null;
 };
@@ -2220,6 +2322,23 @@ export type SetJobLimitResponse = {
          */
         per: number;
     } | null;
+};
+
+export type SetProjectMemberRequest = {
+    role: 'lead' | 'contributor' | 'viewer';
+};
+
+export type SetProjectMemberResponse = {
+    user_id: string;
+    user: {
+        id: string;
+        name: string;
+    };
+    /**
+     * more values may be added
+     */
+    role: string;
+    added_at: string;
 };
 
 export type SettleJobsRequest = {
@@ -4561,6 +4680,179 @@ export type ChangeViewResponses = {
 };
 
 export type ChangeViewResponse2 = ChangeViewResponses[keyof ChangeViewResponses];
+
+export type ListProjectsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * the next_cursor of the previous page
+         */
+        cursor?: string;
+        /**
+         * the page size, 1 to 100; the default is 50
+         */
+        limit?: number;
+        /**
+         * true: archived projects; false, the default: projects in use
+         */
+        archived?: 'true' | 'false';
+    };
+    url: '/api/v1/projects';
+};
+
+export type ListProjectsResponses = {
+    /**
+     * OK
+     */
+    200: ListProjectsResponse;
+};
+
+export type ListProjectsResponse2 = ListProjectsResponses[keyof ListProjectsResponses];
+
+export type CreateProjectData = {
+    /**
+     * At most 65536 bytes.
+     */
+    body: CreateProjectRequest;
+    headers?: {
+        /**
+         * A key chosen by the caller for this request, such as a UUID. A repeated request with the same key returns the first response and is not executed again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/v1/projects';
+};
+
+export type CreateProjectResponses = {
+    /**
+     * Created
+     */
+    201: CreateProjectResponse;
+};
+
+export type CreateProjectResponse2 = CreateProjectResponses[keyof CreateProjectResponses];
+
+export type GetProjectData = {
+    body?: never;
+    headers?: {
+        /**
+         * The ETag of the caller's stored representation.
+         */
+        'If-None-Match'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/projects/{id}';
+};
+
+export type GetProjectResponses = {
+    /**
+     * OK
+     */
+    200: GetProjectResponse;
+};
+
+export type GetProjectResponse2 = GetProjectResponses[keyof GetProjectResponses];
+
+export type ChangeProjectData = {
+    /**
+     * At most 65536 bytes.
+     */
+    body: ChangeProjectRequest;
+    headers: {
+        /**
+         * The ETag of the version to change, or `*` for any version.
+         */
+        'If-Match': string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/projects/{id}';
+};
+
+export type ChangeProjectResponses = {
+    /**
+     * OK
+     */
+    200: ChangeProjectResponse;
+};
+
+export type ChangeProjectResponse2 = ChangeProjectResponses[keyof ChangeProjectResponses];
+
+export type ListProjectMembersData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: {
+        /**
+         * the next_cursor of the previous page
+         */
+        cursor?: string;
+        /**
+         * the page size, 1 to 100; the default is 50
+         */
+        limit?: number;
+    };
+    url: '/api/v1/projects/{id}/members';
+};
+
+export type ListProjectMembersResponses = {
+    /**
+     * OK
+     */
+    200: ListProjectMembersResponse;
+};
+
+export type ListProjectMembersResponse2 = ListProjectMembersResponses[keyof ListProjectMembersResponses];
+
+export type RemoveProjectMemberData = {
+    body?: never;
+    path: {
+        id: string;
+        user_id: string;
+    };
+    query?: never;
+    url: '/api/v1/projects/{id}/members/{user_id}';
+};
+
+export type RemoveProjectMemberResponses = {
+    /**
+     * Done; no content
+     */
+    204: void;
+};
+
+export type RemoveProjectMemberResponse = RemoveProjectMemberResponses[keyof RemoveProjectMemberResponses];
+
+export type SetProjectMemberData = {
+    /**
+     * At most 65536 bytes.
+     */
+    body: SetProjectMemberRequest;
+    path: {
+        id: string;
+        user_id: string;
+    };
+    query?: never;
+    url: '/api/v1/projects/{id}/members/{user_id}';
+};
+
+export type SetProjectMemberResponses = {
+    /**
+     * OK
+     */
+    200: SetProjectMemberResponse;
+};
+
+export type SetProjectMemberResponse2 = SetProjectMemberResponses[keyof SetProjectMemberResponses];
 
 export type ListTasksDeadLettersData = {
     body?: never;

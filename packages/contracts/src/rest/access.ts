@@ -60,9 +60,23 @@ export type Role = 'admin' | 'manager' | 'member';
 
 /**
  * A user who may act on an object: by role, or by a relation to the object. `self` is the user whom the object describes; `owner` is the user to whom
- * the log-in or consent belongs.
+ * the log-in or consent belongs. `lead` and `contributor` are members of the object's project, if it is in one; `reader` is everyone, except for an object
+ * in a project: then its members, managers and admins. `writer` is the same without viewers.
  */
-export type Party = Role | 'creator' | 'assignee' | 'author' | 'self' | 'owner' | 'recipient' | 'inviter' | 'everyone';
+export type Party =
+  | Role
+  | 'creator'
+  | 'assignee'
+  | 'author'
+  | 'contributor'
+  | 'lead'
+  | 'self'
+  | 'owner'
+  | 'recipient'
+  | 'inviter'
+  | 'reader'
+  | 'writer'
+  | 'everyone';
 
 /** The parties for the whole operation, or for each of its cases. A case is a value of the body's main field, or the field that is changed. */
 export type ObjectRule = readonly Party[] | Readonly<Record<string, readonly Party[]>>;

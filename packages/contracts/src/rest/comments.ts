@@ -28,7 +28,7 @@ export const comment = z.object({
 
 const commentParams = idParams.extend({ comment_id: uuid });
 const tag = 'Comments';
-const read = { kind: 'user', scopes: ['tasks:read'], objects: ['everyone'] } as const;
+const read = { kind: 'user', scopes: ['tasks:read'], objects: ['reader'] } as const;
 
 /** Comments on tasks. */
 export const commentRoutes = {
@@ -52,7 +52,7 @@ export const commentRoutes = {
     description:
       'Notifies the mentioned users, and the creator and the assignee of the task. The version of the task stays the same.',
     tag,
-    access: { kind: 'user', scopes: ['tasks:write'], objects: ['everyone'] },
+    access: { kind: 'user', scopes: ['tasks:write'], objects: ['writer'] },
     params: idParams,
     body: z.strictObject({ body }),
     fieldHints: commentHints,

@@ -63,6 +63,15 @@ export const assignmentHints: FieldHints = {
   user_id: `is sent as assignee_id, for example {"assignee_id": "${exampleId}"}`,
 };
 
+/** Fields of a project that callers do not set. */
+export const projectHints: FieldHints = {
+  ...setByServer,
+  ...versionHint,
+  title: 'is called name',
+  archived_at: 'is changed with PATCH /api/v1/projects/{id}, for example {"archived": true}',
+  members: 'are set with PUT /api/v1/projects/{id}/members/{user_id}, for example {"role": "contributor"}',
+};
+
 /** Fields of a comment that callers do not set. */
 export const commentHints: FieldHints = {
   ...setByServer,

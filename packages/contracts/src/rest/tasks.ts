@@ -9,6 +9,7 @@ import { largestJobBytes, newJob, valuesOfJob } from './job-schemas.ts';
 import { jobsRoutes } from './jobs.ts';
 import { defineRoute } from './route.ts';
 import { labelInUse, labelListQuery, taskListQuery, taskPage, taskSearch, taskSuggestion, taskSuggestionQuery } from './task-lists.ts';
+import { projectRoutes } from './projects.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { activity, description, givenInstant, idParams, internalTask, labels, listOf, page, priority, task, taskKinds, taskState, title } from './schemas.ts';
 import { viewRoutes } from './views.ts';
@@ -127,7 +128,7 @@ export const tasksRoutes = {
     operationId: 'getTask',
     summary: 'Read a task',
     tag: 'Tasks',
-    access: { kind: 'user', scopes: ['tasks:read'], objects: ['everyone'] },
+    access: { kind: 'user', scopes: ['tasks:read'], objects: ['reader'] },
     params: idParams,
     responses: { 200: task },
     etag: true,
@@ -234,7 +235,7 @@ export const tasksRoutes = {
     operationId: 'listActivity',
     summary: 'List the activity of a task, oldest first',
     tag: 'Tasks',
-    access: { kind: 'user', scopes: ['tasks:read'], objects: ['everyone'] },
+    access: { kind: 'user', scopes: ['tasks:read'], objects: ['reader'] },
     params: idParams,
     query: z.strictObject(page),
     responses: { 200: listOf(activity) },
@@ -268,6 +269,7 @@ export const tasksRoutes = {
   ...jobsRoutes,
   ...scheduleRoutes,
   ...viewRoutes,
+  ...projectRoutes,
   ...deadLetterRoutes('tasks'),
   ...taskJourneyRoutes,
 };

@@ -2,9 +2,11 @@ import { tasksRoutes } from '@taskwire/contracts';
 import { bindDeadLetters, type DeadLetters } from '@taskwire/dead-letters';
 import type { BoundRoute } from '@taskwire/http-server';
 import type { CommentPorts } from '../app/comments/ports.ts';
+import type { ProjectPorts } from '../app/projects/ports.ts';
 import type { ViewPorts } from '../app/views/ports.ts';
 import { commentRoutes } from './comments.ts';
 import { jobRoutes, type JobPorts } from './jobs/routes.ts';
+import { projectRoutes } from './projects.ts';
 import { readRoutes } from './reads.ts';
 import type { SchedulePorts } from '../app/schedules/ports.ts';
 import { scheduleRoutes } from './schedules/routes.ts';
@@ -14,6 +16,7 @@ import { writeRoutes, type WritePorts } from './writes.ts';
 type RoutePorts = WritePorts &
   CommentPorts &
   ViewPorts &
+  ProjectPorts &
   JobPorts & { deadLetters: DeadLetters; publishedEpoch: () => number; schedules: SchedulePorts };
 
 /** The HTTP API of Tasks. */
@@ -23,6 +26,7 @@ export function routes(ports: RoutePorts): BoundRoute[] {
     ...writeRoutes(ports),
     ...commentRoutes(ports),
     ...viewRoutes(ports),
+    ...projectRoutes(ports),
     ...jobRoutes(ports),
     ...scheduleRoutes({ ...ports.schedules, users: ports.users, creations: ports.creations }),
     ...bindDeadLetters(tasksRoutes, ports.deadLetters),

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { tasksRoutes, type Route } from '@taskwire/contracts';
 import { walkAsOutsider } from '@taskwire/testing';
 import { expect } from 'chai';
-import { insertProject, moveTo } from '../support/projects.ts';
+import { moveTo, projectOf } from '../support/projects.ts';
 import { tasksTeam, type Person, type TasksHarness } from '../support/tasks-harness.ts';
 
 const secret = 'Zanzibar';
@@ -18,7 +18,7 @@ describe('A user outside of a project', () => {
 
   before(async () => {
     ({ harness, manager, ann, ben } = await tasksTeam());
-    projectId = await insertProject(harness, { [ann.id]: 'contributor' });
+    projectId = (await projectOf(harness, manager, [[ann, 'contributor']])).id;
     const content = { title: `Paint ${secret}`, description: secret, labels: [secret], due_at: '2040-01-01T00:00:00Z' };
     const task = await harness.createTask(manager, { ...content, assignee_id: ann.id });
     taskId = task.id;
@@ -57,6 +57,8 @@ describe('A user outside of a project', () => {
         listLabels: [{}, { query: { prefix: secret.slice(0, 3) } }],
         createTask: [{ body: { title: 'Mine' } }],
         assignTask: [{ body: { assignee_id: reader.id } }],
+        changeProject: [{ body: { name: 'Mine' } }],
+        setProjectMember: [{ body: { role: 'lead' } }],
       },
       secrets: [secret, taskId, commentId],
       snapshot: async () => [

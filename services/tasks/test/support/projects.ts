@@ -1,22 +1,56 @@
+import type { projectRoutes } from '@taskwire/contracts';
 import { query } from '@taskwire/postgres';
-import type { TasksHarness } from './tasks-harness.ts';
+import { expect } from 'chai';
+import type { z } from 'zod';
+import type { Person, TasksHarness } from './tasks-harness.ts';
 
-type ProjectRole = 'lead' | 'contributor' | 'viewer';
+export type ProjectRole = 'lead' | 'contributor' | 'viewer';
+export type Project = z.output<(typeof projectRoutes.getProject.responses)[200]>;
+type Member = z.output<(typeof projectRoutes.setProjectMember.responses)[200]>;
 
-/** Stores a project with these members, by user id. */
-export async function insertProject(
-  { database }: TasksHarness,
-  members: Readonly<Record<string, ProjectRole>>,
-): Promise<string> {
-  const { pool } = database.db;
-  const [project] = await query<{ id: string; creator_id: string }>(
-    pool,
-    "INSERT INTO projects (name, description, creator_id) VALUES ('Garden', '', gen_random_uuid()) RETURNING id",
-  );
-  const id = project?.id ?? '';
-  for (const [userId, role] of Object.entries(members))
-    await query(pool, 'INSERT INTO project_members VALUES ($1, $2, $3)', [id, userId, role]);
-  return id;
+export async function createProject(
+  harness: TasksHarness,
+  { token }: Person,
+  body: Record<string, unknown> = { name: 'Garden' },
+): Promise<Project> {
+  const answer = await harness.call('createProject', { token, body });
+  expect(answer.status, JSON.stringify(answer.body)).to.equal(201);
+  return answer.body as Project;
+}
+
+/** Creates a project whose lead is `actor`, with these other members. */
+export async function projectOf(
+  harness: TasksHarness,
+  actor: Person,
+  members: readonly (readonly [Person, ProjectRole])[],
+): Promise<Project> {
+  const project = await createProject(harness, actor);
+  for (const [person, role] of members) await setMember(harness, actor, project, person, role);
+  return project;
+}
+
+/** Adds a member, or changes the role of one. */
+export async function setMember(
+  harness: TasksHarness,
+  { token }: Person,
+  { id }: { id: string },
+  person: { id: string },
+  role: ProjectRole,
+): Promise<Member> {
+  const params = { id, user_id: person.id };
+  const answer = await harness.call('setProjectMember', { token, params, body: { role } });
+  expect(answer.status, JSON.stringify(answer.body)).to.equal(200);
+  return answer.body as Member;
+}
+
+/** The names and roles of the members. */
+export async function membersOf(
+  harness: TasksHarness,
+  { token }: Person,
+  { id }: { id: string },
+): Promise<[string, string][]> {
+  const { body } = await harness.call('listProjectMembers', { token, params: { id } });
+  return (body as { data: Member[] }).data.map(({ user, role }) => [user.name, role]);
 }
 
 /** Moves a task into a project, or out of all projects. */

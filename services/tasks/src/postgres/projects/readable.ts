@@ -4,10 +4,20 @@
  * subquery does not run; otherwise it runs once for the statement.
  */
 export function isReadable(row: string, reader: string): string {
-  return `(${row}.project_id IS NULL OR ${row}.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = ${reader})))`;
+  return `(${row}.project_id IS NULL OR ${isOneOf(`${row}.project_id`, reader)})`;
 }
 
 /** The same condition for a parameter that may be null, for a reader of every task. */
 export function isReadableTo(row: string, reader: string): string {
   return `(${reader}::uuid IS NULL OR ${isReadable(row, `${reader}::uuid`)})`;
+}
+
+/** A condition: whether a user may read a project, for a parameter that may be null. */
+export function isReadableProject(project: string, reader: string): string {
+  return `(${reader}::uuid IS NULL OR ${isOneOf(`${project}.id`, `${reader}::uuid`)})`;
+}
+
+/** Whether a project has the user as a member. */
+function isOneOf(projectId: string, reader: string): string {
+  return `${projectId} = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = ${reader}))`;
 }

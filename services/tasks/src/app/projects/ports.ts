@@ -1,0 +1,45 @@
+import type { JsonText, projectRoutes } from '@taskwire/contracts';
+import type { Page, Place, Tx } from '@taskwire/postgres';
+import type { Project, ProjectContent, ProjectRole } from '../../domain/projects/project.ts';
+import type { Actor } from '../../domain/task.ts';
+import type { MentionedUsers } from '../comments/ports.ts';
+import type { Document, TaskStore } from '../ports.ts';
+import type { UserLimit } from '../user-limit.ts';
+
+export type ProjectSchema = (typeof projectRoutes.getProject.responses)[200];
+export type ProjectDocument = Document<ProjectSchema>;
+export type MemberSchema = (typeof projectRoutes.setProjectMember.responses)[200];
+export type MemberJson = JsonText<MemberSchema>;
+
+/** The store of projects and their members. A project that the actor may not read is missing, as if it did not exist. */
+export type ProjectStore = {
+  read(id: string, actor: Actor): Promise<ProjectDocument | undefined>;
+  /** Newest first. */
+  list(actor: Actor, filter: { archived: boolean }, place: Place): Promise<Page<JsonText<ProjectSchema>>>;
+  /** In the order of their ids; undefined if there is no such project. */
+  listMembers(id: string, actor: Actor, place: Place): Promise<Page<MemberJson> | undefined>;
+  /** Locks a project, so that its content and its members are changed by one transaction at a time. */
+  lock(tx: Tx, id: string, actor: Actor): Promise<Project | undefined>;
+  /** Stores a project, with its creator as its lead. */
+  insert(tx: Tx, actor: Actor, content: Omit<ProjectContent, 'archived'>): Promise<ProjectDocument>;
+  /** Stores the content as a new version. */
+  update(tx: Tx, id: string, actor: Actor, content: ProjectContent): Promise<ProjectDocument>;
+  /** The role of a member of a locked project. */
+  roleOf(tx: Tx, id: string, userId: string): Promise<ProjectRole | undefined>;
+  /** Whether a locked project has a lead besides this user, who is not deleted. */
+  hasOtherLead(tx: Tx, id: string, userId: string): Promise<boolean>;
+  /** Waits for assignments to the member that are not committed yet. */
+  setMember(tx: Tx, id: string, userId: string, role: ProjectRole): Promise<MemberJson>;
+  /** Waits in the same way. */
+  removeMember(tx: Tx, id: string, userId: string): Promise<void>;
+};
+
+export type ProjectPorts = {
+  tasks: Pick<TaskStore, 'once' | 'transaction'>;
+  projects: ProjectStore;
+  users: MentionedUsers;
+  /** Limits how often a user may create a task or a project. */
+  creations: UserLimit;
+  /** Moves the tasks of former contributors on, and assigns those that await a contributor. */
+  wakeReassigner(): void;
+};
