@@ -112,6 +112,7 @@ CREATE TABLE idempotency_keys (
   response_body text,
   etag integer,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
+  status integer,
   CONSTRAINT idempotency_keys_pkey PRIMARY KEY (actor_id, key)
 );
 
@@ -944,6 +945,8 @@ CREATE TRIGGER number_change BEFORE INSERT OR UPDATE ON tasks FOR EACH ROW EXECU
 COMMENT ON COLUMN dead_letters.needs_routing IS 'A replayed message that never had a handler; the service looks for one.';
 
 COMMENT ON COLUMN idempotency_keys.fingerprint IS 'SHA-256 of method, path and body: the same key with a different request is rejected';
+
+COMMENT ON COLUMN idempotency_keys.status IS 'of a refused operation of a bulk request; null for a success';
 
 COMMENT ON COLUMN inbox.created_at IS 'When the publisher stored the event, by the clock of its database.';
 

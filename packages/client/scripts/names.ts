@@ -50,6 +50,7 @@ export const names: Readonly<Record<string, string>> = {
   transitionTask: 'tasks.transition',
   listActivity: 'tasks.activity',
   shuffleTasks: 'tasks.shuffle',
+  bulkTasks: 'tasks.bulk',
 
   listProjects: 'projects.list',
   createProject: 'projects.create',

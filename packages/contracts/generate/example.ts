@@ -25,6 +25,10 @@ const byName: Readonly<Record<string, unknown>> = {
   queue: 'reports',
   kind: 'render_report',
   lease_token: '019a9d5e-4b7c-7cc1-8a53-6f0d2c1e9b42.7',
+  operations: [
+    { op: 'create', body: { title: 'Count the chairs' } },
+    { op: 'assign', ref: '$0', body: { assign: 'random' } },
+  ],
 };
 
 /** A deterministic value that fits the schema. Optional properties are included, unless their value would be the default. */
@@ -38,7 +42,7 @@ export function exampleOf(schema: JsonSchema, name = ''): unknown {
     case 'object':
       return exampleObject(schema);
     case 'array':
-      return [exampleOf((schema['items'] ?? {}) as JsonSchema, name.replace(/s$/, ''))];
+      return byName[name] ?? [exampleOf((schema['items'] ?? {}) as JsonSchema, name.replace(/s$/, ''))];
     case 'integer':
     case 'number':
       return schema['minimum'] ?? 1;

@@ -18,6 +18,7 @@ export {
   type UserAccess,
   type UserScope,
 } from './rest/access.ts';
+export { bulkOperations, bulkRoutes, type BulkOperation } from './rest/bulk.ts';
 export { commentRoutes } from './rest/comments.ts';
 export { grantedScopes, scopeFaults, type ClientScopes } from './rest/client-scopes.ts';
 export { publisherOf, subjectField, subscriptions } from './events/subscriptions.ts';

@@ -51,7 +51,7 @@ describe('Body size limits', () => {
     }
     const larger = routes.filter(({ maxBodyBytes }) => maxBodyBytes !== undefined);
     expect(larger.map(({ operationId }) => operationId)).to.deep.equal([
-      ...['createTask', 'changeTask', 'enqueueJob', 'enqueueJobs', 'heartbeatJobs', 'settleJobs', 'completeJob'],
+      ...['createTask', 'changeTask', 'bulkTasks', 'enqueueJob', 'enqueueJobs', 'heartbeatJobs', 'settleJobs', 'completeJob'],
       ...['createSchedule', 'changeSchedule'],
     ]);
     expect(bodyLimitOf({ path: '/oidcx' })).to.equal(65_536);

@@ -69,6 +69,8 @@ export const problemTypes = {
   too_many_views: { status: 422, title: 'The user has too many views' },
   no_performers: { status: 422, title: 'No eligible performer' },
   unknown_mention: { status: 422, title: 'A mentioned user does not exist' },
+  bulk_aborted: { status: 422, title: 'An operation failed, so nothing was done' },
+  dependency_failed: { status: 424, title: 'The task of this operation was not created' },
   search_too_broad: { status: 422, title: 'The search has no word to search for' },
 
   // rules of jobs

@@ -1,3 +1,4 @@
+import type { Route } from '@taskwire/contracts';
 import { problem, type FieldError } from '@taskwire/errors';
 import type { z } from 'zod';
 import { faultOf, isMissing, noForm } from './input-faults.ts';
@@ -22,6 +23,12 @@ export function parseInput<S extends z.ZodType>(
   const all = Iterator.from(result.error.issues).flatMap((issue) => toFieldErrors(issue, fieldHints));
   const errors = withoutConsequences(all.take(mostErrors).toArray());
   throw problem('invalid_input', `Invalid fields: ${namesOf(errors)}. ${sentencesOf(errors)}`, { errors });
+}
+
+/** Parses the body of a request. @throws Problem `invalid_input`. */
+export function parseBody({ body: schema, optionalBody, fieldHints }: Route, body: unknown): unknown {
+  if (schema === undefined || (optionalBody === true && body === undefined)) return undefined;
+  return parseInput(schema, body, fieldHints);
 }
 
 function namesOf(errors: readonly FieldError[]): string {

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { Route } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 
 /** The versions of the current epoch that a caller accepts: any of these, or any existing version. */
@@ -28,6 +29,22 @@ export function parseIfMatch(header: string | undefined, epoch: number): IfMatch
     return version === undefined || Number(ofEpoch) !== epoch ? [] : [Number(version)];
   });
   return { epoch, versions };
+}
+
+/**
+ * Reads If-Match for a route that takes it. @throws Problem `precondition_required` if the route requires it and it is missing; `bad_etag`.
+ */
+export function readIfMatch(
+  { ifMatch: use }: Pick<Route, 'ifMatch'>,
+  header: string | undefined,
+  epoch: number,
+): IfMatch | undefined {
+  if (use === undefined) return undefined;
+  const ifMatch = parseIfMatch(header, epoch);
+  if (ifMatch === undefined && use === 'required') {
+    throw problem('precondition_required', 'Send If-Match with the ETag that you read, or * to change any version.');
+  }
+  return ifMatch;
 }
 
 /** Whether the caller accepts a version; a caller without If-Match accepts any. */

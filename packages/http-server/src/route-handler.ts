@@ -12,9 +12,9 @@ import { PreserializedJson, type BoundRoute, type UntypedResponse } from './bind
 import { withCurrent } from './current-representation.ts';
 import { bodyReader } from './body/read.ts';
 import { idempotentRequest } from './idempotency.ts';
-import { parseInput } from './input.ts';
+import { parseBody, parseInput } from './input.ts';
 import { logIds } from './log-ids.ts';
-import { isNotModified, parseIdempotencyKey, parseIfMatch, representationTag, type IfMatch } from './preconditions.ts';
+import { isNotModified, parseIdempotencyKey, readIfMatch, representationTag } from './preconditions.ts';
 import { headerOf, requestIds, stateOf } from './request.ts';
 
 export type RouteParts = {
@@ -128,7 +128,7 @@ function readRequest(route: Route, { request, params: sent, actor, body: sentBod
   const params = route.params && parseInput(route.params, sent);
   const query = route.query && parseInput(route.query, parse(queryOf(request)), route.fieldHints);
   const body = parseBody(route, sentBody);
-  const ifMatch = route.ifMatch && readIfMatch(route, request, epoch);
+  const ifMatch = readIfMatch(route, headerOf(request, 'if-match'), epoch);
   const key = route.idempotent === true ? parseIdempotencyKey(headerOf(request, 'idempotency-key')) : undefined;
   const isIdempotent = key !== undefined && actor !== undefined;
   const idempotent = isIdempotent ? idempotentRequest(route, { key, actor, params, body }) : undefined;
@@ -138,19 +138,6 @@ function readRequest(route: Route, { request, params: sent, actor, body: sentBod
 function queryOf(request: IncomingMessage): string {
   const query = parseUrl(request)?.query;
   return typeof query === 'string' ? query : '';
-}
-
-function parseBody({ body: schema, optionalBody, fieldHints }: Route, body: unknown): unknown {
-  if (schema === undefined || (optionalBody === true && body === undefined)) return undefined;
-  return parseInput(schema, body, fieldHints);
-}
-
-function readIfMatch(route: Route, request: IncomingMessage, epoch: number): IfMatch | undefined {
-  const ifMatch = parseIfMatch(headerOf(request, 'if-match'), epoch);
-  if (ifMatch === undefined && route.ifMatch === 'required') {
-    throw problem('precondition_required', 'Send If-Match with the ETag that you read, or * to change any version.');
-  }
-  return ifMatch;
 }
 
 function send(

@@ -11,6 +11,7 @@ import { changesPerformers } from './domain/performer.ts';
 import type { Env } from './env.ts';
 import { routes } from './http/routes.ts';
 import { migrations } from './migrations.ts';
+import { bulkResults } from './postgres/bulk-results.ts';
 import { commentStore } from './postgres/comments.ts';
 import { entities } from './postgres/entities.ts';
 import { reassignmentQueries } from './postgres/locks.ts';
@@ -75,6 +76,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
       ...{ tasks, users: createUsers(directory, policy), deadLetters: createDeadLetters({ db }), jobs, waiters },
       schedules,
       publishedEpoch: () => db.sourceEpoch().published,
+      bulk: bulkResults(db.pool),
+      sourceEpoch: () => db.sourceEpoch().epoch,
       comments: commentStore(db.pool),
       views: createViewStore(db.pool),
       projects: createProjectStore(db.pool),

@@ -13,6 +13,7 @@ const withBody = {
   changeTask: { title: 'x' },
   assignTask: { assign: 'random' },
   transitionTask: { state: 'cancelled' },
+  bulkTasks: { operations: [{ op: 'create', body: { title: 'x' } }] },
   addComment: { body: 'Done.' },
   changeComment: { body: 'Done.' },
   createView: { name: 'Mine' },

@@ -19,6 +19,7 @@ const taskRoutes = Object.fromEntries(Object.entries<Route>(tasksRoutes).filter(
 
 /** A schedule that is not due while the tests run, except for a moment each year. */
 const yearly = { kind: 'cron', expression: '0 4 2 2 *', target: { kind: 'task', title: 'Check the roof' } };
+const create = { op: 'create', body: { title: 'Paint the fence' } };
 const backfill = { from: new Date(Date.now() - 60_000).toISOString(), to: new Date(Date.now() - 1_000).toISOString() };
 
 describe('The contract of Tasks', () => {
@@ -72,6 +73,7 @@ describe('The contract of Tasks', () => {
       transitionTask: async () => ({ token, ...(await draft()), body: { state: 'cancelled' } }),
       addComment: async () => ({ token, ...(await draft()), body: { body: 'Done.' } }),
       shuffleTasks: async () => ({ token }),
+      bulkTasks: async () => ({ token, body: { operations: [create, { op: 'delete', ref: '$0' }] } }),
       enqueueJob: async () => ({ token, body: { queue: 'reports', kind: 'test' } }),
       enqueueJobs: async () => ({ token, body: { jobs: [{ queue: 'reports', kind: 'test' }] } }),
       createSchedule: async () => ({ token, body: yearly }),
@@ -82,7 +84,7 @@ describe('The contract of Tasks', () => {
     };
     const { operations, faults } = await walkReplays({ baseUrl, routes: tasksRoutes, prepare, snapshot });
     expect(faults).to.deep.equal([]);
-    expect(operations).to.equal(15);
+    expect(operations).to.equal(16);
   });
 
   it('rejects a stranger to the task in every operation, except those that are open to every user', async () => {
@@ -113,6 +115,7 @@ describe('The contract of Tasks', () => {
         deleteView: { params },
         deleteTask: { params },
         restoreTask: { params },
+        bulkTasks: { body: { operations: [{ op: 'change', id, if_match: '*', body: { title: 'Mine' } }] } },
         assignTask: { params, body: { assignee_id: ben.id } },
         'transitionTask in_progress': { params, body: { state: 'in_progress' } },
         'transitionTask completed': { params, body: { state: 'completed' } },
@@ -127,7 +130,7 @@ describe('The contract of Tasks', () => {
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(operations).to.equal(32);
+    expect(operations).to.equal(33);
     // canary: the assignee may start the task, so walking as the assignee must report a fault
     const assignee = await walkAsStranger({
       ...{ baseUrl, routes: { transitionTask: tasksRoutes.transitionTask }, snapshot, secrets: [] },

@@ -40,6 +40,7 @@ describe('The access of an application to tasks on behalf of a user', () => {
       changeView: { name: 'Mine' },
       assignTask: { assign: 'random' },
       transitionTask: { state: 'cancelled' },
+      bulkTasks: { operations: [{ op: 'create', body: { title: 'Paint the fence' } }] },
       addComment: { body: 'Done.' },
       changeComment: { body: 'Done.' },
       createSchedule: { kind: 'cron', expression: '0 9 * * *', target: { kind: 'task', title: 'x' } },

@@ -232,6 +232,11 @@ export type Api = {
      * Open tasks are distributed evenly among the performers.
      */
     shuffle(options?: CallOptions): Call<Opened<T.ShuffleTasksResponses[200]>>;
+    /**
+     * Carry out many operations on tasks.
+     * Each operation commits by itself, in order, and has a result as if it had been requested by itself. With `atomic`, all are carried out or none: the first that fails is named by `index` of the problem `bulk_aborted`. An operation whose `ref` was not created has the problem `dependency_failed`. One Idempotency-Key covers all operations: after an interruption, the same request carries out what is left, and repeats the other results, refusals included. Results with status 429 or 5xx are not stored: the same request tries these operations again. After a 5xx, the rest is not attempted.
+     */
+    bulk(body: T.BulkTasksData['body'], options?: CallOptions): Call<Opened<T.BulkTasksResponses[200]>>;
   };
   labels: {
     /**

@@ -48,6 +48,7 @@ export type OperationTypes = {
   listActivity: { input: T.ListActivityData; answer: T.ListActivityResponses[200] };
   shuffleTasks: { input: T.ShuffleTasksData; answer: T.ShuffleTasksResponses[200] };
   getInternalTask: { input: T.GetInternalTaskData; answer: T.GetInternalTaskResponses[200] };
+  bulkTasks: { input: T.BulkTasksData; answer: T.BulkTasksResponses[200] };
   listComments: { input: T.ListCommentsData; answer: T.ListCommentsResponses[200] };
   addComment: { input: T.AddCommentData; answer: T.AddCommentResponses[201] };
   getComment: { input: T.GetCommentData; answer: T.GetCommentResponses[200] };

@@ -62,6 +62,7 @@ export const operations = frozenTable({
     transition: { id: 'transitionTask', method: 'POST', path: '/api/v1/tasks/{id}/transition', status: 200, body: 'required', ifMatch: 'optional', idempotent: true },
     activity: { id: 'listActivity', method: 'GET', path: '/api/v1/tasks/{id}/activity', status: 200, query: ['cursor', 'limit'], list: true },
     shuffle: { id: 'shuffleTasks', method: 'POST', path: '/api/v1/tasks/shuffle', status: 200, idempotent: true },
+    bulk: { id: 'bulkTasks', method: 'POST', path: '/api/v1/tasks/bulk', status: 200, body: 'required', idempotent: true },
   },
   labels: {
     list: { id: 'listLabels', method: 'GET', path: '/api/v1/labels', status: 200, query: ['cursor', 'limit', 'prefix'], list: true },

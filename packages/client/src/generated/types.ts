@@ -323,6 +323,18 @@ export type Problem = {
     current?: {
         version: number;
     };
+    /**
+     * only with bulk_aborted: the index of the operation that failed
+     */
+    index?: number;
+    /**
+     * only with bulk_aborted: the problem of that operation
+     */
+    cause?: {
+        status: number;
+        code: string;
+        detail: string;
+    };
     request_id: string;
 };
 
@@ -623,6 +635,75 @@ export type BackfillScheduleResponse = {
      * the number of occurrences that had run before
      */
     had_run: number;
+};
+
+export type BulkTasksRequest = {
+    atomic?: boolean;
+    operations: Array<{
+        /**
+         * what to do: create (`createTask`), change (`changeTask`), delete (`deleteTask`), restore (`restoreTask`), assign (`assignTask`), transition (`transitionTask`)
+         */
+        op: 'create' | 'change' | 'delete' | 'restore' | 'assign' | 'transition';
+        /**
+         * the task
+         */
+        id?: string;
+        /**
+         * instead of `id`: the task that an earlier operation creates, for example `$0` for the first operation
+         */
+        ref?: string;
+        /**
+         * as the header If-Match; `*` if omitted with `ref`
+         */
+        if_match?: string;
+        /**
+         * as the body of the operation
+         */
+        body?: {
+            [key: string]: unknown;
+        };
+    }>;
+};
+
+export type BulkTasksResponse = {
+    /**
+     * the results, in the order of the operations
+     */
+    data: Array<{
+        /**
+         * the status that the operation has by itself
+         */
+        status: number;
+        etag?: string;
+        body?: Task;
+        problem?: {
+            type: string;
+            title: string;
+            status: number;
+            detail: string;
+            code: string;
+            errors?: Array<FieldError>;
+            /**
+             * as in the problem of the operation
+             */
+            current?: {
+                [key: string]: unknown;
+            };
+            /**
+             * only with bulk_aborted: the index of the operation that failed
+             */
+            index?: number;
+            /**
+             * only with bulk_aborted: the problem of that operation
+             */
+            cause?: {
+                status: number;
+                code: string;
+                detail: string;
+            };
+            request_id: string;
+        };
+    }>;
 };
 
 export type CancelJobResponse = {
@@ -3796,6 +3877,31 @@ export type ShuffleTasksResponses = {
 };
 
 export type ShuffleTasksResponse2 = ShuffleTasksResponses[keyof ShuffleTasksResponses];
+
+export type BulkTasksData = {
+    /**
+     * At most 532480 bytes.
+     */
+    body: BulkTasksRequest;
+    headers?: {
+        /**
+         * A key chosen by the caller for this request, such as a UUID. A repeated request with the same key returns the first response and is not executed again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/v1/tasks/bulk';
+};
+
+export type BulkTasksResponses = {
+    /**
+     * OK
+     */
+    200: BulkTasksResponse;
+};
+
+export type BulkTasksResponse2 = BulkTasksResponses[keyof BulkTasksResponses];
 
 export type ListCommentsData = {
     body?: never;

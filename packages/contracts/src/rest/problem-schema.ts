@@ -14,5 +14,10 @@ export const problem = z.object({
     .looseObject({ version: z.int() })
     .optional()
     .describe('only with precondition_failed: the current representation of the resource if the caller may read it, or else its version'),
+  index: z.int().optional().describe('only with bulk_aborted: the index of the operation that failed'),
+  cause: z
+    .object({ status: z.int(), code: z.string(), detail: z.string() })
+    .optional()
+    .describe('only with bulk_aborted: the problem of that operation'),
   request_id: z.string(),
 });

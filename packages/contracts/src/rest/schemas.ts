@@ -105,6 +105,12 @@ export const labels = z
   .max(20)
   .refine((list) => new Set(list.map(readingKey)).size === list.length, 'must not repeat a label, not even with differently encoded characters');
 /**
+ * A client that escapes every non-ASCII character sends six bytes for each UTF-16 unit. A task with the longest title, description and labels
+ * then has 67,200 bytes plus punctuation.
+ */
+export const largestTaskBytes = 72 * 1024;
+
+/**
  * An instant as sent by callers: RFC 3339 with an offset and up to nanoseconds. PostgreSQL has no year 0 and no offset of 16 hours or more, and
  * fractions of unlimited length would burden parsers.
  */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { uuid } from '../events/events.ts';
+import { bulkRoutes } from './bulk.ts';
 import { commentRoutes } from './comments.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { taskJourneyRoutes } from './journeys.ts';
@@ -11,14 +12,8 @@ import { defineRoute } from './route.ts';
 import { labelInUse, labelListQuery, taskListQuery, taskPage, taskSearch, taskSuggestion, taskSuggestionQuery } from './task-lists.ts';
 import { projectRoutes } from './projects.ts';
 import { scheduleRoutes } from './schedules.ts';
-import { activity, description, givenInstant, idParams, internalTask, labels, listOf, page, priority, task, taskKinds, taskState, title } from './schemas.ts';
+import { activity, description, givenInstant, idParams, internalTask, labels, largestTaskBytes, listOf, page, priority, task, taskKinds, taskState, title } from './schemas.ts';
 import { viewRoutes } from './views.ts';
-
-/**
- * A client that escapes every non-ASCII character sends six bytes for each UTF-16 unit. A task with the longest title, description and labels
- * then has 67,200 bytes plus punctuation.
- */
-const largestTaskBytes = 72 * 1024;
 
 const assignment = z.union(
   [z.strictObject({ assignee_id: uuid }), z.strictObject({ assign: z.literal('random') })],
@@ -265,6 +260,7 @@ export const tasksRoutes = {
     etag: true,
     problems: ['not_found', 'gone'],
   }),
+  ...bulkRoutes,
   ...commentRoutes,
   ...jobsRoutes,
   ...scheduleRoutes,

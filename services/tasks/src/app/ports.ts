@@ -76,6 +76,11 @@ export type TaskLocks = {
   lockTaskOrDeleted(tx: Tx, id: string, reader: Reader): Promise<(Task & { is_deleted: boolean }) | undefined>;
   /** The assignee whom a locked, deleted task lost with its deletion. */
   assigneeBeforeDeletion(tx: Tx, taskId: string): Promise<string | undefined>;
+  /**
+   * Locks everything that several operations of one transaction need, in the order of all transactions: the assignment lock if one of them `assigns`,
+   * the jobs of the tasks, the tasks.
+   */
+  lockForOperations(tx: Tx, needs: { ids: readonly string[]; assigns: boolean }): Promise<void>;
   /** Locks and returns all open tasks, ordered by id to avoid deadlocks between concurrent calls. */
   lockOpenTasks(tx: Tx): Promise<OpenTask[]>;
   /**
@@ -124,6 +129,8 @@ export type TaskWrites = {
    * @throws the same as `once`.
    */
   createTask(task: NewTask, request: IdempotentRequest | undefined): Promise<WriteResult | 'ineligible'>;
+  /** Stores a new task, like `createTask`, in a transaction. Returns undefined instead of `ineligible`. */
+  createTaskWithin(tx: Tx, task: NewTask): Promise<Document | undefined>;
   /** Stores a new task whose assignee this transaction has locked. `reason` is why that performer was chosen. */
   insertTask(tx: Tx, task: NewTask, reason: string): Promise<Document>;
   /** An id for a new task, from the clock of the database. */

@@ -4,6 +4,7 @@ import type { BoundRoute } from '@taskwire/http-server';
 import type { CommentPorts } from '../app/comments/ports.ts';
 import type { ProjectPorts } from '../app/projects/ports.ts';
 import type { ViewPorts } from '../app/views/ports.ts';
+import { bulkRoutes, type BulkPorts } from './bulk/routes.ts';
 import { commentRoutes } from './comments.ts';
 import { jobRoutes, type JobPorts } from './jobs/routes.ts';
 import { projectRoutes } from './projects.ts';
@@ -11,9 +12,9 @@ import { readRoutes } from './reads.ts';
 import type { SchedulePorts } from '../app/schedules/ports.ts';
 import { scheduleRoutes } from './schedules/routes.ts';
 import { viewRoutes } from './views.ts';
-import { writeRoutes, type WritePorts } from './writes.ts';
+import { writeRoutes } from './writes.ts';
 
-type RoutePorts = WritePorts &
+type RoutePorts = BulkPorts &
   CommentPorts &
   ViewPorts &
   ProjectPorts &
@@ -24,6 +25,7 @@ export function routes(ports: RoutePorts): BoundRoute[] {
   return [
     ...readRoutes(ports.tasks, ports.publishedEpoch),
     ...writeRoutes(ports),
+    ...bulkRoutes(ports),
     ...commentRoutes(ports),
     ...viewRoutes(ports),
     ...projectRoutes(ports),

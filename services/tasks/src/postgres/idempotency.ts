@@ -2,6 +2,7 @@ import type { JsonText } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { isSqlState, query, sqlState, type Queryable } from '@taskwire/postgres';
 import type { z } from 'zod';
+import { RefusedEarlier } from '../app/bulk/ports.ts';
 import type { Document, IdempotentRequest, WriteResult } from '../app/ports.ts';
 
 /**
@@ -47,20 +48,29 @@ export async function saveResponse(
 }
 
 /**
- * The response saved under this key, if any. The fingerprint covers the operation, so the response has the shape of this operation's. @throws Problem `idempotency_key_reused` for a different request.
+ * The response saved under this key, if any. The fingerprint covers the operation, so the response has the shape of this operation's. @throws Problem `idempotency_key_reused` for a different request, `RefusedEarlier`
+ * for an operation of a bulk request that was refused.
  */
 export async function savedResponse<S extends z.ZodType>(
   db: Queryable,
   request: IdempotentRequest,
 ): Promise<WriteResult<S> | undefined> {
-  const [saved] = await query<{ fingerprint: Buffer; response_body: JsonText<S>; etag: number | null }>(
+  const [saved] = await query<SavedRow<S>>(
     db,
-    'SELECT fingerprint, response_body, etag FROM idempotency_keys WHERE actor_id = $1 AND key = $2',
+    'SELECT fingerprint, response_body, etag, status FROM idempotency_keys WHERE actor_id = $1 AND key = $2',
     [request.actorId, request.key],
   );
   if (saved === undefined) return undefined;
   if (!saved.fingerprint.equals(request.fingerprint)) {
     throw problem('idempotency_key_reused', 'Use a new Idempotency-Key for a new request.');
   }
+  if (saved.status !== null) throw new RefusedEarlier({ status: saved.status, text: saved.response_body });
   return { text: saved.response_body, etag: saved.etag ?? undefined, replayed: true };
 }
+
+type SavedRow<S extends z.ZodType> = {
+  fingerprint: Buffer;
+  response_body: JsonText<S>;
+  etag: number | null;
+  status: number | null;
+};

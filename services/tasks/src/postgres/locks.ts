@@ -2,6 +2,7 @@ import { isoMicros, query, type Queryable } from '@taskwire/postgres';
 import type { OpenTask, OrphanedTask, TaskLocks } from '../app/ports.ts';
 import type { Task } from '../domain/task.ts';
 import type { PerformerSql } from './performer-sql.ts';
+import { lockAssignments } from './performers.ts';
 import { isReadableTo } from './projects/readable.ts';
 
 const taskColumns = `
@@ -43,6 +44,10 @@ export const readAssigneeBeforeDeletion = {
   WHERE task.id = $1 AND entry.action = 'unassigned' AND entry.created_at = task.updated_at`,
 };
 
+const lockJobsOfTasks = `
+  SELECT id FROM jobs WHERE id = ANY (ARRAY(SELECT job_id FROM tasks WHERE id = ANY ($1::uuid[]))) ORDER BY id FOR UPDATE`;
+const lockTasks = 'SELECT id FROM tasks WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE';
+
 const lockOpenTasks = `
   SELECT task.id, task.state, task.assignee_id FROM tasks task WHERE ${isOpen} AND task.assignee_id IS NOT NULL ORDER BY task.id FOR UPDATE`;
 
@@ -63,6 +68,11 @@ export function taskLocks(performer: PerformerSql): TaskLocks {
       (await query<Task & { is_deleted: boolean }>(tx, { ...lockTaskOrDeleted, values: [id, reader] }))[0],
     assigneeBeforeDeletion: async (tx, id) =>
       (await query<{ id: string }>(tx, { ...readAssigneeBeforeDeletion, values: [id] }))[0]?.id,
+    async lockForOperations(tx, { ids, assigns }) {
+      if (assigns) await lockAssignments(tx);
+      await query(tx, lockJobsOfTasks, [ids]);
+      await query(tx, lockTasks, [ids]);
+    },
     lockOpenTasks: async (tx) => await query<OpenTask>(tx, lockOpenTasks),
     lockOrphanedTasks: async (tx, limit) => await query<OrphanedTask>(tx, lockOrphanedTasks, [limit]),
     lockAwaitingTasks: async (tx, limit) => await query<Task>(tx, lockAwaitingTasks, [limit]),

@@ -1,4 +1,4 @@
-import { query } from '@taskwire/postgres';
+import { query, type Tx } from '@taskwire/postgres';
 import type { Assignment } from '../app/ports.ts';
 import type { Choice } from '../domain/fairness.ts';
 import type { Eligibility } from '../domain/performer.ts';
@@ -10,6 +10,10 @@ import type { PerformerSql } from './performer-sql.ts';
  */
 const assignmentLock = '7377291888803504499';
 
+export async function lockAssignments(tx: Tx): Promise<void> {
+  await query(tx, 'SELECT pg_advisory_xact_lock($1)', [assignmentLock]);
+}
+
 export function assignment(performer: PerformerSql): Assignment {
   const isPerformer = performer.isPerformer('directory_users');
   const pick = pickLeastLoaded(performer);
@@ -18,9 +22,7 @@ export function assignment(performer: PerformerSql): Assignment {
   const eligibility = `
     SELECT ${performer.eligibility('directory_users')} AS eligibility FROM directory_users WHERE id = $1 FOR SHARE`;
   return {
-    async lockAssignments(tx) {
-      await query(tx, 'SELECT pg_advisory_xact_lock($1)', [assignmentLock]);
-    },
+    lockAssignments,
     async pickLeastLoaded(tx, taskId) {
       for (;;) {
         const [choice] = await query<Choice>(tx, { ...pick, values: [taskId] });

@@ -61,6 +61,8 @@ export function createTaskStore(db: Database, policy: PerformerPolicy = { requir
       return (request && (await savedResponse<TaskSchema>(db.pool, request))) ?? 'ineligible';
     },
 
+    createTaskWithin: async (tx, task) => await insert(tx, task, { reason: null, request: undefined }),
+
     async insertTask(tx, task, reason) {
       const created = await insert(tx, task, { reason, request: undefined });
       if (created === undefined) throw new Error('the chosen performer is locked, but is not a performer');

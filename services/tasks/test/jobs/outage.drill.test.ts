@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { programEnv, simulateWork, waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import { call, type Call } from '../support/api.ts';
+import { freePort } from '../support/free-port.ts';
 import { jobsHarness, type Claimed, type JobsHarness } from '../support/jobs-harness.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -12,15 +12,6 @@ const queue = 'renders';
 const count = 1_000;
 /** Longer than a lease of 30 s, which is kept for at most another period. */
 const outageMs = 45_000;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 describe('Leases while `api` alone is paused', function () {
   this.timeout(240_000);

@@ -59,6 +59,9 @@ describe('A user outside of a project', () => {
         assignTask: [{ body: { assignee_id: reader.id } }],
         changeProject: [{ body: { name: 'Mine' } }],
         setProjectMember: [{ body: { role: 'lead' } }],
+        bulkTasks: [false, true].map((atomic) => ({
+          body: { atomic, operations: hiddenOperations(reader).map((one) => ({ ...one, id: taskId, if_match: '*' })) },
+        })),
       },
       secrets: [secret, taskId, commentId],
       snapshot: async () => [
@@ -67,6 +70,14 @@ describe('A user outside of a project', () => {
         (await harness.call('listComments', { token: manager.token, params: { id: taskId } })).body,
       ],
     });
+
+  const hiddenOperations = ({ id }: Person) => [
+    { op: 'change', body: { title: 'Mine' } },
+    { op: 'assign', body: { assignee_id: id } },
+    { op: 'transition', body: { state: 'cancelled' } },
+    { op: 'delete' },
+    { op: 'restore' },
+  ];
 
   function valueOf(name: string): string {
     return (

@@ -1,0 +1,68 @@
+import type { Tx } from '@taskwire/postgres';
+import type { z } from 'zod';
+import type { Eligibility } from '../../domain/performer.ts';
+import type { Document, IdempotentRequest, TaskStore, Users, WriteResult } from '../ports.ts';
+
+/**
+ * The store for one operation of a bulk request: its result commits with its change, under its own key, so that the operation is carried out once.
+ * Without a key, nothing is stored.
+ */
+export function storeOfOperation(tasks: TaskStore, request: IdempotentRequest | undefined): TaskStore {
+  return {
+    ...tasks,
+    once: async (_, work) => await tasks.once(request, work),
+    createTask: async (task) => await tasks.createTask(task, request),
+    async transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+      let result: T | undefined;
+      const { replayed, ...stored } = await tasks.once<z.ZodType>(request, async (tx) => {
+        result = await work(tx);
+        return isDocument(result) ? result : nothing;
+      });
+      // a result that another process stored at the same moment: what it means is known to the use case, whose type it has
+      return (replayed ? stored : result) as T;
+    },
+  };
+}
+
+/** The result of an operation whose response has no body. */
+const nothing = { text: '' } as unknown as Document<z.ZodType>;
+
+function isDocument(result: unknown): result is Document<z.ZodType> {
+  return typeof result === 'object' && result !== null && 'text' in result;
+}
+
+/** The store for operations that all run in one transaction. */
+export function storeWithin(tasks: TaskStore, tx: Tx): TaskStore {
+  return {
+    ...tasks,
+    transaction: async (work) => await work(tx),
+    once: async <S extends z.ZodType>(_: unknown, work: (tx: Tx) => Promise<Document<S>>): Promise<WriteResult<S>> => ({
+      ...(await work(tx)),
+      replayed: false,
+    }),
+    async createTask(task) {
+      const created = await tasks.createTaskWithin(tx, task);
+      return created === undefined ? 'ineligible' : { ...created, replayed: false };
+    },
+  };
+}
+
+/** Ends a transaction, because a user has to be looked up in Auth first: no transaction waits for another service. */
+export class UserNeeded extends Error {
+  readonly userId: string;
+  constructor(userId: string) {
+    super(`user ${userId} has to be looked up`);
+    this.userId = userId;
+  }
+}
+
+/** The users who have been looked up. @throws UserNeeded for any other. */
+export function lookedUp(users: ReadonlyMap<string, Eligibility>): Users {
+  return {
+    async eligibilityOf(userId) {
+      const known = users.get(userId);
+      if (known === undefined) throw new UserNeeded(userId);
+      return known;
+    },
+  };
+}

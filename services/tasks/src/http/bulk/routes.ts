@@ -1,0 +1,142 @@
+import { tasksRoutes } from '@taskwire/contracts';
+import { Problem, problem } from '@taskwire/errors';
+import { bind, response, type BoundRoute, type IdempotentRequest, type UserActor } from '@taskwire/http-server';
+import { RefusedEarlier, requestOf, type BulkResults } from '../../app/bulk/ports.ts';
+import { lookedUp, storeOfOperation, storeWithin, UserNeeded } from '../../app/bulk/stores.ts';
+import type { WriteResult } from '../../app/ports.ts';
+import type { Eligibility } from '../../domain/performer.ts';
+import { readRoutes } from '../reads.ts';
+import { writeRoutes, type WritePorts } from '../writes.ts';
+import { performOperation, type Operation } from './perform.ts';
+import { bodyOf, isPassing, refusalOf, refused, resultOf, textOf, type Result } from './result.ts';
+
+export type BulkPorts = WritePorts & {
+  bulk: BulkResults;
+  /** The epoch of the database, which entity tags contain. */
+  sourceEpoch: () => number;
+};
+
+type Bulk = {
+  actor: UserActor;
+  operations: readonly Operation[];
+  request: IdempotentRequest | undefined;
+  requestId: string;
+  epoch: number;
+};
+
+export function bulkRoutes(ports: BulkPorts): BoundRoute[] {
+  return [
+    bind(tasksRoutes.bulkTasks, async ({ actor, body: { atomic, operations }, idempotent: request, requestId }) => {
+      const bulk = { actor, operations, request, requestId, epoch: ports.sourceEpoch() };
+      if (atomic) {
+        const { text, replayed } = await runAtomically(ports, bulk);
+        return response(200, bodyOf(text), { replayed });
+      }
+      const { results, replayed } = await runSeparately(ports, bulk);
+      return response(200, bodyOf(textOf(results)), { replayed });
+    }),
+  ];
+}
+
+/** After this time, in milliseconds, no further operation is begun: the gateway waits for 30 s, and one operation takes a few seconds at most. */
+const longestMs = 15_000;
+
+/** Carries out the operations one after the other, except those that were carried out under the same key. */
+async function runSeparately(ports: BulkPorts, bulk: Bulk): Promise<{ results: Result[]; replayed: boolean }> {
+  const { operations, request, requestId, epoch } = bulk;
+  const stored = request === undefined ? undefined : await ports.bulk.begin(request, operations.length);
+  const began = performance.now();
+  const results: Result[] = [];
+  let isInterrupted = false;
+  for (const [index, operation] of operations.entries()) {
+    const earlier = stored?.get(index);
+    isInterrupted ||= performance.now() - began > longestMs;
+    if (earlier !== undefined) results.push(resultOf(earlier, operation.op, epoch));
+    else if (isInterrupted) results.push(refused(refusalOf(notAttempted(), requestId)));
+    else results.push(await attempt(ports, bulk, { index, before: results }));
+    isInterrupted ||= (results[index]?.status ?? 0) >= 500;
+  }
+  return { results, replayed: stored?.size === operations.length };
+}
+
+function notAttempted(): Problem {
+  return problem(
+    'unavailable',
+    'This operation was not attempted. Send the request again with the same Idempotency-Key.',
+  );
+}
+
+type Place = { index: number; before: readonly Result[] };
+
+/** Carries out one operation, and stores its result if the request has a key. */
+async function attempt(
+  ports: BulkPorts,
+  { actor, operations, request, requestId, epoch }: Bulk,
+  { index, before }: Place,
+): Promise<Result> {
+  const operation = operations[index] as Operation;
+  const own = request && requestOf(request, index);
+  try {
+    const tasks = storeOfOperation(ports.tasks, own);
+    const routes = [...readRoutes(tasks, () => epoch), ...writeRoutes({ ...ports, tasks })];
+    return await performOperation(routes, operation, { actor, epoch, before });
+  } catch (error) {
+    if (error instanceof RefusedEarlier) return refused(error.refusal);
+    if (!(error instanceof Problem)) throw error;
+    const refusal = refusalOf(error, requestId);
+    if (request === undefined || isPassing(error)) return refused(refusal);
+    return resultOf(await ports.bulk.refuse(request, index, refusal), operation.op, epoch);
+  }
+}
+
+type AtomicResult = WriteResult<(typeof tasksRoutes.bulkTasks.responses)[200]>;
+
+/** Carries out all operations in one transaction. @throws Problem `bulk_aborted` that names the first operation that was refused. */
+async function runAtomically(ports: BulkPorts, bulk: Bulk): Promise<AtomicResult> {
+  const { actor, operations, request } = bulk;
+  for (const { op } of operations) if (op === 'create') ports.creations.take(actor.id);
+  const users = new Map<string, Eligibility>();
+  for (;;) {
+    try {
+      return await ports.tasks.once<(typeof tasksRoutes.bulkTasks.responses)[200]>(request, async (tx) => {
+        await ports.tasks.lockForOperations(tx, locksOf(operations));
+        const tasks = storeWithin(ports.tasks, tx);
+        const within = { ...ports, tasks, users: lookedUp(users), creations: counted };
+        return { text: textOf(await performAll(within, bulk)) };
+      });
+    } catch (error) {
+      if (!(error instanceof UserNeeded)) throw error;
+      users.set(error.userId, await ports.users.eligibilityOf(error.userId));
+    }
+  }
+}
+
+/** The creations are counted before the transaction, which may run again. */
+const counted = { take: () => undefined, size: () => 0 };
+
+async function performAll(ports: WritePorts, { actor, operations, epoch }: Bulk): Promise<Result[]> {
+  const routes = writeRoutes(ports);
+  const before: Result[] = [];
+  for (const [index, operation] of operations.entries()) {
+    try {
+      before.push(await performOperation(routes, operation, { actor, epoch, before }));
+    } catch (error) {
+      throw error instanceof Problem && error.status < 500 ? aborted(index, error) : error;
+    }
+  }
+  return before;
+}
+
+function aborted(index: number, { status, code, detail, errors }: Problem): Problem {
+  return problem('bulk_aborted', `The operation ${index} failed with ${code}: ${detail}`, {
+    errors: (errors ?? []).map((one) => ({ ...one, field: `operations.${index}.body.${one.field}` })),
+    members: { index, cause: { status, code, detail } },
+  });
+}
+
+function locksOf(operations: readonly Operation[]): { ids: string[]; assigns: boolean } {
+  return {
+    ids: operations.flatMap(({ id }) => id ?? []),
+    assigns: operations.some(({ body }) => body?.['assign'] !== undefined),
+  };
+}
