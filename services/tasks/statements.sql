@@ -731,14 +731,15 @@ PREPARE "jobs.enqueue" AS
 WITH given AS MATERIALIZED (
   SELECT coalesce(given_id, uuidv7()) AS id, clock_timestamp() AS now, listed.*
   FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::smallint[], $6::integer[], $7::timestamptz[], $8::text[],
-    $9::float8[], $10::boolean[], $12::text[], $13::uuid[], $14::uuid[]) WITH ORDINALITY
-    AS listed (queue, kind, payload, run_at, priority, max_attempts, deadline, unique_key, window_ms, awaits, concurrency_key, given_id, task_id, place)
+    $9::float8[], $10::boolean[], $11::text[], $12::text[], $13::uuid[], $14::uuid[]) WITH ORDINALITY
+    AS listed (queue, kind, payload, run_at, priority, max_attempts, deadline, unique_key, window_ms, awaits, created_by, concurrency_key, given_id,
+      task_id, place)
 ), stored AS (
   INSERT INTO jobs (id, queue, kind, payload, payload_bytes, state, priority, run_at, rank_at, max_attempts, deadline,
     unique_key, unique_until, holds_key, awaits_predecessor, created_by, concurrency_key, task_id)
   SELECT id, queue, kind, payload::json, octet_length(payload), CASE WHEN awaits OR run_at > now THEN 'scheduled' ELSE 'queued' END,
     priority, greatest(run_at, now), greatest(run_at, now) - priority * interval '60 seconds', max_attempts, deadline,
-    unique_key, now + window_ms * interval '1 millisecond', unique_key IS NOT NULL, awaits, $11, concurrency_key, task_id
+    unique_key, now + window_ms * interval '1 millisecond', unique_key IS NOT NULL, awaits, created_by, concurrency_key, task_id
   FROM given ORDER BY queue, unique_key, place
   ON CONFLICT (queue, unique_key) WHERE holds_key DO NOTHING
   RETURNING id, state, run_at, rank_at
@@ -1142,106 +1143,77 @@ SELECT count(*)::integer AS count, max(change_no) AS last FROM changed;
 PREPARE "tasks.save_search_progress" AS
 UPDATE task_search_progress SET change_no = $1, as_of = greatest(as_of, $2::timestamptz);
 
-PREPARE "tasks.create_scheduled_draft" AS
-WITH draft AS MATERIALIZED (SELECT
-  $14::uuid AS id, $1::text AS title, $2::text AS description, 'draft'::text AS state, $3::text AS priority,
-  $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, $10::uuid AS assignee_id,
-  'task' AS kind, NULL::uuid AS job_id, NULL::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
-), shown AS MATERIALIZED (
-  SELECT task.id, (
-  SELECT to_json(shown)::text FROM (
-    SELECT task.id, task.title, task.description, task.state, task.priority,
-      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.project_id, task.creator_id, task.assignee_id,
-      json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
-      CASE WHEN task.assignee_id IS NOT NULL
-        THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
-      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
-        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
-          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
-          'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
-  ) AS shown
-) AS json FROM draft task
-  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
-  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
+PREPARE "tasks.create_scheduled_drafts" AS
+WITH given AS MATERIALIZED (
+  SELECT listed.*, clock.now FROM jsonb_to_recordset($1::jsonb) AS listed (id uuid, title text, description text, priority text,
+    due_at timestamptz, due_time_zone text, due_all_day boolean, remind_before text, labels text[], creator_id uuid, assignee_id uuid,
+    awaiting_performer boolean, events jsonb, log jsonb), (SELECT clock_timestamp() AS now) AS clock
 ),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, project_id,
-    version, created_at, updated_at
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, awaiting_performer,
+    kind, version, created_at, updated_at
   )
-  SELECT draft.* FROM draft
-  RETURNING id, project_id, updated_at, $7::jsonb AS events, $8::jsonb AS log
+  SELECT given.id, title, description, 'draft', priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id,
+    awaiting_performer, 'task', 1, now, now + (jsonb_array_length(events) - 1) * interval '1 microsecond'
+  FROM given ORDER BY given.id
+  RETURNING id, project_id, updated_at
+), created AS (
+  SELECT stored.id, stored.project_id, stored.updated_at, given.events, given.log FROM stored JOIN given USING (id)
 ),
 logged AS (
   INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
-  SELECT stored.id, entry ->> 'action', NULL::uuid, entry ->> 'field',
-    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', stored.updated_at
-  FROM stored, jsonb_array_elements(stored.log) WITH ORDINALITY AS listed (entry, place)
-  ORDER BY stored.id, place
+  SELECT created.id, entry ->> 'action', NULL::uuid, entry ->> 'field',
+    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', created.updated_at
+  FROM created, jsonb_array_elements(created.log) WITH ORDINALITY AS listed (entry, place)
+  ORDER BY created.id, place
 ), emitted AS (
   INSERT INTO outbox (type, aggregate_id, payload, headers)
-  SELECT event ->> 'type', stored.id::text, (
-      jsonb_build_object('task_uuid', stored.id, 'project_id', stored.project_id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL::uuid)
+  SELECT event ->> 'type', created.id::text, (
+      jsonb_build_object('task_uuid', created.id, 'project_id', created.project_id, 'timestamp', to_char((created.updated_at - (jsonb_array_length(created.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL::uuid)
       || (event - 'type')
-    )::json, $9::json
-  FROM stored, jsonb_array_elements(stored.events) WITH ORDINALITY AS listed (event, place)
-  ORDER BY stored.id, place
+    )::json, $2::json
+  FROM created, jsonb_array_elements(created.events) WITH ORDINALITY AS listed (event, place)
+  ORDER BY created.id, place
 )
-SELECT shown.json FROM shown JOIN stored USING (id);
+SELECT id FROM stored;
 
 PREPARE "tasks.create_scheduled_assigned" AS
-WITH draft AS MATERIALIZED (
-SELECT
-  $14::uuid AS id, $1::text AS title, $2::text AS description, 'assigned'::text AS state, $3::text AS priority,
-  $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, performer.id::uuid AS assignee_id,
-  'task' AS kind, NULL::uuid AS job_id, NULL::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
-WHERE performer.id = $10 AND (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE)
-FOR SHARE OF performer
-), shown AS MATERIALIZED (
-  SELECT task.id, (
-  SELECT to_json(shown)::text FROM (
-    SELECT task.id, task.title, task.description, task.state, task.priority,
-      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.project_id, task.creator_id, task.assignee_id,
-      json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
-      CASE WHEN task.assignee_id IS NOT NULL
-        THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
-      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
-        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
-          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
-          'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
-  ) AS shown
-) AS json FROM draft task
-  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
-  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
-),
+WITH given AS MATERIALIZED (
+  SELECT listed.*, clock.now FROM jsonb_to_recordset($1::jsonb) AS listed (id uuid, title text, description text, priority text,
+    due_at timestamptz, due_time_zone text, due_all_day boolean, remind_before text, labels text[], creator_id uuid, assignee_id uuid,
+    awaiting_performer boolean, events jsonb, log jsonb), (SELECT clock_timestamp() AS now) AS clock
+), performers AS MATERIALIZED (
+  SELECT id FROM directory_users performer
+  WHERE performer.id = ANY (ARRAY(SELECT assignee_id FROM given)) AND (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE) ORDER BY id FOR SHARE),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, project_id,
-    version, created_at, updated_at
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, awaiting_performer,
+    kind, version, created_at, updated_at
   )
-  SELECT draft.* FROM draft
-  RETURNING id, project_id, updated_at, $7::jsonb AS events, $8::jsonb AS log
+  SELECT given.id, title, description, 'assigned', priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id,
+    awaiting_performer, 'task', 1, now, now + (jsonb_array_length(events) - 1) * interval '1 microsecond'
+  FROM given JOIN performers ON performers.id = given.assignee_id ORDER BY given.id
+  RETURNING id, project_id, updated_at
+), created AS (
+  SELECT stored.id, stored.project_id, stored.updated_at, given.events, given.log FROM stored JOIN given USING (id)
 ),
 logged AS (
   INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
-  SELECT stored.id, entry ->> 'action', NULL::uuid, entry ->> 'field',
-    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', stored.updated_at
-  FROM stored, jsonb_array_elements(stored.log) WITH ORDINALITY AS listed (entry, place)
-  ORDER BY stored.id, place
+  SELECT created.id, entry ->> 'action', NULL::uuid, entry ->> 'field',
+    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', created.updated_at
+  FROM created, jsonb_array_elements(created.log) WITH ORDINALITY AS listed (entry, place)
+  ORDER BY created.id, place
 ), emitted AS (
   INSERT INTO outbox (type, aggregate_id, payload, headers)
-  SELECT event ->> 'type', stored.id::text, (
-      jsonb_build_object('task_uuid', stored.id, 'project_id', stored.project_id, 'timestamp', to_char((stored.updated_at - (jsonb_array_length(stored.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL::uuid)
+  SELECT event ->> 'type', created.id::text, (
+      jsonb_build_object('task_uuid', created.id, 'project_id', created.project_id, 'timestamp', to_char((created.updated_at - (jsonb_array_length(created.events) - place) * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL::uuid)
       || (event - 'type')
-    )::json, $9::json
-  FROM stored, jsonb_array_elements(stored.events) WITH ORDINALITY AS listed (event, place)
-  ORDER BY stored.id, place
+    )::json, $2::json
+  FROM created, jsonb_array_elements(created.events) WITH ORDINALITY AS listed (event, place)
+  ORDER BY created.id, place
 )
-SELECT shown.json FROM shown JOIN stored USING (id);
+SELECT id FROM stored;
 
 PREPARE "tasks.lock_due_schedules" AS
 SELECT
@@ -1314,28 +1286,46 @@ SELECT (
 ), false)) AS ended,
   EXISTS (SELECT FROM schedules schedule WHERE schedule.zone_database < $1 AND schedule.due_at > clock_timestamp()) AS outdated;
 
+PREPARE "tasks.read_schedule_situations" AS
+SELECT coalesce(
+    (SELECT CASE WHEN deleted_at IS NOT NULL THEN 'cancelled' WHEN state = 'completed' THEN 'succeeded' WHEN state = 'cancelled' THEN state
+      ELSE 'unfinished' END FROM tasks WHERE id = given.task_id),
+    (SELECT CASE state WHEN 'succeeded' THEN state WHEN 'cancelled' THEN state WHEN 'dead' THEN 'failed' ELSE 'unfinished' END
+      FROM jobs WHERE id = given.job_id),
+    'none') AS last,
+  coalesce((
+    SELECT NOT (is_deleted OR (given.as_manager AND role IS NOT NULL AND role NOT IN ('manager', 'admin')))
+    FROM directory_users WHERE id = given.acts_for
+  ), true) AS "mayRun"
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::boolean[]) WITH ORDINALITY AS given (task_id, job_id, acts_for, as_manager, place)
+ORDER BY given.place;
+
 PREPARE "tasks.record_occurrences" AS
-WITH advanced AS (
-  UPDATE schedules SET next_at = (timestamptz 'epoch' + $2::float8 * interval '1 millisecond'), due_at = (timestamptz 'epoch' + $3::float8 * interval '1 millisecond'), last_at = (timestamptz 'epoch' + $4::float8 * interval '1 millisecond'), last_task_id = $5,
-    queued_at = (timestamptz 'epoch' + $6::float8 * interval '1 millisecond'), failures = $7, paused_at = (timestamptz 'epoch' + $8::float8 * interval '1 millisecond'), pause_reason = $9, zone_database = $10, last_job_id = $14,
-    awaits_end = $15
-  WHERE id = $1 RETURNING id, revision
+WITH given AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset($1::jsonb) AS given (id uuid, next_at float8, due_at float8, last_at float8, last_task_id uuid, last_job_id uuid,
+    queued_at float8, awaits_end boolean, failures integer, paused_at float8, pause_reason text, zone_database text, occurrences jsonb)
+), advanced AS (
+  UPDATE schedules SET next_at = (timestamptz 'epoch' + given.next_at::float8 * interval '1 millisecond'), due_at = (timestamptz 'epoch' + given.due_at::float8 * interval '1 millisecond'), last_at = (timestamptz 'epoch' + given.last_at::float8 * interval '1 millisecond'),
+    last_task_id = given.last_task_id, last_job_id = given.last_job_id, queued_at = (timestamptz 'epoch' + given.queued_at::float8 * interval '1 millisecond'), awaits_end = given.awaits_end,
+    failures = given.failures, paused_at = (timestamptz 'epoch' + given.paused_at::float8 * interval '1 millisecond'), pause_reason = given.pause_reason, zone_database = given.zone_database
+  FROM given WHERE schedules.id = given.id AND schedules.id = ANY (ARRAY(SELECT id FROM given))
+  RETURNING schedules.id, schedules.revision, given.occurrences
 ), decided AS (
   INSERT INTO schedule_occurrences AS held (schedule_id, nominal_at, revision, cause, state, reason, task_id, job_id)
-  SELECT advanced.id, (timestamptz 'epoch' + given.at::float8 * interval '1 millisecond'), advanced.revision, given.cause, given.state, given.reason, given.task_id, given.job_id
-  FROM advanced, jsonb_to_recordset($11::jsonb) AS given (at float8, cause text, state text, reason text, task_id uuid, job_id uuid)
+  SELECT advanced.id, (timestamptz 'epoch' + made.at::float8 * interval '1 millisecond'), advanced.revision, made.cause, made.state, made.reason, made.task_id, made.job_id
+  FROM advanced, jsonb_to_recordset(advanced.occurrences) AS made (at float8, cause text, state text, reason text, task_id uuid, job_id uuid)
   ON CONFLICT (schedule_id, nominal_at) DO UPDATE SET
     cause = excluded.cause, state = excluded.state, reason = excluded.reason, task_id = excluded.task_id,
     job_id = excluded.job_id, decided_at = clock_timestamp()
-  WHERE held.state = ANY ($12::text[])
+  WHERE held.state = ANY ($2::text[])
   RETURNING schedule_id, nominal_at, state, reason
 ), emitted AS (
   INSERT INTO outbox (type, aggregate_id, payload, headers)
   SELECT 'tasks.schedule.skipped', skipped.schedule_id::text, json_build_object(
       'schedule_uuid', skipped.schedule_id, 'nominal_at', to_char(skipped.nominal_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'reason', skipped.reason,
-      'timestamp', to_char((clock.now + skipped.place * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL), $13::json
+      'timestamp', to_char((clock.now + skipped.place * interval '1 microsecond') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL), $3::json
   FROM (SELECT clock_timestamp() AS now) AS clock,
-    (SELECT decided.*, row_number() OVER (ORDER BY nominal_at) AS place FROM decided WHERE state = 'skipped') AS skipped
-  ORDER BY skipped.place
+    (SELECT decided.*, row_number() OVER (PARTITION BY schedule_id ORDER BY nominal_at) AS place FROM decided WHERE state = 'skipped') AS skipped
+  ORDER BY skipped.schedule_id, skipped.place
 )
 SELECT count(*)::integer AS stored FROM decided;

@@ -100,14 +100,12 @@ export async function sqlContender(world: JobsWorld): Promise<Contender> {
     unique: null,
     concurrencyKey: null,
     after: [],
+    createdBy: 'bench',
   };
   const job = { queue, kind: 'render', payload: text, ...plain };
   const render = () => '' as never;
   const enqueue = async (size: number) =>
-    await store.enqueue(
-      { jobs: Array.from({ length: size }, () => job), createdBy: 'bench', request: undefined },
-      render,
-    );
+    await store.enqueue({ jobs: Array.from({ length: size }, () => job), request: undefined }, render);
   return {
     name: 'the same SQL without HTTP',
     enqueue: async (count) => await inBatches(count, enqueue),

@@ -70,13 +70,13 @@ export const jobBugs = {
       {
         file: `${jobs}/job-store.ts`,
         find: `      return await once(request, async (tx: Tx) => {
-        const { receipts, stored } = await storeAll(tx, jobs, createdBy);
+        const { receipts, stored } = await storeAll(tx, jobs);
         tx.afterCommit(() => sendHints(hints, hintedRows(jobs, stored)));
         return { text: render(receipts) };
       });`,
         put: `      return await new Promise((resolve, reject) => {
         once(request, async (tx: Tx) => {
-          const { receipts, stored } = await storeAll(tx, jobs, createdBy);
+          const { receipts, stored } = await storeAll(tx, jobs);
           tx.afterCommit(() => sendHints(hints, hintedRows(jobs, stored)));
           const text = render(receipts);
           resolve({ text, replayed: false });
@@ -101,12 +101,11 @@ export const jobBugs = {
     what: 'The task of an occurrence commits before the occurrence and the next instant.',
     patches: [
       {
-        file: 'services/tasks/src/app/schedules/run-occurrence.ts',
-        find: '  await createTask(ports, tx, { task: taskOf(target, schedule, at), target, id });',
-        put: `  const given = { task: taskOf(target, schedule, at), target, id };
-  await ports.tasks.transaction(async (own) => await createTask(ports, own, given));
-  // the process may be killed here, or lose its connection
-  await new Promise((later) => setTimeout(later, 1_000));`,
+        file: 'services/tasks/src/app/schedules/store-decisions.ts',
+        find: 'const stored = await ports.schedules.insertScheduledTasks(tx, newTasks);',
+        put: `const stored = await ports.tasks.transaction(async (own) => await ports.schedules.insertScheduledTasks(own, newTasks));
+      // the process may be killed here, or lose its connection
+      await new Promise((later) => setTimeout(later, 1_000));`,
       },
     ],
   },
@@ -114,9 +113,10 @@ export const jobBugs = {
     what: 'An occurrence that overlaps is not stored, although the next instant of its schedule moves on.',
     patches: [
       {
-        file: 'services/tasks/src/app/schedules/advance.ts',
-        find: 'await ports.schedules.recordOccurrences(tx, schedule, rows, recorded);',
-        put: "await ports.schedules.recordOccurrences(tx, schedule, rows.filter(({ reason }) => reason !== 'overlap'), recorded);",
+        file: 'services/tasks/src/app/schedules/store-decisions.ts',
+        find: 'await ports.schedules.recordOccurrences(tx, decisions, replaces);',
+        put: `const stored = decisions.map(({ rows, ...one }) => ({ ...one, rows: rows.filter(({ reason }) => reason !== 'overlap') }));
+  await ports.schedules.recordOccurrences(tx, stored, replaces);`,
       },
     ],
   },

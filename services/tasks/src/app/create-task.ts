@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { normalised } from '../domain/content.ts';
 import { changeDueDate, defaultReminder, noDueDate } from '../domain/due-date.ts';
 import { assignmentReason } from '../domain/fairness.ts';
-import { actorName, requireJobSender } from '../domain/jobs/permissions.ts';
+import { requireJobSender } from '../domain/jobs/permissions.ts';
 import { authorize } from '../domain/permissions.ts';
 import type { Actor } from '../domain/task.ts';
 import { ineligible, noPerformers, requireEligible } from './eligibility.ts';
@@ -73,8 +73,8 @@ async function createWithJob(
   requireJobSender(actor);
   return await tasks.once(request, async (tx) => {
     const id = await tasks.newTaskId(tx);
-    const sender = actorName({ kind: 'user', id: actor.id });
-    const { id: jobId } = await jobs.enqueueWithin(tx, { ...toNewJob(job), taskId: id }, sender);
-    return await tasks.insertJobTask(tx, task, { id, jobId });
+    const [receipt] = await jobs.enqueueWithin(tx, [{ ...toNewJob(job, { kind: 'user', id: actor.id }), taskId: id }]);
+    if (receipt === undefined) throw new Error('a job was stored without a receipt');
+    return await tasks.insertJobTask(tx, task, { id, jobId: receipt.id });
   });
 }

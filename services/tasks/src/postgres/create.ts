@@ -43,7 +43,7 @@ export function creationStatements(performer: PerformerSql): (task: NewTask, det
 }
 
 /** The values of $1 to $13 of every statement that creates a task. */
-export function creationValues(task: NewTask, reason: string | null): unknown[] {
+function creationValues(task: NewTask, reason: string | null): unknown[] {
   const { events, log } = creation(task.assignee_id, reason);
   return [
     task.title, // $1
@@ -69,23 +69,12 @@ export function creationValues(task: NewTask, reason: string | null): unknown[] 
  * about as much.
  */
 export function creationSql(performer: PerformerSql) {
-  const assigned = assignedRowOf('uuidv7()', performer.isPerformer('performer'));
+  const assigned = assignedRowOf(performer.isPerformer('performer'));
   return {
     draft: { name: 'tasks.create_draft', text: insertSql(draftRow, withoutKey) },
     draftIdempotent: { name: 'tasks.create_draft_idempotent', text: insertSql(draftRow, withKey) },
     assigned: { name: 'tasks.create_assigned', text: insertSql(assigned, withoutKey) },
     assignedIdempotent: { name: 'tasks.create_assigned_idempotent', text: insertSql(assigned, withKey) },
-  };
-}
-
-/** The statements that create the tasks of schedules, with the id in $14. The system is the actor of their events. */
-export function scheduledCreationSql({ isPerformer }: PerformerSql) {
-  const scheduled = { id: '$14::uuid', actor: 'NULL::uuid' };
-  const row = draftRowOf(scheduled.id);
-  const assigned = assignedRowOf(scheduled.id, isPerformer('performer'));
-  return {
-    draft: { name: 'tasks.create_scheduled_draft', text: insertSql(row, withoutKey, scheduled.actor) },
-    assigned: { name: 'tasks.create_scheduled_assigned', text: insertSql(assigned, withoutKey, scheduled.actor) },
   };
 }
 
@@ -107,9 +96,9 @@ function draftRowOf(id: string, kind?: string): string {
 const draftRow = draftRowOf('uuidv7()');
 
 /** Returns no row unless the assignee is a performer. Because of the lock, the assignee remains a performer until the transaction commits. */
-function assignedRowOf(id: string, isPerformer: string): string {
+function assignedRowOf(isPerformer: string): string {
   return `
-  SELECT ${columns(id, "'assigned'", 'performer.id')} FROM directory_users performer, ${clock}
+  SELECT ${columns('uuidv7()', "'assigned'", 'performer.id')} FROM directory_users performer, ${clock}
   WHERE performer.id = $10 AND ${isPerformer}
   FOR SHARE OF performer`;
 }
@@ -133,7 +122,7 @@ const jobTaskCreation = {
   text: insertSql(draftRowOf('$14::uuid', "'job' AS kind, $15::uuid AS job_id, NULL::uuid AS project_id"), withoutKey),
 };
 
-/** The hot statements besides those of `creationSql` and `scheduledCreationSql`. */
+/** The hot statements besides those of `creationSql`. */
 export const otherCreations = [jobTaskCreation];
 
 /** Stores the task of a job. */
@@ -144,7 +133,7 @@ export const insertJobTask: TaskWrites['insertJobTask'] = async (tx, task, { id,
   return { text: row.json, etag: 1 };
 };
 
-function insertSql(row: string, claim: KeyClaim, actor = '$6::uuid'): string {
+function insertSql(row: string, claim: KeyClaim): string {
   return `
   WITH draft AS MATERIALIZED (${row}
   ), shown AS MATERIALIZED (
@@ -157,6 +146,6 @@ function insertSql(row: string, claim: KeyClaim, actor = '$6::uuid'): string {
     )
     SELECT draft.* FROM draft ${claim.join}
     RETURNING id, project_id, updated_at, $7::jsonb AS events, $8::jsonb AS log
-  ), ${recordChangeSql('stored', actor, '$9::json')}
+  ), ${recordChangeSql('stored', '$6::uuid', '$9::json')}
   SELECT shown.json FROM shown JOIN stored USING (id)`;
 }

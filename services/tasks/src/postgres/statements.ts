@@ -1,7 +1,7 @@
 import type { TaskList } from '../app/task-list.ts';
 import { applyOne, readUnchanged } from './apply.ts';
 import { changeComment, deleteComment, insertComment } from './comments.ts';
-import { creationSql, otherCreations, scheduledCreationSql } from './create.ts';
+import { creationSql, otherCreations } from './create.ts';
 import { jobStatements } from './jobs/statements.ts';
 import { lockTask, lockTaskAndJob, lockTaskOrDeleted, needReassignment, readAssigneeBeforeDeletion } from './locks.ts';
 import { performerSql } from './performer-sql.ts';
@@ -9,8 +9,10 @@ import { pickLeastLoaded } from './performers.ts';
 import { readTask, usualList } from './reads.ts';
 import { lockDueTasks, nextReminder, readDueReminders, settleReminders } from './reminders.ts';
 import { searchStatements } from './search/follow.ts';
+import { scheduledCreationSql } from './schedules/create-tasks.ts';
 import { lockDue, lockEnded, lockOutdated, lockReleased, readWork } from './schedules/locks.ts';
 import { recordOccurrences } from './schedules/record.ts';
+import { readSituations } from './schedules/store.ts';
 
 const performer = performerSql({ requireVerifiedEmail: true });
 
@@ -42,5 +44,5 @@ export const hotStatements: readonly { name: string; text: string }[] = [
   ...jobStatements,
   ...searchStatements,
   ...Object.values(scheduledCreationSql(performer)),
-  ...[lockDue, lockReleased, lockEnded, lockOutdated, readWork, recordOccurrences],
+  ...[lockDue, lockReleased, lockEnded, lockOutdated, readWork, readSituations, recordOccurrences],
 ];

@@ -22,11 +22,17 @@ describe('Jobs while another connection holds a snapshot', function () {
     const until = performance.now() + seconds * 1_000;
     const before = settled.size;
     const job = { queue, kind: 'test', payload: '{}', runAt: null, priority: 0, maxAttempts: 3, deadline: null };
-    const batch = Array.from({ length: 100 }, () => ({ ...job, unique: null, concurrencyKey: null, after: [] }));
+    const batch = Array.from({ length: 100 }, () => ({
+      ...job,
+      unique: null,
+      concurrencyKey: null,
+      after: [],
+      createdBy: 'test',
+    }));
     const workers = Array.from({ length: 3 }, async (_, index) => {
       const name = `w${index}`;
       while (performance.now() < until) {
-        await jobs.enqueue({ jobs: batch, createdBy: 'test', request: undefined }, () => '[]' as never);
+        await jobs.enqueue({ jobs: batch, request: undefined }, () => '[]' as never);
         await jobs.heard();
         const claimId = crypto.randomUUID();
         const claim = { clientId: name, claimId, queues: [queue], limit: 100, leaseMs: 30_000, worker: name };

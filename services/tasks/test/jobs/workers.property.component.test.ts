@@ -61,10 +61,10 @@ describe('Jobs of concurrent workers', () => {
   async function enqueue(seen: Seen, count: number): Promise<void> {
     const batch = Array.from({ length: count }, (_, index) => ({
       ...{ queue: queues[index % 2] ?? '', kind: 'test', payload: '{}', runAt: null, priority: index, maxAttempts: 3 },
-      ...{ deadline: null, unique: null, concurrencyKey: null, after: [] },
+      ...{ deadline: null, unique: null, concurrencyKey: null, after: [], createdBy: 'test' },
     }));
     const { text } = await jobs.enqueue(
-      { jobs: batch, createdBy: 'test', request: undefined },
+      { jobs: batch, request: undefined },
       (receipts) => JSON.stringify(receipts.map(({ id }) => id)) as never,
     );
     for (const id of JSON.parse(text) as string[]) seen.enqueued.add(id);

@@ -125,6 +125,19 @@ describe('A schedule that enqueues jobs', () => {
     expect(await paused()).to.equal(null);
   });
 
+  it('pauses when its user may no longer enqueue jobs, although the last job succeeded', async () => {
+    const olga = await harness.join('Olga', 'manager');
+    const body = { target: target(), catch_up: 'all', overlap: 'allow', pause_after_failures: 2 };
+    const schedule = await tools.everyMinute(olga, 0, body);
+    await runFrom(schedule, -9, -9);
+    await client.settle('complete', (await claim())[0]!);
+    await harness.become(olga, 'member');
+    // a success ends the row of failures once, and not again before each of the next occurrences
+    for (const minute of [-8, -7]) await runFrom(schedule, minute, minute);
+    expect(await tools.states(schedule)).to.deep.equal(['ran', 'not_permitted', 'not_permitted']);
+    expect(await tools.read(manager, schedule)).to.include({ paused: true, pause_reason: 'failures' });
+  });
+
   describe('whose next occurrence follows the completion of the last one', () => {
     it('has no next instant until the job has ended, however late that is', async () => {
       const schedule = await every(-3, { regenerate: 'on_completion' });

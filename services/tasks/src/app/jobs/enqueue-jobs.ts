@@ -17,7 +17,7 @@ export async function enqueueJob(
   { actor, input, request }: Command<Input>,
 ): Promise<WriteResult<ReceiptSchema>> {
   requireQueues(actor, [input.queue]);
-  const batch = { jobs: [toNewJob(input)], createdBy: actorName(actor), request };
+  const batch = { jobs: [toNewJob(input, actor)], request };
   return await jobs.enqueue(batch, ([first]) => {
     if (first === undefined) throw new Error('a job was stored without a receipt');
     return jsonText(receipt, first);
@@ -33,12 +33,12 @@ export async function enqueueJobs(
     actor,
     input.map(({ queue }) => queue),
   );
-  const batch = { jobs: input.map(toNewJob), createdBy: actorName(actor), request };
+  const batch = { jobs: input.map((job) => toNewJob(job, actor)), request };
   return await jobs.enqueue(batch, (receipts) => jsonText(batchResponse, { data: [...receipts] }));
 }
 
 /** A job of a valid request. */
-export function toNewJob({ unique, ...input }: Input): NewJob {
+export function toNewJob({ unique, ...input }: Input, sender: JobActor): NewJob {
   return {
     queue: input.queue,
     kind: input.kind,
@@ -57,5 +57,6 @@ export function toNewJob({ unique, ...input }: Input): NewJob {
           },
     concurrencyKey: input.concurrency_key ?? null,
     after: input.after,
+    createdBy: actorName(sender),
   };
 }

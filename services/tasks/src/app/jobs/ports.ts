@@ -25,6 +25,8 @@ export type NewJob = {
   concurrencyKey: string | null;
   /** Ids of predecessors. */
   after: readonly string[];
+  /** The name of the user, client or schedule that enqueues the job. */
+  createdBy: string;
   /** Omitted: the database generates the id. */
   id?: string;
   /** The task that the job carries out. */
@@ -42,14 +44,14 @@ export type JobEnqueuing = {
    * problems as `TaskStore.once`.
    */
   enqueue<S extends z.ZodType>(
-    batch: { jobs: readonly NewJob[]; createdBy: string; request: IdempotentRequest | undefined },
+    batch: { jobs: readonly NewJob[]; request: IdempotentRequest | undefined },
     render: (receipts: readonly Receipt[]) => JsonText<S>,
   ): Promise<WriteResult<S>>;
   /**
-   * Stores a job in this transaction. @throws the same problems as `enqueue`; `job_exists` if another job holds its unique key, whatever `onConflict`
+   * Stores jobs in this transaction. @throws the same problems as `enqueue`; `job_exists` if another job holds a unique key, whatever `onConflict`
    * is.
    */
-  enqueueWithin(tx: Tx, job: NewJob, createdBy: string): Promise<Receipt>;
+  enqueueWithin(tx: Tx, jobs: readonly NewJob[]): Promise<Receipt[]>;
 };
 
 export type JobFilter = { state?: string | undefined; queue?: string | undefined; kind?: string | undefined };

@@ -7,10 +7,11 @@ import { isSameRule, type Schedule } from '../../domain/schedules/schedule.ts';
 import type { Actor } from '../../domain/task.ts';
 import { requireEligible } from '../eligibility.ts';
 import type { Document, IdempotentRequest, Users, WriteResult } from '../ports.ts';
-import { advanceToNow, dueAtOf, skipped, zoneDatabase } from './advance.ts';
+import { advanceToNow, dueAtOf, zoneDatabase } from './advance.ts';
 import { scheduleDocument, type ScheduleSchema } from './document.ts';
 import { changedScheduleOf } from './given-schedule.ts';
 import type { SchedulePorts, StoredSchedule } from './ports.ts';
+import { skipped } from './outcome.ts';
 import { nextOccurrences } from './rule-evaluator.ts';
 import { progressOf } from './run-schedules.ts';
 
@@ -107,7 +108,7 @@ export async function deleteSchedule(ports: SchedulePorts, command: ScheduleComm
       // a queued occurrence of a deleted schedule never runs, and is announced like any other skipped occurrence
       const row = skipped(schedule.queuedAt, 'overlap');
       const progress = { ...progressOf(schedule), queuedAt: null };
-      await ports.schedules.recordOccurrences(tx, schedule, [row], progress, ['queued']);
+      await ports.schedules.recordOccurrences(tx, [{ schedule, rows: [row], progress }], ['queued']);
     }
     await ports.schedules.deleteSchedule(tx, scheduleId);
   });

@@ -37,6 +37,24 @@ export type Work = {
   outdated: boolean;
 };
 
+/** What decides, besides the rule, whether the next occurrence of a schedule runs. */
+export type Situation = {
+  /** How the last task or job ended, if it has ended. */
+  last: LastRun;
+  /** Whether the user for whom the schedule acts may still create its tasks or jobs. A user whom the directory does not know yet may. */
+  mayRun: boolean;
+};
+
+/** A new task with the id that its occurrence determines. */
+export type ScheduledTask = {
+  id: string;
+  task: NewTask;
+  /** Why the assignee was chosen; null when the schedule names them. */
+  reason: string | null;
+  /** True for a draft that the reassigner assigns when there is a performer. */
+  awaitsPerformer: boolean;
+};
+
 /** An occurrence as stored. */
 export type StoredOccurrence = OccurrenceRow & { revision: number; decidedAt: string };
 
@@ -82,27 +100,24 @@ export type ScheduleWrites = {
   /** The pending work. Locks nothing. */
   readWork(zoneDatabase: string): Promise<Work>;
   /**
-   * Stores decided occurrences with the events of those that were skipped, and the progress of the schedule, in one statement. An occurrence that
-   * already has a row is decided again only if its state is one of `replaces`. @throws Error if it has another state: nothing is stored, and the
-   * transaction must end.
+   * Stores decided occurrences of schedules with the events of those that were skipped, and the progress of the schedules, in one statement. An
+   * occurrence that already has a row is decided again only if its state is one of `replaces`. @throws Error if it has another state: nothing is
+   * stored, and the transaction must end.
    */
   recordOccurrences(
     tx: Tx,
-    schedule: Schedule,
-    rows: readonly OccurrenceRow[],
-    progress: Progress,
+    decisions: readonly { schedule: Schedule; rows: readonly OccurrenceRow[]; progress: Progress }[],
     replaces?: readonly OccurrenceRow['state'][],
   ): Promise<void>;
-  /** Whether a user may still create tasks and, if `asManager`, act as a manager. A user whom the directory does not know yet passes. */
-  mayCreate(tx: Tx, userId: string, options: { asManager: boolean }): Promise<boolean>;
-  /** How the last task or job ended, if it has ended. */
-  lastRun(tx: Tx, last: Pick<Schedule, 'lastTaskId' | 'lastJobId'>): Promise<LastRun>;
+  /** The situations of schedules, in their order. `asManager`: whether only managers and admins may create the tasks or jobs. */
+  readSituations(
+    tx: Tx,
+    schedules: readonly (Pick<Schedule, 'actsFor' | 'lastTaskId' | 'lastJobId'> & { asManager: boolean })[],
+  ): Promise<Situation[]>;
   /** Cancels a job on behalf of the schedule, or asks its worker to cancel it. */
   cancelJob(tx: Tx, jobId: string, schedule: Schedule): Promise<void>;
-  /** Stores a task with an id that its occurrence determines. Returns false, and stores nothing, when the assignee is not a performer. */
-  insertScheduledTask(tx: Tx, task: NewTask, details: { id: string; reason: string | null }): Promise<boolean>;
-  /** Marks a new draft as one that awaits a performer. */
-  awaitPerformer(tx: Tx, taskId: string): Promise<void>;
+  /** Stores tasks, except those whose assignee is not a performer. Returns the ids of the stored ones. */
+  insertScheduledTasks(tx: Tx, tasks: readonly ScheduledTask[]): Promise<ReadonlySet<string>>;
 };
 
 export type ScheduleStore = ScheduleReads & ScheduleWrites;

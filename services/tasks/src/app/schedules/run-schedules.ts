@@ -3,23 +3,17 @@ import type { Progress as LoopProgress } from '@taskwire/lifecycle';
 import type { Tx } from '@taskwire/postgres';
 import { horizonMs } from '../../domain/schedules/rule.ts';
 import { assigns } from '../../domain/schedules/permission.ts';
-import { regenerated, type OccurrenceRow, type Schedule } from '../../domain/schedules/schedule.ts';
-import {
-  advance,
-  afterRun,
-  countLast,
-  dueAtOf,
-  isPausedBy,
-  pausedFor,
-  planOf,
-  zoneDatabase,
-  type Plan,
-} from './advance.ts';
-import type { Progress, SchedulePorts } from './ports.ts';
-import { runOccurrence } from './run-occurrence.ts';
+import { regenerated, type Schedule } from '../../domain/schedules/schedule.ts';
+import { advance, dueAtOf, planOf, zoneDatabase, type Plan } from './advance.ts';
+import { afterRun, countLast, isPausedBy, pausedFor, skipped } from './outcome.ts';
+import type { Progress, SchedulePorts, Situation } from './ports.ts';
+import { askedOf, runOccurrence } from './run-occurrence.ts';
+import { storeDecisions, type Decision } from './store-decisions.ts';
 
 /** Schedules per transaction. More would hold their locks, and perhaps the assignment lock, for longer than requests should wait. */
-const batch = 50;
+const batch = 100;
+/** Occurrences after which a transaction leaves the other schedules to the next one: about half a second of work. */
+const mostOccurrences = 1_000;
 /** Transactions at a time for due schedules: this process prepares one while the database stores the other. */
 const atOnce = 2;
 
@@ -70,16 +64,34 @@ async function advanceDue(ports: SchedulePorts, limit: number): Promise<number> 
     await lockAssignmentsIfNeeded(ports, tx, due);
     await ports.schedules.lockLastJobs(tx, due);
     const now = await ports.clock.now(tx);
-    // the rule thread evaluates the next schedules while the database stores the occurrences of this one
+    // the rule thread evaluates them while the database reads their situations
     const plans = due.map(async (schedule) => await planUnlessTooComplex(ports, schedule, now));
     // the error of a later one is thrown when its turn comes, or not at all if an earlier one fails
     for (const plan of plans) plan.catch(() => undefined);
-    for (const [place, schedule] of due.entries()) {
+    const decisions: Decision[] = [];
+    let occurrences = 0;
+    for (const [place, { schedule, situation }] of (await withSituations(ports, tx, due)).entries()) {
       const plan = await plans[place];
-      if (plan !== undefined) await advance(ports, tx, schedule, { now, plan });
-      else await ports.schedules.recordOccurrences(tx, schedule, [], { ...progressOf(schedule), ...tooComplexAt(now) });
+      const decision =
+        plan === undefined ? pausedAsTooComplex(schedule, now) : advance(schedule, { now, plan, situation });
+      decisions.push(decision);
+      occurrences += decision.rows.length;
+      if (occurrences >= mostOccurrences) break;
     }
-    return due.length;
+    await storeDecisions(ports, tx, decisions);
+    return decisions.length;
+  });
+}
+
+async function withSituations<S extends Schedule>(
+  { schedules }: SchedulePorts,
+  tx: Tx,
+  locked: readonly S[],
+): Promise<{ schedule: S; situation: Situation }[]> {
+  const situations = await schedules.readSituations(tx, locked.map(askedOf));
+  return situations.flatMap((situation, place) => {
+    const schedule = locked[place];
+    return schedule === undefined ? [] : [{ schedule, situation }];
   });
 }
 
@@ -98,8 +110,9 @@ async function planUnlessTooComplex(ports: SchedulePorts, schedule: Schedule, no
   }
 }
 
-function tooComplexAt(now: number): Pick<Progress, 'pausedAt' | 'pauseReason' | 'dueAt'> {
-  return { pausedAt: now, pauseReason: 'too_complex', dueAt: null };
+function pausedAsTooComplex(schedule: Schedule, now: number): Decision {
+  const paused = { pausedAt: now, pauseReason: 'too_complex', dueAt: null } as const;
+  return { schedule, rows: [], steps: [], progress: { ...progressOf(schedule), ...paused } };
 }
 
 async function runReleased(ports: SchedulePorts): Promise<number> {
@@ -107,47 +120,45 @@ async function runReleased(ports: SchedulePorts): Promise<number> {
     const released = await ports.schedules.lockReleased(tx, batch);
     await lockAssignmentsIfNeeded(ports, tx, released);
     const now = await ports.clock.now(tx);
-    for (const schedule of released) {
-      const at = schedule.queuedAt;
-      if (at === null) continue;
-      const { row, progress } = await runQueued(ports, tx, schedule, { at, now });
-      await ports.schedules.recordOccurrences(tx, schedule, [row], progress, ['queued']);
-      tx.afterCommit(() => ports.counted([row]));
-    }
+    const decisions = (await withSituations(ports, tx, released)).flatMap(({ schedule, situation }) =>
+      schedule.queuedAt === null ? [] : [runQueued(schedule, { at: schedule.queuedAt, now, situation })],
+    );
+    if (decisions.length > 0) await storeDecisions(ports, tx, decisions, ['queued']);
     return released.length;
   });
 }
 
 /** Runs a queued occurrence. One that fails, or whose last job has died, may pause the schedule. */
-async function runQueued(
-  ports: SchedulePorts,
-  tx: Tx,
+function runQueued(
   schedule: Schedule,
-  { at, now }: { at: number; now: number },
-): Promise<{ row: OccurrenceRow; progress: Progress }> {
-  const counted = countLast(schedule, await ports.schedules.lastRun(tx, schedule));
+  { at, now, situation }: { at: number; now: number; situation: Situation },
+): Decision {
+  const counted = countLast(schedule, situation.last);
   const before = { ...progressOf(schedule), ...counted, queuedAt: null };
   if (isPausedBy(schedule, counted)) {
-    const row = { at, cause: 'rule', state: 'skipped', reason: 'paused', taskId: null, jobId: null } as const;
-    return { row, progress: schedule.pausedAt === null ? pausedFor(before, now) : before };
+    const progress = schedule.pausedAt === null ? pausedFor(before, now) : before;
+    return { schedule, rows: [skipped(at, 'paused')], steps: [], progress };
   }
-  const row = await runOccurrence(ports, tx, schedule, { at, cause: 'rule' });
-  if (row.state !== 'ran') return { row, progress: { ...before, failures: before.failures + 1 } };
+  const { row, steps } = runOccurrence(schedule, { at, cause: 'rule' }, situation);
+  const decided = { schedule, rows: [row], steps };
+  if (row.state !== 'ran') return { ...decided, progress: { ...before, failures: before.failures + 1 } };
   const after = { ...before, ...afterRun({ ...schedule, ...counted }, row) };
-  return { row, progress: after.awaitsEnd ? { ...after, nextAt: null, dueAt: null } : after };
+  return { ...decided, progress: after.awaitsEnd ? { ...after, nextAt: null, dueAt: null } : after };
 }
 
 /** Computes the next instants of schedules whose last run had to end first. */
 async function planAfterEnd(ports: SchedulePorts): Promise<number> {
   return await ports.tasks.transaction(async (tx) => {
     const ended = await ports.schedules.lockEnded(tx, batch);
+    const planned: Decision[] = [];
     for (const schedule of ended) {
       const after = Math.max(schedule.endedAt, schedule.lastAt ?? 0);
       const rule = regenerated({ ...schedule, nextAt: after });
       const [next] = await ports.rules.occurrences(rule, { after, until: after + horizonMs, limit: 1 });
       const progress = { ...progressOf(schedule), ...dueAtOf(schedule, next?.at ?? null), awaitsEnd: false };
-      await ports.schedules.recordOccurrences(tx, schedule, [], progress);
+      planned.push({ schedule, rows: [], steps: [], progress });
     }
+    await ports.schedules.recordOccurrences(tx, planned);
     return ended.length;
   });
 }
@@ -157,6 +168,7 @@ async function recompute(ports: SchedulePorts): Promise<number> {
   return await ports.tasks.transaction(async (tx) => {
     const outdated = await ports.schedules.lockOutdated(tx, zoneDatabase, batch);
     const now = await ports.clock.now(tx);
+    const planned: Decision[] = [];
     for (const schedule of outdated) {
       const after = Math.max(now, schedule.lastAt ?? 0);
       const [next] = await ports.rules.occurrences(regenerated(schedule), {
@@ -165,8 +177,9 @@ async function recompute(ports: SchedulePorts): Promise<number> {
         limit: 1,
       });
       const progress = { ...progressOf(schedule), ...dueAtOf(schedule, next?.at ?? null) };
-      await ports.schedules.recordOccurrences(tx, schedule, [], progress);
+      planned.push({ schedule, rows: [], steps: [], progress });
     }
+    await ports.schedules.recordOccurrences(tx, planned);
     return outdated.length;
   });
 }

@@ -23,6 +23,11 @@ export function authorizeTarget(actor: Actor, target: Target): void {
   else if (assigns(target)) authorize('assign', actor, { creator_id: actor.id, assignee_id: target.assignee_id });
 }
 
+/** Whether only managers and admins may create what the target creates. */
+export function actsAsManager(target: Target): boolean {
+  return target.kind === 'job' || assigns(target);
+}
+
 /** Whether the target assigns its tasks. */
 export function assigns(target: Target): boolean {
   return target.kind === 'task' && (target.assign !== null || target.assignee_id !== null);

@@ -14,14 +14,15 @@ export const enqueueJobs = {
   WITH given AS MATERIALIZED (
     SELECT coalesce(given_id, uuidv7()) AS id, clock_timestamp() AS now, listed.*
     FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::smallint[], $6::integer[], $7::timestamptz[], $8::text[],
-      $9::float8[], $10::boolean[], $12::text[], $13::uuid[], $14::uuid[]) WITH ORDINALITY
-      AS listed (queue, kind, payload, run_at, priority, max_attempts, deadline, unique_key, window_ms, awaits, concurrency_key, given_id, task_id, place)
+      $9::float8[], $10::boolean[], $11::text[], $12::text[], $13::uuid[], $14::uuid[]) WITH ORDINALITY
+      AS listed (queue, kind, payload, run_at, priority, max_attempts, deadline, unique_key, window_ms, awaits, created_by, concurrency_key, given_id,
+        task_id, place)
   ), stored AS (
     INSERT INTO jobs (id, queue, kind, payload, payload_bytes, state, priority, run_at, rank_at, max_attempts, deadline,
       unique_key, unique_until, holds_key, awaits_predecessor, created_by, concurrency_key, task_id)
     SELECT id, queue, kind, payload::json, octet_length(payload), CASE WHEN awaits OR run_at > now THEN 'scheduled' ELSE 'queued' END,
       priority, greatest(run_at, now), greatest(run_at, now) - priority * interval '${priorityStepSeconds} seconds', max_attempts, deadline,
-      unique_key, now + window_ms * interval '1 millisecond', unique_key IS NOT NULL, awaits, $11, concurrency_key, task_id
+      unique_key, now + window_ms * interval '1 millisecond', unique_key IS NOT NULL, awaits, created_by, concurrency_key, task_id
     FROM given ORDER BY queue, unique_key, place
     ON CONFLICT (queue, unique_key) WHERE holds_key DO NOTHING
     RETURNING id, state, run_at, rank_at
@@ -89,15 +90,15 @@ export function areSimple(jobs: readonly NewJob[]): boolean {
 }
 
 /** Stores jobs without unique keys and predecessors. */
-export async function storeSimple(db: Queryable, jobs: readonly NewJob[], createdBy: string): Promise<StoredJob[]> {
+export async function storeSimple(db: Queryable, jobs: readonly NewJob[]): Promise<StoredJob[]> {
   const awaits = jobs.map(() => false);
-  return await query<StoredJob>(db, { ...enqueueJobs, values: valuesOf({ jobs, createdBy, awaits }) });
+  return await query<StoredJob>(db, { ...enqueueJobs, values: valuesOf(jobs, awaits) });
 }
 
 type Stored = { receipts: Receipt[]; stored: StoredJob[] };
 
 /** Stores jobs in a transaction: waits for predecessors, and repeats until each job is stored or another job holds its key. */
-export async function storeAll(tx: Tx, jobs: readonly NewJob[], createdBy: string): Promise<Stored> {
+export async function storeAll(tx: Tx, jobs: readonly NewJob[]): Promise<Stored> {
   const open = await openPredecessors(tx, jobs);
   const receipts = new Map<number, Receipt>();
   const stored: StoredJob[] = [];
@@ -109,7 +110,7 @@ export async function storeAll(tx: Tx, jobs: readonly NewJob[], createdBy: strin
     const awaits = left.map(({ after }) => after.some((id) => open.has(id)));
     for (const row of await query<StoredJob>(tx, {
       ...enqueueJobs,
-      values: valuesOf({ jobs: left, createdBy, awaits }),
+      values: valuesOf(left, awaits),
     })) {
       const place = places[row.place] as number;
       stored.push({ ...row, place });
@@ -157,8 +158,7 @@ async function link(tx: Tx, jobs: readonly NewJob[], stored: readonly StoredJob[
   });
 }
 
-function valuesOf(o: { jobs: readonly NewJob[]; createdBy: string; awaits: readonly boolean[] }): unknown[] {
-  const { jobs } = o;
+function valuesOf(jobs: readonly NewJob[], awaits: readonly boolean[]): unknown[] {
   return [
     jobs.map(({ queue }) => queue),
     jobs.map(({ kind }) => kind),
@@ -169,8 +169,8 @@ function valuesOf(o: { jobs: readonly NewJob[]; createdBy: string; awaits: reado
     jobs.map(({ deadline }) => deadline),
     jobs.map(({ unique }) => unique?.key ?? null),
     jobs.map(({ unique }) => unique?.windowMs ?? null),
-    o.awaits,
-    o.createdBy,
+    awaits,
+    jobs.map(({ createdBy }) => createdBy),
     jobs.map(({ concurrencyKey }) => concurrencyKey),
     jobs.map(({ id = null }) => id),
     jobs.map(({ taskId = null }) => taskId),

@@ -48,9 +48,9 @@ export function createJobStore(db: Database, { once }: Pick<TaskWrites, 'once'>,
 
   return {
     floors,
-    async enqueue({ jobs, createdBy, request }, render) {
+    async enqueue({ jobs, request }, render) {
       if (request === undefined && areSimple(jobs)) {
-        const stored = await storeSimple(db.pool, jobs, createdBy);
+        const stored = await storeSimple(db.pool, jobs);
         sendHints(hints, hintedRows(jobs, stored));
         const receipts = stored.map((row, place) =>
           receiptOf(jobs[place] ?? { queue: '', kind: '' }, row, { isExisting: false }),
@@ -58,19 +58,20 @@ export function createJobStore(db: Database, { once }: Pick<TaskWrites, 'once'>,
         return { text: render(receipts), replayed: false };
       }
       return await once(request, async (tx: Tx) => {
-        const { receipts, stored } = await storeAll(tx, jobs, createdBy);
+        const { receipts, stored } = await storeAll(tx, jobs);
         tx.afterCommit(() => sendHints(hints, hintedRows(jobs, stored)));
         return { text: render(receipts) };
       });
     },
 
-    async enqueueWithin(tx, { unique, ...job }, createdBy) {
-      const jobs = [{ ...job, unique: unique && ({ ...unique, onConflict: 'reject' } as const) }];
-      const { receipts, stored } = await storeAll(tx, jobs, createdBy);
+    async enqueueWithin(tx, given) {
+      const jobs = given.map(({ unique, ...job }) => ({
+        ...job,
+        unique: unique && ({ ...unique, onConflict: 'reject' } as const),
+      }));
+      const { receipts, stored } = await storeAll(tx, jobs);
       tx.afterCommit(() => sendHints(hints, hintedRows(jobs, stored)));
-      const [receipt] = receipts;
-      if (receipt === undefined) throw new Error('a job was stored without a receipt');
-      return receipt;
+      return receipts;
     },
 
     ...jobReads(db.pool),

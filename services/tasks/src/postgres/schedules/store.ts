@@ -1,9 +1,8 @@
 import { query, type Database } from '@taskwire/postgres';
-import type { NewSchedule, ScheduleStore } from '../../app/schedules/ports.ts';
-import type { LastRun } from '../../domain/schedules/schedule.ts';
+import type { NewSchedule, ScheduleStore, Situation } from '../../app/schedules/ports.ts';
 import { cancelJobWithin } from '../jobs/cancel-within.ts';
 import type { PerformerSql } from '../performer-sql.ts';
-import { creatingScheduledTasks } from './create-task.ts';
+import { creatingScheduledTasks } from './create-tasks.ts';
 import { scheduleLocks } from './locks.ts';
 import { scheduleReads } from './reads.ts';
 import { record } from './record.ts';
@@ -27,16 +26,23 @@ const updateSchedule = `
 const deleteSchedule = `
   UPDATE schedules SET deleted_at = clock_timestamp(), due_at = NULL, queued_at = NULL, awaits_end = false, version = version + 1 WHERE id = $1`;
 
-const mayCreate = `
-  SELECT FROM directory_users WHERE id = $1 AND (is_deleted OR ($2 AND role IS NOT NULL AND role NOT IN ('manager', 'admin')))`;
-
 /** For its schedule, a deleted task counts as cancelled. A job whose row was removed ended long ago. */
-const lastRun = `
+export const readSituations = {
+  name: 'tasks.read_schedule_situations',
+  text: `
   SELECT coalesce(
-    (SELECT CASE WHEN deleted_at IS NOT NULL THEN 'cancelled' WHEN state = 'completed' THEN 'succeeded' WHEN state = 'cancelled' THEN state
-      ELSE 'unfinished' END FROM tasks WHERE id = $1),
-    (SELECT CASE state WHEN 'succeeded' THEN state WHEN 'cancelled' THEN state WHEN 'dead' THEN 'failed' ELSE 'unfinished' END FROM jobs WHERE id = $2),
-    'none') AS last`;
+      (SELECT CASE WHEN deleted_at IS NOT NULL THEN 'cancelled' WHEN state = 'completed' THEN 'succeeded' WHEN state = 'cancelled' THEN state
+        ELSE 'unfinished' END FROM tasks WHERE id = given.task_id),
+      (SELECT CASE state WHEN 'succeeded' THEN state WHEN 'cancelled' THEN state WHEN 'dead' THEN 'failed' ELSE 'unfinished' END
+        FROM jobs WHERE id = given.job_id),
+      'none') AS last,
+    coalesce((
+      SELECT NOT (is_deleted OR (given.as_manager AND role IS NOT NULL AND role NOT IN ('manager', 'admin')))
+      FROM directory_users WHERE id = given.acts_for
+    ), true) AS "mayRun"
+  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::boolean[]) WITH ORDINALITY AS given (task_id, job_id, acts_for, as_manager, place)
+  ORDER BY given.place`,
+};
 
 export function createScheduleStore(db: Database, performer: PerformerSql): ScheduleStore {
   return {
@@ -68,11 +74,14 @@ export function createScheduleStore(db: Database, performer: PerformerSql): Sche
     },
 
     deleteSchedule: async (tx, id) => void (await query(tx, deleteSchedule, [id])),
-    mayCreate: async (tx, userId, { asManager }) => (await query(tx, mayCreate, [userId, asManager])).length === 0,
-    async lastRun(tx, { lastTaskId, lastJobId }) {
-      if (lastTaskId === null && lastJobId === null) return 'none';
-      const [row] = await query<{ last: LastRun }>(tx, lastRun, [lastTaskId, lastJobId]);
-      return row?.last ?? 'none';
+    async readSituations(tx, asked) {
+      const values = [
+        asked.map(({ lastTaskId }) => lastTaskId),
+        asked.map(({ lastJobId }) => lastJobId),
+        asked.map(({ actsFor }) => actsFor),
+        asked.map(({ asManager }) => asManager),
+      ];
+      return await query<Situation>(tx, { ...readSituations, values });
     },
     cancelJob: async (tx, jobId, { id }) =>
       await cancelJobWithin(tx, jobId, { name: `schedule:${id}`, userId: null, isFinal: false }),
