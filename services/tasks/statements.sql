@@ -916,10 +916,17 @@ FROM unnest($1::text[], $2::timestamptz[]) AS given (queue, floor)
     ORDER BY rank_at, id LIMIT 1
   ) first ON true;
 
-PREPARE "jobs.extend_lease" AS
-UPDATE jobs SET lease_expires_at = clock_timestamp() + lease_ms * interval '1 millisecond', is_confirmed = true, had_grace = false, progress = coalesce($3::json, progress)
-WHERE id = $1 AND fence = $2 AND queue = ANY ($4::text[])
-RETURNING jobs.fence, greatest(0, floor(extract(epoch FROM jobs.lease_expires_at - clock_timestamp()) * 1000))::integer AS lease_ms, to_char(jobs.lease_expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS lease_expires_at, jobs.cancel_requested;
+PREPARE "jobs.extend_unlocked_leases" AS
+WITH locked AS MATERIALIZED (
+  SELECT job.id, given.progress
+  FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS given (id, fence, progress) JOIN jobs job ON job.id = given.id
+  WHERE job.fence = given.fence AND job.queue = ANY ($4::text[])
+  ORDER BY job.id FOR NO KEY UPDATE OF job SKIP LOCKED
+)
+UPDATE jobs SET lease_expires_at = clock_timestamp() + lease_ms * interval '1 millisecond', is_confirmed = true, had_grace = false,
+  progress = coalesce(locked.progress::json, jobs.progress)
+FROM locked WHERE jobs.id = locked.id
+RETURNING jobs.id, jobs.fence, greatest(0, floor(extract(epoch FROM jobs.lease_expires_at - clock_timestamp()) * 1000))::integer AS lease_ms, to_char(jobs.lease_expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS lease_expires_at, jobs.cancel_requested;
 
 PREPARE "jobs.extend_leases" AS
 WITH locked AS MATERIALIZED (
@@ -928,9 +935,10 @@ WITH locked AS MATERIALIZED (
   WHERE job.fence = given.fence AND job.queue = ANY ($4::text[])
   ORDER BY job.id FOR NO KEY UPDATE OF job
 )
-UPDATE jobs SET lease_expires_at = clock_timestamp() + lease_ms * interval '1 millisecond', is_confirmed = true, had_grace = false, progress = coalesce(locked.progress::json, jobs.progress)
+UPDATE jobs SET lease_expires_at = clock_timestamp() + lease_ms * interval '1 millisecond', is_confirmed = true, had_grace = false,
+  progress = coalesce(locked.progress::json, jobs.progress)
 FROM locked WHERE jobs.id = locked.id
-RETURNING jobs.fence, greatest(0, floor(extract(epoch FROM jobs.lease_expires_at - clock_timestamp()) * 1000))::integer AS lease_ms, to_char(jobs.lease_expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS lease_expires_at, jobs.cancel_requested;
+RETURNING jobs.id, jobs.fence, greatest(0, floor(extract(epoch FROM jobs.lease_expires_at - clock_timestamp()) * 1000))::integer AS lease_ms, to_char(jobs.lease_expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS lease_expires_at, jobs.cancel_requested;
 
 PREPARE "jobs.settle" AS
 WITH locked AS MATERIALIZED (

@@ -24,6 +24,8 @@ describe('The plans of the statements on jobs', () => {
     await client.claim(claim);
     await client.beat(one!, two!);
     for (const _ of [1, 2]) await client.settle('complete', one!);
+    // a lost lease is looked for again
+    await client.beat(one!);
     await client.read(first.id);
     const keyed = await harness.client();
     await keyed.enqueue({ concurrency_key: 'a' });

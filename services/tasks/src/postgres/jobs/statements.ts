@@ -2,7 +2,7 @@ import { claimKeyedJobs } from './claim-keyed.ts';
 import { claimJobs, countClaimable, readClaim } from './claim.ts';
 import { endWindows, enqueueJobs, insertDependencies, keyHolders, lockPredecessors } from './enqueue.ts';
 import { findFloors } from './floors.ts';
-import { extendLease, extendLeases } from './heartbeat.ts';
+import { extendLeases, extendUnlocked } from './heartbeat.ts';
 import { noteHeard } from './job-store.ts';
 import { endOverdue, nextRun, promoteJobs } from './promote.ts';
 import { listJobs, readJob } from './reads.ts';
@@ -22,7 +22,7 @@ export const jobStatements: readonly { name: string; text: string }[] = [
     readClaim,
     countClaimable,
     findFloors,
-    extendLease,
+    extendUnlocked,
     extendLeases,
     settleJobs,
     readAnswers,
