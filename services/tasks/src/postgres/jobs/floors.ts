@@ -20,7 +20,7 @@ export type Floors = {
 /** Instants are text in the database's format, so they sort as text. */
 const lowest = '-infinity';
 
-/** How often a floor rises: each scan costs one index probe, and at most a quarter of a second of dead entries lies above the floor. */
+/** How often a floor rises. */
 const riseEveryMs = 250;
 /** The shortest time between full scans; it bounds how long a job below the floor waits. */
 const fullEveryMs = 1_000;
@@ -28,19 +28,22 @@ const fullEveryMs = 1_000;
 const fullShare = 0.05;
 
 /**
- * The floor is at least this far behind the clock. Jobs of priority 0 get the current time as their rank; if they commit or are promoted this much
- * later, they are still found without a full scan.
+ * Jobs of priority 0 get the current time as their rank. The floor is this far behind the clock, so that claims find those that another process commits
+ * at once. Every claim passes over the dead entries of this time and of the time since the last scan: with 2 s, claims passed over 11,000 entries at
+ * 5,000 jobs/s.
  */
-const behindClock = "interval '2 seconds'";
+const claimedBehindClock = "interval '250 milliseconds'";
+/** Each scan starts this far behind the clock, so that a job which is committed or promoted this much later waits for the next scan only. */
+const scannedBehindClock = "interval '2 seconds'";
 
 export const findFloors = {
   name: 'jobs.find_floors',
   text: `
-  SELECT given.queue, ${isoMicros(`least(first.rank_at, now() - ${behindClock})`)} AS floor
+  SELECT given.queue, ${isoMicros(`least(first.rank_at, now() - ${claimedBehindClock})`)} AS floor
   FROM unnest($1::text[], $2::timestamptz[]) AS given (queue, floor)
     LEFT JOIN LATERAL (
       SELECT rank_at FROM jobs
-      WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NULL AND rank_at >= given.floor
+      WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NULL AND rank_at >= least(given.floor, now() - ${scannedBehindClock})
       ORDER BY rank_at, id LIMIT 1
     ) first ON true`,
 };
