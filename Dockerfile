@@ -2,6 +2,7 @@
 #
 #   docker build --build-arg SERVICE=auth -t taskwire/auth:local .           (or tasks, notifications)
 #   docker build --target gateway -t taskwire/gateway:local .
+#   docker build --target observer -t taskwire/observer:local .
 #
 # podman builds it too. Health checks are in docker-compose.yml and k8s/, because images in the OCI format have none.
 #
@@ -44,6 +45,18 @@ RUN mkdir .compile-cache && chown 10001:10001 .compile-cache
 USER 10001:10001
 RUN NODE_COMPILE_CACHE=/app/.compile-cache node services/${SERVICE}/src/main.ts 2>&1 | grep --max-count 1 DATABASE_URL \
     && NODE_COMPILE_CACHE=/app/.compile-cache node tools/cli/image.ts directory --help
+
+# ---- the exporter of the gateway, and the probe ----------------------------------------------------------------------------
+FROM workspace AS observer-build
+COPY infra/observer/package.json infra/observer/package.json
+RUN --mount=type=cache,id=taskwire-pnpm,target=/pnpm \
+    node infra/local/pinned-pnpm.mjs /pnpm/program install --prod --frozen-lockfile --ignore-scripts --store-dir /pnpm --filter-prod "@taskwire/observer..." \
+    && rm -r infra/local packages/process-supervisor \
+    && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
+COPY infra/observer infra/observer
+COPY infra/container/health.ts infra/container/health.ts
+# as above: a missing module fails the build
+RUN for program in gateway-exporter probe; do node infra/observer/run-$program.ts 2>&1 | grep --max-count 1 GATEWAY_URL || exit 1; done
 
 # ---- API reference for the gateway ----------------------------------------------------------------------------------------
 FROM workspace AS docs-build
@@ -94,12 +107,26 @@ EXPOSE 8080
 STOPSIGNAL SIGQUIT
 CMD ["nginx", "-e", "stderr", "-c", "/var/cache/taskwire/nginx.conf", "-g", "daemon off;"]
 
-# ---- the default target: a service ------------------------------------------------------------------------------------------
-FROM ${BASE_IMAGE} AS service
-ARG SERVICE
-# the package managers of the base image, and the links to them: nothing is installed at run time
+# ---- Node alone: without the package managers of the base image and the links to them, because nothing is installed at run time ----
+FROM ${BASE_IMAGE} AS runtime
 RUN find /usr/local/bin -type l \( -lname '*/node_modules/*' -o -lname '/opt/yarn-*' \) -delete \
     && rm -rf /usr/local/lib/node_modules /opt/yarn-*
+
+FROM runtime AS observer
+COPY --from=observer-build /app /app
+WORKDIR /app
+# /metrics is for Prometheus in another container; LOG_HOST stays 127.0.0.1
+ENV NODE_ENV=production \
+    HOST=0.0.0.0
+USER 10001:10001
+EXPOSE 9145 9146
+STOPSIGNAL SIGTERM
+# the probe: `node infra/observer/run-probe.ts`
+CMD ["node", "infra/observer/run-gateway-exporter.ts"]
+
+# ---- the default target: a service ------------------------------------------------------------------------------------------
+FROM runtime AS service
+ARG SERVICE
 COPY --chmod=755 infra/container/taskwire /usr/local/bin/taskwire
 COPY --from=service-build /app /app
 WORKDIR /app/services/${SERVICE}

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Registry } from 'prom-client';
-import { createProbe } from '../infra/observability/probe.ts';
+import { createProbe } from '../infra/observer/probe.ts';
 import { demoPassword } from '../infra/local/people.ts';
 import { useSuite } from './suite.ts';
 

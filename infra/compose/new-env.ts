@@ -28,6 +28,8 @@ const variables = {
   TASKS_CLIENT_PRIVATE_KEY: quoted(clientKeyAsJwk(clientKeys.tasks)),
   NOTIFICATIONS_CLIENT_PRIVATE_KEY: quoted(clientKeyAsJwk(clientKeys.notifications)),
   OIDC_CLIENTS: quoted(JSON.stringify(serviceClients(clientKeys))),
+  PROBE_MANAGER: `probe-manager@taskwire.test:${secret()}`,
+  PROBE_MEMBER: `probe-member@taskwire.test:${secret()}`,
 };
 const definitions = rabbitDefinitions({
   vhost: 'taskwire',

@@ -52,6 +52,13 @@ export function newSecretFiles({ postgres, rabbitmq, smtpUrl }: Servers): Map<st
         [`postgres-${name}-owner.env`, lines(owner)],
       ];
     }),
+    [
+      'probe.env',
+      lines({
+        PROBE_MANAGER: `probe-manager@example.com:${randomBytes(24).toString('base64url')}`,
+        PROBE_MEMBER: `probe-member@example.com:${randomBytes(24).toString('base64url')}`,
+      }),
+    ],
     ['rabbitmq-operator.env', lines({ username: operator.name, password: operator.password })],
     [
       'rabbitmq-definitions.json',

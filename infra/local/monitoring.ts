@@ -60,7 +60,7 @@ export function monitoringNodes(o: {
       name,
       signal,
       command: process.execPath,
-      args: [join(thisRelease.root, 'infra/observability/programs', file)],
+      args: [join(thisRelease.root, 'infra', file)],
       env: { ...inheritedEnv(), PORT: String(port), GATEWAY_URL: o.gatewayUrl, ...env },
       logFile: o.logFile(name.replace(' ', '-')),
       ready: async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).status > 0,
@@ -92,20 +92,20 @@ export function monitoringNodes(o: {
     {
       name: 'gateway exporter',
       after: ['gateway'],
-      start: program('gateway exporter', 'gateway-exporter.ts', ports.gatewayExporter, {
+      start: program('gateway exporter', 'observer/run-gateway-exporter.ts', ports.gatewayExporter, {
         LOG_PORT: String(ports.gatewayExporter),
       }),
     },
     {
       name: 'probe',
       after: ['gateway', 'people'],
-      start: program('probe', 'probe.ts', ports.probe, {
+      start: program('probe', 'observer/run-probe.ts', ports.probe, {
         PROBE_MANAGER: account(probe.manager),
         PROBE_MEMBER: account(probe.member),
         PROBE_EVERY_MS: String(60_000 / faster),
       }),
     },
-    { name: 'documents', after: [], start: program('documents', 'documents.ts', ports.documents, {}) },
+    { name: 'documents', after: [], start: program('documents', 'observability/programs/documents.ts', ports.documents, {}) },
     { name: 'alertmanager', after: [], start: (signal) => startAlertmanager({ ...alertmanager, signal }) },
     // after its targets, so that a slow start does not count as an outage
     {

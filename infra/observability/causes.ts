@@ -3,16 +3,13 @@ import type { Alert } from './alert.ts';
 /** The jobs of Prometheus, each with the targets that it scrapes. The alerts need all of them. */
 export const jobs = ['auth', 'tasks', 'notifications', 'gateway', 'rabbitmq', 'rabbitmq-queues', 'probe'] as const;
 
-/** The jobs for which the overlay for Kubernetes has PodMonitors. */
-export const kubernetesJobs: readonly Job[] = ['auth', 'tasks', 'notifications', 'rabbitmq'];
-
 export type Job = (typeof jobs)[number];
 
 /** A service in a summary. */
 export const service = '{{ $labels.service }}';
 
-/** Alerts about the parts on which everything else depends, and about scraped processes. `scraped`: the jobs of the installation. */
-export const causes = (scraped: readonly Job[]): readonly Alert[] => [
+/** Alerts about the parts on which everything else depends, and about scraped processes. */
+export const causes: readonly Alert[] = [
   {
     name: 'BrokerIsDown',
     expr: 'max by (namespace) (up{job="rabbitmq"}) == 0 or max by (namespace) (rabbit_connection_up) == 0',
@@ -67,7 +64,7 @@ export const causes = (scraped: readonly Job[]): readonly Alert[] => [
   },
   {
     name: 'JobIsMissing',
-    expr: scraped.map((job) => `absent(up{job="${job}"})`).join(' or '),
+    expr: jobs.map((job) => `absent(up{job="${job}"})`).join(' or '),
     for: '5m',
     severity: 'ticket',
     summary: 'Prometheus has no target of {{ $labels.job }}: alerts about it cannot fire',

@@ -25,13 +25,10 @@ const recentCauses = [
  * The recording rules and alerts, as groups of a rule file of Prometheus.
  * @param faster divides every window and waiting time: 60 makes an hour a minute, for drills. Limits of ages and sizes stay the same.
  */
-export function ruleGroups({
-  faster = 1,
-  given = alerts,
-}: { faster?: number; given?: readonly Alert[] } = {}): RuleGroup[] {
+export function ruleGroups({ faster = 1 }: { faster?: number } = {}): RuleGroup[] {
   const groups: RuleGroup[] = [
     { name: 'taskwire-objectives', rules: recordings() },
-    { name: 'taskwire', rules: [...given.map(ruleOf), ...recentCauses.map(recentCauseRule)] },
+    { name: 'taskwire', rules: [...alerts.map(ruleOf), ...recentCauses.map(recentCauseRule)] },
   ];
   return groups.map(({ rules, ...group }) => ({ ...group, rules: rules.map((rule) => shortened(rule, faster)) }));
 }

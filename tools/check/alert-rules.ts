@@ -3,9 +3,12 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { runbookOf, type Alert } from '../../infra/observability/alert.ts';
 import { anchorOf } from '../../infra/observability/anchor.ts';
-import { alertsOf } from '../../infra/observability/alerts.ts';
-import { kubernetesJobs } from '../../infra/observability/causes.ts';
-import { alertmanagerConfig, type Receivers } from '../../infra/observability/prometheus.ts';
+import {
+  alertmanagerConfig,
+  prometheusConfig,
+  type Receivers,
+  type Targets,
+} from '../../infra/observability/prometheus.ts';
 import { ruleGroups } from '../../infra/observability/rules.ts';
 import { root } from './step.ts';
 
@@ -17,7 +20,7 @@ export function alertRules(): Map<string, string> {
     apiVersion: 'monitoring.coreos.com/v1',
     kind: 'PrometheusRule',
     metadata: { name: 'taskwire' },
-    spec: { groups: ruleGroups({ given: alertsOf(kubernetesJobs) }) },
+    spec: { groups: ruleGroups() },
   };
   const yaml = (value: object) =>
     `${note}${stringify(value, { lineWidth: 0, singleQuote: true, aliasDuplicateObjects: false })}`;
@@ -25,8 +28,30 @@ export function alertRules(): Map<string, string> {
     ['infra/observability/prometheus-rules.yaml', yaml({ groups: ruleGroups() })],
     ['k8s/overlays/production/alerts.yaml', yaml(object)],
     ['infra/observability/alertmanager.example.yaml', yaml(alertmanagerConfig(exampleReceivers))],
+    [
+      'infra/observability/prometheus.example.yaml',
+      yaml(
+        prometheusConfig({
+          targets: composeTargets,
+          alertmanager: 'alertmanager:9093',
+          docs: 'https://git.example.com/taskwire/blob/main',
+          ruleFile: '/etc/prometheus/prometheus-rules.yaml',
+        }),
+      ),
+    ],
   ]);
 }
+
+/** The targets in docker-compose.yml. The exporter is in the gateway's network, and so has its name. */
+const composeTargets: Targets = {
+  auth: ['auth:3000'],
+  tasks: ['tasks:3000'],
+  notifications: ['notifications:3000'],
+  gateway: ['gateway:9145'],
+  rabbitmq: ['rabbitmq:15692'],
+  'rabbitmq-queues': ['rabbitmq:15692'],
+  probe: ['probe:9146'],
+};
 
 /** Pages go to PagerDuty, and tickets to Slack. The secrets are files, which Alertmanager reads. */
 const exampleReceivers: Receivers = {

@@ -9,6 +9,7 @@ export const images = [
   { name: 'tasks', args: ['--build-arg', 'SERVICE=tasks'] },
   { name: 'notifications', args: ['--build-arg', 'SERVICE=notifications'] },
   { name: 'gateway', args: ['--target', 'gateway'] },
+  { name: 'observer', args: ['--target', 'observer'] },
 ] as const;
 
 export type ImageName = (typeof images)[number]['name'];

@@ -68,7 +68,8 @@ async function factsOf(engine: Engine, name: ImageName): Promise<ImageFacts> {
   if (found.code !== 0) throw new Error(`The image of ${name} could not be searched: ${found.stderr}`);
   const of = (kind: string) =>
     found.stdout.split('\n').flatMap((line) => (line.startsWith(`${kind} `) ? [line.slice(kind.length + 1)] : []));
-  const help = name === 'gateway' ? undefined : (await inside('--entrypoint', 'taskwire', reference, '--help')).code;
+  const isService = name !== 'gateway' && name !== 'observer';
+  const help = isService ? (await inside('--entrypoint', 'taskwire', reference, '--help')).code : undefined;
   return {
     name,
     user,

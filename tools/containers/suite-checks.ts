@@ -13,7 +13,7 @@ export type ContainerFacts = {
   wrote: boolean | undefined;
 };
 
-const own = ['auth', 'tasks', 'notifications', 'gateway'];
+const own = ['auth', 'tasks', 'notifications', 'gateway', 'gateway-exporter'];
 const migrations = ['auth-migrate', 'tasks-migrate', 'notifications-migrate'];
 
 /**

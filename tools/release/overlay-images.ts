@@ -1,8 +1,8 @@
 import { isScalar, parseDocument } from 'yaml';
 import { z } from 'zod';
 
-/** The images of the suite: one for each service, and the gateway. */
-const names = ['auth', 'tasks', 'notifications', 'gateway'] as const;
+/** The images of the suite: one for each service, the gateway, and its exporter with the probe. */
+const names = ['auth', 'tasks', 'notifications', 'gateway', 'observer'] as const;
 
 const reference = z
   .string()
@@ -13,6 +13,7 @@ const imagesSchema = z.strictObject({
   tasks: reference,
   notifications: reference,
   gateway: reference,
+  observer: reference,
 });
 
 /** The image of each part by its digest: a tag can be moved, so it does not identify the running image. */

@@ -1,5 +1,6 @@
 import type { KubernetesObject } from './kubernetes-objects.ts';
 import { faultsOfRules } from './kubernetes-rules.ts';
+import { faultsOfMonitors } from './scraped-jobs.ts';
 
 const digest = `@sha256:${'0'.repeat(64)}`;
 const partOf = { matchLabels: { 'app.kubernetes.io/part-of': 'taskwire' } };
@@ -84,6 +85,28 @@ const broken: { seenAs: RegExp; objects: KubernetesObject[] }[] = [
   },
 ];
 
+const rules: KubernetesObject = {
+  apiVersion: 'monitoring.coreos.com/v1',
+  kind: 'PrometheusRule',
+  metadata: { name: 'one' },
+};
+const monitor = (endpoint: object): KubernetesObject => ({
+  apiVersion: 'monitoring.coreos.com/v1',
+  kind: 'PodMonitor',
+  metadata: { name: 'one' },
+  spec: { selector: { matchLabels: { app: 'one' } }, podMetricsEndpoints: [endpoint] },
+});
+const ofLabel = { targetLabel: 'job', sourceLabels: ['__meta_kubernetes_pod_label_app'] };
+const scraped = [
+  rules,
+  deployment({ container: { ports: [{ name: 'http' }] } }),
+  monitor({ port: 'http', relabelings: [ofLabel] }),
+];
+const unscraped = [
+  { seenAs: /no PodMonitor scrapes the job one/, objects: [...scraped.slice(0, 2), monitor({ port: 'http' })] },
+  { seenAs: /no container has the port metrics/, objects: [...scraped, monitor({ port: 'metrics' })] },
+];
+
 /** The rules that no longer find their broken objects, and the faults that they find where nothing is wrong. */
 export function checkClusterRules(): string[] {
   const faults = (objects: readonly KubernetesObject[]) => faultsOfRules(objects, { isProduction: true });
@@ -91,6 +114,11 @@ export function checkClusterRules(): string[] {
     ...broken
       .filter(({ seenAs, objects }) => !faults(objects).some((fault) => seenAs.test(fault)))
       .map(({ seenAs }) => `Canary: the rules for clusters no longer detect ${seenAs.source}`),
-    ...faults(fine).map((fault) => `Canary: a fault was reported where nothing is wrong: ${fault}`),
+    ...unscraped
+      .filter(({ seenAs, objects }) => !faultsOfMonitors(objects, ['one']).some((fault) => seenAs.test(fault)))
+      .map(({ seenAs }) => `Canary: the rules for monitors no longer detect ${seenAs.source}`),
+    ...[...faults(fine), ...faultsOfMonitors(scraped, ['one'])].map(
+      (fault) => `Canary: a fault was reported where nothing is wrong: ${fault}`,
+    ),
   ];
 }

@@ -8,6 +8,8 @@ type Container = {
 };
 type Deployment = KubernetesObject & {
   spec: {
+    replicas?: number;
+    strategy?: { type?: string };
     template: {
       metadata: { labels: Record<string, string> };
       spec: { topologySpreadConstraints?: object[]; initContainers?: Container[]; containers: Container[] };
@@ -64,9 +66,11 @@ function faultsOfDeployment(
   const isCovered = budgets.some(({ spec: { selector } }) =>
     Object.entries(selector.matchLabels).every(([label, value]) => metadata.labels[label] === value),
   );
+  // a pod that must not run twice is replaced only after it has ended
+  const isSingle = spec.replicas === 1 && spec.strategy?.type === 'Recreate';
   return [
-    ...(spread.length > 0 ? [] : ['its pods may all be on one node']),
-    ...(isCovered ? [] : ['a drain of nodes may stop all of its pods: it has no PodDisruptionBudget']),
+    ...(spread.length > 0 || isSingle ? [] : ['its pods may all be on one node']),
+    ...(isCovered || isSingle ? [] : ['a drain of nodes may stop all of its pods: it has no PodDisruptionBudget']),
     ...containers
       .filter(({ startupProbe }) => startupProbe === undefined)
       .map(({ name }) => `container ${name} has no startup probe`),

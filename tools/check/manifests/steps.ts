@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { jobs } from '../../../infra/observability/causes.ts';
 import { root, type Step } from '../step.ts';
 import { checkValidators } from './canary.ts';
 import { faultsOfCompose } from './compose.ts';
@@ -9,6 +10,7 @@ import { faultsOfReferences } from './kubernetes-references.ts';
 import { faultsOfRules } from './kubernetes-rules.ts';
 import { hasKustomize, readPlainObjects } from './kustomize.ts';
 import { buildOverlays } from './overlays.ts';
+import { faultsOfMonitors } from './scraped-jobs.ts';
 
 let plain = false;
 
@@ -28,6 +30,7 @@ export const clusterStep: Step = {
         const faults = [
           ...(await faultsOfObjects(objects)),
           ...faultsOfReferences(objects),
+          ...faultsOfMonitors(objects, jobs),
           ...faultsOfRules(objects, { isProduction: overlay === 'production' }),
         ];
         return faults.map((fault) => `${overlay}: ${fault}`);

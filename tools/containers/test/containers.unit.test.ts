@@ -89,7 +89,7 @@ describe('The inputs of the container run', () => {
     const lines = overridesOf(compose).trimEnd().split('\n');
     expect(lines[0]).to.equal('services:');
     expect(lines).to.include('  gateway: { logging: !reset null }');
-    expect(lines.slice(1)).to.have.length(10);
+    expect(lines.slice(1)).to.have.length(12);
     for (const line of lines.slice(1)) expect(line).to.match(/^ {2}[\w-]+: \{ logging: !reset null \}$/);
   });
 

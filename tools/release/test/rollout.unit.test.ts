@@ -12,12 +12,13 @@ const imagesOf = (char: string): Images => ({
   tasks: `registry.example.com/tasks@${digest(char)}`,
   notifications: `registry.example.com/notifications@${digest(char)}`,
   gateway: `registry.example.com/gateway@${digest(char)}`,
+  observer: `registry.example.com/observer@${digest(char)}`,
 });
 const kustomization = (char: string) => `# an installation
 namespace: taskwire
 
 images:
-${['auth', 'tasks', 'notifications', 'gateway'].map((name) => `  - name: taskwire/${name}\n    newName: registry.example.com/${name}\n    digest: ${digest(char)}\n`).join('')}
+${['auth', 'tasks', 'notifications', 'gateway', 'observer'].map((name) => `  - name: taskwire/${name}\n    newName: registry.example.com/${name}\n    digest: ${digest(char)}\n`).join('')}
 configMapGenerator:
   - { name: gateway, behavior: merge, literals: [A=1] } # kept
 `;

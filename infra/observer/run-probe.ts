@@ -1,11 +1,11 @@
-// node infra/observability/programs/probe.ts: runs the main flow through the gateway once a minute, and serves the results under /metrics.
+// node infra/observer/run-probe.ts: runs the main flow through the gateway once a minute, and serves the results under /metrics.
 // PROBE_MANAGER and PROBE_MEMBER (email:password) are accounts with those roles and a verified address, reserved for the probe.
 import { setTimeout as delay } from 'node:timers/promises';
 import { readEnvOrExit } from '@taskwire/env';
 import { Registry } from 'prom-client';
 import { z } from 'zod';
-import { serveMetrics } from '../metrics-server.ts';
-import { createProbe } from '../probe.ts';
+import { serveMetrics } from './metrics-server.ts';
+import { createProbe } from './probe.ts';
 
 const account = z
   .string()

@@ -1,0 +1,46 @@
+// node infra/observer/run-gateway-exporter.ts: counts the requests of the gateway, which sends each line of its access log here
+// (GATEWAY_METRICS_LOG), and serves them under /metrics.
+import { networkInterfaces } from 'node:os';
+import { fields, readEnvOrExit } from '@taskwire/env';
+import { Registry } from 'prom-client';
+import { z } from 'zod';
+import { receiveAccessLog } from './access-log-receiver.ts';
+import { createGatewayMetrics } from './gateway-metrics.ts';
+import { serveMetrics } from './metrics-server.ts';
+
+const env = readEnvOrExit(
+  z.object({
+    HOST: z.string().default('127.0.0.1'),
+    PORT: z.coerce.number().int().default(9145),
+    /** The address and UDP port that nginx sends its lines to. They are counted unseen, so only nginx may reach it. */
+    LOG_HOST: z.string().default('127.0.0.1'),
+    LOG_PORT: z.coerce.number().int().default(9145),
+    GATEWAY_URL: z.url(),
+    /**
+     * With docker compose, this process is in the network of the gateway's container. If that container restarts, it has a new network, and only a restart
+     * of this process leads there.
+     */
+    EXIT_WITHOUT_NETWORK: fields.flag.default(false),
+  }),
+  process,
+);
+
+// shorter than Prometheus's timeout of a scrape
+const responseTimeoutMs = 2_000;
+
+const registry = new Registry();
+const metrics = createGatewayMetrics(registry, async () => {
+  const response = await fetch(new URL('/health', env.GATEWAY_URL), {
+    signal: AbortSignal.timeout(responseTimeoutMs),
+  }).catch(() => undefined);
+  await response?.body?.cancel();
+  return response?.ok === true;
+});
+
+const hasNetwork = () =>
+  Object.values(networkInterfaces()).some((one) => one?.some(({ internal }) => !internal) === true);
+
+await receiveAccessLog(metrics, { host: env.LOG_HOST, port: env.LOG_PORT });
+await serveMetrics(registry, { host: env.HOST, port: env.PORT });
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0));
+if (env.EXIT_WITHOUT_NETWORK) setInterval(() => hasNetwork() || process.exit(1), 5_000);
