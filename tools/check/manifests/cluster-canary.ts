@@ -102,7 +102,7 @@ const scraped = [
   deployment({ container: { ports: [{ name: 'http' }] } }),
   monitor({ port: 'http', relabelings: [ofLabel] }),
 ];
-const unscraped = [
+const notScraped = [
   { seenAs: /no PodMonitor scrapes the job one/, objects: [...scraped.slice(0, 2), monitor({ port: 'http' })] },
   { seenAs: /no container has the port metrics/, objects: [...scraped, monitor({ port: 'metrics' })] },
 ];
@@ -114,7 +114,7 @@ export function checkClusterRules(): string[] {
     ...broken
       .filter(({ seenAs, objects }) => !faults(objects).some((fault) => seenAs.test(fault)))
       .map(({ seenAs }) => `Canary: the rules for clusters no longer detect ${seenAs.source}`),
-    ...unscraped
+    ...notScraped
       .filter(({ seenAs, objects }) => !faultsOfMonitors(objects, ['one']).some((fault) => seenAs.test(fault)))
       .map(({ seenAs }) => `Canary: the rules for monitors no longer detect ${seenAs.source}`),
     ...[...faults(fine), ...faultsOfMonitors(scraped, ['one'])].map(

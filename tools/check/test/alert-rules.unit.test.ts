@@ -11,9 +11,9 @@ import { root } from '../step.ts';
 
 describe('The alerts and dashboards', () => {
   it('use only metrics that a service, the gateway, the probe or RabbitMQ has', () => {
-    const sources = globSync(['{packages,services}/*/src/**/*.ts', 'infra/observability/*.ts'], { cwd: root }).map(
-      (file) => readFileSync(join(root, file), 'utf8'),
-    );
+    const sources = globSync(['{packages,services}/*/src/**/*.ts', 'infra/{observability,observer}/*.ts'], {
+      cwd: root,
+    }).map((file) => readFileSync(join(root, file), 'utf8'));
     const functions = /^(histogram_quantile|max_over_time)$/;
     // `npm run alerts` looks for the metrics of RabbitMQ and of Node itself on live pages
     const foreign = /^(rabbitmq|process|nodejs)_/;
