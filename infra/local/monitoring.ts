@@ -105,7 +105,11 @@ export function monitoringNodes(o: {
         PROBE_EVERY_MS: String(60_000 / faster),
       }),
     },
-    { name: 'documents', after: [], start: program('documents', 'observability/programs/documents.ts', ports.documents, {}) },
+    {
+      name: 'documents',
+      after: [],
+      start: program('documents', 'observability/programs/documents.ts', ports.documents, {}),
+    },
     { name: 'alertmanager', after: [], start: (signal) => startAlertmanager({ ...alertmanager, signal }) },
     // after its targets, so that a slow start does not count as an outage
     {
