@@ -439,6 +439,14 @@ CREATE TABLE task_activity (
   CONSTRAINT task_activity_task_id_fkey FOREIGN KEY (task_id) REFERENCES tasks(id)
 );
 
+CREATE TABLE task_blockers (
+  task_id uuid NOT NULL,
+  blocker_id uuid NOT NULL,
+  CONSTRAINT task_blockers_blocker_id_fkey FOREIGN KEY (blocker_id) REFERENCES tasks(id) ON DELETE CASCADE,
+  CONSTRAINT task_blockers_pkey PRIMARY KEY (task_id, blocker_id),
+  CONSTRAINT task_blockers_task_id_fkey FOREIGN KEY (task_id) REFERENCES tasks(id) ON DELETE CASCADE
+);
+
 CREATE TABLE task_comments (
   id uuid NOT NULL DEFAULT uuidv7(),
   task_id uuid NOT NULL,
@@ -532,6 +540,9 @@ CREATE TABLE tasks (
   job_id uuid,
   change_no bigint,
   project_id uuid,
+  parent_id uuid,
+  deletion_id uuid,
+  is_linked boolean NOT NULL DEFAULT false,
   CONSTRAINT tasks_draft_has_no_assignee CHECK (state <> 'draft'::text OR assignee_id IS NULL),
   CONSTRAINT tasks_only_drafts_await_performer CHECK (NOT awaiting_performer OR state = 'draft'::text),
   CONSTRAINT tasks_pkey PRIMARY KEY (id),
@@ -607,6 +618,8 @@ CREATE INDEX schedules_deleted ON schedules USING btree (deleted_at) WHERE delet
 CREATE INDEX schedules_due ON schedules USING btree (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX schedules_queued ON schedules USING btree (id) WHERE queued_at IS NOT NULL;
 
+CREATE INDEX task_blockers_by_blocker ON task_blockers USING btree (blocker_id, task_id);
+
 CREATE INDEX task_comments_by_task ON task_comments USING btree (task_id, id);
 
 CREATE INDEX task_reminders_armed ON task_reminders USING btree (remind_at) WHERE state = 'armed'::text;
@@ -619,12 +632,14 @@ CREATE INDEX task_tombstones_by_age ON task_tombstones USING btree (deleted_at);
 CREATE INDEX task_views_by_creator ON task_views USING btree (creator_id, id);
 CREATE INDEX task_views_shared ON task_views USING btree (id) WHERE is_shared;
 
+CREATE INDEX open_subtasks ON tasks USING btree (parent_id, id) WHERE parent_id IS NOT NULL AND (state <> ALL (ARRAY['completed'::text, 'cancelled'::text]));
 CREATE INDEX tasks_awaiting ON tasks USING btree (id) WHERE awaiting_performer;
 CREATE INDEX tasks_by_assignee ON tasks USING btree (assignee_id, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_change ON tasks USING btree (updated_at, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_change_no ON tasks USING btree (change_no);
 CREATE INDEX tasks_by_creator ON tasks USING btree (creator_id, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_due_date ON tasks USING btree (due_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX tasks_by_parent ON tasks USING btree (parent_id, id) WHERE parent_id IS NOT NULL;
 CREATE INDEX tasks_by_priority ON tasks USING btree (array_position(ARRAY['low'::text, 'normal'::text, 'high'::text, 'urgent'::text], priority), id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_project ON tasks USING btree (project_id, id) WHERE project_id IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX tasks_by_state ON tasks USING btree (state, id) WHERE deleted_at IS NULL;
@@ -661,7 +676,13 @@ CREATE OR REPLACE FUNCTION public.follow_jobs(task_ids uuid[], job_states text[]
 AS $function$
 DECLARE
   changed integer;
+  ended uuid[];
 BEGIN
+  IF job_states && ARRAY['succeeded', 'cancelled'] THEN
+    PERFORM id FROM tasks
+    WHERE id = ANY (ARRAY(SELECT unnest(task_ids) UNION SELECT task_id FROM task_blockers WHERE blocker_id = ANY (task_ids)))
+    ORDER BY id FOR UPDATE;
+  END IF;
   WITH followed AS (
     UPDATE tasks task SET state = step.state, version = task.version + 1,
       updated_at = greatest(clock_timestamp(), task.updated_at + interval '10 microseconds')
@@ -672,7 +693,7 @@ BEGIN
     ) AS step (job_state, state, action, reason) USING (job_state)
     WHERE task.id = ANY (task_ids) AND task.id = given.task_id AND task.deleted_at IS NULL AND task.state IN ('draft', 'in_progress')
       AND task.state <> step.state
-    RETURNING task.id, task.project_id, task.updated_at, old.state AS from_state, task.state, step.action, step.reason
+    RETURNING task.id, task.project_id, task.updated_at, old.state AS from_state, task.state, step.action, step.reason, task.is_linked
   ), logged AS (
     INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
     SELECT id, action, actor, 'state', to_jsonb(from_state), to_jsonb(state), reason, updated_at FROM followed ORDER BY id
@@ -682,7 +703,10 @@ BEGIN
         'timestamp', to_char(updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', actor, 'assigned_to', NULL), headers
     FROM followed ORDER BY id
   )
-  SELECT count(*) INTO changed FROM followed;
+  SELECT count(*), array_agg(id) FILTER (WHERE is_linked AND state <> 'in_progress') INTO changed, ended FROM followed;
+  IF ended IS NOT NULL THEN
+    PERFORM unblock_tasks(ended, actor, headers);
+  END IF;
   RETURN changed;
 END
 $function$;
@@ -926,6 +950,36 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION public.unblock_tasks(ended uuid[], actor uuid, headers json)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  announced integer;
+BEGIN
+  PERFORM id FROM tasks WHERE id = ANY (ARRAY(SELECT task_id FROM task_blockers WHERE blocker_id = ANY (ended))) ORDER BY id FOR UPDATE;
+  WITH unblocked AS MATERIALIZED (
+    SELECT task.id, task.project_id, task.assignee_id, greatest(clock_timestamp(), task.updated_at + interval '10 microseconds') AS at
+    FROM tasks task
+    WHERE task.id = ANY (ARRAY(SELECT task_id FROM task_blockers WHERE blocker_id = ANY (ended)))
+      AND task.deleted_at IS NULL AND task.state NOT IN ('completed', 'cancelled')
+      AND NOT EXISTS (
+        SELECT FROM task_blockers edge JOIN tasks blocker ON blocker.id = edge.blocker_id
+        WHERE edge.task_id = task.id AND blocker.deleted_at IS NULL AND blocker.state NOT IN ('completed', 'cancelled')
+      )
+  ), logged AS (
+    INSERT INTO task_activity (task_id, action, actor_id, created_at) SELECT id, 'unblocked', actor, at FROM unblocked ORDER BY id
+  ), emitted AS (
+    INSERT INTO outbox (type, aggregate_id, payload, headers)
+    SELECT 'tasks.task.unblocked', id::text, json_build_object('task_uuid', id, 'project_id', project_id,
+        'timestamp', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', actor, 'assigned_to', assignee_id), headers
+    FROM unblocked ORDER BY id
+  )
+  SELECT count(*) INTO announced FROM unblocked;
+  RETURN announced;
+END
+$function$;
+
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON dead_letter_audit FOR EACH STATEMENT EXECUTE FUNCTION refuse_dead_letter_audit_change();
 
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON task_activity FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -1010,6 +1064,8 @@ COMMENT ON COLUMN schedules.awaits_end IS 'the next instant is computed when the
 
 COMMENT ON COLUMN task_activity.actor_id IS 'null for the system itself';
 
+COMMENT ON TABLE task_blockers IS 'which tasks wait for which; a blocker that has ended or was deleted blocks no longer';
+
 COMMENT ON COLUMN task_comments.mentions IS 'the users in the text, in the order of their first mention';
 
 COMMENT ON TABLE task_labels IS 'the labels of tasks that are not deleted, written only by triggers of tasks';
@@ -1043,3 +1099,9 @@ COMMENT ON COLUMN tasks.job_id IS 'the job of a task of kind job; its row may ha
 COMMENT ON COLUMN tasks.change_no IS 'the number of the last change; numbers may commit in another order';
 
 COMMENT ON COLUMN tasks.project_id IS 'the project whose members read the task; null for a task that every user reads';
+
+COMMENT ON COLUMN tasks.parent_id IS 'the task of which this is a sub-task';
+
+COMMENT ON COLUMN tasks.deletion_id IS 'the task whose deletion deleted this task: itself, or the root of a subtree';
+
+COMMENT ON COLUMN tasks.is_linked IS 'whether the task has, or had, a sub-task, a blocker or a task that it blocks; other tasks need no further look-up';

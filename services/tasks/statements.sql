@@ -4,7 +4,7 @@ PREPARE "tasks.create_draft" AS
 WITH draft AS MATERIALIZED (SELECT
   uuidv7() AS id, $1::text AS title, $2::text AS description, 'draft'::text AS state, $3::text AS priority,
   $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, $10::uuid AS assignee_id,
-  'task' AS kind, NULL::uuid AS job_id, NULL::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
+  'task' AS kind, NULL::uuid AS job_id, $14::uuid AS parent_id, $15::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
 ), shown AS MATERIALIZED (
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
@@ -18,7 +18,8 @@ WITH draft AS MATERIALIZED (SELECT
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
+      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json FROM draft task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
@@ -26,7 +27,8 @@ WITH draft AS MATERIALIZED (SELECT
 ),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, project_id,
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, parent_id,
+    project_id,
     version, created_at, updated_at
   )
   SELECT draft.* FROM draft
@@ -53,7 +55,7 @@ PREPARE "tasks.create_draft_idempotent" AS
 WITH draft AS MATERIALIZED (SELECT
   uuidv7() AS id, $1::text AS title, $2::text AS description, 'draft'::text AS state, $3::text AS priority,
   $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, $10::uuid AS assignee_id,
-  'task' AS kind, NULL::uuid AS job_id, NULL::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
+  'task' AS kind, NULL::uuid AS job_id, $14::uuid AS parent_id, $15::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
 ), shown AS MATERIALIZED (
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
@@ -67,7 +69,8 @@ WITH draft AS MATERIALIZED (SELECT
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
+      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json FROM draft task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
@@ -75,12 +78,13 @@ WITH draft AS MATERIALIZED (SELECT
 ),
 claimed AS (
   INSERT INTO idempotency_keys (actor_id, key, fingerprint, response_body, etag)
-  SELECT $6::uuid, $14, $15, json, 1 FROM shown
+  SELECT $6::uuid, $16, $17, json, 1 FROM shown
   ON CONFLICT DO NOTHING RETURNING key
 ),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, project_id,
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, parent_id,
+    project_id,
     version, created_at, updated_at
   )
   SELECT draft.* FROM draft CROSS JOIN claimed
@@ -108,7 +112,7 @@ WITH draft AS MATERIALIZED (
 SELECT
   uuidv7() AS id, $1::text AS title, $2::text AS description, 'assigned'::text AS state, $3::text AS priority,
   $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, performer.id::uuid AS assignee_id,
-  'task' AS kind, NULL::uuid AS job_id, NULL::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
+  'task' AS kind, NULL::uuid AS job_id, $14::uuid AS parent_id, $15::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
 WHERE performer.id = $10 AND (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE)
 FOR SHARE OF performer
 ), shown AS MATERIALIZED (
@@ -124,7 +128,8 @@ FOR SHARE OF performer
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
+      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json FROM draft task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
@@ -132,7 +137,8 @@ FOR SHARE OF performer
 ),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, project_id,
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, parent_id,
+    project_id,
     version, created_at, updated_at
   )
   SELECT draft.* FROM draft
@@ -160,7 +166,7 @@ WITH draft AS MATERIALIZED (
 SELECT
   uuidv7() AS id, $1::text AS title, $2::text AS description, 'assigned'::text AS state, $3::text AS priority,
   $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, performer.id::uuid AS assignee_id,
-  'task' AS kind, NULL::uuid AS job_id, NULL::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
+  'task' AS kind, NULL::uuid AS job_id, $14::uuid AS parent_id, $15::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
 WHERE performer.id = $10 AND (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE)
 FOR SHARE OF performer
 ), shown AS MATERIALIZED (
@@ -176,7 +182,8 @@ FOR SHARE OF performer
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
+      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json FROM draft task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
@@ -184,12 +191,13 @@ FOR SHARE OF performer
 ),
 claimed AS (
   INSERT INTO idempotency_keys (actor_id, key, fingerprint, response_body, etag)
-  SELECT $6::uuid, $14, $15, json, 1 FROM shown
+  SELECT $6::uuid, $16, $17, json, 1 FROM shown
   ON CONFLICT DO NOTHING RETURNING key
 ),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, project_id,
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, parent_id,
+    project_id,
     version, created_at, updated_at
   )
   SELECT draft.* FROM draft CROSS JOIN claimed
@@ -214,9 +222,9 @@ SELECT shown.json FROM shown JOIN stored USING (id);
 
 PREPARE "tasks.create_of_job" AS
 WITH draft AS MATERIALIZED (SELECT
-  $14::uuid AS id, $1::text AS title, $2::text AS description, 'draft'::text AS state, $3::text AS priority,
+  $16::uuid AS id, $1::text AS title, $2::text AS description, 'draft'::text AS state, $3::text AS priority,
   $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, $10::uuid AS assignee_id,
-  'job' AS kind, $15::uuid AS job_id, NULL::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
+  'job' AS kind, $17::uuid AS job_id, $14::uuid AS parent_id, $15::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
 ), shown AS MATERIALIZED (
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
@@ -230,7 +238,8 @@ WITH draft AS MATERIALIZED (SELECT
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
+      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json FROM draft task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
@@ -238,7 +247,8 @@ WITH draft AS MATERIALIZED (SELECT
 ),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, project_id,
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, parent_id,
+    project_id,
     version, created_at, updated_at
   )
   SELECT draft.* FROM draft
@@ -274,7 +284,8 @@ SELECT task.version, task.deleted_at IS NOT NULL AS is_deleted, (
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
+      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
 FROM tasks task
@@ -282,7 +293,7 @@ FROM tasks task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
 WHERE task.id = $1 AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid))));
 
-PREPARE "tasks.list_92cc276a" AS
+PREPARE "tasks.list_661c1cdf" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND true ORDER BY task.id DESC LIMIT $1)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
@@ -296,7 +307,8 @@ PREPARE "tasks.list_92cc276a" AS
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
+      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -304,7 +316,7 @@ PREPARE "tasks.list_92cc276a" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_d742c487" AS
+PREPARE "tasks.list_fae9b38f" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $1))) AND true ORDER BY task.id DESC LIMIT $2)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
@@ -318,7 +330,8 @@ PREPARE "tasks.list_d742c487" AS
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
+      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -326,7 +339,7 @@ PREPARE "tasks.list_d742c487" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_763019c0" AS
+PREPARE "tasks.list_7a78d4a1" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.assignee_id IS NOT DISTINCT FROM $1 AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2))) AND true ORDER BY task.id DESC LIMIT $3)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
@@ -340,7 +353,8 @@ PREPARE "tasks.list_763019c0" AS
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
+      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -348,7 +362,7 @@ PREPARE "tasks.list_763019c0" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_abd54046" AS
+PREPARE "tasks.list_b88baec1" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.state = $1 AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2))) AND true ORDER BY task.id DESC LIMIT $3)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
@@ -362,7 +376,8 @@ PREPARE "tasks.list_abd54046" AS
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
+      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -370,7 +385,7 @@ PREPARE "tasks.list_abd54046" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_87660be4" AS
+PREPARE "tasks.list_6559e42c" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.assignee_id = $1 AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2))) AND true ORDER BY task.id DESC LIMIT $3)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
@@ -384,7 +399,8 @@ PREPARE "tasks.list_87660be4" AS
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
+      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -392,7 +408,7 @@ PREPARE "tasks.list_87660be4" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_8f45d606" AS
+PREPARE "tasks.list_52a471ed" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.creator_id = $1 AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2))) AND true ORDER BY task.id DESC LIMIT $3)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
@@ -406,7 +422,8 @@ PREPARE "tasks.list_8f45d606" AS
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
+      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -414,7 +431,7 @@ PREPARE "tasks.list_8f45d606" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_0cc6b29f" AS
+PREPARE "tasks.list_a29d706e" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.kind = 'job' AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $1))) AND true ORDER BY task.id DESC LIMIT $2)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
@@ -428,7 +445,8 @@ PREPARE "tasks.list_0cc6b29f" AS
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
+      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -436,7 +454,7 @@ PREPARE "tasks.list_0cc6b29f" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_4ccad010" AS
+PREPARE "tasks.list_0e7f6126" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.kind = 'task' AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $1))) AND true ORDER BY task.id DESC LIMIT $2)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
@@ -450,7 +468,8 @@ PREPARE "tasks.list_4ccad010" AS
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
+      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -458,7 +477,7 @@ PREPARE "tasks.list_4ccad010" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_46fcf999" AS
+PREPARE "tasks.list_88f5d030" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.project_id = $1 AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2))) AND true ORDER BY task.id DESC LIMIT $3)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
@@ -472,7 +491,8 @@ PREPARE "tasks.list_46fcf999" AS
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
+      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -484,23 +504,28 @@ PREPARE "tasks.lock_task" AS
 SELECT
   task.id, task.title, task.description, task.state, task.priority, to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone,
   task.due_all_day, task.remind_before, task.labels,
-  task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.project_id, task.version FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid)))) FOR UPDATE;
+  task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.project_id, task.parent_id, task.is_linked,
+  task.version FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid)))) FOR UPDATE;
 
-PREPARE "tasks.lock_task_and_job" AS
-WITH locked AS MATERIALIZED (
-  SELECT id FROM jobs WHERE id = (SELECT job_id FROM tasks WHERE id = $1) FOR UPDATE
+PREPARE "tasks.lock_tasks_to_end" AS
+WITH locked_jobs AS MATERIALIZED (
+  SELECT id FROM jobs WHERE id = ANY (ARRAY(SELECT job_id FROM tasks WHERE id = ANY ($1::uuid[]))) ORDER BY id FOR UPDATE
 )
 SELECT
 task.id, task.title, task.description, task.state, task.priority, to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone,
 task.due_all_day, task.remind_before, task.labels,
-task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.project_id, task.version FROM tasks task
-WHERE task.id = $1 AND task.deleted_at IS NULL AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid)))) AND (SELECT count(*) FROM locked) >= 0 FOR UPDATE;
+task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.project_id, task.parent_id, task.is_linked,
+task.version FROM tasks task
+WHERE task.id = ANY (ARRAY(SELECT unnest($1::uuid[]) UNION SELECT task_id FROM task_blockers WHERE blocker_id = ANY ($1::uuid[])))
+  AND task.deleted_at IS NULL AND (task.id <> ALL ($1::uuid[]) OR ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid))))) AND (SELECT count(*) FROM locked_jobs) >= 0
+ORDER BY task.id FOR UPDATE;
 
 PREPARE "tasks.lock_task_or_deleted" AS
 SELECT
   task.id, task.title, task.description, task.state, task.priority, to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone,
   task.due_all_day, task.remind_before, task.labels,
-  task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.project_id, task.version, task.deleted_at IS NOT NULL AS is_deleted FROM tasks task WHERE task.id = $1 AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid)))) FOR UPDATE;
+  task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.project_id, task.parent_id, task.is_linked,
+  task.version, task.deleted_at IS NOT NULL AS is_deleted FROM tasks task WHERE task.id = $1 AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid)))) FOR UPDATE;
 
 PREPARE "tasks.read_assignee_before_deletion" AS
 SELECT entry.from_value #>> '{}' AS id FROM tasks task JOIN task_activity entry ON entry.task_id = task.id
@@ -512,12 +537,13 @@ change AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset($1::jsonb) AS listed (id uuid, set jsonb, events jsonb, log jsonb) LIMIT 1
 ), stored AS (
   UPDATE tasks task SET
-    (title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, assignee_id, awaiting_performer, project_id) = (SELECT title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, assignee_id, awaiting_performer, project_id FROM jsonb_populate_record(task, change.set)),
+    (title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, assignee_id, awaiting_performer, project_id, parent_id) = (SELECT title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, assignee_id, awaiting_performer, project_id, parent_id FROM jsonb_populate_record(task, change.set)),
     version = task.version + 1,
     updated_at = greatest(clock_timestamp(), task.updated_at + interval '10 microseconds'),
-    deleted_at = CASE WHEN (change.set -> 'is_deleted')::boolean THEN clock_timestamp() END
+    deleted_at = CASE WHEN (change.set -> 'is_deleted')::boolean THEN clock_timestamp() END,
+    deletion_id = (change.set ->> 'deletion_id')::uuid
   FROM change WHERE task.id = change.id
-  RETURNING task.*, change.events, change.log
+  RETURNING task.*, change.events, change.log, task.is_linked AND (old.deleted_at IS NULL AND old.state NOT IN ('completed', 'cancelled')) AND NOT (new.deleted_at IS NULL AND new.state NOT IN ('completed', 'cancelled')) AS has_ended
 ),
 logged AS (
   INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
@@ -546,9 +572,10 @@ SELECT task.version, (
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
+      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
-) AS json FROM stored task
+) AS json, task.has_ended FROM stored task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true;
 
@@ -565,7 +592,8 @@ SELECT task.version, (
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
+      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json FROM tasks task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
@@ -654,6 +682,16 @@ logged AS (
   ORDER BY reminded.id, place
 )
 SELECT kind, state, extract(epoch FROM late)::float8 AS "lateSeconds" FROM settled;
+
+PREPARE "tasks.read_hindrances" AS
+SELECT ARRAY(
+    SELECT blocker.id FROM task_blockers edge JOIN tasks blocker ON blocker.id = edge.blocker_id
+    WHERE edge.task_id = $1 AND (blocker.deleted_at IS NULL AND blocker.state NOT IN ('completed', 'cancelled')) ORDER BY blocker.id
+  ) AS blockers,
+  ARRAY(SELECT child.id FROM tasks child WHERE child.parent_id = $1 AND (child.deleted_at IS NULL AND child.state NOT IN ('completed', 'cancelled')) ORDER BY child.id) AS subtasks;
+
+PREPARE "tasks.unblock" AS
+SELECT unblock_tasks($1, $2, $3) AS count;
 
 PREPARE "tasks.insert_comment" AS
 WITH stored AS (

@@ -28,6 +28,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, creato
     labels: [],
     creator_id: creator,
     assignee_id: null,
+    parent_id: null,
+    project_id: null,
   } as const;
   const { values = [], ...statement } = statementFor({ ...task, labels: [] }, { reason: null, request: undefined });
   const { rows } = await pool.query<{ json: string }>({ ...statement, values: [...values] });

@@ -60,6 +60,9 @@ export const names: Readonly<Record<string, string>> = {
   setProjectMember: 'projects.setMember',
   removeProjectMember: 'projects.removeMember',
 
+  addBlocker: 'tasks.addBlocker',
+  removeBlocker: 'tasks.removeBlocker',
+
   listComments: 'comments.list',
   addComment: 'comments.add',
   getComment: 'comments.get',

@@ -24,6 +24,9 @@ const byName: Readonly<Record<string, unknown>> = {
   resource: 'urn:taskwire:auth',
   queue: 'reports',
   kind: 'render_report',
+  // overrides are for managers, and each for some transitions only
+  force: false,
+  override_blocked: false,
   lease_token: '019a9d5e-4b7c-7cc1-8a53-6f0d2c1e9b42.7',
   operations: [
     { op: 'create', body: { title: 'Count the chairs' } },
@@ -47,7 +50,7 @@ export function exampleOf(schema: JsonSchema, name = ''): unknown {
     case 'number':
       return schema['minimum'] ?? 1;
     case 'boolean':
-      return true;
+      return byName[name] ?? true;
     case 'null':
       return null;
   }

@@ -14,6 +14,7 @@ import { migrations } from './migrations.ts';
 import { bulkResults } from './postgres/bulk-results.ts';
 import { commentStore } from './postgres/comments.ts';
 import { entities } from './postgres/entities.ts';
+import { linkStore } from './postgres/links/store.ts';
 import { reassignmentQueries } from './postgres/locks.ts';
 import { performerSql } from './postgres/performer-sql.ts';
 import { observeAwaitingReassignment } from './postgres/reassignment-gauge.ts';
@@ -74,6 +75,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   const http = service.serve({
     routes: routes({
       ...{ tasks, users: createUsers(directory, policy), deadLetters: createDeadLetters({ db }), jobs, waiters },
+      links: linkStore,
       schedules,
       publishedEpoch: () => db.sourceEpoch().published,
       bulk: bulkResults(db.pool),

@@ -57,7 +57,7 @@ describe('Invalid requests to Tasks', () => {
       `SELECT (SELECT json_agg(tasks ORDER BY id) FROM tasks) AS tasks, (SELECT count(*) FROM task_activity) AS entries,
          (SELECT count(*) FROM idempotency_keys) AS keys, (SELECT json_agg(task_comments) FROM task_comments) AS comments,
          (SELECT count(*) FROM schedules) AS schedules, (SELECT count(*) FROM task_views) AS views,
-         (SELECT count(*) FROM projects) AS projects`,
+         (SELECT count(*) FROM projects) AS projects, (SELECT count(*) FROM task_blockers) AS blockers`,
     );
     return row;
   }
@@ -67,7 +67,10 @@ describe('Invalid requests to Tasks', () => {
     const body = (withBody as Partial<Record<Operation, unknown>>)[operation];
     return {
       token: admin.token,
-      params: { id: taskId, comment_id: commentId, task_id: taskId, user_id: admin.id, queue: 'reports', key: 'a' },
+      params: {
+        ...{ id: taskId, other_id: taskId, comment_id: commentId, task_id: taskId, user_id: admin.id },
+        ...{ queue: 'reports', key: 'a' },
+      },
       headers: { 'if-match': '*', 'idempotency-key': crypto.randomUUID() },
       ...(body === undefined ? {} : { body }),
     };

@@ -46,6 +46,7 @@ describe('The contract of Tasks', () => {
       `SELECT (SELECT json_agg(tasks ORDER BY id) FROM tasks) AS tasks,
          (SELECT json_agg(task_activity ORDER BY seq) FROM task_activity) AS entries,
          (SELECT json_agg(task_comments ORDER BY id) FROM task_comments) AS comments,
+         (SELECT json_agg(task_blockers) FROM task_blockers) AS blockers,
          (SELECT json_agg(jobs ORDER BY id) FROM jobs) AS jobs,
          (SELECT json_agg(schedules ORDER BY id) FROM schedules) AS schedules,
          (SELECT json_agg(task_views ORDER BY id) FROM task_views) AS views,
@@ -89,6 +90,7 @@ describe('The contract of Tasks', () => {
 
   it('rejects a stranger to the task in every operation, except those that are open to every user', async () => {
     const { id } = await harness.createTask(manager, { assignee_id: ann.id });
+    const other = await harness.createTask(ben);
     const params = { id };
     const added = await harness.call('addComment', { token: ann.token, params, body: { body: 'Done.' } });
     const ofComment = { params: { id, comment_id: (added.body as { id: string }).id } };
@@ -120,6 +122,13 @@ describe('The contract of Tasks', () => {
         'transitionTask in_progress': { params, body: { state: 'in_progress' } },
         'transitionTask completed': { params, body: { state: 'completed' } },
         'transitionTask cancelled': { params, body: { state: 'cancelled' } },
+        'transitionTask override_blocked': {
+          params,
+          body: { state: 'in_progress', override_blocked: true, reason: 'a test' },
+        },
+        'transitionTask force': { params, body: { state: 'completed', force: true } },
+        addBlocker: { params: { id, other_id: other.id } },
+        removeBlocker: { params: { id, other_id: other.id } },
         changeComment: { ...ofComment, body: { body: 'Mine.' } },
         deleteComment: ofComment,
         getTasksDeadLetter: { params },
@@ -130,7 +139,7 @@ describe('The contract of Tasks', () => {
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(operations).to.equal(33);
+    expect(operations).to.equal(37);
     // canary: the assignee may start the task, so walking as the assignee must report a fault
     const assignee = await walkAsStranger({
       ...{ baseUrl, routes: { transitionTask: tasksRoutes.transitionTask }, snapshot, secrets: [] },
@@ -167,12 +176,20 @@ describe('The contract of Tasks', () => {
 
   it('publishes the events that follow from the activity entries of every operation, one for one', async () => {
     const task = await harness.createTask(ann);
+    const blocker = await harness.createTask(ann);
+    const blocked = { id: task.id, other_id: blocker.id };
     const at = { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } };
     const steps: [Parameters<TasksHarness['call']>[0], Parameters<TasksHarness['call']>[1], string[]][] = [
       ['changeTask', { ...at, body: { title: 'Other', labels: ['home'], priority: 'high' } }, ['changed']],
       ['assignTask', { ...at, body: { assignee_id: ann.id } }, ['assigned']],
       ['assignTask', { ...at, body: { assignee_id: ann.id } }, []],
       ['assignTask', { ...at, body: { assignee_id: ben.id } }, ['unassigned', 'assigned']],
+      ['addBlocker', { ...at, params: blocked }, ['blocker_added']],
+      ['addBlocker', { ...at, params: blocked }, []],
+      ['removeBlocker', { ...at, params: blocked }, ['blocker_removed']],
+      ['removeBlocker', { ...at, params: blocked }, []],
+      ['addBlocker', { ...at, params: blocked }, ['blocker_added']],
+      ['deleteTask', { ...at, params: { id: blocker.id } }, ['unblocked']],
       ['transitionTask', { ...at, token: ben.token, body: { state: 'in_progress' } }, ['started']],
       ['transitionTask', { ...at, token: ben.token, body: { state: 'completed' } }, ['completed']],
       ['deleteTask', at, ['deleted']],

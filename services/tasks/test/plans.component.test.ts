@@ -4,6 +4,7 @@ import { query } from '@taskwire/postgres';
 import { fillTables, largeTableScans, planSizes, recordStatements } from '@taskwire/testing';
 import { defaultRetention } from '../src/wire/retention.ts';
 import { hotStatements } from '../src/postgres/statements.ts';
+import { linkTools } from './support/links.ts';
 import { projectOf } from './support/projects.ts';
 import { scheduleTools } from './support/schedules.ts';
 import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
@@ -37,6 +38,7 @@ describe("The plans of Tasks' statements", () => {
     await fillTables(database, [fillOccurrences], []);
     await fillTables(database, [fillReminders], []);
     await fillTables(database, [fillComments], []);
+    await fillTables(database, [fillParents, fillBlockers], []);
     stored = count;
   }
 
@@ -77,6 +79,7 @@ describe("The plans of Tasks' statements", () => {
     for (const filter of filters) await harness.call('listTasks', { token: ann.token, query: filter });
     await harness.call('listTasks', { token: manager.token });
     await useComments(task.id);
+    await useLinks();
     const among = {
       token: ann.token,
       body: {
@@ -116,6 +119,22 @@ describe("The plans of Tasks' statements", () => {
     await harness.call('getComment', at);
     await harness.call('changeComment', { ...at, body: { body: 'Done.' } });
     await harness.call('deleteComment', at);
+  }
+
+  async function useLinks(): Promise<void> {
+    const links = linkTools(harness);
+    const parent = await harness.createTask(manager, { assignee_id: ann.id });
+    const [subtask, blocker] = [await links.subtask(ann, parent), await harness.createTask(ann)];
+    await links.place(ann, blocker, parent);
+    await links.place(ann, blocker, null);
+    await links.block(manager, parent, blocker);
+    await links.move(ann, parent, 'in_progress');
+    await links.unblock(manager, parent, blocker);
+    await links.block(manager, subtask, blocker);
+    await harness.transition(ann, blocker, 'cancelled');
+    await links.move(ann, parent, 'in_progress');
+    await links.move(ann, parent, 'completed');
+    await links.remove(manager, parent);
   }
 
   /** Runs a schedule for every way to create a task, and rounds of the scheduler. */
@@ -217,6 +236,16 @@ const fillReminders = `
 const fillComments = `
   INSERT INTO task_comments (task_id, author_id, body, mentions, created_at, updated_at)
   SELECT id, creator_id, 'Done.', '{}', now(), now() FROM tasks WHERE NOT EXISTS (SELECT FROM task_comments WHERE task_id = tasks.id)`;
+
+/** Every tenth task is a sub-task of the task before it, and every task waits for that task. */
+const fillParents = `
+  UPDATE tasks SET parent_id = other.before FROM (
+    SELECT id, lag(id) OVER (ORDER BY id) AS before, row_number() OVER (ORDER BY id) AS place FROM tasks
+  ) AS other WHERE other.id = tasks.id AND place % 10 = 0 AND tasks.parent_id IS NULL`;
+const fillBlockers = `
+  INSERT INTO task_blockers (task_id, blocker_id)
+  SELECT id, before FROM (SELECT id, lag(id) OVER (ORDER BY id) AS before FROM tasks) AS other WHERE before IS NOT NULL
+  ON CONFLICT DO NOTHING`;
 
 const filledTarget = JSON.stringify({
   ...{ kind: 'task', title: 'x', description: '', priority: 'normal', labels: [] },

@@ -28,6 +28,8 @@ const draft: Task = {
   kind: 'task',
   job_id: null,
   project_id: null,
+  parent_id: null,
+  is_linked: false,
   version: 1,
 };
 
@@ -114,6 +116,9 @@ describe('The permissions', () => {
     start: transition.in_progress,
     complete: transition.completed,
     cancel: transition.cancelled,
+    override: transition.force,
+    // the field parent_id of createTask and changeTask
+    divide: ['admin', 'manager', 'creator', 'assignee'],
   };
   for (const [action, allowed] of Object.entries(table) as [Action, readonly Party[]][]) {
     it(`let only ${allowed.join(', ')} ${action} a task`, () => {

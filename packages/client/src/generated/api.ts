@@ -205,7 +205,7 @@ export type Api = {
     change(id: string, body: T.ChangeTaskData['body'], options: VersionedOptions): Call<Opened<T.ChangeTaskResponses[200]>>;
     /**
      * Delete a task.
-     * An open task is unassigned first. The job of a task of kind `job` is cancelled. The task can be restored for 30 days, or as long as the operator has set.
+     * An open task is unassigned first. The job of a task of kind `job` is cancelled. The sub-tasks are deleted too, at most 1,000 tasks at once. The task can be restored for 30 days, or as long as the operator has set.
      */
     delete(id: string, options: VersionedOptions): Call<void>;
     /**
@@ -220,7 +220,7 @@ export type Api = {
     assign(id: string, body: T.AssignTaskData['body'], options?: CallOptions): Call<Opened<T.AssignTaskResponses[200]>>;
     /**
      * Start, complete or cancel a task.
-     * A task of kind `job` can only be cancelled, together with its job. If a worker has the job, it sees `cancel_requested` with its next heartbeat, and the job ends as cancelled however the worker settles it.
+     * A blocked task can be neither started nor completed, and a task with open sub-tasks cannot be completed, unless a manager or admin overrides that. A task of kind `job` can only be cancelled, together with its job. If a worker has the job, it sees `cancel_requested` with its next heartbeat, and the job ends as cancelled however the worker settles it.
      */
     transition(id: string, body: T.TransitionTaskData['body'], options?: CallOptions): Call<Opened<T.TransitionTaskResponses[200]>>;
     /**
@@ -237,6 +237,15 @@ export type Api = {
      * Each operation commits by itself, in order, and has a result as if it had been requested by itself. With `atomic`, all are carried out or none: the first that fails is named by `index` of the problem `bulk_aborted`. An operation whose `ref` was not created has the problem `dependency_failed`. One Idempotency-Key covers all operations: after an interruption, the same request carries out what is left, and repeats the other results, refusals included. Results with status 429 or 5xx are not stored: the same request tries these operations again. After a 5xx, the rest is not attempted.
      */
     bulk(body: T.BulkTasksData['body'], options?: CallOptions): Call<Opened<T.BulkTasksResponses[200]>>;
+    /**
+     * Let a task wait for another task.
+     * The task cannot be started or completed until the other task has been completed, cancelled or deleted. A task has at most 100 blockers, and blocks at most 100 tasks. The version of both stays the same.
+     */
+    addBlocker(id: string, other_id: string, options?: CallOptions): Call<void>;
+    /**
+     * Let a task no longer wait for another task.
+     */
+    removeBlocker(id: string, other_id: string, options?: CallOptions): Call<void>;
   };
   labels: {
     /**

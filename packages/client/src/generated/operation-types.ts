@@ -54,6 +54,8 @@ export type OperationTypes = {
   getComment: { input: T.GetCommentData; answer: T.GetCommentResponses[200] };
   changeComment: { input: T.ChangeCommentData; answer: T.ChangeCommentResponses[200] };
   deleteComment: { input: T.DeleteCommentData; answer: T.DeleteCommentResponses[204] };
+  addBlocker: { input: T.AddBlockerData; answer: T.AddBlockerResponses[204] };
+  removeBlocker: { input: T.RemoveBlockerData; answer: T.RemoveBlockerResponses[204] };
   enqueueJob: { input: T.EnqueueJobData; answer: T.EnqueueJobResponses[201] };
   enqueueJobs: { input: T.EnqueueJobsData; answer: T.EnqueueJobsResponses[200] };
   getJob: { input: T.GetJobData; answer: T.GetJobResponses[200] };

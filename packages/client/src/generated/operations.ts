@@ -63,6 +63,8 @@ export const operations = frozenTable({
     activity: { id: 'listActivity', method: 'GET', path: '/api/v1/tasks/{id}/activity', status: 200, query: ['cursor', 'limit'], list: true },
     shuffle: { id: 'shuffleTasks', method: 'POST', path: '/api/v1/tasks/shuffle', status: 200, idempotent: true },
     bulk: { id: 'bulkTasks', method: 'POST', path: '/api/v1/tasks/bulk', status: 200, body: 'required', idempotent: true },
+    addBlocker: { id: 'addBlocker', method: 'PUT', path: '/api/v1/tasks/{id}/blocked_by/{other_id}', status: 204 },
+    removeBlocker: { id: 'removeBlocker', method: 'DELETE', path: '/api/v1/tasks/{id}/blocked_by/{other_id}', status: 204 },
   },
   labels: {
     list: { id: 'listLabels', method: 'GET', path: '/api/v1/labels', status: 200, query: ['cursor', 'limit', 'prefix'], list: true },

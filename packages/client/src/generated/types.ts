@@ -335,6 +335,24 @@ export type Problem = {
         code: string;
         detail: string;
     };
+    /**
+     * only with open_subtasks and task_blocked: the open sub-tasks or blockers that the caller may read, at most 20
+     */
+    tasks?: Array<{
+        id: string;
+        title: string;
+    }>;
+    /**
+     * only with task_cycle and dependency_cycle: the tasks of the cycle that the caller may read. Each waits for the next, and the last for the first
+     */
+    path?: Array<{
+        id: string;
+        title: string;
+    }>;
+    /**
+     * with `tasks` and `path`: the number of such tasks, including those that the caller may not read
+     */
+    task_count?: number;
     request_id: string;
 };
 
@@ -701,6 +719,24 @@ export type BulkTasksResponse = {
                 code: string;
                 detail: string;
             };
+            /**
+             * only with open_subtasks and task_blocked: the open sub-tasks or blockers that the caller may read, at most 20
+             */
+            tasks?: Array<{
+                id: string;
+                title: string;
+            }>;
+            /**
+             * only with task_cycle and dependency_cycle: the tasks of the cycle that the caller may read. Each waits for the next, and the last for the first
+             */
+            path?: Array<{
+                id: string;
+                title: string;
+            }>;
+            /**
+             * with `tasks` and `path`: the number of such tasks, including those that the caller may not read
+             */
+            task_count?: number;
             request_id: string;
         };
     }>;
@@ -917,6 +953,7 @@ export type ChangeTaskRequest = {
      */
     remind_before?: string;
     labels?: Array<string>;
+    parent_id?: string | null;
 };
 
 export type ChangeViewRequest = {
@@ -1145,6 +1182,10 @@ export type CreateTaskRequest = {
     labels?: Array<string>;
     assignee_id?: string;
     assign?: 'random';
+    /**
+     * the task of which this is a sub-task: a task for people that has not ended. A tree has at most 5 levels, and a task at most 500 open sub-tasks
+     */
+    parent_id?: string;
     /**
      * task if omitted
      */
@@ -1925,6 +1966,10 @@ export type ListTasksResponse = {
              */
             progress: unknown;
         } | null;
+        /**
+         * the task of which this is a sub-task
+         */
+        parent_id: string | null;
         version: number;
         created_at: string;
         updated_at: string;
@@ -2352,6 +2397,10 @@ export type SearchTasksResponse = {
              */
             progress: unknown;
         } | null;
+        /**
+         * the task of which this is a sub-task
+         */
+        parent_id: string | null;
         version: number;
         created_at: string;
         updated_at: string;
@@ -2555,6 +2604,10 @@ export type Task = {
          */
         progress: unknown;
     } | null;
+    /**
+     * the task of which this is a sub-task
+     */
+    parent_id: string | null;
     version: number;
     created_at: string;
     updated_at: string;
@@ -2564,6 +2617,18 @@ export type TaskState = 'draft' | 'assigned' | 'in_progress' | 'completed' | 'ca
 
 export type TransitionTaskRequest = {
     state: TaskState;
+    /**
+     * true: completes the task although it has open sub-tasks, which stay open; only for managers and admins
+     */
+    force?: boolean;
+    /**
+     * true: starts or completes the task although it is blocked; only for managers and admins, with a `reason`
+     */
+    override_blocked?: boolean;
+    /**
+     * why the task may be started or completed although it is blocked; the activity log shows it
+     */
+    reason?: string;
 };
 
 export type InternalTask = {
@@ -2630,6 +2695,10 @@ export type InternalTask = {
          */
         progress: unknown;
     } | null;
+    /**
+     * the task of which this is a sub-task
+     */
+    parent_id: string | null;
     version: number;
     created_at: string;
     updated_at: string;
@@ -4034,6 +4103,44 @@ export type ChangeCommentResponses = {
 };
 
 export type ChangeCommentResponse2 = ChangeCommentResponses[keyof ChangeCommentResponses];
+
+export type RemoveBlockerData = {
+    body?: never;
+    path: {
+        id: string;
+        other_id: string;
+    };
+    query?: never;
+    url: '/api/v1/tasks/{id}/blocked_by/{other_id}';
+};
+
+export type RemoveBlockerResponses = {
+    /**
+     * Done; no content
+     */
+    204: void;
+};
+
+export type RemoveBlockerResponse = RemoveBlockerResponses[keyof RemoveBlockerResponses];
+
+export type AddBlockerData = {
+    body?: never;
+    path: {
+        id: string;
+        other_id: string;
+    };
+    query?: never;
+    url: '/api/v1/tasks/{id}/blocked_by/{other_id}';
+};
+
+export type AddBlockerResponses = {
+    /**
+     * Done; no content
+     */
+    204: void;
+};
+
+export type AddBlockerResponse = AddBlockerResponses[keyof AddBlockerResponses];
 
 export type ListJobsData = {
     body?: never;

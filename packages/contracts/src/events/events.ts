@@ -52,6 +52,8 @@ const commentEventFields = {
 const mentions = z.array(uuid);
 const assigneeEvent = z.object({ ...taskEventFields, assigned_to: uuid.nullable().describe('the last assignee, if any') });
 
+const blockerEvent = z.object({ ...taskEventFields, blocker_uuid: uuid.describe('the task that blocks it') });
+
 /** The fields of an event about a due date. The zone and `due_all_day` determine how `due_at` is shown to users. */
 const dueEvent = z.object({
   ...taskEventFields,
@@ -129,6 +131,11 @@ export const events = {
   'tasks.task.cancelled': assigneeEvent.describe('A task was cancelled.'),
   'tasks.task.due_soon': dueEvent.describe('The due date of an open task is near; at most once for each due date of a task.'),
   'tasks.task.overdue': dueEvent.describe('The due date of an open task has passed; at most once for each due date of a task.'),
+  'tasks.task.blocker_added': blockerEvent.describe('A task waits for another task, which may have ended already.'),
+  'tasks.task.blocker_removed': blockerEvent.describe('A task no longer waits for another task.'),
+  'tasks.task.unblocked': z
+    .object({ ...taskEventFields, assigned_to: uuid.nullable().describe('the assignee, if any') })
+    .describe('The last open blocker of a task was completed, cancelled or deleted; published once, however many blockers end at the same time.'),
   'tasks.comment.added': z
     .object({ ...commentEventFields, mentions: mentions.describe('the users whom the comment mentions') })
     .describe('A comment was added to a task.'),

@@ -209,6 +209,7 @@ export const task = z.object({
   assignee: person.nullable(),
   kind: openEnum(taskKinds).describe('task: a user carries it out; job: a worker carries it out, and it has no assignee'),
   job: taskJob.nullable().describe('the job that carries out the task; null unless kind is job'),
+  parent_id: uuid.nullable().describe('the task of which this is a sub-task'),
   version: z.int(),
   created_at: instant,
   updated_at: instant,
@@ -226,6 +227,7 @@ export const activity = z.object({
   action: openEnum([
     ...['created', 'changed', 'assigned', 'unassigned', 'started', 'completed', 'cancelled', 'deleted'],
     ...['restored', 'due_soon', 'due_soon_skipped', 'overdue', 'comment_added', 'comment_changed', 'comment_deleted'],
+    ...['blocker_added', 'blocker_removed', 'unblocked'],
   ]),
   actor: person.nullable().describe('null for the system'),
   field: z.string().nullable(),

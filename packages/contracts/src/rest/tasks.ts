@@ -3,6 +3,7 @@ import { uuid } from '../events/events.ts';
 import { bulkRoutes } from './bulk.ts';
 import { commentRoutes } from './comments.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
+import { dependencyRoutes, parentId, transition } from './dependencies.ts';
 import { taskJourneyRoutes } from './journeys.ts';
 import { dueAllDay, newDueDateFields, remindBefore, timeZone } from './due-dates.ts';
 import { assignmentHints, changedTaskHints, newTaskHints, taskFilterHints, transitionHints } from './field-hints.ts';
@@ -12,7 +13,7 @@ import { defineRoute } from './route.ts';
 import { labelInUse, labelListQuery, taskListQuery, taskPage, taskSearch, taskSuggestion, taskSuggestionQuery } from './task-lists.ts';
 import { projectRoutes } from './projects.ts';
 import { scheduleRoutes } from './schedules.ts';
-import { activity, description, givenInstant, idParams, internalTask, labels, largestTaskBytes, listOf, page, priority, task, taskKinds, taskState, title } from './schemas.ts';
+import { activity, description, givenInstant, idParams, internalTask, labels, largestTaskBytes, listOf, page, priority, task, taskKinds, title } from './schemas.ts';
 import { viewRoutes } from './views.ts';
 
 const assignment = z.union(
@@ -93,6 +94,7 @@ export const tasksRoutes = {
         labels: labels.default([]),
         assignee_id: uuid.optional(),
         assign: z.literal('random').optional(),
+        parent_id: parentId.optional(),
         kind: z.enum(taskKinds).optional().describe('task if omitted'),
         job: newJob.optional().describe('the job of a task of kind `job`, as `enqueueJob` takes it'),
       })
@@ -115,7 +117,7 @@ export const tasksRoutes = {
     responses: { 201: task },
     location: '/api/v1/tasks/{id}',
     etag: true,
-    problems: ['unknown_assignee', 'ineligible_assignee', 'no_performers', 'job_exists'],
+    problems: ['unknown_assignee', 'ineligible_assignee', 'no_performers', 'job_exists', 'unknown_parent', 'too_many_links', 'illegal_transition'],
   }),
   getTask: defineRoute({
     method: 'get',
@@ -148,6 +150,7 @@ export const tasksRoutes = {
         due_all_day: dueAllDay.optional(),
         remind_before: remindBefore.optional(),
         labels: labels.optional(),
+        parent_id: parentId.nullable().optional(),
       })
       .refine((change) => Object.keys(change).length > 0, 'must have a field to change, for example {"title": "Paint the fence"}'),
     fieldHints: changedTaskHints,
@@ -155,20 +158,21 @@ export const tasksRoutes = {
     ifMatch: 'required',
     responses: { 200: task },
     etag: true,
-    problems: ['not_found'],
+    problems: ['not_found', 'unknown_parent', 'other_project', 'task_cycle', 'dependency_cycle', 'too_many_links', 'illegal_transition'],
   }),
   deleteTask: defineRoute({
     method: 'delete',
     path: '/api/v1/tasks/{id}',
     operationId: 'deleteTask',
     summary: 'Delete a task',
-    description: 'An open task is unassigned first. The job of a task of kind `job` is cancelled. The task can be restored for 30 days, or as long as the operator has set.',
+    description:
+      'An open task is unassigned first. The job of a task of kind `job` is cancelled. The sub-tasks are deleted too, at most 1,000 tasks at once. The task can be restored for 30 days, or as long as the operator has set.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:write'], objects: ['admin', 'manager', 'creator'] },
     params: idParams,
     ifMatch: 'required',
     responses: { 204: null },
-    problems: ['not_found'],
+    problems: ['not_found', 'subtree_too_large'],
   }),
   restoreTask: defineRoute({
     method: 'post',
@@ -209,20 +213,26 @@ export const tasksRoutes = {
     operationId: 'transitionTask',
     summary: 'Start, complete or cancel a task',
     description:
-      'A task of kind `job` can only be cancelled, together with its job. If a worker has the job, it sees `cancel_requested` with its next heartbeat, and the job ends as cancelled however the worker settles it.',
+      'A blocked task can be neither started nor completed, and a task with open sub-tasks cannot be completed, unless a manager or admin overrides that. A task of kind `job` can only be cancelled, together with its job. If a worker has the job, it sees `cancel_requested` with its next heartbeat, and the job ends as cancelled however the worker settles it.',
     tag: 'Tasks',
     access: {
       ...{ kind: 'user', scopes: ['tasks:write'] },
-      objects: { in_progress: ['assignee'], completed: ['assignee'], cancelled: ['admin', 'manager', 'creator'] },
+      objects: {
+        in_progress: ['assignee'],
+        completed: ['assignee'],
+        cancelled: ['admin', 'manager', 'creator'],
+        override_blocked: ['admin', 'manager'],
+        force: ['admin', 'manager'],
+      },
     },
     params: idParams,
-    body: z.strictObject({ state: taskState }),
+    body: transition,
     fieldHints: transitionHints,
     ifMatch: 'optional',
     idempotent: true,
     responses: { 200: task },
     etag: true,
-    problems: ['not_found', 'illegal_transition'],
+    problems: ['not_found', 'illegal_transition', 'open_subtasks', 'task_blocked'],
   }),
   listActivity: defineRoute({
     method: 'get',
@@ -262,6 +272,7 @@ export const tasksRoutes = {
   }),
   ...bulkRoutes,
   ...commentRoutes,
+  ...dependencyRoutes,
   ...jobsRoutes,
   ...scheduleRoutes,
   ...viewRoutes,

@@ -1,5 +1,4 @@
 import type { tasksRoutes } from '@taskwire/contracts';
-import { Problem } from '@taskwire/errors';
 import type { Tx } from '@taskwire/postgres';
 import type { z } from 'zod';
 import { assign, requireAssignable } from '../domain/assignment.ts';
@@ -8,7 +7,7 @@ import { assignmentReason } from '../domain/fairness.ts';
 import { requireTaskOfPeople } from '../domain/job-task.ts';
 import { authorize } from '../domain/permissions.ts';
 import type { Task } from '../domain/task.ts';
-import { noPerformers, requireEligible } from './eligibility.ts';
+import { noPerformers, requireEligible, withKnownAssignee } from './eligibility.ts';
 import { loadForUpdate, type TaskCommand } from './load-for-update.ts';
 import type { IdempotentRequest, TaskStore, Users, WriteResult } from './ports.ts';
 
@@ -22,14 +21,8 @@ type Command = TaskCommand & {
 /** Assigns a task to the given performer, or to the least loaded one. */
 export async function assignTask({ tasks, users }: Ports, command: Command): Promise<WriteResult> {
   const { input } = command;
-  try {
-    return await tryToAssign(tasks, command);
-  } catch (error) {
-    if (!(error instanceof Problem) || error.code !== 'unknown_assignee' || !('assignee_id' in input)) throw error;
-  }
-  // the transaction has ended and released its locks: look the user up in Auth, then try again
-  requireEligible(await users.eligibilityOf(input.assignee_id));
-  return await tryToAssign(tasks, command);
+  const assigneeId = 'assignee_id' in input ? input.assignee_id : null;
+  return await withKnownAssignee(users, assigneeId, async () => await tryToAssign(tasks, command));
 }
 
 async function tryToAssign(tasks: TaskStore, command: Command): Promise<WriteResult> {

@@ -1,5 +1,6 @@
-import { problem, type Problem } from '@taskwire/errors';
+import { problem, Problem } from '@taskwire/errors';
 import type { Eligibility } from '../domain/performer.ts';
+import type { Users } from './ports.ts';
 
 /** @throws Problem `unknown_assignee` or `ineligible_assignee` unless the user is a performer. */
 export function requireEligible(eligibility: Eligibility): void {
@@ -16,6 +17,24 @@ export function requireEligible(eligibility: Eligibility): void {
     case 'ineligible':
       throw ineligible();
   }
+}
+
+/**
+ * Runs a write that requires an assignee. If the directory doesn't know the assignee yet, the write runs again after the user was looked up in Auth, so
+ * that no transaction waits for another service.
+ */
+export async function withKnownAssignee<T>(
+  users: Users,
+  assigneeId: string | null,
+  write: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== 'unknown_assignee' || assigneeId === null) throw error;
+  }
+  requireEligible(await users.eligibilityOf(assigneeId));
+  return await write();
 }
 
 export function ineligible(): Problem {

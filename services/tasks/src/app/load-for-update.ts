@@ -29,9 +29,9 @@ export async function loadForUpdate<T extends Task>(
   return task;
 }
 
-/** Like `loadForUpdate`, but locks the task's job first, for a command that also ends the job. */
-export async function loadWithJob(
-  { lockTaskAndJob: lockTask }: TaskLocks,
+/** Like `loadForUpdate`, for a command that ends the task. */
+export async function loadToEnd(
+  { lockTaskToEnd: lockTask }: Pick<TaskLocks, 'lockTaskToEnd'>,
   ...rest: Parameters<typeof loadForUpdate> extends [unknown, ...infer R] ? R : never
 ): Promise<Task> {
   return await loadForUpdate({ lockTask }, ...rest);

@@ -30,7 +30,7 @@ export type IdempotentRequest = {
   fingerprint: Buffer;
 };
 
-export type NewTask = TaskFields & { creator_id: string; assignee_id: string | null };
+export type NewTask = TaskFields & Pick<Task, 'creator_id' | 'assignee_id' | 'parent_id' | 'project_id'>;
 
 /** The fields of a task that distribution needs. The small size matters when there are many tasks. */
 export type OpenTask = Pick<Task, 'id' | 'state' | 'assignee_id'>;
@@ -40,7 +40,7 @@ export type OrphanedTask = Task & { assignee_is_deleted: boolean; assignee_eligi
 
 /**
  * The store of tasks and their activity log. Functions that take a `tx` run in that transaction; it locks rows in this
- * order: the assignment lock, jobs, tasks, directory.
+ * order: the assignment lock, the graph of tasks, jobs, tasks by id, directory.
  */
 export type TaskStore = TaskReads & TaskLocks & Assignment & TaskWrites;
 
@@ -70,17 +70,17 @@ export type TaskReads = {
 export type TaskLocks = {
   /** Locks and returns the task; undefined when it is deleted or never existed, or the reader may not read it. */
   lockTask(tx: Tx, id: string, reader: Reader): Promise<Task | undefined>;
-  /** Like `lockTask`, but locks the task's job first. */
-  lockTaskAndJob(tx: Tx, id: string, reader: Reader): Promise<Task | undefined>;
+  /** Like `lockTask`, for a task that ends: locks its job before, and the tasks that it blocks too. */
+  lockTaskToEnd(tx: Tx, id: string, reader: Reader): Promise<Task | undefined>;
   /** Like `lockTask`, but finds deleted tasks too. */
   lockTaskOrDeleted(tx: Tx, id: string, reader: Reader): Promise<(Task & { is_deleted: boolean }) | undefined>;
   /** The assignee whom a locked, deleted task lost with its deletion. */
   assigneeBeforeDeletion(tx: Tx, taskId: string): Promise<string | undefined>;
   /**
    * Locks everything that several operations of one transaction need, in the order of all transactions: the assignment lock if one of them `assigns`,
-   * the jobs of the tasks, the tasks.
+   * the graph if one of them `links` or deletes tasks, the jobs of the tasks, the tasks together with those that they block.
    */
-  lockForOperations(tx: Tx, needs: { ids: readonly string[]; assigns: boolean }): Promise<void>;
+  lockForOperations(tx: Tx, needs: { ids: readonly string[]; assigns: boolean; links: boolean }): Promise<void>;
   /** Locks and returns all open tasks, ordered by id to avoid deadlocks between concurrent calls. */
   lockOpenTasks(tx: Tx): Promise<OpenTask[]>;
   /**
@@ -131,8 +131,10 @@ export type TaskWrites = {
   createTask(task: NewTask, request: IdempotentRequest | undefined): Promise<WriteResult | 'ineligible'>;
   /** Stores a new task, like `createTask`, in a transaction. Returns undefined instead of `ineligible`. */
   createTaskWithin(tx: Tx, task: NewTask): Promise<Document | undefined>;
-  /** Stores a new task whose assignee this transaction has locked. `reason` is why that performer was chosen. */
-  insertTask(tx: Tx, task: NewTask, reason: string): Promise<Document>;
+  /**
+   * Stores a new task whose assignee, if any, this transaction has locked. `reason` is why that performer was chosen; null when a user chose them.
+   */
+  insertTask(tx: Tx, task: NewTask, reason: string | null): Promise<Document>;
   /** An id for a new task, from the clock of the database. */
   newTaskId(tx: Tx): Promise<string>;
   /** Stores a new task that this job carries out, with this id. */
@@ -141,7 +143,7 @@ export type TaskWrites = {
   cancelJobOf(tx: Tx, task: { job_id: string | null }, actorId: string): Promise<void>;
   /**
    * Stores a change to a locked task with its events and activity entries. `actorId` is null for the system. Returns
-   * the task after the change.
+   * the task after the change. A change that ends the task also announces the tasks whose last blocker it was.
    */
   applyChange(tx: Tx, task: { id: string }, change: Change, actorId: string | null): Promise<Document>;
   /** Applies many changes at once. */

@@ -19,7 +19,11 @@ export type LogEntry =
 
 type Entry<A extends string> = { action: A; reason: string | null };
 
-type NewValues = Partial<Omit<Task, 'id' | 'version' | 'creator_id' | 'kind' | 'job_id'>> & { is_deleted?: boolean };
+type NewValues = Partial<Omit<Task, 'id' | 'version' | 'creator_id' | 'kind' | 'job_id' | 'is_linked'>> & {
+  is_deleted?: boolean;
+  /** See the column of the same name. */
+  deletion_id?: string;
+};
 
 /**
  * Everything that one operation does to a task (new values, events and activity entries), stored in one transaction.

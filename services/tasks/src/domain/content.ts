@@ -3,10 +3,13 @@ import { changeOf, noChange, type Change, type LogEntry } from './change.ts';
 import { changeDueDate } from './due-date.ts';
 import { isOpen, type Task, type TaskFields } from './task.ts';
 
+/** The fields that an edit may change: the content, and the place in a tree of tasks. */
+type Edited = TaskFields & Pick<Task, 'parent_id'>;
+
 const fieldNames = [
   ...(['title', 'description', 'priority', 'due_at', 'due_time_zone', 'due_all_day', 'remind_before'] as const),
-  'labels',
-] as const satisfies (keyof TaskFields)[];
+  ...(['labels', 'parent_id'] as const),
+] as const satisfies (keyof Edited)[];
 
 /** Normalises user-written text to the form in which it is stored and compared: well-formed Unicode. `changeDueDate` does it for due dates. */
 export function normalised<F extends { [K in keyof TaskFields]?: TaskFields[K] | undefined }>(fields: F): F {
@@ -20,7 +23,7 @@ export function normalised<F extends { [K in keyof TaskFields]?: TaskFields[K] |
 /**
  * Changes only the fields that differ: one event, and one activity entry per field. Omitted fields are left unchanged.
  */
-export function edit(task: Task, given: { [K in keyof TaskFields]?: TaskFields[K] | undefined }): Change {
+export function edit(task: Task, given: { [K in keyof Edited]?: Edited[K] | undefined }): Change {
   const { due_at, due_time_zone, due_all_day } = given;
   const changesDueDate = [due_at, due_time_zone, due_all_day].some((value) => value !== undefined);
   const fields = { ...normalised(given), ...(changesDueDate ? changeDueDate(task, given) : {}) };
@@ -37,16 +40,18 @@ export function edit(task: Task, given: { [K in keyof TaskFields]?: TaskFields[K
 
 /**
  * Deletes a task. An open task is unassigned first, so its assignee is notified. A draft that awaits a performer still does if it is restored, and a
- * task of a job keeps its state.
+ * task of a job keeps its state. `rootId`: the task whose deletion this is; sub-tasks are deleted with it.
  */
-export function remove(task: Task): Change {
+export function remove(task: Task, rootId: string = task.id): Change {
   const isOfPeople = isOpen(task.state) && task.kind === 'task';
   const closed = isOfPeople ? ({ state: 'draft', assignee_id: null } as const) : {};
-  return changeOf(task, { is_deleted: true, ...closed }, [
+  return changeOf(task, { is_deleted: true, deletion_id: rootId, ...closed }, [
     ...(isOfPeople ? unassignment(task, 'the task was deleted') : []),
-    { action: 'deleted', field: null, from: null, to: null, reason: null },
+    { ...deleted, reason: rootId === task.id ? null : 'a task above it was deleted' },
   ]);
 }
+
+const deleted = { action: 'deleted', field: null, from: null, to: null } as const;
 
 function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);

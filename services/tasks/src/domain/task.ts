@@ -45,8 +45,17 @@ export type Task = TaskFields & {
   job_id: string | null;
   /** The project whose members read the task; null for a task that every user reads. */
   project_id: string | null;
+  /** The task of which this is a sub-task. */
+  parent_id: string | null;
+  /** False for a task that never had a sub-task, a blocker or a task that it blocks. */
+  is_linked: boolean;
   version: number;
 };
+
+/** Whether the state is final. */
+export function hasEnded(state: TaskState): boolean {
+  return state === 'completed' || state === 'cancelled';
+}
 
 /** Whether the task still has to be done by its assignee. */
 export function isOpen(state: TaskState): boolean {

@@ -30,12 +30,12 @@ export function authorizeTransition(actor: Actor, task: Task, to: TaskState): vo
   if (transition !== undefined) authorize(transition.action, actor, task);
 }
 
-/** Starts, completes or cancels a task. @throws Problem `illegal_transition` when its state doesn't allow that. */
-export function changeState(task: Task, to: TaskState): Change {
+/** Starts, completes or cancels a task. `reason` explains why that was possible, if it needs an explanation. @throws Problem `illegal_transition` when its state doesn't allow that. */
+export function changeState(task: Task, to: TaskState, reason: string | null = null): Change {
   const transition = transitions[to];
   if (transition === undefined || !transition.from.includes(task.state)) throw illegal(task.state, to);
   return changeOf(task, { state: to, awaiting_performer: false }, [
-    { action: transition.logged, field: 'state', from: task.state, to, reason: null },
+    { action: transition.logged, field: 'state', from: task.state, to, reason },
   ]);
 }
 

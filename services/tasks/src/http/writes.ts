@@ -6,6 +6,8 @@ import { createTask } from '../app/create-task.ts';
 import { deleteTask } from '../app/delete-task.ts';
 import { restoreTask } from '../app/restore-task.ts';
 import type { JobEnqueuing } from '../app/jobs/ports.ts';
+import { addBlocker, removeBlocker } from '../app/links/block-tasks.ts';
+import type { LinkStore } from '../app/links/ports.ts';
 import type { TaskStore, Users } from '../app/ports.ts';
 import { shuffleTasks } from '../app/shuffle-tasks.ts';
 import { transitionTask } from '../app/transition-task.ts';
@@ -16,6 +18,7 @@ export type WritePorts = {
   tasks: TaskStore;
   users: Users;
   jobs: JobEnqueuing;
+  links: LinkStore;
   /** Limits how often a user may create a task. */
   creations: UserLimit;
   /** Limits how often a user may shuffle. */
@@ -41,9 +44,18 @@ export function writeRoutes(ports: WritePorts): BoundRoute[] {
       const command = { ...commandOf(rest), input, request: idempotent };
       return respond(tasksRoutes.assignTask, 200, await assignTask(ports, command));
     }),
-    bind(tasksRoutes.transitionTask, async ({ body: { state: to }, idempotent, ...rest }) => {
-      const command = { ...commandOf(rest), to, request: idempotent };
+    bind(tasksRoutes.transitionTask, async ({ body, idempotent, ...rest }) => {
+      const { state: to, force = false, override_blocked: overrideBlocked = false, reason = null } = body;
+      const command = { ...commandOf(rest), to, overrides: { force, overrideBlocked, reason }, request: idempotent };
       return respond(tasksRoutes.transitionTask, 200, await transitionTask(ports, command));
+    }),
+    bind(tasksRoutes.addBlocker, async ({ actor, params: { id: taskId, other_id: blockerId } }) => {
+      await addBlocker(ports, { actor, taskId, blockerId });
+      return response(204);
+    }),
+    bind(tasksRoutes.removeBlocker, async ({ actor, params: { id: taskId, other_id: blockerId } }) => {
+      await removeBlocker(ports, { actor, taskId, blockerId });
+      return response(204);
     }),
     bind(tasksRoutes.shuffleTasks, async ({ actor, idempotent: request }) =>
       respond(tasksRoutes.shuffleTasks, 200, await shuffleTasks(ports, { actor, request })),

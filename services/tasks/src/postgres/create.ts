@@ -37,12 +37,12 @@ export function creationStatements(performer: PerformerSql): (task: NewTask, det
     const values = creationValues(task, reason);
     const isDraft = task.assignee_id === null;
     if (request === undefined) return { ...(isDraft ? draft : assigned), values };
-    const keyed = [...values, request.key, request.fingerprint]; // $14, $15
+    const keyed = [...values, request.key, request.fingerprint]; // $16, $17
     return { ...(isDraft ? draftIdempotent : assignedIdempotent), values: keyed };
   };
 }
 
-/** The values of $1 to $13 of every statement that creates a task. */
+/** The values of $1 to $15 of every statement that creates a task. */
 function creationValues(task: NewTask, reason: string | null): unknown[] {
   const { events, log } = creation(task.assignee_id, reason);
   return [
@@ -59,6 +59,8 @@ function creationValues(task: NewTask, reason: string | null): unknown[] {
     task.due_time_zone,
     task.due_all_day,
     task.remind_before,
+    task.parent_id, // $14
+    task.project_id,
   ];
 }
 
@@ -78,16 +80,11 @@ export function creationSql(performer: PerformerSql) {
   };
 }
 
-function columns(
-  id: string,
-  state: string,
-  assigneeId: string,
-  kind = "'task' AS kind, NULL::uuid AS job_id, NULL::uuid AS project_id",
-): string {
+function columns(id: string, state: string, assigneeId: string, kind = "'task' AS kind, NULL::uuid AS job_id"): string {
   return `
     ${id} AS id, $1::text AS title, $2::text AS description, ${state}::text AS state, $3::text AS priority,
     $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, ${assigneeId}::uuid AS assignee_id,
-    ${kind}, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at`;
+    ${kind}, $14::uuid AS parent_id, $15::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at`;
 }
 
 function draftRowOf(id: string, kind?: string): string {
@@ -110,16 +107,16 @@ const withKey: KeyClaim = {
   part: `
   claimed AS (
     INSERT INTO idempotency_keys (actor_id, key, fingerprint, response_body, etag)
-    SELECT $6::uuid, $14, $15, json, 1 FROM shown
+    SELECT $6::uuid, $16, $17, json, 1 FROM shown
     ON CONFLICT DO NOTHING RETURNING key
   ),`,
   join: 'CROSS JOIN claimed',
 };
 
-/** The statement that creates the task of a job, with its id in $14 and that of the job in $15. */
+/** The statement that creates the task of a job, with its id in $16 and that of the job in $17. */
 const jobTaskCreation = {
   name: 'tasks.create_of_job',
-  text: insertSql(draftRowOf('$14::uuid', "'job' AS kind, $15::uuid AS job_id, NULL::uuid AS project_id"), withoutKey),
+  text: insertSql(draftRowOf('$16::uuid', "'job' AS kind, $17::uuid AS job_id"), withoutKey),
 };
 
 /** The hot statements besides those of `creationSql`. */
@@ -141,7 +138,8 @@ function insertSql(row: string, claim: KeyClaim): string {
   ), ${claim.part}
   stored AS (
     INSERT INTO tasks (
-      id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, project_id,
+      id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, parent_id,
+      project_id,
       version, created_at, updated_at
     )
     SELECT draft.* FROM draft ${claim.join}

@@ -1,14 +1,17 @@
-import { isoMicros, query, type Queryable } from '@taskwire/postgres';
+import { isoMicros, query, type Queryable, type Tx } from '@taskwire/postgres';
 import type { OpenTask, OrphanedTask, TaskLocks } from '../app/ports.ts';
+import type { Reader } from '../domain/projects/reader.ts';
 import type { Task } from '../domain/task.ts';
 import type { PerformerSql } from './performer-sql.ts';
+import { lockGraph } from './links/graph-lock.ts';
 import { lockAssignments } from './performers.ts';
 import { isReadableTo } from './projects/readable.ts';
 
-const taskColumns = `
+export const taskColumns = `
   task.id, task.title, task.description, task.state, task.priority, ${isoMicros('task.due_at')} AS due_at, task.due_time_zone,
   task.due_all_day, task.remind_before, task.labels,
-  task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.project_id, task.version`;
+  task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.project_id, task.parent_id, task.is_linked,
+  task.version`;
 
 const isOpen = `task.state IN ('assigned', 'in_progress') AND task.deleted_at IS NULL`;
 
@@ -18,17 +21,19 @@ export const lockTask = {
 };
 
 /**
- * For a change of the task and its job: the job is locked first, as claims and settlements do. The subquery runs before a row of the task is locked, and
- * PostgreSQL then reads the row again if it has changed in the meantime.
+ * For tasks that end, $1. Their jobs are locked first, as claims and settlements do, and then the tasks in the order of their ids, together with those
+ * that they block. The tasks that end are those that the reader may read. The subqueries run before a row of a task is locked, and PostgreSQL then reads the row again if it has changed in the meantime.
  */
-export const lockTaskAndJob = {
-  name: 'tasks.lock_task_and_job',
+export const lockTasksToEnd = {
+  name: 'tasks.lock_tasks_to_end',
   text: `
-  WITH locked AS MATERIALIZED (
-    SELECT id FROM jobs WHERE id = (SELECT job_id FROM tasks WHERE id = $1) FOR UPDATE
+  WITH locked_jobs AS MATERIALIZED (
+    SELECT id FROM jobs WHERE id = ANY (ARRAY(SELECT job_id FROM tasks WHERE id = ANY ($1::uuid[]))) ORDER BY id FOR UPDATE
   )
   SELECT ${taskColumns} FROM tasks task
-  WHERE task.id = $1 AND task.deleted_at IS NULL AND ${isReadableTo('task', '$2')} AND (SELECT count(*) FROM locked) >= 0 FOR UPDATE`,
+  WHERE task.id = ANY (ARRAY(SELECT unnest($1::uuid[]) UNION SELECT task_id FROM task_blockers WHERE blocker_id = ANY ($1::uuid[])))
+    AND task.deleted_at IS NULL AND (task.id <> ALL ($1::uuid[]) OR ${isReadableTo('task', '$2')}) AND (SELECT count(*) FROM locked_jobs) >= 0
+  ORDER BY task.id FOR UPDATE`,
 };
 
 export const lockTaskOrDeleted = {
@@ -44,9 +49,11 @@ export const readAssigneeBeforeDeletion = {
   WHERE task.id = $1 AND entry.action = 'unassigned' AND entry.created_at = task.updated_at`,
 };
 
-const lockJobsOfTasks = `
-  SELECT id FROM jobs WHERE id = ANY (ARRAY(SELECT job_id FROM tasks WHERE id = ANY ($1::uuid[]))) ORDER BY id FOR UPDATE`;
-const lockTasks = 'SELECT id FROM tasks WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE';
+/** Locks tasks that end, and returns those of them that exist and that the reader may read. */
+export async function lockToEnd(tx: Tx, ids: readonly string[], reader: Reader): Promise<Task[]> {
+  const locked = await query<Task>(tx, { ...lockTasksToEnd, values: [ids, reader] });
+  return locked.filter(({ id }) => ids.includes(id));
+}
 
 const lockOpenTasks = `
   SELECT task.id, task.state, task.assignee_id FROM tasks task WHERE ${isOpen} AND task.assignee_id IS NOT NULL ORDER BY task.id FOR UPDATE`;
@@ -63,15 +70,15 @@ export function taskLocks(performer: PerformerSql): TaskLocks {
     ${fromOrphaned(performer)} ORDER BY task.id LIMIT $1 FOR UPDATE OF task SKIP LOCKED`;
   return {
     lockTask: async (tx, id, reader) => (await query<Task>(tx, { ...lockTask, values: [id, reader] }))[0],
-    lockTaskAndJob: async (tx, id, reader) => (await query<Task>(tx, { ...lockTaskAndJob, values: [id, reader] }))[0],
+    lockTaskToEnd: async (tx, id, reader) => (await lockToEnd(tx, [id], reader))[0],
     lockTaskOrDeleted: async (tx, id, reader) =>
       (await query<Task & { is_deleted: boolean }>(tx, { ...lockTaskOrDeleted, values: [id, reader] }))[0],
     assigneeBeforeDeletion: async (tx, id) =>
       (await query<{ id: string }>(tx, { ...readAssigneeBeforeDeletion, values: [id] }))[0]?.id,
-    async lockForOperations(tx, { ids, assigns }) {
+    async lockForOperations(tx, { ids, assigns, links }) {
       if (assigns) await lockAssignments(tx);
-      await query(tx, lockJobsOfTasks, [ids]);
-      await query(tx, lockTasks, [ids]);
+      if (links) await lockGraph(tx);
+      await query(tx, { ...lockTasksToEnd, values: [ids, null] });
     },
     lockOpenTasks: async (tx) => await query<OpenTask>(tx, lockOpenTasks),
     lockOrphanedTasks: async (tx, limit) => await query<OrphanedTask>(tx, lockOrphanedTasks, [limit]),

@@ -3,7 +3,9 @@ import { applyOne, readUnchanged } from './apply.ts';
 import { changeComment, deleteComment, insertComment } from './comments.ts';
 import { creationSql, otherCreations } from './create.ts';
 import { jobStatements } from './jobs/statements.ts';
-import { lockTask, lockTaskAndJob, lockTaskOrDeleted, needReassignment, readAssigneeBeforeDeletion } from './locks.ts';
+import { readHindrances } from './links/store.ts';
+import { unblockTasks } from './links/unblock.ts';
+import { lockTask, lockTaskOrDeleted, lockTasksToEnd, needReassignment, readAssigneeBeforeDeletion } from './locks.ts';
 import { performerSql } from './performer-sql.ts';
 import { pickLeastLoaded } from './performers.ts';
 import { readTask, usualList } from './reads.ts';
@@ -34,12 +36,13 @@ export const hotStatements: readonly { name: string; text: string }[] = [
   ...[...Object.values(creationSql(performer)), ...otherCreations],
   readTask,
   ...lists.map((list) => usualList(list, { limit: 1, after: undefined })).map(({ name, text }) => ({ name, text })),
-  ...[lockTask, lockTaskAndJob, lockTaskOrDeleted, readAssigneeBeforeDeletion],
+  ...[lockTask, lockTasksToEnd, lockTaskOrDeleted, readAssigneeBeforeDeletion],
   applyOne,
   readUnchanged,
   pickLeastLoaded(performer),
   needReassignment(performer),
   ...[nextReminder, lockDueTasks, readDueReminders, settleReminders],
+  ...[readHindrances, unblockTasks],
   ...[insertComment, changeComment, deleteComment],
   ...jobStatements,
   ...searchStatements,

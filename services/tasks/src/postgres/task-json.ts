@@ -19,7 +19,8 @@ export function taskJson(task: string, creator: string, assignee: string, more =
         json_build_object('id', ${task}.creator_id, 'name', ${displayName(creator)}) AS creator,
         CASE WHEN ${task}.assignee_id IS NOT NULL
           THEN json_build_object('id', ${task}.assignee_id, 'name', ${displayName(assignee)}) END AS assignee,
-        ${task}.kind, CASE WHEN ${task}.job_id IS NOT NULL THEN ${jobOf(task)} END AS job, ${task}.version, ${isoMicros(`${task}.created_at`)} AS created_at, ${isoMicros(`${task}.updated_at`)} AS updated_at${more}
+        ${task}.kind, CASE WHEN ${task}.job_id IS NOT NULL THEN ${jobOf(task)} END AS job, ${task}.parent_id, ${task}.version,
+        ${isoMicros(`${task}.created_at`)} AS created_at, ${isoMicros(`${task}.updated_at`)} AS updated_at${more}
     ) AS shown
   )`;
 }

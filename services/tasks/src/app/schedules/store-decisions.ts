@@ -117,7 +117,8 @@ function taskOf(target: TaskTarget, { timeZone, creatorId }: Schedule, at: numbe
     due_all_day: false,
     remind_before: defaultReminder,
   };
-  return { title, description, priority, labels, ...due, creator_id: creatorId, assignee_id };
+  const place = { parent_id: null, project_id: null };
+  return { title, description, priority, labels, ...due, ...place, creator_id: creatorId, assignee_id };
 }
 
 async function cancelLast(
@@ -128,7 +129,7 @@ async function cancelLast(
 ): Promise<void> {
   if (lastJobId !== null) await schedules.cancelJob(tx, lastJobId, schedule);
   if (lastTaskId === null) return;
-  const task = await tasks.lockTask(tx, lastTaskId, null);
+  const task = await tasks.lockTaskToEnd(tx, lastTaskId, null);
   if (task === undefined || task.state === 'completed' || task.state === 'cancelled') return;
   const { log, ...change } = changeState(task, 'cancelled');
   const explained = log.map((entry): LogEntry => ({ ...entry, reason: 'the next occurrence of its schedule is due' }));

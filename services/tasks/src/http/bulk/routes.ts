@@ -134,9 +134,10 @@ function aborted(index: number, { status, code, detail, errors }: Problem): Prob
   });
 }
 
-function locksOf(operations: readonly Operation[]): { ids: string[]; assigns: boolean } {
+function locksOf(operations: readonly Operation[]): { ids: string[]; assigns: boolean; links: boolean } {
   return {
     ids: operations.flatMap(({ id }) => id ?? []),
     assigns: operations.some(({ body }) => body?.['assign'] !== undefined),
+    links: operations.some(({ op, body }) => op === 'delete' || body?.['parent_id'] !== undefined),
   };
 }
