@@ -467,6 +467,16 @@ CREATE TABLE task_labels (
   CONSTRAINT task_labels_pkey PRIMARY KEY (label, task_id)
 );
 
+CREATE TABLE task_positions (
+  view_id uuid NOT NULL,
+  task_id uuid NOT NULL,
+  key text COLLATE "C" NOT NULL,
+  CONSTRAINT task_positions_key_is_unique UNIQUE (view_id, key),
+  CONSTRAINT task_positions_pkey PRIMARY KEY (view_id, task_id),
+  CONSTRAINT task_positions_task_id_fkey FOREIGN KEY (task_id) REFERENCES tasks(id) ON DELETE CASCADE,
+  CONSTRAINT task_positions_view_id_fkey FOREIGN KEY (view_id) REFERENCES task_views(id) ON DELETE CASCADE
+);
+
 CREATE TABLE task_reminders (
   task_id uuid NOT NULL,
   kind text NOT NULL,
@@ -621,6 +631,8 @@ CREATE INDEX schedules_queued ON schedules USING btree (id) WHERE queued_at IS N
 CREATE INDEX task_blockers_by_blocker ON task_blockers USING btree (blocker_id, task_id);
 
 CREATE INDEX task_comments_by_task ON task_comments USING btree (task_id, id);
+
+CREATE INDEX task_positions_by_task ON task_positions USING btree (task_id);
 
 CREATE INDEX task_reminders_armed ON task_reminders USING btree (remind_at) WHERE state = 'armed'::text;
 
@@ -1069,6 +1081,8 @@ COMMENT ON TABLE task_blockers IS 'which tasks wait for which; a blocker that ha
 COMMENT ON COLUMN task_comments.mentions IS 'the users in the text, in the order of their first mention';
 
 COMMENT ON TABLE task_labels IS 'the labels of tasks that are not deleted, written only by triggers of tasks';
+
+COMMENT ON COLUMN task_positions.key IS 'a key between any two others can always be found; keys sort by their bytes';
 
 COMMENT ON COLUMN task_reminders.state IS 'a reminder that is disarmed is deleted; one that was sent or skipped stays, so that it is never sent again';
 

@@ -43,6 +43,7 @@ const allowed = new Set([
   '0BSD',
   'Apache-2.0',
   'Unlicense',
+  'CC0-1.0',
   'BlueOak-1.0.0',
 ]);
 

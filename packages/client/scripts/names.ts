@@ -39,6 +39,8 @@ export const names: Readonly<Record<string, string>> = {
   listViews: 'views.list',
   createView: 'views.create',
   getView: 'views.get',
+  listViewTasks: 'views.tasks',
+  moveTask: 'tasks.move',
   changeView: 'views.change',
   deleteView: 'views.delete',
   suggestTasks: 'tasks.suggest',

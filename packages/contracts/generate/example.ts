@@ -66,9 +66,11 @@ function exampleObject(schema: JsonSchema): unknown {
 }
 
 /**
- * Whether a property excludes another one: a request has at most one of `assign`, `assignee_id` and `job`, and client credentials are sent in the header.
+ * Whether a property excludes another one: a request has at most one of `assign`, `assignee_id` and `job`, and of `before_id` and `after_id`, and client
+ * credentials are sent in the header.
  */
 function isExclusive(name: string, schema: JsonSchema): boolean {
   const properties = (schema['properties'] ?? {}) as Record<string, JsonSchema>;
+  if (name === 'after_id') return 'before_id' in properties;
   return (['assign', 'job'].includes(name) && 'assignee_id' in properties) || name.startsWith('client_');
 }

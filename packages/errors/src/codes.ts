@@ -67,6 +67,7 @@ export const problemTypes = {
   unknown_project: { status: 422, title: 'The project does not exist' },
   project_archived: { status: 422, title: 'The project is archived' },
   too_many_views: { status: 422, title: 'The user has too many views' },
+  view_too_large: { status: 422, title: 'The view shows too many tasks for manual order' },
   no_performers: { status: 422, title: 'No eligible performer' },
   unknown_parent: { status: 422, title: 'The parent task does not exist' },
   other_project: { status: 422, title: 'The tasks are in different projects' },

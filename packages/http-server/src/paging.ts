@@ -46,6 +46,8 @@ const positions = {
   // the rows without an instant come last
   'instant or none, and id': z.tuple([z.union([instant, z.literal('')]), id]),
   'number and id': z.tuple([number, id]),
+  // the rows without a key come last
+  'key or none, and id': z.tuple([z.string().regex(/^[0-9A-Za-z]{0,64}$/), id]),
   id: id.transform((value) => [value]),
   number: number.transform((value) => [value]),
   text: text.transform((value) => [value]),

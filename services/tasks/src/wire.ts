@@ -26,6 +26,7 @@ import { wireJobs } from './wire/jobs.ts';
 import { retentionPeriods } from './wire/retention.ts';
 import { wireSchedules } from './wire/schedules.ts';
 import { createProjectStore } from './postgres/projects/project-store.ts';
+import { positions } from './postgres/positions.ts';
 import { createViewStore } from './postgres/views.ts';
 import { wireSearch } from './wire/search.ts';
 
@@ -82,6 +83,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
       sourceEpoch: () => db.sourceEpoch().epoch,
       comments: commentStore(db.pool),
       views: createViewStore(db.pool),
+      positions,
       projects: createProjectStore(db.pool),
       wakeReassigner: reassigner.wake,
       commenting: createUserLimit({ what: 'comment', perMinute: env.COMMENTS_PER_MINUTE }),

@@ -18,6 +18,7 @@ const withBody = {
   changeComment: { body: 'Done.' },
   createView: { name: 'Mine' },
   changeView: { name: 'Mine' },
+  moveTask: { view_id: crypto.randomUUID(), before_id: crypto.randomUUID() },
   previewSchedule: { kind: 'cron', expression: '0 9 * * *' },
   createSchedule: { kind: 'cron', expression: '0 9 * * *', target: { kind: 'task', title: 'x' } },
   changeSchedule: { expression: '0 9 * * *' },

@@ -115,6 +115,7 @@ describe('The contract of Tasks', () => {
         removeProjectMember: { params: { id, user_id: ben.id } },
         changeView: { params, body: { name: 'Mine' } },
         deleteView: { params },
+        moveTask: { params, body: { view_id: id, before_id: id } },
         deleteTask: { params },
         restoreTask: { params },
         bulkTasks: { body: { operations: [{ op: 'change', id, if_match: '*', body: { title: 'Mine' } }] } },
@@ -262,7 +263,9 @@ describe('The contract of Tasks', () => {
     }
     await harness.call('enqueueJob', { token: manager.token, body: { queue: 'mails', kind: 'send' } });
     while ((await harness.service.search.tick()) === 'more');
-    for (const name of ['Mine', 'Other']) await harness.call('createView', { token: ann.token, body: { name } });
+    const view = { token: ann.token, body: { name: 'Mine', sort: 'manual' } };
+    const views: string[] = [];
+    for (const _ of [1, 2]) views.push(((await harness.call('createView', view)).body as { id: string }).id);
     await createSchedule(ann);
     const schedule = await createSchedule(ann);
     const inYears = (years: number) => new Date(Date.now() + years * 366 * 86_400_000).toISOString();
@@ -275,6 +278,7 @@ describe('The contract of Tasks', () => {
         listComments: { id: task.id },
         listProjectMembers: { id: projects[1]?.id ?? '' },
         listOccurrences: { id: schedule.id },
+        listViewTasks: { id: views[0] ?? '' },
         listTaskJourney: { task_id: task.id },
       },
       values: {
@@ -302,6 +306,6 @@ describe('The contract of Tasks', () => {
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(parameters).to.equal(52);
+    expect(parameters).to.equal(54);
   });
 });

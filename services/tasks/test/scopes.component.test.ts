@@ -38,6 +38,7 @@ describe('The access of an application to tasks on behalf of a user', () => {
       changeTask: { title: 'Paint the gate' },
       createView: { name: 'Mine' },
       changeView: { name: 'Mine' },
+      moveTask: { view_id: crypto.randomUUID(), before_id: crypto.randomUUID() },
       assignTask: { assign: 'random' },
       transitionTask: { state: 'cancelled' },
       bulkTasks: { operations: [{ op: 'create', body: { title: 'Paint the fence' } }] },

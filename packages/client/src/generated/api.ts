@@ -246,6 +246,11 @@ export type Api = {
      * Let a task no longer wait for another task.
      */
     removeBlocker(id: string, other_id: string, options?: CallOptions): Call<void>;
+    /**
+     * Move a task within a view in manual order.
+     * Puts the task directly before or after another task of the view. Everyone who can read the view and the task can move it. The version of the task stays the same, and no event is published.
+     */
+    move(id: string, body: T.MoveTaskData['body'], options?: CallOptions): Call<Opened<T.MoveTaskResponses[200]>>;
   };
   labels: {
     /**
@@ -418,6 +423,10 @@ export type Api = {
      * Send `filter`, `q` and `sort` of a view to `searchTasks` to list its tasks. A user can have 100 views.
      */
     create(body: T.CreateViewData['body'], options?: CallOptions): Call<Opened<T.CreateViewResponses[201]>>;
+    /**
+     * List the tasks of a view, in its order.
+     */
+    tasks(id: string, query?: T.ListViewTasksData['query'], options?: CallOptions): List<Opened<T.ListViewTasksResponses[200]['data'][number]>>;
     /**
      * Read a view.
      * A view that is not shared exists only for its creator.

@@ -85,6 +85,8 @@ export type OperationTypes = {
   listOccurrences: { input: T.ListOccurrencesData; answer: T.ListOccurrencesResponses[200] };
   listViews: { input: T.ListViewsData; answer: T.ListViewsResponses[200] };
   createView: { input: T.CreateViewData; answer: T.CreateViewResponses[201] };
+  listViewTasks: { input: T.ListViewTasksData; answer: T.ListViewTasksResponses[200] };
+  moveTask: { input: T.MoveTaskData; answer: T.MoveTaskResponses[200] };
   getView: { input: T.GetViewData; answer: T.GetViewResponses[200] };
   changeView: { input: T.ChangeViewData; answer: T.ChangeViewResponses[200] };
   deleteView: { input: T.DeleteViewData; answer: T.DeleteViewResponses[204] };

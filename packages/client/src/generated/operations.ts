@@ -65,6 +65,7 @@ export const operations = frozenTable({
     bulk: { id: 'bulkTasks', method: 'POST', path: '/api/v1/tasks/bulk', status: 200, body: 'required', idempotent: true },
     addBlocker: { id: 'addBlocker', method: 'PUT', path: '/api/v1/tasks/{id}/blocked_by/{other_id}', status: 204 },
     removeBlocker: { id: 'removeBlocker', method: 'DELETE', path: '/api/v1/tasks/{id}/blocked_by/{other_id}', status: 204 },
+    move: { id: 'moveTask', method: 'POST', path: '/api/v1/tasks/{id}/move', status: 200, body: 'required', repeatable: true },
   },
   labels: {
     list: { id: 'listLabels', method: 'GET', path: '/api/v1/labels', status: 200, query: ['cursor', 'limit', 'prefix'], list: true },
@@ -110,6 +111,7 @@ export const operations = frozenTable({
   views: {
     list: { id: 'listViews', method: 'GET', path: '/api/v1/views', status: 200, query: ['cursor', 'limit'], list: true },
     create: { id: 'createView', method: 'POST', path: '/api/v1/views', status: 201, body: 'required', idempotent: true },
+    tasks: { id: 'listViewTasks', method: 'GET', path: '/api/v1/views/{id}/tasks', status: 200, query: ['cursor', 'limit'], list: true },
     get: { id: 'getView', method: 'GET', path: '/api/v1/views/{id}', status: 200 },
     change: { id: 'changeView', method: 'PATCH', path: '/api/v1/views/{id}', status: 200, body: 'required', ifMatch: 'required' },
     delete: { id: 'deleteView', method: 'DELETE', path: '/api/v1/views/{id}', status: 204, ifMatch: 'required' },

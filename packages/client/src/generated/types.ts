@@ -969,7 +969,10 @@ export type ChangeViewRequest = {
         [key: string]: unknown;
     } | null;
     q?: string | null;
-    sort?: 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | 'due_at' | '-due_at' | 'priority' | '-priority' | 'relevance' | null;
+    /**
+     * as in `searchTasks`; `manual` is the order that users give to the tasks with `moveTask`, tasks without a position last
+     */
+    sort?: 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | 'due_at' | '-due_at' | 'priority' | '-priority' | 'relevance' | 'manual' | null;
 };
 
 export type ChangeViewResponse = {
@@ -1259,7 +1262,10 @@ export type CreateViewRequest = {
         [key: string]: unknown;
     } | null;
     q?: string | null;
-    sort?: 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | 'due_at' | '-due_at' | 'priority' | '-priority' | 'relevance' | null;
+    /**
+     * as in `searchTasks`; `manual` is the order that users give to the tasks with `moveTask`, tasks without a position last
+     */
+    sort?: 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | 'due_at' | '-due_at' | 'priority' | '-priority' | 'relevance' | 'manual' | null;
 };
 
 export type CreateViewResponse = {
@@ -1977,6 +1983,98 @@ export type ListTasksResponse = {
          * only for deleted tasks
          */
         deleted_at?: string;
+        /**
+         * only in a view in manual order: sorts by its bytes; null for a task that has no position yet
+         */
+        position?: string | null;
+    }>;
+    next_cursor: string | null;
+    /**
+     * with `q`: the search includes every task whose last change was committed by this time, usually at most two seconds ago
+     */
+    as_of?: string;
+};
+
+export type ListViewTasksResponse = {
+    data: Array<{
+        id: string;
+        title: string;
+        description: string;
+        state: TaskState;
+        priority: Priority;
+        due_at: string | null;
+        /**
+         * the IANA time zone in which people read due_at
+         */
+        due_time_zone: string | null;
+        /**
+         * whether due_at is the last microsecond of a day in due_time_zone
+         */
+        due_all_day: boolean;
+        /**
+         * how long before due_at the assignee is reminded, as an ISO 8601 duration
+         */
+        remind_before: string;
+        labels: Array<string>;
+        /**
+         * the project whose members read the task; null for a task that every user reads
+         */
+        project_id: string | null;
+        creator_id: string;
+        assignee_id: string | null;
+        creator: {
+            id: string;
+            name: string;
+        };
+        assignee: {
+            id: string;
+            name: string;
+        } | null;
+        /**
+         * task: a user carries it out; job: a worker carries it out, and it has no assignee
+         */
+        kind: string;
+        /**
+         * the job that carries out the task; null unless kind is job
+         */
+        job: {
+            id: string;
+            /**
+             * null once the job was removed, a while after it ended
+             */
+            queue: string | null;
+            /**
+             * null once the job was removed
+             */
+            kind: string | null;
+            /**
+             * more values may be added
+             */
+            state: string;
+            /**
+             * why the job is dead or cancelled, for example attempts_exhausted, final or deadline
+             */
+            reason: string | null;
+            /**
+             * the last progress that the worker reported; null without one
+             */
+            progress: unknown;
+        } | null;
+        /**
+         * the task of which this is a sub-task
+         */
+        parent_id: string | null;
+        version: number;
+        created_at: string;
+        updated_at: string;
+        /**
+         * only for deleted tasks
+         */
+        deleted_at?: string;
+        /**
+         * only in a view in manual order: sorts by its bytes; null for a task that has no position yet
+         */
+        position?: string | null;
     }>;
     next_cursor: string | null;
     /**
@@ -2001,6 +2099,30 @@ export type ListViewsResponse = {
         updated_at: string;
     }>;
     next_cursor: string | null;
+};
+
+export type MoveTaskRequest = {
+    /**
+     * a view with `"sort": "manual"`
+     */
+    view_id: string;
+    /**
+     * the task that will follow
+     */
+    before_id?: string;
+    /**
+     * the task that will precede
+     */
+    after_id?: string;
+};
+
+export type MoveTaskResponse = {
+    view_id: string;
+    task_id: string;
+    /**
+     * sorts by its bytes, the first task first
+     */
+    position: string;
 };
 
 export type Occurrence = {
@@ -2408,6 +2530,10 @@ export type SearchTasksResponse = {
          * only for deleted tasks
          */
         deleted_at?: string;
+        /**
+         * only in a view in manual order: sorts by its bytes; null for a task that has no position yet
+         */
+        position?: string | null;
     }>;
     next_cursor: string | null;
     /**
@@ -4818,6 +4944,54 @@ export type CreateViewResponses = {
 };
 
 export type CreateViewResponse2 = CreateViewResponses[keyof CreateViewResponses];
+
+export type ListViewTasksData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: {
+        /**
+         * the next_cursor of the previous page
+         */
+        cursor?: string;
+        /**
+         * the page size, 1 to 100; the default is 50
+         */
+        limit?: number;
+    };
+    url: '/api/v1/views/{id}/tasks';
+};
+
+export type ListViewTasksResponses = {
+    /**
+     * OK
+     */
+    200: ListViewTasksResponse;
+};
+
+export type ListViewTasksResponse2 = ListViewTasksResponses[keyof ListViewTasksResponses];
+
+export type MoveTaskData = {
+    /**
+     * At most 65536 bytes.
+     */
+    body: MoveTaskRequest;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/tasks/{id}/move';
+};
+
+export type MoveTaskResponses = {
+    /**
+     * OK
+     */
+    200: MoveTaskResponse;
+};
+
+export type MoveTaskResponse2 = MoveTaskResponses[keyof MoveTaskResponses];
 
 export type DeleteViewData = {
     body?: never;

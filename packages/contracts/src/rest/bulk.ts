@@ -3,7 +3,13 @@ import { uuid } from '../events/events.ts';
 import { largestJobBytes, valuesOfJob } from './job-schemas.ts';
 import { problem } from './problem-schema.ts';
 import { defineRoute } from './route.ts';
-import { largestTaskBytes, task } from './schemas.ts';
+import { task } from './schemas.ts';
+
+/**
+ * A client that escapes every non-ASCII character sends six bytes for each UTF-16 unit. A task with the longest title, description and labels
+ * then has 67,200 bytes plus punctuation.
+ */
+export const largestTaskBytes = 72 * 1024;
 
 /** The operations of a bulk request, each with the operation that it stands for. */
 export const bulkOperations = {

@@ -105,12 +105,6 @@ export const labels = z
   .max(20)
   .refine((list) => new Set(list.map(readingKey)).size === list.length, 'must not repeat a label, not even with differently encoded characters');
 /**
- * A client that escapes every non-ASCII character sends six bytes for each UTF-16 unit. A task with the longest title, description and labels
- * then has 67,200 bytes plus punctuation.
- */
-export const largestTaskBytes = 72 * 1024;
-
-/**
  * An instant as sent by callers: RFC 3339 with an offset and up to nanoseconds. PostgreSQL has no year 0 and no offset of 16 hours or more, and
  * fractions of unlimited length would burden parsers.
  */
@@ -215,8 +209,14 @@ export const task = z.object({
   updated_at: instant,
 });
 
+/** The position of a task in a view in manual order. */
+export const position = z.string().describe('sorts by its bytes, the first task first');
+
 /** A task in a list. */
-export const listedTask = task.extend({ deleted_at: instant.optional().describe('only for deleted tasks') });
+export const listedTask = task.extend({
+  deleted_at: instant.optional().describe('only for deleted tasks'),
+  position: position.nullable().optional().describe('only in a view in manual order: sorts by its bytes; null for a task that has no position yet'),
+});
 
 /** A task as returned to services. */
 export const internalTask = task.extend({ source_epoch: sourceEpoch });

@@ -6,7 +6,7 @@ import { givenInstant, label, listOf, listedTask, openEnum, page, priority, task
 export const taskSortFields = ['created_at', 'updated_at', 'due_at', 'priority'] as const;
 
 /** The orders of a list of tasks. A minus sign means descending. */
-const taskSorts = [...taskSortFields.flatMap((field) => [field, `-${field}`] as const), 'relevance'] as const;
+export const taskSorts = [...taskSortFields.flatMap((field) => [field, `-${field}`] as const), 'relevance'] as const;
 
 /** Counting more would take longer than a list should. */
 export const mostCountedTasks = 10_000;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { uuid } from '../events/events.ts';
-import { bulkRoutes } from './bulk.ts';
+import { bulkRoutes, largestTaskBytes } from './bulk.ts';
 import { commentRoutes } from './comments.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { dependencyRoutes, parentId, transition } from './dependencies.ts';
@@ -13,7 +13,7 @@ import { defineRoute } from './route.ts';
 import { labelInUse, labelListQuery, taskListQuery, taskPage, taskSearch, taskSuggestion, taskSuggestionQuery } from './task-lists.ts';
 import { projectRoutes } from './projects.ts';
 import { scheduleRoutes } from './schedules.ts';
-import { activity, description, givenInstant, idParams, internalTask, labels, largestTaskBytes, listOf, page, priority, task, taskKinds, title } from './schemas.ts';
+import { activity, description, givenInstant, idParams, internalTask, labels, listOf, page, priority, task, taskKinds, title } from './schemas.ts';
 import { viewRoutes } from './views.ts';
 
 const assignment = z.union(

@@ -1,15 +1,18 @@
 import { z } from 'zod';
 import { instant, uuid } from '../events/events.ts';
 import { defineRoute } from './route.ts';
-import { idParams, listOf, page, title } from './schemas.ts';
-import { searchFields } from './task-lists.ts';
+import { idParams, listOf, page, position, title } from './schemas.ts';
+import { searchFields, taskPage, taskSorts } from './task-lists.ts';
 
 const fields = {
   name: title,
   shared: z.boolean().describe('whether all users can read the view'),
   filter: searchFields.filter.unwrap().nullable().describe('the filter of `searchTasks`; `me` is the user who searches'),
   q: searchFields.q.unwrap().nullable(),
-  sort: searchFields.sort.unwrap().nullable(),
+  sort: z
+    .enum([...taskSorts, 'manual'])
+    .nullable()
+    .describe('as in `searchTasks`; `manual` is the order that users give to the tasks with `moveTask`, tasks without a position last'),
 };
 
 export const view = z.object({
@@ -27,7 +30,7 @@ export const view = z.object({
 
 const tag = 'Views';
 const read = { kind: 'user', scopes: ['tasks:read'], objects: ['everyone'] } as const;
-const problems = ['search_too_broad'] as const;
+const problems = ['search_too_broad', 'view_too_large', 'search_busy'] as const;
 
 /** Saved searches of users. */
 export const viewRoutes = {
@@ -62,6 +65,42 @@ export const viewRoutes = {
     location: '/api/v1/views/{id}',
     etag: true,
     problems: [...problems, 'too_many_views'],
+  }),
+  listViewTasks: defineRoute({
+    method: 'get',
+    path: '/api/v1/views/{id}/tasks',
+    operationId: 'listViewTasks',
+    summary: 'List the tasks of a view, in its order',
+    tag,
+    access: read,
+    params: idParams,
+    query: z.strictObject(page),
+    responses: { 200: taskPage },
+    problems: ['not_found', 'bad_cursor', 'search_busy', 'search_too_broad'],
+  }),
+  moveTask: defineRoute({
+    method: 'post',
+    path: '/api/v1/tasks/{id}/move',
+    operationId: 'moveTask',
+    summary: 'Move a task within a view in manual order',
+    description:
+      'Puts the task directly before or after another task of the view. Everyone who can read the view and the task can move it. The version of the task stays the same, and no event is published.',
+    tag,
+    access: { kind: 'user', scopes: ['tasks:write'], objects: ['everyone'] },
+    params: idParams,
+    body: z
+      .strictObject({
+        view_id: uuid.describe('a view with `"sort": "manual"`'),
+        before_id: uuid.optional().describe('the task that will follow'),
+        after_id: uuid.optional().describe('the task that will precede'),
+      })
+      .refine(({ before_id, after_id }) => (before_id === undefined) !== (after_id === undefined), {
+        path: ['after_id'],
+        message: 'must be sent, or before_id instead of it',
+      }),
+    repeatable: true,
+    responses: { 200: z.object({ view_id: uuid, task_id: uuid, position }) },
+    problems: ['not_found', 'search_busy'],
   }),
   getView: defineRoute({
     method: 'get',

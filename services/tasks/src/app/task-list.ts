@@ -35,9 +35,12 @@ export type TaskFilter = {
  * Tasks without a due date come last in both directions. Equal tasks are in the order of their ids, in the same direction. `relevance` is for a
  * filter with a text, and returns only the best `mostRelevant` tasks.
  */
-export type TaskOrder = FieldOrder | typeof byRelevance;
+export type TaskOrder = FieldOrder | typeof byRelevance | ManualOrder;
 
 export type FieldOrder = { by: 'created_at' | 'updated_at' | 'due_at' | 'priority'; direction: 'ASC' | 'DESC' };
+
+/** The order that users gave to the tasks of a view. Tasks without a position come last, the latest first. */
+export type ManualOrder = { by: 'manual'; direction: 'ASC'; viewId: string };
 
 export const byRelevance = { by: 'relevance', direction: 'DESC' } as const;
 
@@ -45,3 +48,13 @@ export const byRelevance = { by: 'relevance', direction: 'DESC' } as const;
 export const mostRelevant = 200;
 
 export const latestFirst: FieldOrder = { by: 'created_at', direction: 'DESC' };
+
+type Sorting = { sort?: string | null | undefined; q?: string | null | undefined };
+
+/** The order of a list: as given, or by relevance for a text, and otherwise the latest first. */
+export function orderOf({ sort, q }: Sorting): FieldOrder | typeof byRelevance {
+  if (sort === 'relevance' || (sort == null && q != null)) return byRelevance;
+  if (sort == null || sort === '-created_at') return latestFirst;
+  const isReversed = sort.startsWith('-');
+  return { by: (isReversed ? sort.slice(1) : sort) as FieldOrder['by'], direction: isReversed ? 'DESC' : 'ASC' };
+}

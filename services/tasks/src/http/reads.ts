@@ -12,8 +12,8 @@ import {
 import type { TaskJson, TaskReads } from '../app/ports.ts';
 import { readerOf } from '../domain/projects/reader.ts';
 import { noSuchTask } from '../app/load-for-update.ts';
-import type { TaskList } from '../app/task-list.ts';
-import { cursorsOf, cursorsOfSearch, filterOf, orderOf, searchOf } from './task-lists.ts';
+import { orderOf, type TaskList } from '../app/task-list.ts';
+import { cursorsOf, cursorsOfSearch, filterOf, searchOf } from './task-lists.ts';
 import { pageBody, respond } from './response.ts';
 
 const suggestions = tasksRoutes.suggestTasks.responses[200];
@@ -75,7 +75,12 @@ export function readRoutes(tasks: TaskReads, publishedEpoch: () => number): Boun
 
 type PageRequest = { cursors: Cursors; cursor: string | undefined; limit: number };
 
-async function readList(tasks: TaskReads, list: TaskList, { cursors, cursor, limit }: PageRequest) {
+/** The body of a page of a list of tasks. */
+export async function readList(
+  tasks: Pick<TaskReads, 'listTasks'>,
+  list: TaskList,
+  { cursors, cursor, limit }: PageRequest,
+) {
   const { asOf, ...page } = await tasks.listTasks(list, { after: cursors.decode(cursor), limit });
   return pageBody(tasksRoutes.listTasks.responses[200], page, cursors, asOf === undefined ? {} : { as_of: asOf });
 }

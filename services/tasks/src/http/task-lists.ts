@@ -1,14 +1,7 @@
 import type { tasksRoutes } from '@taskwire/contracts';
 import { listCursors, type Cursors } from '@taskwire/http-server';
 import type { z } from 'zod';
-import {
-  byRelevance,
-  latestFirst,
-  type FieldOrder,
-  type TaskFilter,
-  type TaskList,
-  type TaskOrder,
-} from '../app/task-list.ts';
+import { latestFirst, type TaskFilter, type TaskList, type TaskOrder } from '../app/task-list.ts';
 import { utcInstant } from '../domain/instant.ts';
 import { readFilterTree } from '../domain/search/filter-tree.ts';
 import { readTextQuery } from '../domain/search/text-query.ts';
@@ -47,20 +40,13 @@ export function searchOf({ filter, q }: Search, reader: { callerId: string; now:
   };
 }
 
-/** The order of a list: as given, or by relevance for a text, and otherwise the latest first. */
-export function orderOf({ sort, q }: Pick<Query, 'sort' | 'q'>): TaskOrder {
-  if (sort === 'relevance' || (sort === undefined && q !== undefined)) return byRelevance;
-  if (sort === undefined || sort === '-created_at') return latestFirst;
-  const isReversed = sort.startsWith('-');
-  return { by: (isReversed ? sort.slice(1) : sort) as FieldOrder['by'], direction: isReversed ? 'DESC' : 'ASC' };
-}
-
 const positions = {
   created_at: 'id',
   updated_at: 'instant and id',
   due_at: 'instant or none, and id',
   priority: 'number and id',
   relevance: 'number',
+  manual: 'key or none, and id',
 } as const;
 
 /** The cursors of a list. Cursors of the default order are the same as in releases that had no other order. */
@@ -78,4 +64,13 @@ export function cursorsOfSearch(
   { callerId, order: { by, direction } }: { callerId: string; order: TaskOrder },
 ): Cursors {
   return listCursors(positions[by], { name: 'search', filter: { filter, q, callerId, order: [by, direction] } });
+}
+
+/** The cursors of the tasks of a view. They are bound to its version, because a change of the view may change its filter or order. */
+export function cursorsOfView(
+  { id, version }: { id: string; version: number },
+  callerId: string,
+  { by }: TaskOrder,
+): Cursors {
+  return listCursors(positions[by], { name: 'view tasks', filter: { view: id, version, callerId } });
 }

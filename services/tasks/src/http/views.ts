@@ -1,8 +1,12 @@
 import { tasksRoutes } from '@taskwire/contracts';
 import { bind, listCursors, requireMatch, response, type BoundRoute, type IfMatch } from '@taskwire/http-server';
+import { listOfView } from '../app/views/list-of-view.ts';
+import { moveTask } from '../app/views/move-task.ts';
 import type { ViewPorts } from '../app/views/ports.ts';
 import { changeView, createView, deleteView, noSuchView } from '../app/views/write-views.ts';
+import { readList } from './reads.ts';
 import { pageBody, respond } from './response.ts';
+import { cursorsOfView } from './task-lists.ts';
 
 export function viewRoutes(ports: ViewPorts): BoundRoute[] {
   const { views } = ports;
@@ -19,6 +23,24 @@ export function viewRoutes(ports: ViewPorts): BoundRoute[] {
       const view = await views.read(params.id, actor.id);
       if (view === undefined) throw noSuchView();
       return respond(tasksRoutes.getView, 200, view);
+    }),
+    bind(tasksRoutes.listViewTasks, async ({ actor, params, query: { cursor, limit } }) => {
+      const view = await views.find(params.id, actor.id);
+      if (view === undefined) throw noSuchView();
+      const list = listOfView(view, actor);
+      return response(
+        200,
+        await readList(ports.tasks, list, { cursors: cursorsOfView(view, actor.id, list.order), cursor, limit }),
+      );
+    }),
+    bind(tasksRoutes.moveTask, async ({ actor, params: { id: taskId }, body }) => {
+      const { view_id, before_id, after_id = '' } = body;
+      const beside =
+        before_id === undefined
+          ? ({ id: after_id, field: 'after_id' } as const)
+          : ({ id: before_id, field: 'before_id' } as const);
+      const position = await moveTask(ports, { actor, taskId, viewId: view_id, beside });
+      return response(200, { view_id, task_id: taskId, position });
     }),
     bind(tasksRoutes.changeView, async ({ body: change, ...request }) =>
       respond(tasksRoutes.changeView, 200, await changeView(ports, { ...commandOf(request), change })),

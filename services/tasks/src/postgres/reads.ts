@@ -5,6 +5,7 @@ import type { ActivityJson, ListedTaskJson, TaskJson, TaskReads } from '../app/p
 import { latestFirst, type TaskList } from '../app/task-list.ts';
 import { boundedReads } from './lists/bounded-reads.ts';
 import { readLabels } from './lists/labels.ts';
+import { readInManualOrder } from './lists/manual.ts';
 import { keysetOf, pageStatement } from './lists/page.ts';
 import { readByRelevance } from './lists/relevance.ts';
 import { isReadableTo } from './projects/readable.ts';
@@ -65,6 +66,7 @@ const oldestFirst: Keyset = { direction: 'ASC', columns: { id: { sql: 'entry.seq
 
 async function readPage(tx: Tx, { reader, filter, order }: TaskList, place: Place): Promise<Page<ListedTaskJson>> {
   if (order.by === 'relevance') return await readByRelevance(tx, { reader, filter }, place);
+  if (order.by === 'manual') return await readInManualOrder(tx, { reader, filter, order }, place);
   const rows = await query<Item<ListedTaskJson>>(tx, pageStatement({ reader, filter, order }, place));
   return toPage(rows, keysetOf(order), place.limit);
 }

@@ -67,6 +67,8 @@ function ownRetention({ deletedTaskDays, occurrenceDays, ...jobPeriods }: TaskPe
         'two rows for each due date of a task, so that no reminder is sent twice; they are deleted with their task',
       task_labels: 'a row for each label of a task; it is deleted with the label or the task',
       task_blockers: 'a row for each dependency between two tasks; it is deleted with either of them',
+      task_positions:
+        'a row for each task of a view in manual order, at most some thousands for a view; it is deleted with either',
       task_views: 'a search that a user saved; at most 100 for each user, who deletes them',
       projects: 'archived, never deleted, because their tasks stay readable for their members',
       project_members: 'who may read the tasks of a project; removed by its leads, managers and admins',

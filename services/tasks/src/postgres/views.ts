@@ -16,8 +16,9 @@ const isReadable = (reader: string) => `(view.creator_id = ${reader} OR view.is_
 
 const readView = `SELECT ${shown} FROM task_views view WHERE view.id = $1 AND ${isReadable('$2')}`;
 
-const lockView = `
-  SELECT id, creator_id AS "creatorId", name, is_shared AS shared, filter, q, sort, version FROM task_views WHERE id = $1 FOR UPDATE`;
+const content = 'id, creator_id AS "creatorId", name, is_shared AS shared, filter, q, sort, version';
+const lockView = `SELECT ${content} FROM task_views WHERE id = $1 FOR UPDATE`;
+const findView = `SELECT ${content} FROM task_views view WHERE id = $1 AND ${isReadable('$2')}`;
 
 const insertView = `
   INSERT INTO task_views AS view (name, is_shared, filter, q, sort, creator_id) VALUES ($1, $2, $3, $4, $5, $6) RETURNING ${shown}`;
@@ -48,6 +49,7 @@ export function createViewStore(db: Queryable): ViewStore {
       return (await query<{ count: number }>(tx, text, [creatorId]))[0]?.count ?? 0;
     },
 
+    find: async (id, readerId) => (await query<View>(db, findView, [id, readerId]))[0],
     lock: async (tx, id) => (await query<View>(tx, lockView, [id]))[0],
     insert: async (tx, creatorId, content) => await write(tx, insertView, [...columnsOf(content), creatorId]),
     update: async (tx, id, content) => await write(tx, updateView, [...columnsOf(content), id]),

@@ -5,6 +5,7 @@ import { readFilterTree } from '../../domain/search/filter-tree.ts';
 import { readTextQuery } from '../../domain/search/text-query.ts';
 import type { Actor } from '../../domain/task.ts';
 import type { IdempotentRequest, WriteResult } from '../ports.ts';
+import { startManualOrder } from './manual-order.ts';
 import type { View, ViewContent, ViewDocument, ViewPorts, ViewSchema } from './ports.ts';
 
 /** More than a person can keep apart, and few enough for one list. */
@@ -17,20 +18,25 @@ type ViewChange = { [Field in keyof ViewContent]?: ViewContent[Field] | undefine
 
 /** @throws Problem `too_many_views`, and what a search with this content throws. */
 export async function createView(
-  { tasks, views }: ViewPorts,
+  { tasks, views, positions }: ViewPorts,
   { actor, content, request }: { actor: Actor; content: ViewContent; request: IdempotentRequest | undefined },
 ): Promise<WriteResult<ViewSchema>> {
   requireSearch(content, actor);
   return await tasks.once<ViewSchema>(request, async (tx) => {
     if ((await views.count(tx, actor.id)) >= mostViews)
       throw problem('too_many_views', `A user can have ${mostViews} views. Delete one that is no longer needed.`);
-    return await views.insert(tx, actor.id, content);
+    const created = await views.insert(tx, actor.id, content);
+    if (content.sort === 'manual') {
+      const view = { ...content, id: (JSON.parse(created.text) as { id: string }).id };
+      await startManualOrder(positions, tx, { view, before: { sort: null, q: content.q }, actor });
+    }
+    return created;
   });
 }
 
-/** Changes the given fields. The same content is a new version, too. */
+/** Changes the given fields. The same content is a new version, too. A view that is switched to manual order keeps the order that it had. */
 export async function changeView(
-  { tasks, views }: ViewPorts,
+  { tasks, views, positions }: ViewPorts,
   { change, ...command }: ViewCommand & { change: ViewChange },
 ): Promise<ViewDocument> {
   return await tasks.transaction(async (tx) => {
@@ -39,6 +45,9 @@ export async function changeView(
     const given = Object.entries(change).filter(([, value]) => value !== undefined);
     const content: ViewContent = { name, shared, filter, q, sort, ...Object.fromEntries(given) };
     requireSearch(content, command.actor);
+    if (content.sort === 'manual' && sort !== 'manual')
+      await startManualOrder(positions, tx, { view: { ...content, id }, before: { sort, q }, actor: command.actor });
+    if (content.sort !== 'manual' && sort === 'manual') await positions.clear(tx, id);
     return await views.update(tx, id, content);
   });
 }

@@ -1,8 +1,8 @@
-import { problem } from '@taskwire/errors';
+import { problem, type Problem } from '@taskwire/errors';
 import { isSqlState, sqlState, type Database, type Tx } from '@taskwire/postgres';
 
 /** A list that takes longer has no suitable index. */
-const limitMs = 500;
+export const limitMs = 500;
 /** The share of the pool that such reads may hold at a time: more than half is left for everything else. */
 const shareOfPool = 0.4;
 
@@ -52,7 +52,7 @@ export function boundedReads(db: Database): BoundedReads {
   };
 }
 
-function busy(cause?: unknown) {
+export function busy(cause?: unknown): Problem {
   return problem('search_busy', 'Narrow the filter, use the default order, or try again in a moment.', {
     headers: { 'Retry-After': '1' },
     cause,

@@ -60,6 +60,17 @@ function orderBy({ by, direction }: FieldOrder): string {
   return keys.join(', ').replace(`due_at ${direction}`, `due_at ${direction} NULLS LAST`);
 }
 
+/** The ids of the tasks of a list, in its order. */
+export function idsStatement(
+  { order, ...list }: TaskList<FieldOrder>,
+  limit: number,
+): { text: string; values: unknown[] } {
+  const { conditions, values } = conditionsOf(list);
+  const where = conditions.join(' AND ');
+  const text = `SELECT task.id FROM tasks task WHERE ${where} ORDER BY ${orderBy(order)} LIMIT $${values.push(limit)}`;
+  return { text, values };
+}
+
 type Part = { only: string[]; order: Keyset; place: Place };
 
 /**

@@ -1,0 +1,44 @@
+import { invalidField } from '../../domain/invalid-field.ts';
+import { readerOf } from '../../domain/projects/reader.ts';
+import type { Actor } from '../../domain/task.ts';
+import { noSuchTask } from '../load-for-update.ts';
+import { placeInGap, placeOthers } from './manual-order.ts';
+import type { ViewPorts } from './ports.ts';
+
+export type Move = {
+  actor: Actor;
+  taskId: string;
+  viewId: string;
+  /** The task beside which the task is put, and the field of the request that names it. */
+  beside: { id: string; field: 'before_id' | 'after_id' };
+};
+
+/**
+ * Moves a task within a view in manual order, and returns its position. The lock of the view makes concurrent moves into one gap follow one another.
+ * @throws Problem `not_found` for the task, `invalid_input` that names the field for anything else.
+ */
+export async function moveTask(
+  { tasks, views, positions }: ViewPorts,
+  { actor, taskId, viewId, beside: { id, field } }: Move,
+): Promise<string> {
+  const reader = readerOf(actor);
+  const task = await tasks.readTask(taskId, reader);
+  if (task === undefined || task.isDeleted) throw noSuchTask();
+  if (id === taskId) throw invalidField(field, 'same_task', 'must name another task');
+  return await tasks.transaction(async (tx) => {
+    const view = await views.lock(tx, viewId);
+    if (view === undefined || (view.creatorId !== actor.id && !view.shared))
+      throw invalidField('view_id', 'unknown_view', 'must be the id of a view that you can read');
+    if (view.sort !== 'manual')
+      throw invalidField('view_id', 'not_manual', 'must name a view in manual order: change its sort to manual');
+    let key = await positions.keyOf(tx, viewId, id, reader);
+    if (key === undefined) {
+      // it may be a task that came into the view after it was switched to manual order
+      await placeOthers(positions, tx, view, actor);
+      key = await positions.keyOf(tx, viewId, id, reader);
+    }
+    if (key === undefined) throw invalidField(field, 'not_in_view', 'must name a task that the view shows');
+    const side = field === 'after_id' ? 'after' : 'before';
+    return await placeInGap(positions, tx, { viewId, taskId, beside: { id, key }, side });
+  });
+}
