@@ -525,11 +525,13 @@ SELECT
   task.id, task.title, task.description, task.state, task.priority, to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone,
   task.due_all_day, task.remind_before, task.labels,
   task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.project_id, task.parent_id, task.is_linked,
-  task.version, task.deleted_at IS NOT NULL AS is_deleted FROM tasks task WHERE task.id = $1 AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid)))) FOR UPDATE;
+  task.version, task.deleted_at IS NOT NULL AS is_deleted, task.deletion_id, EXISTS (
+    SELECT FROM tasks parent WHERE parent.id = task.parent_id AND parent.deleted_at IS NOT NULL
+  ) AS is_below_deleted FROM tasks task WHERE task.id = $1 AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid)))) FOR UPDATE;
 
-PREPARE "tasks.read_assignee_before_deletion" AS
-SELECT entry.from_value #>> '{}' AS id FROM tasks task JOIN task_activity entry ON entry.task_id = task.id
-WHERE task.id = $1 AND entry.action = 'unassigned' AND entry.created_at = task.updated_at;
+PREPARE "tasks.read_assignees_before_deletion" AS
+SELECT task.id, entry.from_value #>> '{}' AS "assigneeId" FROM tasks task JOIN task_activity entry ON entry.task_id = task.id
+WHERE task.id = ANY ($1::uuid[]) AND entry.action = 'unassigned' AND entry.created_at = task.updated_at;
 
 PREPARE "tasks.apply_change" AS
 WITH

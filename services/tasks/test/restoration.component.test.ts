@@ -141,6 +141,54 @@ describe('Restoring a deleted task', () => {
     expect(await harness.read(manager, task)).to.include({ state: 'assigned', assignee_id: ann.id });
   });
 
+  describe('with sub-tasks', () => {
+    /** A task with a sub-task of Ann, which has another one. */
+    async function tree(): Promise<[Task, Task, Task]> {
+      const root = await harness.createTask(manager);
+      const middle = await harness.createTask(manager, { parent_id: root.id, assignee_id: ann.id });
+      return [root, middle, await harness.createTask(manager, { parent_id: middle.id })];
+    }
+    const isThere = async ({ id }: Task) =>
+      (await harness.call('getTask', { token: manager.token, params: { id } })).status === 200;
+
+    it('brings back exactly what was deleted together, whichever of these tasks is named', async () => {
+      for (const named of [0, 1, 2] as const) {
+        const [root, middle, leaf] = await tree();
+        const other = await harness.createTask(manager, { parent_id: root.id });
+        await remove(manager, other);
+        await remove(manager, root);
+        expect(await isThere(leaf)).to.equal(false);
+        const answer = await restore(manager, [root, middle, leaf][named] as Task);
+        expect(answer.body).to.include({ id: [root, middle, leaf][named]?.id, version: 3 });
+        expect(await Promise.all([root, middle, leaf, other].map(isThere))).to.deep.equal([true, true, true, false]);
+        expect(await harness.read(ann, middle)).to.include({ state: 'assigned', assignee_id: ann.id });
+        await harness.observer.expectAbout(leaf.id, ['created', 'changed', 'deleted', 'restored']);
+        // what was deleted before is a deletion of its own
+        expect((await restore(manager, other)).status).to.equal(200);
+      }
+    });
+
+    it('is refused below a task that another deletion took', async () => {
+      const [root, middle] = await tree();
+      await remove(manager, middle);
+      await remove(manager, root);
+      expect(codeOf(await restore(manager, middle))).to.equal('illegal_transition');
+      await restore(manager, root);
+      expect(await isThere(middle)).to.equal(false);
+      expect((await restore(manager, middle)).status).to.equal(200);
+    });
+
+    it('needs permission for the task whose deletion it was', async () => {
+      const root = await harness.createTask(ann);
+      const below = await harness.createTask(ann, { parent_id: root.id });
+      await query(harness.database.db.pool, 'UPDATE tasks SET creator_id = $1 WHERE id = $2', [ben.id, below.id]);
+      await remove(ann, root);
+      expect(codeOf(await restore(ben, below))).to.equal('forbidden');
+      expect((await restore(ann, root)).status).to.equal(200);
+      expect(await isThere(below)).to.equal(true);
+    });
+  });
+
   it('refuses a text search among deleted tasks', async () => {
     const answer = await harness.call('listTasks', { token: ann.token, query: { deleted: 'true', q: 'fence' } });
     expect(answer.body).to.have.nested.property('errors[0].field', 'deleted');

@@ -20,7 +20,7 @@ export async function loadForUpdate<T extends Task>(
   tasks: { lockTask(tx: Tx, id: string, reader: Reader): Promise<T | undefined> },
   tx: Tx,
   command: TaskCommand,
-  requirePermission: (task: Task) => void,
+  requirePermission: (task: T) => void,
 ): Promise<T> {
   const task = await tasks.lockTask(tx, command.taskId, readerOf(command.actor));
   if (task === undefined) throw noSuchTask();

@@ -32,6 +32,9 @@ export type IdempotentRequest = {
 
 export type NewTask = TaskFields & Pick<Task, 'creator_id' | 'assignee_id' | 'parent_id' | 'project_id'>;
 
+/** A task that may be deleted. `is_below_deleted`: whether its parent is deleted. */
+export type DeletableTask = Task & { is_deleted: boolean; deletion_id: string | null; is_below_deleted: boolean };
+
 /** The fields of a task that distribution needs. The small size matters when there are many tasks. */
 export type OpenTask = Pick<Task, 'id' | 'state' | 'assignee_id'>;
 
@@ -73,9 +76,11 @@ export type TaskLocks = {
   /** Like `lockTask`, for a task that ends: locks its job before, and the tasks that it blocks too. */
   lockTaskToEnd(tx: Tx, id: string, reader: Reader): Promise<Task | undefined>;
   /** Like `lockTask`, but finds deleted tasks too. */
-  lockTaskOrDeleted(tx: Tx, id: string, reader: Reader): Promise<(Task & { is_deleted: boolean }) | undefined>;
-  /** The assignee whom a locked, deleted task lost with its deletion. */
-  assigneeBeforeDeletion(tx: Tx, taskId: string): Promise<string | undefined>;
+  lockTaskOrDeleted(tx: Tx, id: string, reader: Reader): Promise<DeletableTask | undefined>;
+  /** Locks and returns a task, deleted or not, and the tasks that were deleted with it, in the order of their ids. Requires the lock of the graph. */
+  lockDeletion(tx: Tx, id: string, reader: Reader): Promise<Map<string, DeletableTask>>;
+  /** The assignees whom locked, deleted tasks lost with their deletion, by the ids of the tasks. */
+  assigneesBeforeDeletion(tx: Tx, taskIds: readonly string[]): Promise<Map<string, string>>;
   /**
    * Locks everything that several operations of one transaction need, in the order of all transactions: the assignment lock if one of them `assigns`,
    * the graph if one of them `links` or deletes tasks, the jobs of the tasks, the tasks together with those that they block.

@@ -1,26 +1,70 @@
+import { problem } from '@taskwire/errors';
 import type { Tx } from '@taskwire/postgres';
 import { noChange } from '../domain/change.ts';
 import { authorize } from '../domain/permissions.ts';
+import { readerOf } from '../domain/projects/reader.ts';
 import { restore, type FormerAssignee } from '../domain/restoration.ts';
+import type { LinkStore } from './links/ports.ts';
 import { loadForUpdate, type TaskCommand } from './load-for-update.ts';
-import type { IdempotentRequest, TaskStore, WriteResult } from './ports.ts';
+import type { Document, IdempotentRequest, TaskStore, WriteResult } from './ports.ts';
 
+type Ports = { tasks: TaskStore; links: LinkStore };
 type Command = TaskCommand & { request: IdempotentRequest | undefined };
 
-/** Restores a deleted task. A task that is not deleted stays as it is. */
-export async function restoreTask({ tasks }: { tasks: TaskStore }, command: Command): Promise<WriteResult> {
-  const { actor, request } = command;
-  return await tasks.once(request, async (tx) => {
-    const locks = { lockTask: tasks.lockTaskOrDeleted };
-    const task = await loadForUpdate(locks, tx, command, (found) => authorize('restore', actor, found));
-    if (!task.is_deleted) return await tasks.applyChange(tx, task, noChange, actor.id);
-    const former = await formerAssignee(tasks, tx, task.id);
-    return await tasks.applyChange(tx, task, restore(task, former), actor.id);
-  });
+/**
+ * Restores a deleted task, with the tasks that were deleted with it. A task that is not deleted stays as it is.
+ * @throws Problem `illegal_transition` while a task above it is deleted by another deletion.
+ */
+export async function restoreTask({ tasks, links }: Ports, command: Command): Promise<WriteResult> {
+  const { request } = command;
+  try {
+    return await tasks.once(request, async (tx) => await restoreAlone(tasks, tx, command));
+  } catch (error) {
+    if (!(error instanceof MayHaveRelatives)) throw error;
+    return await tasks.once(request, async (tx) => await restoreDeletion({ tasks, links }, tx, command));
+  }
 }
 
-/** Locks the former assignee too, so that they stay a performer until the task is theirs. */
-async function formerAssignee(tasks: TaskStore, tx: Tx, taskId: string): Promise<FormerAssignee | undefined> {
-  const id = await tasks.assigneeBeforeDeletion(tx, taskId);
-  return id === undefined ? undefined : { id, eligibility: await tasks.lockEligibility(tx, id) };
+/** Ends a transaction, because the lock of the graph comes before that of the task. */
+class MayHaveRelatives extends Error {}
+
+async function restoreAlone(tasks: TaskStore, tx: Tx, command: Command): Promise<Document> {
+  const { actor } = command;
+  const locks = { lockTask: tasks.lockTaskOrDeleted };
+  const task = await loadForUpdate(locks, tx, command, (found) => authorize('restore', actor, found));
+  if (!task.is_deleted) return await tasks.applyChange(tx, task, noChange, actor.id);
+  if (task.is_linked || task.parent_id !== null) throw new MayHaveRelatives();
+  const former = await formerAssignees(tasks, tx, [task.id]);
+  return await tasks.applyChange(tx, task, restore(task, former.get(task.id)), actor.id);
+}
+
+/** Restores the tasks of one deletion. The actor needs permission for its root, as for the deletion. */
+async function restoreDeletion({ tasks, links }: Ports, tx: Tx, command: Command): Promise<Document> {
+  const { actor, taskId } = command;
+  await links.lockGraph(tx);
+  const set = await tasks.lockDeletion(tx, taskId, readerOf(actor));
+  const lockTask = async () => set.get(taskId);
+  const task = await loadForUpdate({ lockTask }, tx, command, (found) => {
+    authorize('restore', actor, set.get(found.deletion_id ?? found.id) ?? found);
+  });
+  const root = set.get(task.deletion_id ?? task.id) ?? task;
+  if (root.is_below_deleted)
+    throw problem('illegal_transition', 'A task above this one is deleted. Restore that task first.');
+  const former = await formerAssignees(tasks, tx, [...set.keys()]);
+  const changes = [...set.values()].map((one) => [one, restore(one, former.get(one.id))] as const);
+  await tasks.applyChanges(tx, task.is_deleted ? changes : [], actor.id);
+  return await tasks.applyChange(tx, task, noChange, actor.id);
+}
+
+/** Locks the former assignees too, so that they stay performers until the tasks are theirs. */
+async function formerAssignees(
+  tasks: TaskStore,
+  tx: Tx,
+  taskIds: readonly string[],
+): Promise<Map<string, FormerAssignee>> {
+  const former = await tasks.assigneesBeforeDeletion(tx, taskIds);
+  const eligibilities = new Map<string, FormerAssignee['eligibility']>();
+  // in the order of their ids, as whoever locks several users does
+  for (const id of [...new Set(former.values())].toSorted()) eligibilities.set(id, await tasks.lockEligibility(tx, id));
+  return new Map([...former].map(([taskId, id]) => [taskId, { id, eligibility: eligibilities.get(id) ?? 'unknown' }]));
 }

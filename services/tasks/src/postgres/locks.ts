@@ -1,5 +1,5 @@
 import { isoMicros, query, type Queryable, type Tx } from '@taskwire/postgres';
-import type { OpenTask, OrphanedTask, TaskLocks } from '../app/ports.ts';
+import type { DeletableTask, OpenTask, OrphanedTask, TaskLocks } from '../app/ports.ts';
 import type { Reader } from '../domain/projects/reader.ts';
 import type { Task } from '../domain/task.ts';
 import type { PerformerSql } from './performer-sql.ts';
@@ -36,17 +36,30 @@ export const lockTasksToEnd = {
   ORDER BY task.id FOR UPDATE`,
 };
 
+const deletableColumns = `${taskColumns}, task.deleted_at IS NOT NULL AS is_deleted, task.deletion_id, EXISTS (
+    SELECT FROM tasks parent WHERE parent.id = task.parent_id AND parent.deleted_at IS NOT NULL
+  ) AS is_below_deleted`;
+
 export const lockTaskOrDeleted = {
   name: 'tasks.lock_task_or_deleted',
-  text: `SELECT ${taskColumns}, task.deleted_at IS NOT NULL AS is_deleted FROM tasks task WHERE task.id = $1 AND ${isReadableTo('task', '$2')} FOR UPDATE`,
+  text: `SELECT ${deletableColumns} FROM tasks task WHERE task.id = $1 AND ${isReadableTo('task', '$2')} FOR UPDATE`,
 };
 
+/** A deletion takes a subtree, so its tasks are found below its root. Release 0.3.0 deletes without an id of the deletion. */
+const lockDeletion = `
+  WITH RECURSIVE deletion AS (
+    SELECT root.id FROM tasks named JOIN tasks root ON root.id = coalesce(named.deletion_id, named.id) WHERE named.id = $1
+    UNION ALL SELECT child.id FROM deletion JOIN tasks child ON child.parent_id = deletion.id
+    WHERE child.deletion_id = (SELECT deletion_id FROM tasks WHERE id = $1)
+  )
+  SELECT ${deletableColumns} FROM tasks task WHERE task.id IN (SELECT id FROM deletion) AND ${isReadableTo('task', '$2')} ORDER BY task.id FOR UPDATE`;
+
 /** The entries of a change have the time of the task's version, and a deletion is the last change of a deleted task. */
-export const readAssigneeBeforeDeletion = {
-  name: 'tasks.read_assignee_before_deletion',
+export const readAssigneesBeforeDeletion = {
+  name: 'tasks.read_assignees_before_deletion',
   text: `
-  SELECT entry.from_value #>> '{}' AS id FROM tasks task JOIN task_activity entry ON entry.task_id = task.id
-  WHERE task.id = $1 AND entry.action = 'unassigned' AND entry.created_at = task.updated_at`,
+  SELECT task.id, entry.from_value #>> '{}' AS "assigneeId" FROM tasks task JOIN task_activity entry ON entry.task_id = task.id
+  WHERE task.id = ANY ($1::uuid[]) AND entry.action = 'unassigned' AND entry.created_at = task.updated_at`,
 };
 
 /** Locks tasks that end, and returns those of them that exist and that the reader may read. */
@@ -72,9 +85,14 @@ export function taskLocks(performer: PerformerSql): TaskLocks {
     lockTask: async (tx, id, reader) => (await query<Task>(tx, { ...lockTask, values: [id, reader] }))[0],
     lockTaskToEnd: async (tx, id, reader) => (await lockToEnd(tx, [id], reader))[0],
     lockTaskOrDeleted: async (tx, id, reader) =>
-      (await query<Task & { is_deleted: boolean }>(tx, { ...lockTaskOrDeleted, values: [id, reader] }))[0],
-    assigneeBeforeDeletion: async (tx, id) =>
-      (await query<{ id: string }>(tx, { ...readAssigneeBeforeDeletion, values: [id] }))[0]?.id,
+      (await query<DeletableTask>(tx, { ...lockTaskOrDeleted, values: [id, reader] }))[0],
+    lockDeletion: async (tx, id, reader) =>
+      new Map((await query<DeletableTask>(tx, lockDeletion, [id, reader])).map((task) => [task.id, task])),
+    async assigneesBeforeDeletion(tx, taskIds) {
+      const statement = { ...readAssigneesBeforeDeletion, values: [taskIds] };
+      const rows = await query<{ id: string; assigneeId: string }>(tx, statement);
+      return new Map(rows.map(({ id, assigneeId }) => [id, assigneeId]));
+    },
     async lockForOperations(tx, { ids, assigns, links }) {
       if (assigns) await lockAssignments(tx);
       if (links) await lockGraph(tx);

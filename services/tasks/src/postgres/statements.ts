@@ -5,7 +5,7 @@ import { creationSql, otherCreations } from './create.ts';
 import { jobStatements } from './jobs/statements.ts';
 import { readHindrances } from './links/store.ts';
 import { unblockTasks } from './links/unblock.ts';
-import { lockTask, lockTaskOrDeleted, lockTasksToEnd, needReassignment, readAssigneeBeforeDeletion } from './locks.ts';
+import { lockTask, lockTaskOrDeleted, lockTasksToEnd, needReassignment, readAssigneesBeforeDeletion } from './locks.ts';
 import { performerSql } from './performer-sql.ts';
 import { pickLeastLoaded } from './performers.ts';
 import { readTask, usualList } from './reads.ts';
@@ -36,7 +36,7 @@ export const hotStatements: readonly { name: string; text: string }[] = [
   ...[...Object.values(creationSql(performer)), ...otherCreations],
   readTask,
   ...lists.map((list) => usualList(list, { limit: 1, after: undefined })).map(({ name, text }) => ({ name, text })),
-  ...[lockTask, lockTasksToEnd, lockTaskOrDeleted, readAssigneeBeforeDeletion],
+  ...[lockTask, lockTasksToEnd, lockTaskOrDeleted, readAssigneesBeforeDeletion],
   applyOne,
   readUnchanged,
   pickLeastLoaded(performer),

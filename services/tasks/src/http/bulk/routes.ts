@@ -138,6 +138,6 @@ function locksOf(operations: readonly Operation[]): { ids: string[]; assigns: bo
   return {
     ids: operations.flatMap(({ id }) => id ?? []),
     assigns: operations.some(({ body }) => body?.['assign'] !== undefined),
-    links: operations.some(({ op, body }) => op === 'delete' || body?.['parent_id'] !== undefined),
+    links: operations.some(({ op, body }) => op === 'delete' || op === 'restore' || body?.['parent_id'] !== undefined),
   };
 }
