@@ -5,7 +5,7 @@ import { startReceiver, type Receiver } from '@taskwire/testing';
 import { demoPeople } from '../infra/local/people.ts';
 import { freeSuitePorts } from '../infra/local/ports.ts';
 import { newSecrets } from '../infra/local/secrets.ts';
-import { startSuite, type Suite } from '../infra/local/suite.ts';
+import { startSuite, type Suite, type SuiteOptions } from '../infra/local/suite.ts';
 
 let started: Promise<Suite> | undefined;
 let receiver: Receiver | undefined;
@@ -43,27 +43,34 @@ function sharedSuite(): Promise<Suite> {
 }
 
 async function start(): Promise<Suite> {
+  receiver = await startReceiver({ keep: keptRequests });
+  const traces = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' };
+  return await startNewSuite('suite', {
+    logLevel: 'debug',
+    env: { auth: traces, tasks: traces, notifications: traces },
+    // a test's front end listens on these
+    corsOrigins: (await freePorts(1)).map((port) => `http://localhost:${port}`),
+    // all tests come from one address; the limits have separate tests
+    gateway: { requestsPerSecond: 1000, burst: 1000, loginsPerMinute: 6000, loginBurst: 1000 },
+  });
+}
+
+/** Starts a suite with nothing in it but the demo users, as `npm start` does for a newcomer. The caller stops it. `name`: of its folder. */
+export async function startNewSuite(name: string, options: Partial<SuiteOptions> = {}): Promise<Suite> {
   const base = process.env.TASKWIRE_TEST_DIR;
   if (base === undefined)
     throw new Error('TASKWIRE_TEST_DIR is not set. Run the test with: npm test -- <path of the test file>');
-  const dir = join(base, 'suite');
+  const dir = join(base, name);
   mkdirSync(dir, { recursive: true });
-  receiver = await startReceiver({ keep: keptRequests });
-  const traces = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' };
-  return startSuite({
+  return await startSuite({
     dir,
     ports: await freeSuitePorts(),
     secrets: newSecrets(),
     restarts: 'manual',
     people: demoPeople,
-    logLevel: 'debug',
-    env: { auth: traces, tasks: traces, notifications: traces },
     // fast, and committed data survives a test killing the server; only a crash of the machine would lose it
     postgresSettings: { fsync: 'off', full_page_writes: 'off' },
-    // a test's front end listens on these
-    corsOrigins: (await freePorts(1)).map((port) => `http://localhost:${port}`),
-    // all tests come from one address; the limits have separate tests
-    gateway: { requestsPerSecond: 1000, burst: 1000, loginsPerMinute: 6000, loginBurst: 1000 },
+    ...options,
   });
 }
 
