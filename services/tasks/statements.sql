@@ -948,11 +948,11 @@ FROM unnest($1::text[], $2::timestamptz[]) AS given (queue, floor) CROSS JOIN LA
 WHERE found.count + keyed.count > 0;
 
 PREPARE "jobs.find_floors" AS
-SELECT given.queue, to_char(least(first.rank_at, now() - interval '250 milliseconds') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS floor
-FROM unnest($1::text[], $2::timestamptz[]) AS given (queue, floor)
+SELECT given.queue, to_char(least(first.rank_at, now() - interval '100 milliseconds') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS floor
+FROM unnest($1::text[], $2::timestamptz[], $3::boolean[]) AS given (queue, floor, is_near)
   LEFT JOIN LATERAL (
     SELECT rank_at FROM jobs
-    WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NULL AND rank_at >= least(given.floor, now() - interval '2 seconds')
+    WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NULL AND rank_at >= CASE WHEN given.is_near THEN least(given.floor, now() - interval '2 seconds') ELSE given.floor END
     ORDER BY rank_at, id LIMIT 1
   ) first ON true;
 
