@@ -32,3 +32,22 @@ export function percentile(samples: readonly number[], share: number): number {
 export function median(samples: readonly number[]): number {
   return percentile(samples, 0.5);
 }
+
+/**
+ * The median of samples, and the narrowest range between two of them that contains the true median with a probability of 95 % or more, whatever the
+ * distribution of the samples is. Needs at least six.
+ */
+export function medianWithin(samples: readonly number[]): { median: number; from: number; to: number } {
+  const sorted = samples.toSorted((a, b) => a - b);
+  const { length: n } = sorted;
+  // the probability that at most `place` of n samples are below the median: a binomial distribution
+  let probability = 0.5 ** n;
+  let [place, outside] = [0, probability];
+  while (place < n / 2) {
+    probability *= (n - place) / (place + 1);
+    if (outside + probability > 0.025) break;
+    place += 1;
+    outside += probability;
+  }
+  return { median: median(sorted), from: sorted[place] ?? Number.NaN, to: sorted[n - 1 - place] ?? Number.NaN };
+}
