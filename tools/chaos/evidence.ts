@@ -153,6 +153,7 @@ export type JourneyOfTask = {
   events: {
     message_id: string;
     event: string;
+    comment_id: string | null;
     request_id: string | null;
     state: string;
     requested_at: string | null;
@@ -273,7 +274,16 @@ export type DeliveryRow = {
 
 /** One line of the history file. */
 export type Line =
-  | { line: 'run'; seed: string; minutes: number; replicas: 1 | 2; bug: string | null; startedAt: string }
+  | {
+      line: 'run';
+      seed: string;
+      minutes: number;
+      replicas: 1 | 2;
+      /** Absent in histories of earlier versions, which had twelve. */
+      people?: number;
+      bug: string | null;
+      startedAt: string;
+    }
   | { line: 'mixed'; seed: string; from: string; to: string; planted: string | null; startedAt: string }
   | { line: 'step'; began: number; ended: number; step: Step }
   | { line: 'traffic'; began: number }

@@ -15,7 +15,7 @@ describe('journeys of events', () => {
   afterEach(async () => await bench.drop());
 
   const journeys = async (aggregateId: string, after?: readonly string[], limit = 50) =>
-    await readEventJourneys(bench.database.db.pool, aggregateId, { after, limit });
+    await readEventJourneys(bench.database.db.pool, [aggregateId], { after, limit });
 
   it('are complete after the row of the outbox is deleted, in order, with the request', async () => {
     const { pool } = bench.database.db;
@@ -35,7 +35,7 @@ describe('journeys of events', () => {
     expect(steps).to.deep.equal(steps.toSorted());
     expect(Date.parse(created_at) - Date.parse(String(requested_at))).to.be.within(25, 1_000);
     expect(rest).to.deep.equal({
-      ...{ event: 'tasks.task.changed', request_id: 'request-1', trace_id: traceparent.slice(3, 35) },
+      ...{ event: 'tasks.task.changed', aggregate_id: 'task', request_id: 'request-1', trace_id: traceparent.slice(3, 35) },
       ...{ state: 'confirmed', attempts: 0, next_attempt_at: null, last_error: null },
     });
   });

@@ -37,6 +37,20 @@ describe('Journeys of notifications', () => {
     expect(inside).to.deep.equal(inside.toSorted());
   });
 
+  it('of a comment have the mails about it, under the id of the comment', async () => {
+    const author = o.around.others.addUser('Ada', 'admin');
+    const comment = { comment_uuid: crypto.randomUUID(), author: author.id };
+    await o.around.publish('tasks.comment.added', { ...o.fact(author), ...comment, mentions: [] });
+    await o.mailed(({ to }) => to.includes(o.mia.email));
+    const notifications = await eventually(async () => {
+      const [entry] = await journey(comment.comment_uuid);
+      const found = entry?.notifications ?? [];
+      return found.some(({ deliveries }) => deliveries.every(({ state }) => state === 'sent')) && found;
+    });
+    expect(notifications.map(({ type, user_id }) => [type, user_id])).to.deep.include(['comment.added', o.mia.id]);
+    expect(await journey(o.task.id)).to.deep.equal([]);
+  });
+
   it('list an event that notifies no one, which shows that it is not stuck', async () => {
     await o.around.publish('tasks.task.completed', { ...o.fact(o.mia), assigned_to: o.mia.id });
     const [entry] = await eventually(async () => {

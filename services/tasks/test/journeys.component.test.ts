@@ -57,6 +57,22 @@ describe('Journeys of tasks', () => {
     expect(new Set(events.map(({ request_id }) => request_id)).size).to.equal(2);
   });
 
+  it('include the events of comments, also of deleted ones, under the ids of the comments', async () => {
+    const task = await harness.createTask(manager);
+    const of = { token: ann.token, params: { id: task.id } };
+    const { body } = await harness.call('addComment', { ...of, body: { body: 'Done?' } });
+    const { id: comment } = body as { id: string };
+    const deleted = { ...of, params: { id: task.id, comment_id: comment }, headers: { 'if-match': '*' } };
+    await harness.call('deleteComment', deleted);
+    const events = await published(task.id, 4);
+    expect(events.map(({ event, comment_id }) => [event, comment_id])).to.deep.equal([
+      ['tasks.task.created', null],
+      ['tasks.task.changed', null],
+      ['tasks.comment.added', comment],
+      ['tasks.comment.deleted', comment],
+    ]);
+  });
+
   it('are empty for a task whose events are no longer kept, and 404 for one that never existed', async () => {
     const task = await harness.createTask(manager);
     await published(task.id, 2);

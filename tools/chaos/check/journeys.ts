@@ -4,20 +4,21 @@ import { broken, type Violation } from './violation.ts';
 
 /** The workload, the recorder and the databases use the clock of one machine; they only read it at slightly different moments. */
 const toleranceMs = 5;
-const notified = /^tasks\.task\.(assigned|unassigned|started|completed|cancelled|due_soon|overdue)$/;
+const notified =
+  /^tasks\.(task\.(assigned|unassigned|started|completed|cancelled|due_soon|overdue)|comment\.(added|changed))$/;
 
 type EventSteps = JourneyOfTask['events'][number];
 type MessageSteps = JourneyOfTask['messages'][number];
 type Fault = string | false | undefined;
 
 /**
- * The journey of each sampled task has every event that was published, with every step, in order. The steps lie between the times at which the workload
+ * The journey of each sampled task has every event of it and of its comments that was published, with every step, in order. The steps lie between the times at which the workload
  * sent the request and had its response, and before the event arrived in the recorder. Services' clocks are changed by faults, so a step that is taken
  * from one of them breaks the order.
  */
 export function checkJourneys(evidence: Evidence): Violation[] {
   const { events, operations, world, trafficBegan } = evidence;
-  const published = Map.groupBy(firstOccurrences(events), ({ aggregateId }) => aggregateId);
+  const published = Map.groupBy(firstOccurrences(events), ({ task, aggregateId }) => task ?? aggregateId);
   const copies = Map.groupBy(events, ({ messageId }) => messageId);
   const missing: Fault[] = [];
   const disordered: Fault[] = [];
@@ -98,13 +99,14 @@ function disorder(event: RecordedEvent, step: EventSteps, message: MessageSteps 
 }
 
 /** The requests that may have caused an event: changes of its actor to its task, or to many. The id of a created task without a response is not known. */
-function causesOf({ actor, aggregateId }: RecordedEvent, operations: readonly Operation[]): Operation[] {
+function causesOf({ actor, aggregateId, task }: RecordedEvent, operations: readonly Operation[]): Operation[] {
   return operations.filter(
     ({ intent: { kind }, actorId, subjectId, answer, outcome }) =>
       changing.has(kind) &&
       actorId === actor &&
       outcome !== 'refused' &&
       (subjectId === aggregateId ||
+        (task !== undefined && subjectId === task) ||
         answer?.id === aggregateId ||
         kind === 'shuffle' ||
         (kind === 'create_task' && answer === undefined)),

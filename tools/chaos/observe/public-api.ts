@@ -36,11 +36,19 @@ async function readJourneys(url: string, boss: Actor, taskIds: readonly string[]
   for (const [n, taskId] of taskIds.entries()) {
     // the limit of requests counts addresses
     const reader = { ...boss, ip: `198.51.100.${n % 250}` };
-    const [events, messages] = await Promise.all([
-      readPages<JourneyOfTask['events'][number]>(url, reader, `/api/v1/admin/journeys/tasks/${taskId}`),
-      readPages<JourneyOfTask['messages'][number]>(url, reader, `/api/v1/admin/journeys/notifications/${taskId}`),
-    ]);
-    journeys.push({ taskId, events, messages });
+    const events = await readPages<JourneyOfTask['events'][number]>(
+      url,
+      reader,
+      `/api/v1/admin/journeys/tasks/${taskId}`,
+    );
+    const comments = new Set(events.flatMap(({ comment_id: id }) => (id === null ? [] : [id])));
+    const messages = await Promise.all(
+      [taskId, ...comments].map(
+        async (id) =>
+          await readPages<JourneyOfTask['messages'][number]>(url, reader, `/api/v1/admin/journeys/notifications/${id}`),
+      ),
+    );
+    journeys.push({ taskId, events, messages: messages.flat() });
   }
   return journeys;
 }

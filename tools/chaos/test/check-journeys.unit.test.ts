@@ -22,7 +22,8 @@ function runWithJourney(): Evidence {
     {
       taskId: task,
       events: created.map((id, n) => ({
-        ...{ message_id: id, event: run.events.find(({ messageId }) => messageId === id)!.type, request_id: 'r1' },
+        ...{ message_id: id, event: run.events.find(({ messageId }) => messageId === id)!.type, comment_id: null },
+        request_id: 'r1',
         ...{ state: 'confirmed', requested_at: at(500), created_at: at(1_000 + n), published_at: at(5_000) },
         confirmed_at: at(9_000),
       })),

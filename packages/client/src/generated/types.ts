@@ -1876,6 +1876,10 @@ export type ListTaskJourneyResponse = {
          * the request that caused the event; null if a timer of the service did
          */
         request_id: string | null;
+        /**
+         * the comment that the event is about; null for an event of the task itself
+         */
+        comment_id: string | null;
         trace_id: string | null;
         /**
          * when the request arrived at Tasks
@@ -1894,7 +1898,7 @@ export type ListTaskJourneyResponse = {
          */
         confirmed_at: string | null;
         /**
-         * waiting: for the relay; retry: it could not be published; blocked: an earlier event of the task could not be published
+         * waiting: for the relay; retry: it could not be published; blocked: an earlier event of the task or comment could not be published
          */
         state: 'waiting' | 'retry' | 'blocked' | 'confirmed';
         /**

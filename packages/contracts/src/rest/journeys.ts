@@ -19,9 +19,10 @@ const failure = {
   last_error: z.string().nullable(),
 };
 
-/** The journey of one event of a task, from the request to the broker. */
+/** The journey of one event of a task or of its comments, from the request to the broker. */
 export const eventJourney = z.object({
   ...message,
+  comment_id: uuid.nullable().describe('the comment that the event is about; null for an event of the task itself'),
   trace_id: z.string().nullable(),
   requested_at: instant.nullable().describe('when the request arrived at Tasks'),
   created_at: instant.describe('when the event was stored in the outbox, together with the change'),
@@ -29,7 +30,7 @@ export const eventJourney = z.object({
   confirmed_at: instant.nullable().describe('when the broker confirmed that it has stored the event'),
   state: z
     .enum(['waiting', 'retry', 'blocked', 'confirmed'])
-    .describe('waiting: for the relay; retry: it could not be published; blocked: an earlier event of the task could not be published'),
+    .describe('waiting: for the relay; retry: it could not be published; blocked: an earlier event of the task or comment could not be published'),
   ...failure,
 });
 
@@ -68,13 +69,13 @@ export const notificationJourney = z.object({
 const description =
   'All times come from the database clock of the service that took the step, to the microsecond. Events are listed for seven days.';
 
-/** Shows where the events of a task are, up to the broker. */
+/** Shows where the events of a task and of its comments are, up to the broker. */
 export const taskJourneyRoutes = {
   listTaskJourney: defineRoute({
     method: 'get',
     path: '/api/v1/admin/journeys/tasks/{task_id}',
     operationId: 'listTaskJourney',
-    summary: 'List the events of a task with their times from request to broker, oldest first',
+    summary: 'List the events of a task and of its comments with their times from request to broker, oldest first',
     description,
     tag,
     access,
@@ -91,8 +92,8 @@ export const notificationJourneyRoutes = {
     method: 'get',
     path: '/api/v1/admin/journeys/notifications/{task_id}',
     operationId: 'listNotificationJourney',
-    summary: 'List the events of a task with their times from broker to recipients, oldest first',
-    description: `${description} The list is empty if Notifications has received no event of the task.`,
+    summary: 'List the events of a task or of a comment with their times from broker to recipients, oldest first',
+    description: `${description} Comments have events of their own: give the id of a comment instead of a task's, as the journey of its task names it. The list is empty if Notifications has received no event of either.`,
     tag,
     access,
     params,

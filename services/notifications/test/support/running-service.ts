@@ -35,7 +35,9 @@ export async function startSurroundings(): Promise<Surroundings> {
   await rabbit.start();
 
   async function publishRaw(type: string, body: string, messageId: string = randomUUIDv7()): Promise<string> {
-    const aggregateId = /"(?:\w+_uuid|user_id)":"([^"]+)"/.exec(body)?.[1];
+    // events of comments also name their task
+    const [, aggregateId] =
+      /"comment_uuid":"([^"]+)"/.exec(body) ?? /"(?:\w+_uuid|user_id)":"([^"]+)"/.exec(body) ?? [];
     // returned while the queue isn't bound yet: the service has never run, and is slow to start on a busy machine
     const confirmed = async () => {
       const result = await publisher.publish({

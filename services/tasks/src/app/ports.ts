@@ -9,6 +9,9 @@ import type { Reader } from '../domain/projects/reader.ts';
 import type { Task, TaskFields } from '../domain/task.ts';
 import type { TaskList } from './task-list.ts';
 
+/** The journey of an event of a task, or of the comment with this id. */
+export type TaskEventJourney = Omit<EventJourney, 'aggregate_id'> & { comment_id: string | null };
+
 /** JSON text as built by the database, sent unchanged. `etag` is the version of the resource, if it has one. */
 export type Document<S extends z.ZodType = TaskSchema> = { text: JsonText<S>; etag?: number | undefined };
 
@@ -65,7 +68,7 @@ export type TaskReads = {
   /** Oldest first; undefined when the task doesn't exist. */
   listActivity(taskId: string, reader: Reader, place: Place): Promise<Page<ActivityJson> | undefined>;
   /** Oldest first; undefined when the task doesn't exist and no event of it is known. */
-  listJourneys(taskId: string, place: Place): Promise<Page<EventJourney> | undefined>;
+  listJourneys(taskId: string, place: Place): Promise<Page<TaskEventJourney> | undefined>;
   /** Whether an open task has lost its performer, or a draft awaits one while a performer exists. Takes no locks. */
   needReassignment(): Promise<boolean>;
 };

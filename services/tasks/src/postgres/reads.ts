@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
-import { readEventJourneys } from '@taskwire/outbox';
+import { readEventJourneys, type EventJourney } from '@taskwire/outbox';
 import { pageOf, query, type Database, type Keyset, type Page, type Place, type Tx } from '@taskwire/postgres';
-import type { ActivityJson, ListedTaskJson, TaskJson, TaskReads } from '../app/ports.ts';
+import type { ActivityJson, ListedTaskJson, TaskEventJourney, TaskJson, TaskReads } from '../app/ports.ts';
 import { latestFirst, type TaskList } from '../app/task-list.ts';
 import { boundedReads } from './lists/bounded-reads.ts';
 import { readLabels } from './lists/labels.ts';
@@ -52,12 +52,22 @@ export function taskReads(db: Database): Omit<TaskReads, 'needReassignment'> {
     },
 
     listJourneys: async (taskId, place) => {
-      const page = await readEventJourneys(db.pool, taskId, place);
-      if (page.items.length > 0) return page;
+      const comments = await query<{ id: string }>(db.pool, commentsOf, [taskId]);
+      const { items, next } = await readEventJourneys(db.pool, [taskId, ...comments.map(({ id }) => id)], place);
+      const page = { items: items.map((event) => journeyOf(taskId, event)), next };
+      if (items.length > 0) return page;
       const [task] = await query(db.pool, 'SELECT FROM tasks WHERE id = $1', [taskId]);
       return task && page;
     },
   };
+}
+
+/** The activity log also names the comments that were deleted. */
+const commentsOf = `
+  SELECT DISTINCT coalesce(to_value, from_value) #>> '{}' AS id FROM task_activity WHERE task_id = $1 AND field = 'comment'`;
+
+function journeyOf(taskId: string, { aggregate_id: aggregateId, ...event }: EventJourney): TaskEventJourney {
+  return { ...event, comment_id: aggregateId === taskId ? null : aggregateId };
 }
 
 type Item<J> = { json: J; id: string };
