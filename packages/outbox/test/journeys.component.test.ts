@@ -35,7 +35,12 @@ describe('journeys of events', () => {
     expect(steps).to.deep.equal(steps.toSorted());
     expect(Date.parse(created_at) - Date.parse(String(requested_at))).to.be.within(25, 1_000);
     expect(rest).to.deep.equal({
-      ...{ event: 'tasks.task.changed', aggregate_id: 'task', request_id: 'request-1', trace_id: traceparent.slice(3, 35) },
+      ...{
+        event: 'tasks.task.changed',
+        aggregate_id: 'task',
+        request_id: 'request-1',
+        trace_id: traceparent.slice(3, 35),
+      },
       ...{ state: 'confirmed', attempts: 0, next_attempt_at: null, last_error: null },
     });
   });
