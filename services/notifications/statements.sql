@@ -4,7 +4,7 @@ PREPARE "notifications.insert_with_deliveries" AS
 WITH given AS (
   SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(
     event_id uuid, user_id uuid, type text, task_id uuid, actor_id uuid, happened_at timestamptz, template_data jsonb, title text, body text,
-    delivery_policy text, channels jsonb)
+    delivery_policy text, channels jsonb, headers json)
 ), inserted AS (
   INSERT INTO notifications (event_id, user_id, type, task_id, actor_id, happened_at, template_data, title, body)
   SELECT event_id, user_id, type, task_id, actor_id, CASE WHEN happened_at IS NOT NULL THEN least(happened_at, clock_timestamp()) END, template_data, title, body FROM given
@@ -15,7 +15,7 @@ WITH given AS (
   SELECT inserted.id, c.name, given.delivery_policy, c.state,
     CASE c.state WHEN 'sent' THEN 1 ELSE 0 END,
     CASE c.state WHEN 'sent' THEN NULL ELSE clock_timestamp() END,
-    CASE c.state WHEN 'sent' THEN NULL ELSE $3::json END
+    CASE c.state WHEN 'sent' THEN NULL ELSE given.headers END
   FROM inserted JOIN given ON given.event_id = inserted.event_id AND given.type = inserted.type
     AND given.user_id IS NOT DISTINCT FROM inserted.user_id
   CROSS JOIN LATERAL jsonb_to_recordset(given.channels) AS c(name text, state text)
@@ -96,28 +96,74 @@ WHERE id IN (
 );
 
 PREPARE "deliveries.begin_sending" AS
-WITH d AS (
+WITH held AS (
+SELECT given.*, d.attempts FROM unnest($1::uuid[], $2::uuid[], $3::float8[]) AS given (id, lease_id, lease_ms)
+CROSS JOIN LATERAL (
+  SELECT attempts FROM deliveries WHERE id = given.id AND lease_id = given.lease_id AND state IN ('pending', 'unknown') AND next_attempt_at > clock_timestamp() FOR NO KEY UPDATE
+) AS d
+), begun AS (
   UPDATE deliveries
-  SET state = 'sending', next_attempt_at = clock_timestamp() + $3 * interval '1 ms', updated_at = clock_timestamp()
-  WHERE id = $1 AND lease_id = $2 AND state IN ('pending', 'unknown') AND next_attempt_at > clock_timestamp()
-  RETURNING id, attempts
+  SET state = 'sending', next_attempt_at = clock_timestamp() + held.lease_ms * interval '1 ms', updated_at = clock_timestamp()
+  FROM held WHERE deliveries.id = held.id AND deliveries.id = ANY ($1)
+  RETURNING held.id, held.attempts
 )
 UPDATE delivery_attempts a SET handed_off_at = clock_timestamp()
-FROM d WHERE a.delivery_id = d.id AND a.number = d.attempts
-RETURNING a.number;
+FROM begun WHERE a.delivery_id = begun.id AND a.number = begun.attempts AND a.delivery_id = ANY ($1)
+RETURNING begun.id;
+
+PREPARE "deliveries.begin_sending_together" AS
+WITH held AS (
+SELECT given.*, d.attempts FROM unnest($1::uuid[], $2::uuid[], $3::float8[]) AS given (id, lease_id, lease_ms)
+CROSS JOIN LATERAL (
+  SELECT attempts FROM deliveries WHERE id = given.id AND lease_id = given.lease_id AND state IN ('pending', 'unknown') AND next_attempt_at > clock_timestamp() FOR NO KEY UPDATE SKIP LOCKED
+) AS d
+), begun AS (
+  UPDATE deliveries
+  SET state = 'sending', next_attempt_at = clock_timestamp() + held.lease_ms * interval '1 ms', updated_at = clock_timestamp()
+  FROM held WHERE deliveries.id = held.id AND deliveries.id = ANY ($1)
+  RETURNING held.id, held.attempts
+)
+UPDATE delivery_attempts a SET handed_off_at = clock_timestamp()
+FROM begun WHERE a.delivery_id = begun.id AND a.number = begun.attempts AND a.delivery_id = ANY ($1)
+RETURNING begun.id;
 
 PREPARE "deliveries.record_attempt" AS
-WITH d AS (
+WITH held AS (
+SELECT given.*, d.attempts FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::float8[])
+    AS given (id, lease_id, state, outcome, detail, wait_ms)
+CROSS JOIN LATERAL (
+  SELECT attempts FROM deliveries WHERE id = given.id AND lease_id = given.lease_id AND state NOT IN ('sent', 'failed', 'skipped') FOR NO KEY UPDATE
+) AS d
+), recorded AS (
   UPDATE deliveries
-  SET state = $3, next_attempt_at = clock_timestamp() + $6::float8 * interval '1 ms',
-    unknown_outcomes = unknown_outcomes + CASE $4 WHEN 'unknown' THEN 1 ELSE 0 END,
-    last_error = CASE $4 WHEN 'sent' THEN NULL ELSE $5 END, updated_at = clock_timestamp()
-  WHERE id = $1 AND lease_id = $2 AND state NOT IN ('sent', 'failed', 'skipped')
-  RETURNING id, attempts
+  SET state = held.state, next_attempt_at = clock_timestamp() + held.wait_ms * interval '1 ms',
+    unknown_outcomes = unknown_outcomes + CASE held.outcome WHEN 'unknown' THEN 1 ELSE 0 END,
+    last_error = CASE held.outcome WHEN 'sent' THEN NULL ELSE held.detail END, updated_at = clock_timestamp()
+  FROM held WHERE deliveries.id = held.id AND deliveries.id = ANY ($1)
+  RETURNING held.*
 )
-UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = $4, detail = $5
-FROM d WHERE a.delivery_id = d.id AND a.number = d.attempts
-RETURNING a.number;
+UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = recorded.outcome, detail = recorded.detail
+FROM recorded WHERE a.delivery_id = recorded.id AND a.number = recorded.attempts AND a.delivery_id = ANY ($1)
+RETURNING recorded.id;
+
+PREPARE "deliveries.record_attempts" AS
+WITH held AS (
+SELECT given.*, d.attempts FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::float8[])
+    AS given (id, lease_id, state, outcome, detail, wait_ms)
+CROSS JOIN LATERAL (
+  SELECT attempts FROM deliveries WHERE id = given.id AND lease_id = given.lease_id AND state NOT IN ('sent', 'failed', 'skipped') FOR NO KEY UPDATE SKIP LOCKED
+) AS d
+), recorded AS (
+  UPDATE deliveries
+  SET state = held.state, next_attempt_at = clock_timestamp() + held.wait_ms * interval '1 ms',
+    unknown_outcomes = unknown_outcomes + CASE held.outcome WHEN 'unknown' THEN 1 ELSE 0 END,
+    last_error = CASE held.outcome WHEN 'sent' THEN NULL ELSE held.detail END, updated_at = clock_timestamp()
+  FROM held WHERE deliveries.id = held.id AND deliveries.id = ANY ($1)
+  RETURNING held.*
+)
+UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = recorded.outcome, detail = recorded.detail
+FROM recorded WHERE a.delivery_id = recorded.id AND a.number = recorded.attempts AND a.delivery_id = ANY ($1)
+RETURNING recorded.id;
 
 PREPARE "deliveries.mark_lost" AS
 WITH lost AS (
@@ -133,27 +179,30 @@ UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = 'unknown'
 FROM lost WHERE a.delivery_id = lost.id AND a.number = lost.attempts
 RETURNING a.number;
 
+PREPARE "mail_budget.lock" AS
+SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest($1::text[]) AS key;
+
 PREPARE "mail_budget.count_mail" AS
   WITH mail AS (
     SELECT id, created_at, $4::float8 * interval '1 ms' AS span,
       EXISTS (SELECT FROM mail_counts WHERE delivery_id = $1) AS is_counted
     FROM deliveries WHERE id = $1
   ), used AS (
-    SELECT (
-  SELECT count(*) >= $5 FROM (
-    SELECT FROM mail_counts JOIN deliveries d ON d.id = delivery_id
-    WHERE recipient = $2 AND planned_at > mail.created_at - mail.span AND planned_at < mail.created_at + mail.span
-      AND d.state <> 'skipped'
-    LIMIT $5
-  ) AS counted
-) AS is_recipient_over, (
-  SELECT count(*) >= $6 FROM (
-    SELECT FROM mail_counts JOIN deliveries d ON d.id = delivery_id
-    WHERE caller_id = $3::uuid AND planned_at > mail.created_at - mail.span AND planned_at < mail.created_at + mail.span
-      AND d.state <> 'skipped'
-    LIMIT $6
-  ) AS counted
-) AS is_caller_over
+    SELECT CASE
+  WHEN (SELECT count(*) < $5 FROM (SELECT FROM mail_counts WHERE recipient = $2 AND planned_at > mail.created_at - mail.span AND planned_at < mail.created_at + mail.span LIMIT $5) AS counted) THEN false
+  ELSE (
+    SELECT count(*) >= $5 FROM (
+      SELECT FROM mail_counts JOIN deliveries d ON d.id = delivery_id WHERE recipient = $2 AND planned_at > mail.created_at - mail.span AND planned_at < mail.created_at + mail.span AND d.state <> 'skipped' LIMIT $5
+    ) AS counted
+  )
+END AS is_recipient_over, CASE
+  WHEN (SELECT count(*) < $6 FROM (SELECT FROM mail_counts WHERE caller_id = $3::uuid AND planned_at > mail.created_at - mail.span AND planned_at < mail.created_at + mail.span LIMIT $6) AS counted) THEN false
+  ELSE (
+    SELECT count(*) >= $6 FROM (
+      SELECT FROM mail_counts JOIN deliveries d ON d.id = delivery_id WHERE caller_id = $3::uuid AND planned_at > mail.created_at - mail.span AND planned_at < mail.created_at + mail.span AND d.state <> 'skipped' LIMIT $6
+    ) AS counted
+  )
+END AS is_caller_over
     FROM mail
   ), added AS (
     INSERT INTO mail_counts (delivery_id, recipient, caller_id, planned_at)
@@ -195,13 +244,23 @@ to_char(seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS seen_at,
 to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at;
 
 PREPARE "task_cache.read_fresh" AS
-SELECT title, creator_id, assignee_id, is_deleted FROM task_cache
-WHERE id = $1 AND fresh_as_of >= $2::timestamptz AND (is_deleted OR progress_version = version);
+SELECT task.* FROM unnest($1::uuid[], $2::timestamptz[]) WITH ORDINALITY AS given (id, as_of, place)
+LEFT JOIN LATERAL (
+  SELECT title, creator_id, assignee_id, is_deleted FROM task_cache
+  WHERE id = given.id AND fresh_as_of >= given.as_of AND (is_deleted OR progress_version = version) OFFSET 0
+) AS task ON true
+ORDER BY given.place;
 
 PREPARE "task_cache.store_fetched" AS
+WITH given AS (
+  SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::integer[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::uuid[],
+    $9::integer[], $10::timestamptz[])
+    AS given (id, title, creator_id, version, updated_at, as_of, state, assignee_id, source_epoch, due_at)
+)
 INSERT INTO task_cache (id, title, creator_id, version, is_deleted, fresh_as_of, state, assignee_id, progress_version, source_epoch,
   due_at, due_version)
-VALUES ($1, $2, $3, $4, false, greatest($5::timestamptz, least($6::timestamptz, clock_timestamp())), $7, $8, $4, $9, $10, $4)
+SELECT id, title, creator_id, version, false, greatest(updated_at, least(as_of::timestamptz, clock_timestamp())), state, assignee_id, version, source_epoch, due_at, version
+FROM given ORDER BY id
 ON CONFLICT (id) DO UPDATE SET
   title = excluded.title,
   creator_id = excluded.creator_id,
@@ -218,10 +277,14 @@ ON CONFLICT (id) DO UPDATE SET
 WHERE task_cache.source_epoch < excluded.source_epoch
   OR (task_cache.source_epoch = excluded.source_epoch
     AND (task_cache.version < excluded.version OR (task_cache.version = excluded.version AND NOT task_cache.is_deleted))
-    AND (NOT task_cache.is_deleted OR task_cache.fresh_as_of < $5::timestamptz));
+    AND (NOT task_cache.is_deleted OR task_cache.fresh_as_of < (SELECT updated_at FROM given WHERE given.id = excluded.id)));
 
 PREPARE "task_cache.read_last" AS
-SELECT title, is_deleted AS "isDeleted", CASE WHEN progress_version = version THEN state END AS state, assignee_id AS "assigneeId",
-  to_char(due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "dueAt", due_version IS NOT DISTINCT FROM version AS "isDueAtKnown",
-  (extract(epoch FROM clock_timestamp() - fetched_at) * 1000)::float8 AS "ageMs"
-FROM task_cache WHERE id = $1;
+SELECT task.* FROM unnest($1::uuid[]) WITH ORDINALITY AS given (id, place)
+LEFT JOIN LATERAL (
+  SELECT title, is_deleted AS "isDeleted", CASE WHEN progress_version = version THEN state END AS state, assignee_id AS "assigneeId",
+    to_char(due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "dueAt", due_version IS NOT DISTINCT FROM version AS "isDueAtKnown",
+    (extract(epoch FROM clock_timestamp() - fetched_at) * 1000)::float8 AS "ageMs"
+  FROM task_cache WHERE id = given.id OFFSET 0
+) AS task ON true
+ORDER BY given.place;

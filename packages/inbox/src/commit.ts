@@ -1,5 +1,4 @@
-import { isSqlState, outageOf, sqlState, type Database } from '@taskwire/postgres';
-import { createBatches } from './batches.ts';
+import { gather, isSqlState, sqlState, type Database } from '@taskwire/postgres';
 import type { Job } from './job.ts';
 import type { Effect } from './outcome.ts';
 import { rememberUnblocked } from './received-jobs.ts';
@@ -33,42 +32,24 @@ export function createCommitter(db: Database): (job: Job, effect: Effect | undef
     });
   }
 
-  async function commitAlone(item: Item): Promise<CommitResult | { error: unknown }> {
+  async function commitAlone(item: Item): Promise<CommitResult> {
     for (let conflicts = 1; ; conflicts++) {
       try {
         const [result] = await commit([item]);
         return result ?? 'refused';
       } catch (error) {
-        if (conflicts < maxConflicts && isConflict(error)) continue;
-        return { error };
+        if (conflicts === maxConflicts || !isConflict(error)) throw error;
       }
     }
   }
 
-  async function run(items: Item[]): Promise<(CommitResult | { error: unknown })[]> {
-    if (items.length > 1) {
-      try {
-        return await commit(items);
-      } catch (error) {
-        // an outage is not the fault of any effect; otherwise running each one alone identifies the faulty effect
-        if (outageOf(error) === 'unavailable') return items.map(() => ({ error }));
-      }
-    }
-    const results: (CommitResult | { error: unknown })[] = [];
-    for (const item of items) results.push(await commitAlone(item));
-    return results;
-  }
-
-  const enqueue = createBatches<Item, CommitResult | { error: unknown }>({
+  const enqueue = gather<Item, CommitResult>({
     name: 'commit effects of messages',
     maxItems: maxTogether,
-    run,
+    together: commit,
+    alone: commitAlone,
   });
-  return async (job, effect) => {
-    const result = await enqueue({ job, effect });
-    if (typeof result === 'object') throw result.error;
-    return result;
-  };
+  return async (job, effect) => await enqueue({ job, effect });
 }
 
 export function isConflict(error: unknown): boolean {

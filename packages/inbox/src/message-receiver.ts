@@ -1,6 +1,6 @@
+import { createBatches } from '@taskwire/lifecycle';
 import type { Database, Tx } from '@taskwire/postgres';
 import type { Delivery } from '@taskwire/rabbit';
-import { createBatches } from './batches.ts';
 import { createCommitter } from './commit.ts';
 import type { AttemptRunner, JobSource } from './attempts.ts';
 import type { DatabaseOutage } from './database-outage.ts';

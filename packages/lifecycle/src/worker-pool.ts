@@ -20,6 +20,11 @@ export type WorkerPoolOptions<J> = {
   intervalMs: number;
   /** The longest pause after repeated failures, in milliseconds. */
   maxBackOffMs?: number | undefined;
+  /**
+   * How long free slots may wait to be refilled together while fewer than half of the slots are free, in milliseconds, because one claim of several
+   * jobs costs less than several claims. By default, each slot is refilled as soon as its job ends.
+   */
+  gatherMs?: number;
   logger: Logger;
 };
 
@@ -29,8 +34,8 @@ export type WorkerPool<J> = Loop & {
 };
 
 /**
- * Runs jobs that are claimed from a queue. Each slot is refilled as soon as its job ends, so that a slow job occupies one slot and delays no other
- * job. While nothing is due, the pool claims once per `intervalMs`, or when it is woken.
+ * Runs jobs that are claimed from a queue. Each slot is refilled as soon as its job ends, or within `gatherMs`, so that a slow job occupies one slot
+ * and delays no other job. While nothing is due, the pool claims once per `intervalMs`, or when it is woken.
  *
  * After `run` has rejected, the pool probes: jobs run one at a time, with growing pauses between them, until one of them succeeds.
  *
@@ -41,11 +46,12 @@ export type WorkerPool<J> = Loop & {
  * Used for the retries of an inbox, the deliveries of notifications and the refresher of a user directory.
  */
 export function createWorkerPool<J>(options: WorkerPoolOptions<J>): WorkerPool<J> {
-  const { name, concurrency, logger } = options;
+  const { name, concurrency, gatherMs = 0, logger } = options;
   const jobs = new Map<Promise<void>, J>();
   let claimedSoFar = 0;
   let probing = false;
   let failure: { error: unknown } | undefined;
+  let gathering: NodeJS.Timeout | undefined;
 
   const loop = createLoop({
     name,
@@ -82,9 +88,21 @@ export function createWorkerPool<J>(options: WorkerPoolOptions<J>): WorkerPool<J
   function start(job: J, signal: AbortSignal): void {
     const running = runOne(job, signal).then(() => {
       jobs.delete(running);
-      loop.wake();
+      wake();
     });
     jobs.set(running, job);
+  }
+
+  function wake(): void {
+    if (gatherMs > 0 && jobs.size * 2 > concurrency) {
+      gathering ??= setTimeout(wakeNow, gatherMs);
+    } else wakeNow();
+  }
+
+  function wakeNow(): void {
+    clearTimeout(gathering);
+    gathering = undefined;
+    loop.wake();
   }
 
   async function runOne(job: J, signal: AbortSignal): Promise<void> {
@@ -104,6 +122,7 @@ export function createWorkerPool<J>(options: WorkerPoolOptions<J>): WorkerPool<J
 
   return {
     ...loop,
+    wake,
     running: () => [...jobs.values()],
     async tick() {
       const before = claimedSoFar;
@@ -116,6 +135,7 @@ export function createWorkerPool<J>(options: WorkerPoolOptions<J>): WorkerPool<J
     async stop() {
       await loop.stop();
       await drained();
+      clearTimeout(gathering);
     },
   };
 }

@@ -3,6 +3,7 @@ export { composeLists } from './compose-lists.ts';
 export { createDatabase, type DatabaseOptions } from './database.ts';
 export { deleteInBatches, overdueSeconds } from './delete-in-batches.ts';
 export { defineEntity, type ColumnDefinition, type Entity } from './entity.ts';
+export { gather, type GatherOptions } from './gather.ts';
 export type { Database, LastWork, List, Queryable, Statement, Tx } from './handles.ts';
 export { keyset, pageOf, type Keyset, type Page, type Place } from './keyset.ts';
 export { migrate, ownTables, type Applied } from './migrate.ts';

@@ -1,7 +1,10 @@
 import type { ConsumeMessage } from 'amqplib';
 import type amqp from 'amqplib/callback_api';
 
-/** The acknowledgements of one channel, batched: consecutive messages that are settled in the same turn of the event loop share one frame. */
+/**
+ * The acknowledgements of one channel, batched: consecutive messages that are settled within `gatherMs` share one frame. A message is acknowledged at
+ * once if no other message is being handled.
+ */
 export type Acks = {
   ack(message: ConsumeMessage): void;
   /** Returns the message to the queue. */
@@ -10,15 +13,27 @@ export type Acks = {
   flush(): void;
 };
 
-/** The channel must have a single consumer, so that its delivery tags count up from 1. */
-export function createAcks(channel: amqp.Channel): Acks {
+/**
+ * How long an acknowledgement may wait for others while other messages are being handled, in milliseconds. A kill in this time costs a redelivery,
+ * which the inbox recognises.
+ */
+const gatherMs = 5;
+
+/**
+ * The channel must have a single consumer, so that its delivery tags count up from 1. `handling` returns the number of messages that are being handled,
+ * including the one that is being acknowledged.
+ */
+export function createAcks(channel: amqp.Channel, handling: () => number): Acks {
   const gathered = new Map<number, ConsumeMessage>();
   /** Tags settled individually, above the first tag that is not settled. */
   const settled = new Set<number>();
   let next = 1;
+  let timer: NodeJS.Timeout | undefined;
   let scheduled = false;
 
   function flush(): void {
+    clearTimeout(timer);
+    timer = undefined;
     scheduled = false;
     let last: ConsumeMessage | undefined;
     for (;;) {
@@ -36,19 +51,23 @@ export function createAcks(channel: amqp.Channel): Acks {
     gathered.clear();
   }
 
+  function flushScheduled(): void {
+    try {
+      if (gathered.size > 0) flush();
+    } catch {
+      // the channel has just closed: unacknowledged messages will be redelivered
+    }
+  }
+
   return {
     flush,
     ack(message) {
       gathered.set(message.fields.deliveryTag, message);
-      if (scheduled) return;
-      scheduled = true;
-      setImmediate(() => {
-        try {
-          if (scheduled) flush();
-        } catch {
-          // the channel has just closed: unacknowledged messages will be redelivered
-        }
-      });
+      if (handling() > 1) timer ??= setTimeout(flushScheduled, gatherMs);
+      else if (!scheduled) {
+        scheduled = true;
+        setImmediate(flushScheduled);
+      }
     },
     requeue(message) {
       settled.add(message.fields.deliveryTag);

@@ -148,7 +148,7 @@ export function createConsumer(
     await declare(connection, 'everything');
     const open = await openChannel(connection);
     const cancelled = new AbortController();
-    const acks = createAcks(open.channel);
+    const acks = createAcks(open.channel, () => inProgress.size);
     suspended = false;
     await consume(connection, open, acks, cancelled);
     metrics.channelUp.set(label, 1);

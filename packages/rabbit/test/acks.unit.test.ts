@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { ConsumeMessage } from 'amqplib';
 import type amqp from 'amqplib/callback_api';
 import fc from 'fast-check';
+import { waitFor } from '@taskwire/testing';
 import { createAcks } from '../src/acks.ts';
 
 /** A broker's view of a channel: which tags are settled. */
@@ -32,7 +33,7 @@ describe('acks', () => {
     fc.assert(
       fc.property(order, fc.infiniteStream(step), (tags, steps) => {
         const { channel, unsettled } = channelOf(count);
-        const acks = createAcks(channel);
+        const acks = createAcks(channel, () => 1);
         for (const tag of tags) {
           const { how, flush } = steps.next().value;
           if (how === 'ack') acks.ack(message(tag));
@@ -48,9 +49,25 @@ describe('acks', () => {
 
   it('share a frame when they are consecutive', () => {
     const { channel, frames } = channelOf(50);
-    const acks = createAcks(channel);
+    const acks = createAcks(channel, () => 1);
     for (let tag = 1; tag <= 50; tag++) acks.ack(message(tag));
     acks.flush();
     expect(frames()).to.equal(1);
+  });
+
+  it('wait for others while other messages are being handled, and not otherwise', async () => {
+    const { channel, frames } = channelOf(4);
+    let handling = 2;
+    const acks = createAcks(channel, () => handling);
+    const turn = async () => await new Promise((resolve) => setImmediate(resolve));
+    acks.ack(message(1));
+    await turn();
+    expect(frames()).to.equal(0);
+    acks.ack(message(2));
+    await waitFor(() => frames() === 1);
+    handling = 1;
+    acks.ack(message(3));
+    await turn();
+    expect(frames()).to.equal(2);
   });
 });

@@ -18,7 +18,7 @@ import { handlers } from './messaging/handlers.ts';
 import { migrations } from './migrations.ts';
 import { entities } from './postgres/entities.ts';
 import { journeysIn } from './postgres/journeys.ts';
-import { notificationInbox, notificationWriter } from './postgres/notifications.ts';
+import { notificationInbox, notificationsAtCommit, notificationWriter } from './postgres/notifications.ts';
 import { notificationRetention } from './postgres/retention.ts';
 import { taskCache } from './postgres/task-cache.ts';
 import { targetsOf } from './wire/clients.ts';
@@ -64,7 +64,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
     notifyAboutAccount: notifyAboutAccount({ ...lookups, buildNotification }),
     planInvitation: planInvitation({ buildNotification }),
     introduced: directory.introduced,
-    writeNotifications,
+    writeNotifications: notificationsAtCommit(delivery.wake),
   });
   const { rabbit, inbox } = wireEvents(env, {
     ...{ db, telemetry, partitions: service.partitions, verifyEveryMs: overrides.verifyEveryMs },

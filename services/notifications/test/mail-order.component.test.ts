@@ -3,7 +3,7 @@ import { query } from '@taskwire/postgres';
 import { waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import type { NotificationType } from '../src/app/notification-types.ts';
-import { writeNotifications } from '../src/postgres/notifications.ts';
+import { notificationsAtCommit, writeNotifications } from '../src/postgres/notifications.ts';
 import { deliveryHarness } from './support/delivery-harness.ts';
 
 const leaseMs = 15_000;
@@ -43,30 +43,36 @@ describe('E-mails to one user about one task', () => {
     expect(await outcomes(first)).to.deep.equal(['retry']);
   });
 
-  it('are reduced to the latest even when several are planned in one transaction', async () => {
-    const templateData = { task: { id: taskId, title: 'Paint', isDeleted: false }, actor: 'Mia', recipient: 'Ann' };
-    const planned = (['task.assigned', 'task.unassigned'] as const).map((type, n) =>
-      harness.buildNotification({
-        eventId: randomUUIDv7(),
-        userId,
-        type,
-        actorId: null,
-        happenedAt: at(n),
-        templateData,
-      }),
-    );
-    await harness.database.db.transaction(async (tx) => {
-      for (const one of planned) await writeNotifications(tx, [one]);
+  const writers = {
+    'one after the other': writeNotifications,
+    together: notificationsAtCommit(() => undefined),
+  };
+  for (const [how, write] of Object.entries(writers)) {
+    it(`are reduced to the latest even when several are planned in one transaction, ${how}`, async () => {
+      const templateData = { task: { id: taskId, title: 'Paint', isDeleted: false }, actor: 'Mia', recipient: 'Ann' };
+      const planned = (['task.assigned', 'task.unassigned'] as const).map((type, n) =>
+        harness.buildNotification({
+          eventId: randomUUIDv7(),
+          userId,
+          type,
+          actorId: null,
+          happenedAt: at(n),
+          templateData,
+        }),
+      );
+      await harness.database.db.transaction(async (tx) => {
+        for (const one of planned) await write(tx, [one]);
+      });
+      const states = await query<{ type: string; state: string }>(
+        harness.database.db.pool,
+        `SELECT type, state FROM deliveries JOIN notifications n ON n.id = notification_id WHERE channel = 'email' ORDER BY type`,
+      );
+      expect(states).to.deep.equal([
+        { type: 'task.assigned', state: 'skipped' },
+        { type: 'task.unassigned', state: 'pending' },
+      ]);
     });
-    const states = await query<{ type: string; state: string }>(
-      harness.database.db.pool,
-      `SELECT type, state FROM deliveries JOIN notifications n ON n.id = notification_id WHERE channel = 'email' ORDER BY type`,
-    );
-    expect(states).to.deep.equal([
-      { type: 'task.assigned', state: 'skipped' },
-      { type: 'task.unassigned', state: 'pending' },
-    ]);
-  });
+  }
 
   it('are sent one at a time: the next waits for the response to the previous one, other users and tasks do not', async () => {
     const answer = Promise.withResolvers<string>();

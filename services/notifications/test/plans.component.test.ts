@@ -41,8 +41,12 @@ describe("The plans of Notifications' statements", () => {
     const absent = { id: randomUUIDv7(), leaseId: randomUUIDv7() } as ClaimedDelivery;
     await log.claim('no channel', 5, 10_000);
     await log.renew([absent], 10_000);
-    await log.beginSending(absent, 10_000);
-    await log.record(absent, { state: 'sent', outcome: 'sent', detail: '', nextAttemptInMs: null });
+    const sent = { state: 'sent', outcome: 'sent', detail: '', nextAttemptInMs: null } as const;
+    // concurrent calls share a statement, which then passes both to the statement for one delivery
+    for (const times of [1, 2]) {
+      await Promise.all(Array.from({ length: times }, async () => await log.beginSending(absent, 10_000)));
+      await Promise.all(Array.from({ length: times }, async () => await log.record(absent, sent)));
+    }
     await log.markLost('email', 60_000);
     await taskCache(db.pool).readLast(harness.task.id);
   }

@@ -34,6 +34,12 @@ const resendAfterMs = 60_000;
 /** The interval at which a busy loop looks for deliveries whose process died: short enough for leases of ten seconds. */
 const markLostEveryMs = 1_000;
 
+/**
+ * How long free slots wait for others, so that a claim takes several deliveries. They then proceed together, and share their later statements too. It is
+ * a fraction of the duration of most SMTP sessions.
+ */
+const gatherMs = 10;
+
 export type DeliveryTelemetry = {
   logger: Logger;
   /** Called once per attempt; `seconds` is the age of the delivery. */
@@ -76,6 +82,7 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
       if (result.kind === 'channel_unavailable') throw new Error(`${channel.name} is unavailable`);
     },
     intervalMs,
+    gatherMs,
     logger,
   });
 

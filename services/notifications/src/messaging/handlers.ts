@@ -45,7 +45,7 @@ function welcome(useCases: UseCases): Handler {
       const plan = await useCases.notifyAboutAccount({ userId, type: 'user.welcome' }, messageId);
       return outcomeOf(plan, async (tx, notifications) => {
         await useCases.introduced(tx, userId);
-        await useCases.writeNotifications(tx, notifications);
+        useCases.writeNotifications(tx, notifications);
       });
     },
   });

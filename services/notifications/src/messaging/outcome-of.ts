@@ -5,7 +5,7 @@ import type { NewNotification, Plan } from '../app/ports.ts';
 /** Converts a plan to the outcome of its message. */
 export function outcomeOf(
   plan: Plan,
-  writeNotifications: (tx: Tx, notifications: readonly NewNotification[]) => Promise<unknown>,
+  writeNotifications: (tx: Tx, notifications: readonly NewNotification[]) => Promise<void> | void,
 ): Outcome {
   switch (plan.kind) {
     case 'notify':

@@ -14,7 +14,8 @@ export type UseCases = {
   ): Promise<Plan>;
   notifyAboutAccount(about: AboutAccount, eventId: string): Promise<Plan>;
   planInvitation(about: { linkId: string; invitedBy: string }, eventId: string): Plan;
-  writeNotifications(tx: Tx, notifications: readonly NewNotification[]): Promise<unknown>;
+  /** Writes notifications, at the end of the transaction at the latest. */
+  writeNotifications(tx: Tx, notifications: readonly NewNotification[]): void;
   /** Records that the creation event of a user has arrived, so that reconciliation doesn't welcome the user. */
   introduced(tx: Tx, userId: string): Promise<void>;
 };

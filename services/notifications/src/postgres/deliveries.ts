@@ -1,5 +1,6 @@
 import { query, type Queryable } from '@taskwire/postgres';
 import type { ClaimedDelivery, DeliveryLog, OpenDeliveries } from '../app/delivery-log.ts';
+import { gatherWrites, type GatheredWrite } from './gather-writes.ts';
 
 // A later delivery to the same user about the same task on the same channel, in any state.
 const laterExists = `
@@ -64,35 +65,63 @@ export const renewLeases = {
     )`,
 };
 
-export const beginSending = {
-  name: 'deliveries.begin_sending',
-  text: `
-    WITH d AS (
-      UPDATE deliveries
-      SET state = 'sending', next_attempt_at = clock_timestamp() + $3 * interval '1 ms', updated_at = clock_timestamp()
-      WHERE id = $1 AND lease_id = $2 AND state IN ('pending', 'unknown') AND next_attempt_at > clock_timestamp()
-      RETURNING id, attempts
-    )
-    UPDATE delivery_attempts a SET handed_off_at = clock_timestamp()
-    FROM d WHERE a.delivery_id = d.id AND a.number = d.attempts
-    RETURNING a.number`,
+/**
+ * Returns the deliveries in the given arrays that this process still holds. `skip` passes over rows that another transaction has locked. A statement
+ * about several deliveries needs it: waiting for one row while holding others could deadlock with a transaction that plans notifications and
+ * supersedes these deliveries.
+ */
+const held = (given: string, condition: string, skip: '' | 'SKIP LOCKED'): string => `
+  SELECT given.*, d.attempts FROM ${given}
+  CROSS JOIN LATERAL (
+    SELECT attempts FROM deliveries WHERE id = given.id AND lease_id = given.lease_id AND ${condition} FOR NO KEY UPDATE ${skip}
+  ) AS d`;
+
+const beginSendingOf = (skip: '' | 'SKIP LOCKED') => `
+  WITH held AS (
+    ${held(
+      'unnest((SELECT $1::uuid[]), (SELECT $2::uuid[]), (SELECT $3::float8[])) AS given (id, lease_id, lease_ms)',
+      "state IN ('pending', 'unknown') AND next_attempt_at > clock_timestamp()",
+      skip,
+    )}
+  ), begun AS (
+    UPDATE deliveries
+    SET state = 'sending', next_attempt_at = clock_timestamp() + held.lease_ms * interval '1 ms', updated_at = clock_timestamp()
+    FROM held WHERE deliveries.id = held.id AND deliveries.id = ANY (ARRAY(SELECT id FROM held))
+    RETURNING held.id, held.attempts
+  )
+  UPDATE delivery_attempts a SET handed_off_at = clock_timestamp()
+  FROM begun WHERE a.delivery_id = begun.id AND a.number = begun.attempts AND a.delivery_id = ANY (ARRAY(SELECT id FROM held))
+  RETURNING begun.id`;
+
+export const beginSending: GatheredWrite = {
+  alone: { name: 'deliveries.begin_sending', text: beginSendingOf('') },
+  together: { name: 'deliveries.begin_sending_together', text: beginSendingOf('SKIP LOCKED') },
 };
 
 // A result that arrives after the delivery was marked as unknown is still recorded, unless another worker has claimed the delivery.
-export const recordAttempt = {
-  name: 'deliveries.record_attempt',
-  text: `
-    WITH d AS (
-      UPDATE deliveries
-      SET state = $3, next_attempt_at = clock_timestamp() + $6::float8 * interval '1 ms',
-        unknown_outcomes = unknown_outcomes + CASE $4 WHEN 'unknown' THEN 1 ELSE 0 END,
-        last_error = CASE $4 WHEN 'sent' THEN NULL ELSE $5 END, updated_at = clock_timestamp()
-      WHERE id = $1 AND lease_id = $2 AND state NOT IN ('sent', 'failed', 'skipped')
-      RETURNING id, attempts
-    )
-    UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = $4, detail = $5
-    FROM d WHERE a.delivery_id = d.id AND a.number = d.attempts
-    RETURNING a.number`,
+const recordAttemptOf = (skip: '' | 'SKIP LOCKED') => `
+  WITH held AS (
+    ${held(
+      `unnest((SELECT $1::uuid[]), (SELECT $2::uuid[]), (SELECT $3::text[]), (SELECT $4::text[]), (SELECT $5::text[]), (SELECT $6::float8[]))
+      AS given (id, lease_id, state, outcome, detail, wait_ms)`,
+      "state NOT IN ('sent', 'failed', 'skipped')",
+      skip,
+    )}
+  ), recorded AS (
+    UPDATE deliveries
+    SET state = held.state, next_attempt_at = clock_timestamp() + held.wait_ms * interval '1 ms',
+      unknown_outcomes = unknown_outcomes + CASE held.outcome WHEN 'unknown' THEN 1 ELSE 0 END,
+      last_error = CASE held.outcome WHEN 'sent' THEN NULL ELSE held.detail END, updated_at = clock_timestamp()
+    FROM held WHERE deliveries.id = held.id AND deliveries.id = ANY (ARRAY(SELECT id FROM held))
+    RETURNING held.*
+  )
+  UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = recorded.outcome, detail = recorded.detail
+  FROM recorded WHERE a.delivery_id = recorded.id AND a.number = recorded.attempts AND a.delivery_id = ANY (ARRAY(SELECT id FROM held))
+  RETURNING recorded.id`;
+
+export const recordAttempt: GatheredWrite = {
+  alone: { name: 'deliveries.record_attempt', text: recordAttemptOf('') },
+  together: { name: 'deliveries.record_attempts', text: recordAttemptOf('SKIP LOCKED') },
 };
 
 export const markLost = {
@@ -127,8 +156,10 @@ export async function readOpenDeliveries(db: Queryable): Promise<OpenDeliveries[
   return await query<OpenDeliveries>(db, readOpen);
 }
 
-/** The PostgreSQL delivery log. Each method is one statement, so nothing is locked during sending. */
+/** The PostgreSQL delivery log. Each method is one statement, so nothing is locked during sending. Concurrent attempts share statements. */
 export function deliveryLog(db: Queryable): DeliveryLog {
+  const begin = gatherWrites(db, 'begin sending', beginSending);
+  const record = gatherWrites(db, 'record attempts', recordAttempt);
   return {
     async claim(channel, limit, leaseMs) {
       return await query<ClaimedDelivery>(db, { ...claimDueDeliveries(limit), values: [channel, leaseMs] });
@@ -137,14 +168,9 @@ export function deliveryLog(db: Queryable): DeliveryLog {
       const values = [claimed.map(({ id }) => id), claimed.map(({ leaseId }) => leaseId), leaseMs];
       await query(db, { ...renewLeases, values });
     },
-    async beginSending(claimed, leaseMs) {
-      const values = [claimed.id, claimed.leaseId, leaseMs];
-      return (await query(db, { ...beginSending, values })).length > 0;
-    },
-    async record(claimed, { state, outcome, detail, nextAttemptInMs }) {
-      const values = [claimed.id, claimed.leaseId, state, outcome, detail, nextAttemptInMs];
-      return (await query(db, { ...recordAttempt, values })).length > 0;
-    },
+    beginSending: async ({ id, leaseId }, leaseMs) => await begin([id, leaseId, leaseMs]),
+    record: async ({ id, leaseId }, { state, outcome, detail, nextAttemptInMs }) =>
+      await record([id, leaseId, state, outcome, detail, nextAttemptInMs]),
     async markLost(channel, resendAfterMs) {
       const detail = 'the process ended between the handoff and the response';
       const values = [channel, resendAfterMs, detail];

@@ -1,4 +1,12 @@
-import { isoMicros, query, type Database, type Keyset, type Queryable, type Tx } from '@taskwire/postgres';
+import {
+  isoMicros,
+  query,
+  type Database,
+  type Keyset,
+  type LastWork,
+  type Queryable,
+  type Tx,
+} from '@taskwire/postgres';
 import { injectTrace, logContext } from '@taskwire/telemetry';
 import { superseded } from '../app/delivery-log.ts';
 import type { NewNotification } from '../app/ports.ts';
@@ -26,7 +34,7 @@ export const insertWithDeliveries = {
     WITH given AS (
       SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(
         event_id uuid, user_id uuid, type text, task_id uuid, actor_id uuid, happened_at timestamptz, template_data jsonb, title text, body text,
-        delivery_policy text, channels jsonb)
+        delivery_policy text, channels jsonb, headers json)
     ), inserted AS (
       INSERT INTO notifications (event_id, user_id, type, task_id, actor_id, happened_at, template_data, title, body)
       SELECT event_id, user_id, type, task_id, actor_id, ${notInTheFuture('happened_at')}, template_data, title, body FROM given
@@ -37,7 +45,7 @@ export const insertWithDeliveries = {
       SELECT inserted.id, c.name, given.delivery_policy, c.state,
         CASE c.state WHEN 'sent' THEN 1 ELSE 0 END,
         CASE c.state WHEN 'sent' THEN NULL ELSE clock_timestamp() END,
-        CASE c.state WHEN 'sent' THEN NULL ELSE $3::json END
+        CASE c.state WHEN 'sent' THEN NULL ELSE given.headers END
       FROM inserted JOIN given ON given.event_id = inserted.event_id AND given.type = inserted.type
         AND given.user_id IS NOT DISTINCT FROM inserted.user_id
       CROSS JOIN LATERAL jsonb_to_recordset(given.channels) AS c(name text, state text)
@@ -73,7 +81,7 @@ export const insertWithDeliveries = {
     SELECT id FROM inserted`,
 };
 
-/** Writes notifications, and wakes their delivery once they are committed. */
+/** Writes notifications, and wakes their delivery once they are committed. Returns the number written. */
 export function notificationWriter(wakeDelivery: () => void) {
   return async (tx: Tx, notifications: readonly NewNotification[]): Promise<number> => {
     tx.afterCommit(wakeDelivery);
@@ -82,12 +90,47 @@ export function notificationWriter(wakeDelivery: () => void) {
 }
 
 /**
+ * Like `notificationWriter`, but all notifications of one transaction are written together at its end: the effects of many messages share a
+ * transaction, and one statement for all of them costs a fraction of one for each.
+ */
+export function notificationsAtCommit(wakeDelivery: () => void) {
+  const waiting = new WeakMap<Tx, GivenNotification[]>();
+  const writeWaiting: LastWork = {
+    // the only last work of this service
+    order: 1,
+    async run(tx) {
+      for (const together of withoutChains(waiting.get(tx) ?? [])) await insertGiven(tx, together);
+    },
+  };
+  return (tx: Tx, notifications: readonly NewNotification[]): void => {
+    if (notifications.length === 0) return;
+    const given = waiting.get(tx) ?? [];
+    given.push(...toGiven(notifications));
+    waiting.set(tx, given);
+    tx.beforeCommit(writeWaiting);
+    tx.afterCommit(wakeDelivery);
+  };
+}
+
+/**
  * Writes notifications with their deliveries in one statement. Notifications that already exist stay unchanged, and a
  * user isn't welcomed twice. Returns the number written.
  */
 export async function writeNotifications(db: Queryable, notifications: readonly NewNotification[]): Promise<number> {
-  if (notifications.length === 0) return 0;
-  const given = notifications.map((one) => ({
+  return notifications.length === 0 ? 0 : await insertGiven(db, toGiven(notifications));
+}
+
+async function insertGiven(db: Queryable, given: readonly GivenNotification[]): Promise<number> {
+  const values = [JSON.stringify(given), superseded];
+  return (await query(db, { ...insertWithDeliveries, values })).length;
+}
+
+type GivenNotification = ReturnType<typeof toGiven>[number];
+
+/** Converts notifications to rows of `given`, with the trace and the request id of the current work. */
+function toGiven(notifications: readonly NewNotification[]) {
+  const headers = { ...injectTrace(), correlation_id: logContext().request_id };
+  return notifications.map((one) => ({
     event_id: one.eventId,
     user_id: one.userId,
     type: one.type,
@@ -99,15 +142,27 @@ export async function writeNotifications(db: Queryable, notifications: readonly 
     body: one.content?.body ?? null,
     delivery_policy: one.deliveryPolicy,
     channels: one.channels,
+    headers,
   }));
-  const values = [JSON.stringify(given), superseded, causeHeaders()];
-  const inserted = await query(db, { ...insertWithDeliveries, values });
-  return inserted.length;
 }
 
-/** Returns the trace and the request id of the current work, as JSON text. */
-function causeHeaders(): string {
-  return JSON.stringify({ ...injectTrace(), correlation_id: logContext().request_id });
+/**
+ * Divides notifications, in order, into groups of which each contains at most one notification to the same user about the same task: a statement does
+ * not see the rows that it inserts, so the later notification would not supersede the earlier one.
+ */
+function withoutChains(given: readonly GivenNotification[]): GivenNotification[][] {
+  const groups: { members: GivenNotification[]; chains: Set<string> }[] = [];
+  for (const one of given) {
+    const chain = one.happened_at === null ? undefined : `${one.task_id} ${one.user_id}`;
+    let last = groups.at(-1);
+    if (last === undefined || (chain !== undefined && last.chains.has(chain))) {
+      last = { members: [], chains: new Set() };
+      groups.push(last);
+    }
+    last.members.push(one);
+    if (chain !== undefined) last.chains.add(chain);
+  }
+  return groups.map(({ members }) => members);
 }
 
 const view = `

@@ -1,7 +1,7 @@
 import { composeLists } from '@taskwire/postgres';
 import { beginSending, claimDueDeliveries, markLost, recordAttempt, renewLeases } from './deliveries.ts';
 import { notificationEntity } from './entities.ts';
-import { countMail } from './mail-budget.ts';
+import { countMail, lockBudgets } from './mail-budget.ts';
 import { countUnread, insertWithDeliveries, markRead, notificationInbox } from './notifications.ts';
 import { readFresh, readLast, storeFetched } from './task-cache.ts';
 
@@ -23,9 +23,12 @@ export const hotStatements: readonly { name: string; text: string }[] = [
   insertWithDeliveries,
   claimDueDeliveries(places),
   renewLeases,
-  beginSending,
-  recordAttempt,
+  beginSending.alone,
+  beginSending.together,
+  recordAttempt.alone,
+  recordAttempt.together,
   markLost,
+  lockBudgets,
   countMail,
   ...lists.map(({ name = '', text }) => ({ name, text })),
   countUnread,
