@@ -300,6 +300,54 @@ CREATE INDEX notifications_user_id ON notifications USING btree (user_id);
 CREATE UNIQUE INDEX notifications_without_user ON notifications USING btree (event_id, type) WHERE user_id IS NULL;
 CREATE INDEX notifications_without_user_age ON notifications USING btree (id) WHERE user_id IS NULL;
 
+CREATE OR REPLACE FUNCTION public.count_mails(ids uuid[], recipients bytea[], callers uuid[], recipient_limits integer[], caller_limit integer, span interval)
+ RETURNS TABLE(id uuid, is_counted boolean, is_recipient_over boolean)
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended(key, 0)) FROM (
+    SELECT DISTINCT key FROM (
+      SELECT 'recipient ' || encode(recipient, 'hex') FROM unnest(recipients) AS recipient
+      UNION ALL
+      SELECT 'caller ' || caller FROM unnest(callers) AS caller WHERE caller IS NOT NULL
+    ) AS keys (key) ORDER BY key
+  ) AS ordered;
+  FOR place IN 1 .. cardinality(ids) LOOP
+    RETURN QUERY
+    WITH mail AS (
+      SELECT deliveries.id, created_at, EXISTS (SELECT FROM mail_counts WHERE delivery_id = ids[place]) AS is_counted
+      FROM deliveries WHERE deliveries.id = ids[place]
+    ), used AS (
+      SELECT CASE
+        WHEN (SELECT count(*) < recipient_limits[place] FROM (SELECT FROM mail_counts WHERE recipient = recipients[place] AND planned_at > mail.created_at - span AND planned_at < mail.created_at + span LIMIT recipient_limits[place]) AS counted) THEN false
+        ELSE (
+          SELECT count(*) >= recipient_limits[place] FROM (
+            SELECT FROM mail_counts JOIN deliveries ON deliveries.id = delivery_id
+            WHERE recipient = recipients[place] AND planned_at > mail.created_at - span AND planned_at < mail.created_at + span AND state <> 'skipped' LIMIT recipient_limits[place]
+          ) AS counted
+        )
+      END AS is_recipient_over, CASE
+        WHEN (SELECT count(*) < caller_limit FROM (SELECT FROM mail_counts WHERE caller_id = callers[place] AND planned_at > mail.created_at - span AND planned_at < mail.created_at + span LIMIT caller_limit) AS counted) THEN false
+        ELSE (
+          SELECT count(*) >= caller_limit FROM (
+            SELECT FROM mail_counts JOIN deliveries ON deliveries.id = delivery_id
+            WHERE caller_id = callers[place] AND planned_at > mail.created_at - span AND planned_at < mail.created_at + span AND state <> 'skipped' LIMIT caller_limit
+          ) AS counted
+        )
+      END AS is_caller_over
+      FROM mail
+    ), added AS (
+      INSERT INTO mail_counts (delivery_id, recipient, caller_id, planned_at)
+      SELECT mail.id, recipients[place], callers[place], mail.created_at FROM mail, used
+      WHERE NOT (mail.is_counted OR used.is_recipient_over OR used.is_caller_over)
+      RETURNING delivery_id
+    )
+    SELECT mail.id, mail.is_counted OR EXISTS (SELECT FROM added), used.is_recipient_over FROM mail, used;
+  END LOOP;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION public.refuse_dead_letter_audit_change()
  RETURNS trigger
  LANGUAGE plpgsql

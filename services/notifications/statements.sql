@@ -97,39 +97,39 @@ WHERE id IN (
 
 PREPARE "deliveries.begin_sending" AS
 WITH held AS (
-SELECT given.*, d.attempts FROM unnest($1::uuid[], $2::uuid[], $3::float8[]) AS given (id, lease_id, lease_ms)
+SELECT given.*, d.attempts FROM unnest((SELECT $1::uuid[]), (SELECT $2::uuid[]), (SELECT $3::float8[])) AS given (id, lease_id, lease_ms)
 CROSS JOIN LATERAL (
   SELECT attempts FROM deliveries WHERE id = given.id AND lease_id = given.lease_id AND state IN ('pending', 'unknown') AND next_attempt_at > clock_timestamp() FOR NO KEY UPDATE
 ) AS d
 ), begun AS (
   UPDATE deliveries
   SET state = 'sending', next_attempt_at = clock_timestamp() + held.lease_ms * interval '1 ms', updated_at = clock_timestamp()
-  FROM held WHERE deliveries.id = held.id AND deliveries.id = ANY ($1)
+  FROM held WHERE deliveries.id = held.id AND deliveries.id = ANY (ARRAY(SELECT id FROM held))
   RETURNING held.id, held.attempts
 )
 UPDATE delivery_attempts a SET handed_off_at = clock_timestamp()
-FROM begun WHERE a.delivery_id = begun.id AND a.number = begun.attempts AND a.delivery_id = ANY ($1)
+FROM begun WHERE a.delivery_id = begun.id AND a.number = begun.attempts AND a.delivery_id = ANY (ARRAY(SELECT id FROM held))
 RETURNING begun.id;
 
 PREPARE "deliveries.begin_sending_together" AS
 WITH held AS (
-SELECT given.*, d.attempts FROM unnest($1::uuid[], $2::uuid[], $3::float8[]) AS given (id, lease_id, lease_ms)
+SELECT given.*, d.attempts FROM unnest((SELECT $1::uuid[]), (SELECT $2::uuid[]), (SELECT $3::float8[])) AS given (id, lease_id, lease_ms)
 CROSS JOIN LATERAL (
   SELECT attempts FROM deliveries WHERE id = given.id AND lease_id = given.lease_id AND state IN ('pending', 'unknown') AND next_attempt_at > clock_timestamp() FOR NO KEY UPDATE SKIP LOCKED
 ) AS d
 ), begun AS (
   UPDATE deliveries
   SET state = 'sending', next_attempt_at = clock_timestamp() + held.lease_ms * interval '1 ms', updated_at = clock_timestamp()
-  FROM held WHERE deliveries.id = held.id AND deliveries.id = ANY ($1)
+  FROM held WHERE deliveries.id = held.id AND deliveries.id = ANY (ARRAY(SELECT id FROM held))
   RETURNING held.id, held.attempts
 )
 UPDATE delivery_attempts a SET handed_off_at = clock_timestamp()
-FROM begun WHERE a.delivery_id = begun.id AND a.number = begun.attempts AND a.delivery_id = ANY ($1)
+FROM begun WHERE a.delivery_id = begun.id AND a.number = begun.attempts AND a.delivery_id = ANY (ARRAY(SELECT id FROM held))
 RETURNING begun.id;
 
 PREPARE "deliveries.record_attempt" AS
 WITH held AS (
-SELECT given.*, d.attempts FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::float8[])
+SELECT given.*, d.attempts FROM unnest((SELECT $1::uuid[]), (SELECT $2::uuid[]), (SELECT $3::text[]), (SELECT $4::text[]), (SELECT $5::text[]), (SELECT $6::float8[]))
     AS given (id, lease_id, state, outcome, detail, wait_ms)
 CROSS JOIN LATERAL (
   SELECT attempts FROM deliveries WHERE id = given.id AND lease_id = given.lease_id AND state NOT IN ('sent', 'failed', 'skipped') FOR NO KEY UPDATE
@@ -139,16 +139,16 @@ CROSS JOIN LATERAL (
   SET state = held.state, next_attempt_at = clock_timestamp() + held.wait_ms * interval '1 ms',
     unknown_outcomes = unknown_outcomes + CASE held.outcome WHEN 'unknown' THEN 1 ELSE 0 END,
     last_error = CASE held.outcome WHEN 'sent' THEN NULL ELSE held.detail END, updated_at = clock_timestamp()
-  FROM held WHERE deliveries.id = held.id AND deliveries.id = ANY ($1)
+  FROM held WHERE deliveries.id = held.id AND deliveries.id = ANY (ARRAY(SELECT id FROM held))
   RETURNING held.*
 )
 UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = recorded.outcome, detail = recorded.detail
-FROM recorded WHERE a.delivery_id = recorded.id AND a.number = recorded.attempts AND a.delivery_id = ANY ($1)
+FROM recorded WHERE a.delivery_id = recorded.id AND a.number = recorded.attempts AND a.delivery_id = ANY (ARRAY(SELECT id FROM held))
 RETURNING recorded.id;
 
 PREPARE "deliveries.record_attempts" AS
 WITH held AS (
-SELECT given.*, d.attempts FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::float8[])
+SELECT given.*, d.attempts FROM unnest((SELECT $1::uuid[]), (SELECT $2::uuid[]), (SELECT $3::text[]), (SELECT $4::text[]), (SELECT $5::text[]), (SELECT $6::float8[]))
     AS given (id, lease_id, state, outcome, detail, wait_ms)
 CROSS JOIN LATERAL (
   SELECT attempts FROM deliveries WHERE id = given.id AND lease_id = given.lease_id AND state NOT IN ('sent', 'failed', 'skipped') FOR NO KEY UPDATE SKIP LOCKED
@@ -158,11 +158,11 @@ CROSS JOIN LATERAL (
   SET state = held.state, next_attempt_at = clock_timestamp() + held.wait_ms * interval '1 ms',
     unknown_outcomes = unknown_outcomes + CASE held.outcome WHEN 'unknown' THEN 1 ELSE 0 END,
     last_error = CASE held.outcome WHEN 'sent' THEN NULL ELSE held.detail END, updated_at = clock_timestamp()
-  FROM held WHERE deliveries.id = held.id AND deliveries.id = ANY ($1)
+  FROM held WHERE deliveries.id = held.id AND deliveries.id = ANY (ARRAY(SELECT id FROM held))
   RETURNING held.*
 )
 UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = recorded.outcome, detail = recorded.detail
-FROM recorded WHERE a.delivery_id = recorded.id AND a.number = recorded.attempts AND a.delivery_id = ANY ($1)
+FROM recorded WHERE a.delivery_id = recorded.id AND a.number = recorded.attempts AND a.delivery_id = ANY (ARRAY(SELECT id FROM held))
 RETURNING recorded.id;
 
 PREPARE "deliveries.mark_lost" AS
@@ -179,39 +179,9 @@ UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = 'unknown'
 FROM lost WHERE a.delivery_id = lost.id AND a.number = lost.attempts
 RETURNING a.number;
 
-PREPARE "mail_budget.lock" AS
-SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest($1::text[]) AS key;
-
-PREPARE "mail_budget.count_mail" AS
-  WITH mail AS (
-    SELECT id, created_at, $4::float8 * interval '1 ms' AS span,
-      EXISTS (SELECT FROM mail_counts WHERE delivery_id = $1) AS is_counted
-    FROM deliveries WHERE id = $1
-  ), used AS (
-    SELECT CASE
-  WHEN (SELECT count(*) < $5 FROM (SELECT FROM mail_counts WHERE recipient = $2 AND planned_at > mail.created_at - mail.span AND planned_at < mail.created_at + mail.span LIMIT $5) AS counted) THEN false
-  ELSE (
-    SELECT count(*) >= $5 FROM (
-      SELECT FROM mail_counts JOIN deliveries d ON d.id = delivery_id WHERE recipient = $2 AND planned_at > mail.created_at - mail.span AND planned_at < mail.created_at + mail.span AND d.state <> 'skipped' LIMIT $5
-    ) AS counted
-  )
-END AS is_recipient_over, CASE
-  WHEN (SELECT count(*) < $6 FROM (SELECT FROM mail_counts WHERE caller_id = $3::uuid AND planned_at > mail.created_at - mail.span AND planned_at < mail.created_at + mail.span LIMIT $6) AS counted) THEN false
-  ELSE (
-    SELECT count(*) >= $6 FROM (
-      SELECT FROM mail_counts JOIN deliveries d ON d.id = delivery_id WHERE caller_id = $3::uuid AND planned_at > mail.created_at - mail.span AND planned_at < mail.created_at + mail.span AND d.state <> 'skipped' LIMIT $6
-    ) AS counted
-  )
-END AS is_caller_over
-    FROM mail
-  ), added AS (
-    INSERT INTO mail_counts (delivery_id, recipient, caller_id, planned_at)
-    SELECT mail.id, $2, $3, mail.created_at FROM mail, used
-    WHERE NOT (mail.is_counted OR used.is_recipient_over OR used.is_caller_over)
-    RETURNING delivery_id
-  )
-  SELECT mail.is_counted OR EXISTS (SELECT FROM added) AS "isCounted", used.is_recipient_over AS "isRecipientOver"
-  FROM mail, used;
+PREPARE "mail_budget.count_mails" AS
+SELECT id, is_counted AS "isCounted", is_recipient_over AS "isRecipientOver"
+FROM count_mails($1, $2, $3, $4, $5, $6::float8 * interval '1 ms');
 
 PREPARE "notifications.list_e44d942c" AS
 SELECT "notifications"."id" AS "id", "notifications"."type" AS "type", "notifications"."title" AS "title", "notifications"."body" AS "body", "notifications"."task_id" AS "task_id", to_char("notifications"."seen_at" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "seen_at", to_char("notifications"."read_at" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "read_at", to_char("notifications"."archived_at" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "archived_at", to_char("notifications"."created_at" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "created_at" FROM "notifications" "notifications" WHERE ("notifications"."user_id" = $1) AND ("notifications"."title" IS NOT NULL) ORDER BY "notifications"."created_at" DESC, "notifications"."id" DESC LIMIT $2;
@@ -244,7 +214,8 @@ to_char(seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS seen_at,
 to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at;
 
 PREPARE "task_cache.read_fresh" AS
-SELECT task.* FROM unnest($1::uuid[], $2::timestamptz[]) WITH ORDINALITY AS given (id, as_of, place)
+SELECT task.title, task.creator_id, task.assignee_id, task.is_deleted
+FROM unnest((SELECT $1::uuid[]), (SELECT $2::timestamptz[])) WITH ORDINALITY AS given (id, as_of, place)
 LEFT JOIN LATERAL (
   SELECT title, creator_id, assignee_id, is_deleted FROM task_cache
   WHERE id = given.id AND fresh_as_of >= given.as_of AND (is_deleted OR progress_version = version) OFFSET 0
@@ -280,7 +251,8 @@ WHERE task_cache.source_epoch < excluded.source_epoch
     AND (NOT task_cache.is_deleted OR task_cache.fresh_as_of < (SELECT updated_at FROM given WHERE given.id = excluded.id)));
 
 PREPARE "task_cache.read_last" AS
-SELECT task.* FROM unnest($1::uuid[]) WITH ORDINALITY AS given (id, place)
+SELECT task.title, task."isDeleted", task.state, task."assigneeId", task."dueAt", task."isDueAtKnown", task."ageMs"
+FROM unnest((SELECT $1::uuid[])) WITH ORDINALITY AS given (id, place)
 LEFT JOIN LATERAL (
   SELECT title, is_deleted AS "isDeleted", CASE WHEN progress_version = version THEN state END AS state, assignee_id AS "assigneeId",
     to_char(due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "dueAt", due_version IS NOT DISTINCT FROM version AS "isDueAtKnown",

@@ -38,7 +38,7 @@ export function createLoop(options: LoopOptions): Loop {
   let running: Promise<void> | undefined;
   let round: Promise<unknown> = Promise.resolve();
   let woken = false;
-  let pausing: AbortController | undefined;
+  let endPause: (() => void) | undefined;
 
   async function tick(): Promise<Progress> {
     const next = round.then(async () => await options.tick(stopping.signal));
@@ -48,6 +48,19 @@ export function createLoop(options: LoopOptions): Loop {
 
   async function pause(ms: number, signal: AbortSignal): Promise<void> {
     await delay(ms, undefined, { signal }).catch(() => undefined);
+  }
+
+  /** Pauses until it is woken. A busy loop is woken hundreds of times per second, which is often enough for the cost of an AbortController to show. */
+  async function pauseUntilWoken(ms: number, signal: AbortSignal): Promise<void> {
+    const ended = Promise.withResolvers<void>();
+    const end = (): void => ended.resolve();
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end, { once: true });
+    endPause = end;
+    await ended.promise;
+    clearTimeout(timer);
+    signal.removeEventListener('abort', end);
+    endPause = undefined;
   }
 
   async function run(): Promise<void> {
@@ -60,9 +73,7 @@ export function createLoop(options: LoopOptions): Loop {
         if (failures > 0) logger.info(`${name} recovered`, { failures });
         failures = 0;
         if (progress === 'more' || woken || signal.aborted) continue;
-        pausing = new AbortController();
-        await pause(intervalMs * (0.8 + 0.4 * Math.random()), AbortSignal.any([pausing.signal, signal]));
-        pausing = undefined;
+        await pauseUntilWoken(intervalMs * (0.8 + 0.4 * Math.random()), signal);
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
@@ -77,7 +88,7 @@ export function createLoop(options: LoopOptions): Loop {
     tick,
     wake() {
       woken = true;
-      pausing?.abort();
+      endPause?.();
     },
     async start() {
       if (running !== undefined) return;

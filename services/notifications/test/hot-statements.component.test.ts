@@ -2,6 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { query, type Tx } from '@taskwire/postgres';
 import { expect } from 'chai';
 import { deliveryLog } from '../src/postgres/deliveries.ts';
+import { mailBudget } from '../src/postgres/mail-budget.ts';
 import { writeNotifications } from '../src/postgres/notifications.ts';
 import { deliveryHarness } from './support/delivery-harness.ts';
 
@@ -21,12 +22,17 @@ const fill = `
   INSERT INTO deliveries (notification_id, channel, delivery_policy, state, next_attempt_at)
   SELECT id, 'email', 'keep_unknown', CASE WHEN $1::int = 1 AND row_number() OVER () <= 10 THEN 'sending' ELSE 'pending' END, now() FROM inserted`;
 
+const fillCounts = `
+  INSERT INTO mail_counts (delivery_id, recipient, caller_id, planned_at)
+  SELECT id, uuid_send(notification_id), notification_id, now() FROM deliveries WHERE state = 'pending' ORDER BY id OFFSET 1`;
+
 describe('The hot statements of deliveries', () => {
   const harness = deliveryHarness();
 
   beforeEach(async () => {
     for (let first = 1; first <= waiting; first += batch) await query(harness.database.db.pool, fill, [first]);
-    await query(harness.database.db.pool, 'ANALYZE notifications, deliveries');
+    await query(harness.database.db.pool, fillCounts);
+    await query(harness.database.db.pool, 'ANALYZE notifications, deliveries, mail_counts');
   });
 
   /** Counts the rows that a statement reads by sequential scans, which read either a whole table or nothing. */
@@ -36,7 +42,7 @@ describe('The hot statements of deliveries', () => {
       await work(tx);
       const [row] = await query<{ rows: number }>(
         tx,
-        `SELECT sum(pg_stat_get_xact_tuples_returned(name::regclass))::int AS rows FROM unnest(ARRAY['notifications', 'deliveries']) AS name`,
+        `SELECT sum(pg_stat_get_xact_tuples_returned(name::regclass))::int AS rows FROM unnest(ARRAY['notifications', 'deliveries', 'mail_counts']) AS name`,
       );
       return row!.rows;
     });
@@ -50,6 +56,22 @@ describe('The hot statements of deliveries', () => {
       });
       expect(claimed).to.equal(3);
       expect(rows).to.equal(0);
+    });
+
+    it(`count a mail without a sequential scan, whatever the limit (${plan})`, async () => {
+      const [{ id } = { id: '' }] = await query<{ id: string }>(
+        harness.database.db.pool,
+        "SELECT id FROM deliveries WHERE state = 'pending' ORDER BY id LIMIT 1",
+      );
+      const mail = { deliveryId: id, userId: randomUUIDv7(), address: 'ann@taskwire.test', callerId: randomUUIDv7() };
+      for (const limit of [1, 1_000]) {
+        const budgets = { ...harness.budgets, perRecipient: { ...harness.budgets.perRecipient, task: limit } };
+        const rows = await scanned(plan, async (tx) => {
+          const count = async () => await mailBudget(tx, budgets).count({ ...mail, kind: 'task', isVerified: true });
+          expect(await count()).to.deep.equal({ kind: 'within' });
+        });
+        expect(rows).to.equal(0);
+      }
     });
 
     it(`plan a delivery and supersede earlier ones without a sequential scan (${plan})`, async () => {

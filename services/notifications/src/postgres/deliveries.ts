@@ -68,7 +68,7 @@ export const renewLeases = {
 /**
  * Returns the deliveries in the given arrays that this process still holds. `skip` passes over rows that another transaction has locked. A statement
  * about several deliveries needs it: waiting for one row while holding others could deadlock with a transaction that plans notifications and
- * supersedes these deliveries.
+ * supersedes these deliveries. The subqueries around the arrays keep the generic plan (task-cache.ts).
  */
 const held = (given: string, condition: string, skip: '' | 'SKIP LOCKED'): string => `
   SELECT given.*, d.attempts FROM ${given}

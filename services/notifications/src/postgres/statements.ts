@@ -1,7 +1,7 @@
 import { composeLists } from '@taskwire/postgres';
 import { beginSending, claimDueDeliveries, markLost, recordAttempt, renewLeases } from './deliveries.ts';
 import { notificationEntity } from './entities.ts';
-import { countMail, lockBudgets } from './mail-budget.ts';
+import { countMails } from './mail-budget.ts';
 import { countUnread, insertWithDeliveries, markRead, notificationInbox } from './notifications.ts';
 import { readFresh, readLast, storeFetched } from './task-cache.ts';
 
@@ -28,8 +28,7 @@ export const hotStatements: readonly { name: string; text: string }[] = [
   recordAttempt.alone,
   recordAttempt.together,
   markLost,
-  lockBudgets,
-  countMail,
+  countMails,
   ...lists.map(({ name = '', text }) => ({ name, text })),
   countUnread,
   markRead,

@@ -4,11 +4,13 @@ import type { TaskLookup, TaskNow } from '../app/ports.ts';
 
 type Row = { title: string | null; creator_id: string | null; assignee_id: string | null; is_deleted: boolean | null };
 
-// OFFSET 0, here and below, makes PostgreSQL probe the index for each task, whatever the sizes of the batch and of the table are
+// OFFSET 0, here and below, makes PostgreSQL probe the index for each task, whatever the sizes of the batch and of the table are. The subqueries hide
+// the number of tasks from the planner: a plan for the actual number would seem cheaper than the generic plan, and would be made for each execution.
 export const readFresh = {
   name: 'task_cache.read_fresh',
   text: `
-    SELECT task.* FROM unnest((SELECT $1::uuid[]), (SELECT $2::timestamptz[])) WITH ORDINALITY AS given (id, as_of, place)
+    SELECT task.title, task.creator_id, task.assignee_id, task.is_deleted
+    FROM unnest((SELECT $1::uuid[]), (SELECT $2::timestamptz[])) WITH ORDINALITY AS given (id, as_of, place)
     LEFT JOIN LATERAL (
       SELECT title, creator_id, assignee_id, is_deleted FROM task_cache
       WHERE id = given.id AND fresh_as_of >= given.as_of AND (is_deleted OR progress_version = version) OFFSET 0
@@ -79,7 +81,8 @@ type LastRow = {
 export const readLast = {
   name: 'task_cache.read_last',
   text: `
-    SELECT task.* FROM unnest((SELECT $1::uuid[])) WITH ORDINALITY AS given (id, place)
+    SELECT task.title, task."isDeleted", task.state, task."assigneeId", task."dueAt", task."isDueAtKnown", task."ageMs"
+    FROM unnest((SELECT $1::uuid[])) WITH ORDINALITY AS given (id, place)
     LEFT JOIN LATERAL (
       SELECT title, is_deleted AS "isDeleted", CASE WHEN progress_version = version THEN state END AS state, assignee_id AS "assigneeId",
         ${isoMicros('due_at')} AS "dueAt", due_version IS NOT DISTINCT FROM version AS "isDueAtKnown",

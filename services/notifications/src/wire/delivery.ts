@@ -25,7 +25,7 @@ export function wireChannels(env: Env, db: Database, lookups: Lookups) {
     smtpUrl: env.SMTP_URL,
     from: env.MAIL_FROM,
     publicUrl: env.PUBLIC_URL,
-    budget: mailBudget(db, budgetsOf(env)),
+    budget: mailBudget(db.pool, budgetsOf(env)),
     connections: env.SMTP_CONNECTIONS,
     ...lookups,
   });

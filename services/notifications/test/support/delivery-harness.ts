@@ -111,7 +111,7 @@ export function deliveryHarness(): DeliveryHarness {
       findUser: async () => harness.user,
       findAccountHolder: async () => harness.user,
       findLink: async (id, { deliveryId }) => await harness.link(id, deliveryId),
-      budget: mailBudget(database.db, harness.budgets),
+      budget: mailBudget(database.db.pool, harness.budgets),
       connections: 3,
     });
     closing.push(channel.close);
