@@ -92,8 +92,8 @@ function methodLines({ name, route, entry }: Described): string[] {
   const input = [
     ...pathParameters(route.path).map((parameter) => `${parameter}: string`),
     ...(entry.body === 'required' ? [`body: T.${base}Data['body']`] : []),
-    ...(entry.query === undefined ? [] : [`query?: T.${base}Data['query']`]),
-    `${versioned ? 'options: VersionedOptions' : 'options?: CallOptions'}${entry.body === 'optional' ? ` & { body?: T.${base}Data['body'] }` : ''}`,
+    ...(entry.query === undefined || entry.queryInOptions === true ? [] : [`query?: T.${base}Data['query']`]),
+    `${versioned ? 'options: VersionedOptions' : 'options?: CallOptions'}${entry.body === 'optional' ? ` & { body?: T.${base}Data['body'] }` : ''}${entry.queryInOptions === true ? ` & { query?: T.${base}Data['query'] }` : ''}`,
   ];
   return [
     ...['    /**', `     * ${route.summary}.`, ...notes, ...deprecated, '     */'],

@@ -1,6 +1,6 @@
 import type { Route } from '@taskwire/contracts';
 import type { Operation } from '../src/operation.ts';
-import { names } from './names.ts';
+import { names, withLaterQuery } from './names.ts';
 
 /** An operation with its place in the client and its entry in the table of operations. */
 export type Described = { group: string; name: string; route: Route; entry: Operation };
@@ -27,6 +27,7 @@ function entryOf(route: Route): Operation {
     path: route.path,
     status: Number(Object.keys(route.responses)[0]),
     ...(query.length === 0 ? {} : { query }),
+    ...(withLaterQuery.has(route.operationId) ? { queryInOptions: true } : {}),
     ...(route.body === undefined ? {} : { body: route.optionalBody === true ? 'optional' : 'required' }),
     ...(route.ifMatch === undefined ? {} : { ifMatch: route.ifMatch }),
     ...(route.idempotent === true ? { idempotent: true } : {}),

@@ -8,6 +8,8 @@ export type Operation = {
   status: number;
   /** The names of the query parameters; present if the method takes a query. */
   query?: readonly string[];
+  /** Whether the method takes its query in the options, because earlier releases of the operation had none. */
+  queryInOptions?: true;
   body?: 'required' | 'optional';
   ifMatch?: 'required' | 'optional';
   /** Whether the operation takes an Idempotency-Key. */

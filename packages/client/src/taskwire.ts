@@ -60,8 +60,10 @@ function methodOf(settings: Settings, operation: Operation): (...given: unknown[
   return (...given) => {
     const path = operation.path.replace(/\{\w+\}/g, () => encodeURIComponent(String(given.shift())));
     const body = operation.body === 'required' ? given.shift() : undefined;
-    const query = (operation.query === undefined ? {} : (given.shift() ?? {})) as Query;
-    const options = (given.shift() ?? {}) as CallOptions & { body?: unknown };
+    const hasQuery = operation.query !== undefined && operation.queryInOptions !== true;
+    const before = hasQuery ? given.shift() : undefined;
+    const options = (given.shift() ?? {}) as CallOptions & { body?: unknown; query?: Query };
+    const query = (before ?? options.query ?? {}) as Query;
     const call = (more: Query) =>
       new Call<unknown>(
         perform(settings, operation, { path: path + queryText(more), body: body ?? options.body }, options),

@@ -27,7 +27,8 @@ export async function withCurrent(
   try {
     requireAccess(reading.route.access, input.actor);
     const params = reading.route.params && parseInput(reading.route.params, input.params);
-    const { body } = await reading.handle({ ...input, params } as never);
+    const query = reading.route.query && parseInput(reading.route.query, {});
+    const { body } = await reading.handle({ ...input, params, query } as never);
     const current: unknown = body instanceof PreserializedJson ? JSON.parse(body.text) : body;
     return problem(error.code, error.detail, { headers: error.headers, members: { current }, cause: error.cause });
   } catch {

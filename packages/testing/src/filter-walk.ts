@@ -69,11 +69,14 @@ async function pageFault(route: Route, o: FilterWalk): Promise<string | undefine
   return second.data.length !== 1 || isSame ? 'cursor is not applied' : undefined;
 }
 
-/** The identities of the items in a list, or the reason why the list could not be read. */
+/** The identities of the items in a list with the names of their fields, which a parameter may add to, or the reason why the list could not be read. */
 async function list(route: Route, query: Record<string, string>, o: FilterWalk): Promise<string[] | string> {
   const answer = await page(route, { ...wholeList, ...query }, o);
   if (typeof answer === 'string') return answer;
-  return answer.data.map((item) => String((item as { id?: string }).id ?? JSON.stringify(item)));
+  return answer.data.map((item) => {
+    const { id = JSON.stringify(item), ...rest } = item as { id?: string };
+    return [id, ...Object.keys(rest)].join(' ');
+  });
 }
 
 async function page(route: Route, query: Record<string, string>, o: FilterWalk): Promise<List | string> {

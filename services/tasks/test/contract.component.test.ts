@@ -240,6 +240,10 @@ describe('The contract of Tasks', () => {
       job: { queue: 'mails', kind: 'send', run_at: '2100-01-01T00:00:00Z' },
     });
     await harness.assign(manager, task, ben);
+    const subtask = await harness.createTask(ann, { parent_id: task.id });
+    const other = await harness.createTask(ann);
+    const waits = { id: subtask.id, other_id: other.id };
+    expect((await harness.call('addBlocker', { token: ann.token, params: waits })).status).to.equal(204);
     for (const body of ['one', 'two'])
       await harness.call('addComment', { token: ann.token, params: { id: task.id }, body: { body } });
     for (const id of [(await harness.createTask(ann)).id, (await harness.createTask(ann)).id])
@@ -290,6 +294,11 @@ describe('The contract of Tasks', () => {
           kind: ['task', 'job'],
           deleted: ['true'],
           project: [projectId],
+          parent: [task.id, 'none'],
+          blocked: ['true', 'false'],
+          blocks: [subtask.id],
+          blocked_by: [other.id],
+          include: ['stats'],
           priority: ['urgent'],
           label: ['home'],
           label_all: ['garden'],
@@ -298,6 +307,7 @@ describe('The contract of Tasks', () => {
           q: ['urgently', '"dry the dishes"'],
           sort: ['created_at', 'updated_at', '-updated_at', 'due_at', '-due_at', 'priority', '-priority'],
         },
+        listViewTasks: { include: ['stats'] },
         listLabels: { prefix: ['h'] },
         listProjects: { archived: ['true'] },
         listOccurrences: { from: [inYears(2)], to: [inYears(2)] },
@@ -306,6 +316,6 @@ describe('The contract of Tasks', () => {
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(parameters).to.equal(54);
+    expect(parameters).to.equal(60);
   });
 });

@@ -197,8 +197,9 @@ export type Api = {
     create(body: T.CreateTaskData['body'], options?: CallOptions): Call<Opened<T.CreateTaskResponses[201]>>;
     /**
      * Read a task.
+     * A response with `stats` has no ETag.
      */
-    get(id: string, options?: CallOptions): Call<Opened<T.GetTaskResponses[200]>>;
+    get(id: string, options?: CallOptions & { query?: T.GetTaskData['query'] }): Call<Opened<T.GetTaskResponses[200]>>;
     /**
      * Change fields of a task.
      */

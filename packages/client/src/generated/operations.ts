@@ -50,11 +50,11 @@ export const operations = frozenTable({
     task: { id: 'getInternalTask', method: 'GET', path: '/tasks/{id}', status: 200 },
   },
   tasks: {
-    list: { id: 'listTasks', method: 'GET', path: '/api/v1/tasks', status: 200, query: ['cursor', 'limit', 'state', 'assignee', 'creator', 'mine', 'kind', 'project', 'priority', 'label', 'label_all', 'due_before', 'due_after', 'q', 'deleted', 'sort'], list: true },
+    list: { id: 'listTasks', method: 'GET', path: '/api/v1/tasks', status: 200, query: ['cursor', 'limit', 'state', 'assignee', 'creator', 'mine', 'kind', 'project', 'parent', 'blocked', 'blocks', 'blocked_by', 'priority', 'label', 'label_all', 'due_before', 'due_after', 'q', 'deleted', 'sort', 'include'], list: true },
     search: { id: 'searchTasks', method: 'POST', path: '/api/v1/tasks/search', status: 200, body: 'required', repeatable: true },
     suggest: { id: 'suggestTasks', method: 'GET', path: '/api/v1/tasks/suggest', status: 200, query: ['q'] },
     create: { id: 'createTask', method: 'POST', path: '/api/v1/tasks', status: 201, body: 'required', idempotent: true },
-    get: { id: 'getTask', method: 'GET', path: '/api/v1/tasks/{id}', status: 200 },
+    get: { id: 'getTask', method: 'GET', path: '/api/v1/tasks/{id}', status: 200, query: ['include'], queryInOptions: true },
     change: { id: 'changeTask', method: 'PATCH', path: '/api/v1/tasks/{id}', status: 200, body: 'required', ifMatch: 'required' },
     delete: { id: 'deleteTask', method: 'DELETE', path: '/api/v1/tasks/{id}', status: 204, ifMatch: 'required' },
     restore: { id: 'restoreTask', method: 'POST', path: '/api/v1/tasks/{id}/restore', status: 200, ifMatch: 'optional', idempotent: true },
@@ -111,7 +111,7 @@ export const operations = frozenTable({
   views: {
     list: { id: 'listViews', method: 'GET', path: '/api/v1/views', status: 200, query: ['cursor', 'limit'], list: true },
     create: { id: 'createView', method: 'POST', path: '/api/v1/views', status: 201, body: 'required', idempotent: true },
-    tasks: { id: 'listViewTasks', method: 'GET', path: '/api/v1/views/{id}/tasks', status: 200, query: ['cursor', 'limit'], list: true },
+    tasks: { id: 'listViewTasks', method: 'GET', path: '/api/v1/views/{id}/tasks', status: 200, query: ['cursor', 'limit', 'include'], list: true },
     get: { id: 'getView', method: 'GET', path: '/api/v1/views/{id}', status: 200 },
     change: { id: 'changeView', method: 'PATCH', path: '/api/v1/views/{id}', status: 200, body: 'required', ifMatch: 'required' },
     delete: { id: 'deleteView', method: 'DELETE', path: '/api/v1/views/{id}', status: 204, ifMatch: 'required' },

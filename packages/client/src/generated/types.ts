@@ -1671,6 +1671,90 @@ export type GetProjectResponse = {
     archived_at: string | null;
 };
 
+export type GetTaskResponse = {
+    id: string;
+    title: string;
+    description: string;
+    state: TaskState;
+    priority: Priority;
+    due_at: string | null;
+    /**
+     * the IANA time zone in which people read due_at
+     */
+    due_time_zone: string | null;
+    /**
+     * whether due_at is the last microsecond of a day in due_time_zone
+     */
+    due_all_day: boolean;
+    /**
+     * how long before due_at the assignee is reminded, as an ISO 8601 duration
+     */
+    remind_before: string;
+    labels: Array<string>;
+    /**
+     * the project whose members read the task; null for a task that every user reads
+     */
+    project_id: string | null;
+    creator_id: string;
+    assignee_id: string | null;
+    creator: {
+        id: string;
+        name: string;
+    };
+    assignee: {
+        id: string;
+        name: string;
+    } | null;
+    /**
+     * task: a user carries it out; job: a worker carries it out, and it has no assignee
+     */
+    kind: string;
+    /**
+     * the job that carries out the task; null unless kind is job
+     */
+    job: {
+        id: string;
+        /**
+         * null once the job was removed, a while after it ended
+         */
+        queue: string | null;
+        /**
+         * null once the job was removed
+         */
+        kind: string | null;
+        /**
+         * more values may be added
+         */
+        state: string;
+        /**
+         * why the job is dead or cancelled, for example attempts_exhausted, final or deadline
+         */
+        reason: string | null;
+        /**
+         * the last progress that the worker reported; null without one
+         */
+        progress: unknown;
+    } | null;
+    /**
+     * the task of which this is a sub-task
+     */
+    parent_id: string | null;
+    version: number;
+    created_at: string;
+    updated_at: string;
+    /**
+     * only with `include=stats`: facts that follow from other resources, and change without a new version of the task
+     */
+    stats?: {
+        /**
+         * whether a task that it waits for has not ended
+         */
+        blocked: boolean;
+        open_subtasks: number;
+        comments: number;
+    };
+};
+
 export type GetViewResponse = {
     id: string;
     name: string;
@@ -1984,6 +2068,17 @@ export type ListTasksResponse = {
         created_at: string;
         updated_at: string;
         /**
+         * only with `include=stats`: facts that follow from other resources, and change without a new version of the task
+         */
+        stats?: {
+            /**
+             * whether a task that it waits for has not ended
+             */
+            blocked: boolean;
+            open_subtasks: number;
+            comments: number;
+        };
+        /**
          * only for deleted tasks
          */
         deleted_at?: string;
@@ -2071,6 +2166,17 @@ export type ListViewTasksResponse = {
         version: number;
         created_at: string;
         updated_at: string;
+        /**
+         * only with `include=stats`: facts that follow from other resources, and change without a new version of the task
+         */
+        stats?: {
+            /**
+             * whether a task that it waits for has not ended
+             */
+            blocked: boolean;
+            open_subtasks: number;
+            comments: number;
+        };
         /**
          * only for deleted tasks
          */
@@ -2451,6 +2557,10 @@ export type SearchTasksRequest = {
      * the order; a minus sign means descending. `relevance`, for a list with `q`, returns only the best 200 tasks. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation. If omitted: `relevance` with `q`, and otherwise `-created_at`.
      */
     sort?: 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | 'due_at' | '-due_at' | 'priority' | '-priority' | 'relevance';
+    /**
+     * `stats`: whether each task is blocked, and the numbers of its open sub-tasks and comments
+     */
+    include?: 'stats';
     limit?: number;
     /**
      * the next_cursor of the previous page
@@ -2530,6 +2640,17 @@ export type SearchTasksResponse = {
         version: number;
         created_at: string;
         updated_at: string;
+        /**
+         * only with `include=stats`: facts that follow from other resources, and change without a new version of the task
+         */
+        stats?: {
+            /**
+             * whether a task that it waits for has not ended
+             */
+            blocked: boolean;
+            open_subtasks: number;
+            comments: number;
+        };
         /**
          * only for deleted tasks
          */
@@ -3727,6 +3848,22 @@ export type ListTasksData = {
          * the id of a project, or none for tasks outside of projects
          */
         project?: string | 'none';
+        /**
+         * the id of a task whose sub-tasks are listed, or none for tasks without a parent
+         */
+        parent?: string | 'none';
+        /**
+         * true: only tasks that wait for a task that has not ended; false: only other tasks
+         */
+        blocked?: 'true' | 'false';
+        /**
+         * the id of a task: only its blockers, also those that have ended
+         */
+        blocks?: string;
+        /**
+         * the id of a task: only tasks that wait for it
+         */
+        blocked_by?: string;
         priority?: 'low' | 'normal' | 'high' | 'urgent';
         /**
          * tasks with this label; repeated: with any of these labels
@@ -3756,6 +3893,10 @@ export type ListTasksData = {
          * the order; a minus sign means descending. `relevance`, for a list with `q`, returns only the best 200 tasks. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation. If omitted: `relevance` with `q`, and otherwise `-created_at`.
          */
         sort?: 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | 'due_at' | '-due_at' | 'priority' | '-priority' | 'relevance';
+        /**
+         * `stats`: whether each task is blocked, and the numbers of its open sub-tasks and comments
+         */
+        include?: 'stats';
     };
     url: '/api/v1/tasks';
 };
@@ -3898,7 +4039,12 @@ export type GetTaskData = {
     path: {
         id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * `stats`: whether each task is blocked, and the numbers of its open sub-tasks and comments
+         */
+        include?: 'stats';
+    };
     url: '/api/v1/tasks/{id}';
 };
 
@@ -3906,10 +4052,10 @@ export type GetTaskResponses = {
     /**
      * OK
      */
-    200: Task;
+    200: GetTaskResponse;
 };
 
-export type GetTaskResponse = GetTaskResponses[keyof GetTaskResponses];
+export type GetTaskResponse2 = GetTaskResponses[keyof GetTaskResponses];
 
 export type ChangeTaskData = {
     /**
@@ -4963,6 +5109,10 @@ export type ListViewTasksData = {
          * the page size, 1 to 100; the default is 50
          */
         limit?: number;
+        /**
+         * `stats`: whether each task is blocked, and the numbers of its open sub-tasks and comments
+         */
+        include?: 'stats';
     };
     url: '/api/v1/views/{id}/tasks';
 };

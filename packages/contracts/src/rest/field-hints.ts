@@ -92,6 +92,7 @@ export const taskFilterHints: FieldHints = {
   assignee_id: 'is called assignee in a list, for example ?assignee=me',
   creator_id: `is called creator in a list, for example ?creator=${exampleId}`,
   project_id: `is called project in a list, for example ?project=${exampleId}`,
+  parent_id: `is called parent in a list, for example ?parent=${exampleId}`,
   status: 'is called state, for example ?state=assigned',
   labels: 'is called label in a list, for example ?label=home; label_all needs all of several',
   due_at: 'is called due_before and due_after in a list, for example ?due_before=2026-12-01T00:00:00Z',

@@ -212,8 +212,20 @@ export const task = z.object({
 /** The position of a task in a view in manual order. */
 export const position = z.string().describe('sorts by its bytes, the first task first');
 
+/** A task as returned to a reader, with `stats` if the request asks for them. */
+export const readTask = task.extend({
+  stats: z
+    .object({
+      blocked: z.boolean().describe('whether a task that it waits for has not ended'),
+      open_subtasks: z.int(),
+      comments: z.int(),
+    })
+    .optional()
+    .describe('only with `include=stats`: facts that follow from other resources, and change without a new version of the task'),
+});
+
 /** A task in a list. */
-export const listedTask = task.extend({
+export const listedTask = readTask.extend({
   deleted_at: instant.optional().describe('only for deleted tasks'),
   position: position.nullable().optional().describe('only in a view in manual order: sorts by its bytes; null for a task that has no position yet'),
 });

@@ -47,6 +47,15 @@ export const taskFilters = {
     })
     .optional()
     .describe('the id of a project, or none for tasks outside of projects'),
+  parent: z
+    .union([z.guid({ abort: true }).toLowerCase(), z.literal('none')], {
+      error: ({ input }) => `must be the id of a task, or none for tasks without a parent${Array.isArray(input) ? ', given once' : ''}`,
+    })
+    .optional()
+    .describe('the id of a task whose sub-tasks are listed, or none for tasks without a parent'),
+  blocked: z.enum(['true', 'false']).optional().describe('true: only tasks that wait for a task that has not ended; false: only other tasks'),
+  blocks: uuid.optional().describe('the id of a task: only its blockers, also those that have ended'),
+  blocked_by: uuid.optional().describe('the id of a task: only tasks that wait for it'),
   priority: priority.optional(),
   label: labelsOfFilter.optional().describe('tasks with this label; repeated: with any of these labels'),
   label_all: labelsOfFilter.optional().describe('repeated: tasks with all of these labels'),
@@ -66,6 +75,9 @@ const sort = z
     'the order; a minus sign means descending. `relevance`, for a list with `q`, returns only the best 200 tasks. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation. If omitted: `relevance` with `q`, and otherwise `-created_at`.',
   );
 
+/** Derived facts that a read or a list may include. */
+export const include = z.literal('stats').optional().describe('`stats`: whether each task is blocked, and the numbers of its open sub-tasks and comments');
+
 const fits = (given: { sort?: string | undefined; q?: string | undefined }) => given.sort !== 'relevance' || given.q !== undefined;
 const needsText = { path: ['sort'], message: 'must not be relevance without q' };
 
@@ -75,7 +87,7 @@ const deleted = z
   .describe('true: only deleted tasks, which can still be restored; the default is false. The text search does not know deleted tasks.');
 
 export const taskListQuery = z
-  .strictObject({ ...page, ...taskFilters, deleted, sort })
+  .strictObject({ ...page, ...taskFilters, deleted, sort, include })
   .refine(fits, needsText)
   .refine((given) => given.deleted !== 'true' || given.q === undefined, { path: ['deleted'], message: 'must not be true with q' });
 
@@ -92,7 +104,7 @@ export const searchFields = {
 };
 
 export const taskSearch = z
-  .strictObject({ ...searchFields, limit: z.int().min(1).max(100).default(50), cursor: page.cursor })
+  .strictObject({ ...searchFields, include, limit: z.int().min(1).max(100).default(50), cursor: page.cursor })
   .refine(fits, needsText);
 
 export const labelListQuery = z.strictObject({

@@ -10,10 +10,10 @@ import { assignmentHints, changedTaskHints, newTaskHints, taskFilterHints, trans
 import { largestJobBytes, newJob, valuesOfJob } from './job-schemas.ts';
 import { jobsRoutes } from './jobs.ts';
 import { defineRoute } from './route.ts';
-import { labelInUse, labelListQuery, taskListQuery, taskPage, taskSearch, taskSuggestion, taskSuggestionQuery } from './task-lists.ts';
+import { include, labelInUse, labelListQuery, taskListQuery, taskPage, taskSearch, taskSuggestion, taskSuggestionQuery } from './task-lists.ts';
 import { projectRoutes } from './projects.ts';
 import { scheduleRoutes } from './schedules.ts';
-import { activity, description, givenInstant, idParams, internalTask, labels, listOf, page, priority, task, taskKinds, title } from './schemas.ts';
+import { activity, description, givenInstant, idParams, internalTask, labels, listOf, page, priority, readTask, task, taskKinds, title } from './schemas.ts';
 import { viewRoutes } from './views.ts';
 
 const assignment = z.union(
@@ -124,10 +124,12 @@ export const tasksRoutes = {
     path: '/api/v1/tasks/{id}',
     operationId: 'getTask',
     summary: 'Read a task',
+    description: 'A response with `stats` has no ETag.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:read'], objects: ['reader'] },
     params: idParams,
-    responses: { 200: task },
+    query: z.strictObject({ include }),
+    responses: { 200: readTask },
     etag: true,
     storable: true,
     problems: ['not_found'],

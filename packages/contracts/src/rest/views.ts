@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { instant, uuid } from '../events/events.ts';
 import { defineRoute } from './route.ts';
 import { idParams, listOf, page, position, title } from './schemas.ts';
-import { searchFields, taskPage, taskSorts } from './task-lists.ts';
+import { include, searchFields, taskPage, taskSorts } from './task-lists.ts';
 
 const fields = {
   name: title,
@@ -74,7 +74,7 @@ export const viewRoutes = {
     tag,
     access: read,
     params: idParams,
-    query: z.strictObject(page),
+    query: z.strictObject({ ...page, include }),
     responses: { 200: taskPage },
     problems: ['not_found', 'bad_cursor', 'search_busy', 'search_too_broad'],
   }),

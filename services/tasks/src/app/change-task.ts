@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { edit } from '../domain/content.ts';
 import { authorize } from '../domain/permissions.ts';
 import { readerOf } from '../domain/projects/reader.ts';
-import { moveTask } from './links/place.ts';
+import { placeTask } from './links/place.ts';
 import type { LinkStore } from './links/ports.ts';
 import { loadForUpdate, type TaskCommand } from './load-for-update.ts';
 import type { Document, TaskStore } from './ports.ts';
@@ -33,6 +33,6 @@ async function loadAndPlace(links: LinkStore, tx: Tx, command: Command, parentId
   const lockTask = async () => locked.get(taskId);
   const task = await loadForUpdate({ lockTask }, tx, command, (found) => authorize('change', actor, found));
   if (parentId !== null && parentId !== task.parent_id)
-    await moveTask(links, tx, actor, { task, parent: locked.get(parentId) });
+    await placeTask(links, tx, actor, { task, parent: locked.get(parentId) });
   return task;
 }

@@ -54,6 +54,11 @@ export type TaskStore = TaskReads & TaskLocks & Assignment & TaskWrites;
 export type TaskReads = {
   /** Includes deleted tasks; `isDeleted` marks them. */
   readTask(id: string, reader: Reader): Promise<(Document & { isDeleted: boolean }) | undefined>;
+  /** Like `readTask`, with `stats`. Facts of other resources change without a new version, so the document has no version. */
+  readTaskWithStats(
+    id: string,
+    reader: Reader,
+  ): Promise<(Document<typeof schemas.readTask> & { isDeleted: boolean }) | undefined>;
   /** Whether a task with this id was removed for good, as far as is still known. */
   wasRemoved(id: string): Promise<boolean>;
   /**

@@ -4,7 +4,13 @@ import type { TextQuery } from '../domain/search/text-query.ts';
 import type { Priority, Task, TaskState } from '../domain/task.ts';
 
 /** The tasks of a list: those that the reader may read and that match every filter that is given, in this order. */
-export type TaskList<O extends TaskOrder = TaskOrder> = { reader: Reader; filter: TaskFilter; order: O };
+export type TaskList<O extends TaskOrder = TaskOrder> = {
+  reader: Reader;
+  filter: TaskFilter;
+  order: O;
+  /** Whether the tasks have `stats`. */
+  withStats?: boolean;
+};
 
 export type TaskFilter = {
   state?: TaskState | undefined;
@@ -21,6 +27,14 @@ export type TaskFilter = {
   isDeleted?: true | undefined;
   /** A project's id; `none` for tasks outside of projects. */
   project?: string | undefined;
+  /** The id of the tasks' parent; `none` for tasks without one. */
+  parent?: string | undefined;
+  /** Whether a blocker that has not ended exists. */
+  isBlocked?: boolean | undefined;
+  /** The id of a task: its blockers, also those that have ended. */
+  blocks?: string | undefined;
+  /** The id of a task: the tasks that wait for it. */
+  blockedBy?: string | undefined;
   priority?: Priority | undefined;
   anyLabel?: readonly string[] | undefined;
   allLabels?: readonly string[] | undefined;

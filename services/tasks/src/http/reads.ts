@@ -21,14 +21,19 @@ const suggestions = tasksRoutes.suggestTasks.responses[200];
 /** The read operations. `publishedEpoch` is sent to services, which copy tasks. */
 export function readRoutes(tasks: TaskReads, publishedEpoch: () => number): BoundRoute[] {
   return [
-    bind(tasksRoutes.listTasks, async ({ actor, query: { cursor, limit, sort, ...given } }) => {
+    bind(tasksRoutes.listTasks, async ({ actor, query: { cursor, limit, sort, include, ...given } }) => {
       const order = orderOf({ sort, q: given.q });
-      const list = { reader: readerOf(actor), filter: filterOf(given, actor.id), order };
+      const list = {
+        reader: readerOf(actor),
+        filter: filterOf(given, actor.id),
+        order,
+        withStats: include === 'stats',
+      };
       return response(200, await readList(tasks, list, { cursors: cursorsOf(list), cursor, limit }));
     }),
-    bind(tasksRoutes.searchTasks, async ({ actor, body: { cursor, limit, ...given } }) => {
+    bind(tasksRoutes.searchTasks, async ({ actor, body: { cursor, limit, include, ...given } }) => {
       const filter = searchOf(given, { callerId: actor.id, now: Date.now() });
-      const list = { reader: readerOf(actor), filter, order: orderOf(given) };
+      const list = { reader: readerOf(actor), filter, order: orderOf(given), withStats: include === 'stats' };
       const cursors = cursorsOfSearch(given, { callerId: actor.id, order: list.order });
       return response(200, await readList(tasks, list, { cursors, cursor, limit }));
     }),
@@ -43,10 +48,13 @@ export function readRoutes(tasks: TaskReads, publishedEpoch: () => number): Boun
         new PreserializedJson(suggestions, `{"data":[${found.join(',')}]}` as JsonText<typeof suggestions>),
       );
     }),
-    bind(tasksRoutes.getTask, async ({ actor, params }) => {
-      const task = await tasks.readTask(params.id, readerOf(actor));
+    bind(tasksRoutes.getTask, async ({ actor, params, query: { include } }) => {
+      const read = include === 'stats' ? tasks.readTaskWithStats : tasks.readTask;
+      const task = await read(params.id, readerOf(actor));
       if (task === undefined || task.isDeleted) throw noSuchTask();
-      return respond(tasksRoutes.getTask, 200, task);
+      // the fields of a task, with or without stats
+      const text = task.text as string as JsonText<typeof schemas.readTask>;
+      return respond(tasksRoutes.getTask, 200, { ...task, text });
     }),
     // lets services distinguish a deleted task from one that never existed
     bind(tasksRoutes.getInternalTask, async ({ params }) => {

@@ -7,19 +7,22 @@ import { readFilterTree } from '../domain/search/filter-tree.ts';
 import { readTextQuery } from '../domain/search/text-query.ts';
 
 type Query = z.output<(typeof tasksRoutes.listTasks)['query']>;
-type Search = Omit<z.output<(typeof tasksRoutes.searchTasks)['body']>, 'cursor' | 'limit'>;
+type Search = Omit<z.output<(typeof tasksRoutes.searchTasks)['body']>, 'cursor' | 'limit' | 'include'>;
 
 /**
  * The filter of a list, as seen by a caller.
  * @throws Problem `invalid_input` for an instant that PostgreSQL does not have, and what `readTextQuery` throws.
  */
-export function filterOf(given: Omit<Query, 'cursor' | 'limit' | 'sort'>, callerId: string): TaskFilter {
-  const { assignee, mine, label, label_all, due_before, due_after, deleted, q, ...same } = given;
+export function filterOf(given: Omit<Query, 'cursor' | 'limit' | 'sort' | 'include'>, callerId: string): TaskFilter {
+  const { assignee, mine, label, label_all, due_before, due_after, deleted, q, ...rest } = given;
+  const { blocked, blocked_by: blockedBy, ...same } = rest;
   return {
     ...same,
     assignee: assignee === 'me' ? callerId : assignee,
     // true: assigned to the caller; false: all other tasks
     mine: mine === undefined ? undefined : { userId: callerId, is: mine === 'true' },
+    isBlocked: blocked === undefined ? undefined : blocked === 'true',
+    blockedBy,
     isDeleted: deleted === 'true' ? true : undefined,
     anyLabel: label,
     allLabels: label_all,

@@ -24,10 +24,10 @@ export function viewRoutes(ports: ViewPorts): BoundRoute[] {
       if (view === undefined) throw noSuchView();
       return respond(tasksRoutes.getView, 200, view);
     }),
-    bind(tasksRoutes.listViewTasks, async ({ actor, params, query: { cursor, limit } }) => {
+    bind(tasksRoutes.listViewTasks, async ({ actor, params, query: { cursor, limit, include } }) => {
       const view = await views.find(params.id, actor.id);
       if (view === undefined) throw noSuchView();
-      const list = listOfView(view, actor);
+      const list = { ...listOfView(view, actor), withStats: include === 'stats' };
       return response(
         200,
         await readList(ports.tasks, list, { cursors: cursorsOfView(view, actor.id, list.order), cursor, limit }),

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { JsonText, schemas } from '@taskwire/contracts';
 import { readEventJourneys, type EventJourney } from '@taskwire/outbox';
 import { pageOf, query, type Database, type Keyset, type Page, type Place, type Tx } from '@taskwire/postgres';
 import type { ActivityJson, ListedTaskJson, TaskEventJourney, TaskJson, TaskReads } from '../app/ports.ts';
@@ -11,6 +12,7 @@ import { readByRelevance } from './lists/relevance.ts';
 import { isReadableTo } from './projects/readable.ts';
 import { readCurrency } from './search/follow.ts';
 import { suggestTasks } from './search/suggest.ts';
+import { statsColumn } from './links/stats.ts';
 import { activityJson, joinUsers, joinUser, taskJson } from './task-json.ts';
 
 /** The read queries on tasks. */
@@ -23,6 +25,15 @@ export function taskReads(db: Database): Omit<TaskReads, 'needReassignment'> {
         values: [id, reader],
       });
       return row && { text: row.json, etag: row.version, isDeleted: row.is_deleted };
+    },
+
+    readTaskWithStats: async (id, reader) => {
+      const [row] = await query<{ json: JsonText<typeof schemas.readTask>; is_deleted: boolean }>(
+        db.pool,
+        readTaskWithStats,
+        [id, reader],
+      );
+      return row && { text: row.json, isDeleted: row.is_deleted };
     },
 
     wasRemoved: async (id) =>
@@ -74,10 +85,10 @@ type Item<J> = { json: J; id: string };
 
 const oldestFirst: Keyset = { direction: 'ASC', columns: { id: { sql: 'entry.seq', type: 'bigint' } } };
 
-async function readPage(tx: Tx, { reader, filter, order }: TaskList, place: Place): Promise<Page<ListedTaskJson>> {
-  if (order.by === 'relevance') return await readByRelevance(tx, { reader, filter }, place);
-  if (order.by === 'manual') return await readInManualOrder(tx, { reader, filter, order }, place);
-  const rows = await query<Item<ListedTaskJson>>(tx, pageStatement({ reader, filter, order }, place));
+async function readPage(tx: Tx, { order, ...list }: TaskList, place: Place): Promise<Page<ListedTaskJson>> {
+  if (order.by === 'relevance') return await readByRelevance(tx, list, place);
+  if (order.by === 'manual') return await readInManualOrder(tx, { ...list, order }, place);
+  const rows = await query<Item<ListedTaskJson>>(tx, pageStatement({ ...list, order }, place));
   return toPage(rows, keysetOf(order), place.limit);
 }
 
@@ -94,6 +105,11 @@ export const readTask = {
   WHERE task.id = $1 AND ${isReadableTo('task', '$2')}`,
 };
 
+const readTaskWithStats = `
+  SELECT task.deleted_at IS NOT NULL AS is_deleted, ${taskJson('task', 'creator', 'assignee', statsColumn)} AS json
+  FROM tasks task ${joinUsers('task')}
+  WHERE task.id = $1 AND ${isReadableTo('task', '$2')}`;
+
 /**
  * The statement of a list in the default order with filters that have an index, prepared for each shape (864 at most). PostgreSQL plans the first calls
  * for their own values, and then keeps one plan for all values only if it expects that to cost no more. Unprepared, planning is most of a list: 1.2 to 7
@@ -106,9 +122,9 @@ export function usualList({ reader, filter }: Omit<TaskList, 'order'>, place: Pl
 
 const usualFilters = new Set(['state', 'assignee', 'creator', 'mine', 'kind', 'project']);
 
-function isUsual({ filter, order }: TaskList): boolean {
+function isUsual({ filter, order, withStats }: TaskList): boolean {
   const given = Object.entries(filter).filter(([, value]) => value !== undefined);
-  return order === latestFirst && given.every(([name]) => usualFilters.has(name));
+  return order === latestFirst && withStats !== true && given.every(([name]) => usualFilters.has(name));
 }
 
 /** Returns one row without an entry when the task's page is empty, and no rows when the task doesn't exist or is not readable. */

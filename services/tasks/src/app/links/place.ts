@@ -25,7 +25,7 @@ export async function placeNewTask(links: LinkStore, tx: Tx, actor: Actor, paren
  * Checks that a task may become a sub-task of this parent. The transaction holds the lock of the graph and has locked both.
  * @throws what `requireParent`, `requirePlace` and `requireSameProject` throw; Problem `unknown_parent`, `task_cycle`, `dependency_cycle`.
  */
-export async function moveTask(
+export async function placeTask(
   links: LinkStore,
   tx: Tx,
   actor: Actor,

@@ -1,4 +1,5 @@
 import type { TaskList } from '../../app/task-list.ts';
+import { linkConditions } from '../links/filters.ts';
 import { isReadable } from '../projects/readable.ts';
 import { textQuerySql } from '../search/text-query-sql.ts';
 import { priorityRank, rankOf } from './priority.ts';
@@ -32,6 +33,7 @@ export function conditionsOf({ reader, filter }: Omit<TaskList, 'order'>): { con
     conditions.push(
       `task.id IN (SELECT task_id FROM task_search WHERE document @@ (${textQuerySql(text, parameter)}))`,
     );
+  conditions.push(...linkConditions({ reader, filter }, parameter));
   if (tree !== undefined) conditions.push(treeSql(tree, parameter));
   if (reader !== null) conditions.push(isReadable('task', parameter(reader)));
   return { conditions, values };

@@ -3,6 +3,7 @@ import type { ListedTaskJson } from '../../app/ports.ts';
 import type { ManualOrder, TaskList } from '../../app/task-list.ts';
 import { joinUsers, taskJson } from '../task-json.ts';
 import { conditionsOf } from './conditions.ts';
+import { moreColumns } from './page.ts';
 
 /** An empty key stands for a missing one. */
 const columns: Keyset['columns'] = { key: { sql: 'task.key', type: 'text' }, id: { sql: 'task.id', type: 'uuid' } };
@@ -35,7 +36,7 @@ export async function readInManualOrder(
   const rows = await query<{ id: string; key: string; json: ListedTaskJson }>(db, {
     text: `
     WITH page AS MATERIALIZED (${isAmongPlaced ? `(${placed}) UNION ALL (${others}) LIMIT ${most}` : others})
-    SELECT task.id, coalesce(task.key, '') AS key, ${taskJson('task', 'creator', 'assignee', ', task.key AS position')} AS json
+    SELECT task.id, coalesce(task.key, '') AS key, ${taskJson('task', 'creator', 'assignee', `${moreColumns(list)}, task.key AS position`)} AS json
     FROM page task ${joinUsers('task')} ORDER BY task.key COLLATE "C" NULLS LAST, task.id DESC`,
     values,
   });

@@ -1,5 +1,6 @@
 import { isoMicros, keyset, type Keyset, type Place } from '@taskwire/postgres';
 import type { FieldOrder, TaskList } from '../../app/task-list.ts';
+import { statsColumn } from '../links/stats.ts';
 import { joinUsers, taskJson } from '../task-json.ts';
 import { conditionsOf } from './conditions.ts';
 import { priorityRank } from './priority.ts';
@@ -25,6 +26,11 @@ const positionOf: Readonly<Record<FieldOrder['by'], string>> = {
 
 const deletedAt = `, ${isoMicros('task.deleted_at')} AS deleted_at`;
 
+/** The columns that only some lists have. */
+export function moreColumns({ filter, withStats }: Omit<TaskList, 'order'>): string {
+  return (filter.isDeleted ? deletedAt : '') + (withStats ? statsColumn : '');
+}
+
 /** The order of a page. */
 export function keysetOf({ by, direction }: FieldOrder): Keyset {
   return { direction, columns: columnsOf[by] };
@@ -48,7 +54,7 @@ export function pageStatement(
   return {
     text: `
     WITH page AS MATERIALIZED (${rows})
-    SELECT task.id, ${positionOf[order.by]}${taskJson('task', 'creator', 'assignee', list.filter.isDeleted ? deletedAt : '')} AS json
+    SELECT task.id, ${positionOf[order.by]}${taskJson('task', 'creator', 'assignee', moreColumns(list))} AS json
     FROM page task ${joinUsers('task')}
     ORDER BY ${orderBy(order)}`,
     values,

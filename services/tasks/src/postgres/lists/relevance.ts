@@ -4,16 +4,17 @@ import { mostRelevant, type TaskList } from '../../app/task-list.ts';
 import { textQuerySql } from '../search/text-query-sql.ts';
 import { joinUsers, taskJson } from '../task-json.ts';
 import { conditionsOf } from './conditions.ts';
+import { moreColumns } from './page.ts';
 
 /** A page of the best matches; positions are their ranks. Words in the title count most. */
 export async function readByRelevance(
   db: Queryable,
-  { reader, filter: { text = [], ...filter } }: Omit<TaskList, 'order'>,
+  { filter: { text = [], ...filter }, ...list }: Omit<TaskList, 'order'>,
   { after, limit }: Place,
 ): Promise<Page<ListedTaskJson>> {
   const skipped = Number(after?.[0] ?? 0);
   const wanted = Math.min(limit, mostRelevant - skipped);
-  const { conditions, values } = conditionsOf({ reader, filter });
+  const { conditions, values } = conditionsOf({ ...list, filter });
   // excluded words do not affect the rank
   const words = text.map(({ all }) => ({ all, none: [] }));
   const parameter = (value: unknown) => `$${values.push(value)}`;
@@ -28,7 +29,7 @@ export async function readByRelevance(
       WHERE ${conditions.join(' AND ')}
       ORDER BY relevance DESC, task.id DESC LIMIT ${parameter(wanted + 1)} OFFSET ${parameter(skipped)}
     )
-    SELECT ${taskJson('task', 'creator', 'assignee')} AS json FROM page task ${joinUsers('task')} ORDER BY task.relevance DESC, task.id DESC`,
+    SELECT ${taskJson('task', 'creator', 'assignee', moreColumns({ ...list, filter }))} AS json FROM page task ${joinUsers('task')} ORDER BY task.relevance DESC, task.id DESC`,
     values,
   });
   const isLast = rows.length <= wanted || skipped + wanted >= mostRelevant;
