@@ -339,29 +339,6 @@ PREPARE "tasks.list_fae9b38f" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_7a78d4a1" AS
-  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.assignee_id IS NOT DISTINCT FROM $1 AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2))) AND true ORDER BY task.id DESC LIMIT $3)
-  SELECT task.id, (
-  SELECT to_json(shown)::text FROM (
-    SELECT task.id, task.title, task.description, task.state, task.priority,
-      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.project_id, task.creator_id, task.assignee_id,
-      json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
-      CASE WHEN task.assignee_id IS NOT NULL
-        THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
-      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
-        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
-          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
-          'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
-      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
-  ) AS shown
-) AS json
-  FROM page task
-  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
-  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
-  ORDER BY task.id DESC;
-
 PREPARE "tasks.list_b88baec1" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.state = $1 AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2))) AND true ORDER BY task.id DESC LIMIT $3)
   SELECT task.id, (
@@ -505,7 +482,9 @@ SELECT
   task.id, task.title, task.description, task.state, task.priority, to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone,
   task.due_all_day, task.remind_before, task.labels,
   task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.project_id, task.parent_id, task.is_linked,
-  task.version FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid)))) FOR UPDATE;
+  task.version,
+  CASE WHEN task.project_id IS NOT NULL THEN (SELECT role FROM project_members WHERE project_id = task.project_id AND user_id = $2::uuid) END AS project_role,
+  task.project_id IS NOT NULL AND EXISTS (SELECT FROM projects WHERE id = task.project_id AND archived_at IS NOT NULL) AS project_is_archived FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid)))) FOR UPDATE;
 
 PREPARE "tasks.lock_tasks_to_end" AS
 WITH locked_jobs AS MATERIALIZED (
@@ -515,7 +494,9 @@ SELECT
 task.id, task.title, task.description, task.state, task.priority, to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone,
 task.due_all_day, task.remind_before, task.labels,
 task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.project_id, task.parent_id, task.is_linked,
-task.version FROM tasks task
+task.version,
+CASE WHEN task.project_id IS NOT NULL THEN (SELECT role FROM project_members WHERE project_id = task.project_id AND user_id = $2::uuid) END AS project_role,
+task.project_id IS NOT NULL AND EXISTS (SELECT FROM projects WHERE id = task.project_id AND archived_at IS NOT NULL) AS project_is_archived FROM tasks task
 WHERE task.id = ANY (ARRAY(SELECT unnest($1::uuid[]) UNION SELECT task_id FROM task_blockers WHERE blocker_id = ANY ($1::uuid[])))
   AND task.deleted_at IS NULL AND (task.id <> ALL ($1::uuid[]) OR ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid))))) AND (SELECT count(*) FROM locked_jobs) >= 0
 ORDER BY task.id FOR UPDATE;
@@ -525,7 +506,9 @@ SELECT
   task.id, task.title, task.description, task.state, task.priority, to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone,
   task.due_all_day, task.remind_before, task.labels,
   task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.project_id, task.parent_id, task.is_linked,
-  task.version, task.deleted_at IS NOT NULL AS is_deleted, task.deletion_id, EXISTS (
+  task.version,
+  CASE WHEN task.project_id IS NOT NULL THEN (SELECT role FROM project_members WHERE project_id = task.project_id AND user_id = $2::uuid) END AS project_role,
+  task.project_id IS NOT NULL AND EXISTS (SELECT FROM projects WHERE id = task.project_id AND archived_at IS NOT NULL) AS project_is_archived, task.deleted_at IS NOT NULL AS is_deleted, task.deletion_id, EXISTS (
     SELECT FROM tasks parent WHERE parent.id = task.parent_id AND parent.deleted_at IS NOT NULL
   ) AS is_below_deleted FROM tasks task WHERE task.id = $1 AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid)))) FOR UPDATE;
 
@@ -609,7 +592,7 @@ WITH assigned AS MATERIALIZED (
   GROUP BY assignee_id
 ), load AS (
   SELECT id, sum(open_tasks)::integer AS open_tasks FROM (
-    SELECT id, 0 AS open_tasks, true AS is_performer FROM directory_users WHERE (directory_users.role = 'member' AND NOT directory_users.is_deleted AND directory_users.email_verified IS NOT FALSE)
+    SELECT id, 0 AS open_tasks, true AS is_performer FROM directory_users WHERE (directory_users.role = 'member' AND NOT directory_users.is_deleted AND directory_users.email_verified IS NOT FALSE) AND true
     UNION ALL
     SELECT assignee_id, open_tasks, false FROM assigned
   ) AS counted
@@ -624,13 +607,37 @@ FROM drawn JOIN directory_users performer ON performer.id = drawn.id
 WHERE (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE)
 FOR SHARE OF performer;
 
+PREPARE "tasks.pick_least_loaded_in_project" AS
+WITH assigned AS MATERIALIZED (
+  SELECT assignee_id, count(*)::integer AS open_tasks FROM tasks
+  WHERE state IN ('assigned', 'in_progress') AND assignee_id IS NOT NULL AND deleted_at IS NULL AND id IS DISTINCT FROM $1
+  GROUP BY assignee_id
+), load AS (
+  SELECT id, sum(open_tasks)::integer AS open_tasks FROM (
+    SELECT id, 0 AS open_tasks, true AS is_performer FROM directory_users WHERE (directory_users.role = 'member' AND NOT directory_users.is_deleted AND directory_users.email_verified IS NOT FALSE) AND id IN (SELECT user_id FROM project_members WHERE project_id = $2 AND role <> 'viewer')
+    UNION ALL
+    SELECT assignee_id, open_tasks, false FROM assigned
+  ) AS counted
+  GROUP BY id HAVING bool_or(is_performer)
+), drawn AS MATERIALIZED (
+  SELECT id, open_tasks,
+    count(*) OVER (PARTITION BY open_tasks)::integer AS tied, count(*) OVER ()::integer AS performers
+  FROM load ORDER BY open_tasks, random() LIMIT 1
+)
+SELECT drawn.id AS performer_id, drawn.open_tasks, drawn.tied, drawn.performers
+FROM drawn JOIN directory_users performer ON performer.id = drawn.id JOIN project_members member ON member.user_id = drawn.id AND member.project_id = $2 AND member.role <> 'viewer'
+WHERE (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE)
+FOR SHARE OF performer, member;
+
 PREPARE "tasks.need_reassignment" AS
 SELECT EXISTS (SELECT
-FROM tasks task JOIN directory_users assignee ON assignee.id = task.assignee_id
-WHERE task.state IN ('assigned', 'in_progress') AND task.deleted_at IS NULL AND NOT (assignee.role = 'member' AND NOT assignee.is_deleted AND assignee.email_verified IS NOT FALSE)) OR (
-  EXISTS (SELECT FROM tasks WHERE awaiting_performer AND deleted_at IS NULL)
-  AND EXISTS (SELECT FROM directory_users WHERE (directory_users.role = 'member' AND NOT directory_users.is_deleted AND directory_users.email_verified IS NOT FALSE))
-) AS needed;
+FROM tasks task JOIN directory_users assignee ON assignee.id = task.assignee_id WHERE task.state IN ('assigned', 'in_progress') AND task.deleted_at IS NULL AND NOT (assignee.role = 'member' AND NOT assignee.is_deleted AND assignee.email_verified IS NOT FALSE))
+  OR EXISTS (SELECT FROM tasks task WHERE task.state IN ('assigned', 'in_progress') AND task.deleted_at IS NULL AND (task.project_id IS NOT NULL AND NOT EXISTS (SELECT FROM project_members member
+  WHERE member.project_id = task.project_id AND member.user_id = task.assignee_id AND member.role <> 'viewer')))
+  OR EXISTS (SELECT FROM tasks task WHERE task.awaiting_performer AND task.deleted_at IS NULL AND CASE WHEN task.project_id IS NULL
+  THEN EXISTS (SELECT FROM directory_users performer WHERE (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE))
+  ELSE EXISTS (SELECT FROM project_members member JOIN directory_users performer ON performer.id = member.user_id
+    WHERE member.project_id = task.project_id AND member.role <> 'viewer' AND (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE)) END) AS needed;
 
 PREPARE "tasks.next_reminder" AS
 SELECT (extract(epoch FROM remind_at - clock_timestamp()) * 1000)::float8 AS "untilMs" FROM task_reminders

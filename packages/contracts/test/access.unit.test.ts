@@ -80,7 +80,7 @@ describe('The access rules of the contracts', () => {
     );
     // the role is required together with a scope other than admin, because this is daily work for managers
     expect(operations(({ access }) => access.roles !== undefined && !access.scopes.includes('admin'))).to.deep.equal([
-      ...['assignTask', 'enqueueJob', 'enqueueJobs', 'getJob', 'listJobs', 'cancelJob', 'listJobLimits'],
+      ...['enqueueJob', 'enqueueJobs', 'getJob', 'listJobs', 'cancelJob', 'listJobLimits'],
     ]);
   });
 

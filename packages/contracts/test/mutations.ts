@@ -272,12 +272,12 @@ export const mutations: readonly Mutation[] = [
 
 /** Changes to a row of contracts/permissions.md: the operation, the text to replace, and its replacement. */
 export const permissionMutations: readonly [Judgement | 'nothing', operation: string, from: string, to: string][] = [
-  ['break', 'POST /api/v1/tasks/{id}/assign', 'admins and managers', 'admins'],
+  ['break', 'POST /api/v1/tasks/shuffle', 'admins and managers', 'admins'],
   ['break', 'GET /api/v1/tasks', 'every user', 'admins, managers and members'],
-  ['break', 'PATCH /api/v1/tasks/{id}', 'admins, managers and the creator', 'admins and managers'],
+  ['break', 'PATCH /api/v1/schedules/{id}', 'admins, managers and the creator', 'admins and managers'],
   ['break', 'PATCH /api/v1/users/{id}', 'admins and the user concerned (`name`, `email`)', 'admins (`email`); admins and the user concerned (`name`)'],
   ['break', 'GET /api/v1/users', '|  |', '| Requires a log-in within the last five minutes. |'],
-  ['note', 'POST /api/v1/tasks/{id}/assign', 'admins and managers', 'every user'],
+  ['note', 'POST /api/v1/tasks/shuffle', 'admins and managers', 'every user'],
   ['note', 'POST /api/v1/users', '| admins |', '| admins and managers |'],
   ['note', 'PATCH /api/v1/users/{id}', 'admins (`role`)', 'admins and managers (`role`)'],
   ['note', 'POST /api/v1/auth/reauthenticate', 'Requires a token of `POST /api/v1/auth/login`: no scope lets another application do this.', ''],

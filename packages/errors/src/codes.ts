@@ -76,7 +76,7 @@ export const problemTypes = {
   too_many_links: { status: 422, title: 'The task has too many sub-tasks or dependencies' },
   open_subtasks: { status: 422, title: 'The task has open sub-tasks' },
   task_blocked: { status: 422, title: 'The task is blocked' },
-  subtree_too_large: { status: 422, title: 'The task has too many sub-tasks to delete at once' },
+  subtree_too_large: { status: 422, title: 'The task has too many sub-tasks for one request' },
   unknown_mention: { status: 422, title: 'A mentioned user does not exist' },
   bulk_aborted: { status: 422, title: 'An operation failed, so nothing was done' },
   dependency_failed: { status: 424, title: 'The task of this operation was not created' },

@@ -9,7 +9,7 @@ import {
   type PreparedCall,
 } from '@taskwire/testing';
 import { expect } from 'chai';
-import { createProject, moveTo, projectOf } from './support/projects.ts';
+import { createProject, projectOf } from './support/projects.ts';
 import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 /** The operations on schedules, and all others. */
@@ -256,7 +256,7 @@ describe('The contract of Tasks', () => {
       body: { archived: true },
     };
     await harness.call('changeProject', { ...archived, headers: { 'if-match': '*' } });
-    await moveTo(harness, (await harness.createTask(ann)).id, projectId);
+    await harness.createTask(ann, { project_id: projectId });
     await insertDeadLetters(harness.database.db.pool);
     for (const [queue, kind] of [
       ['reports', 'render'],

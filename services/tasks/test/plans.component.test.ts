@@ -80,6 +80,7 @@ describe("The plans of Tasks' statements", () => {
     await harness.call('listTasks', { token: manager.token });
     await useComments(task.id);
     await useLinks();
+    await useProjects();
     const among = {
       token: ann.token,
       body: {
@@ -109,6 +110,15 @@ describe("The plans of Tasks' statements", () => {
     const { db } = harness.service;
     for (const { rules } of defaultRetention) for (const rule of rules) await rule.overdueSeconds(db);
     await harness.service.directory.reconciler.tick();
+  }
+
+  async function useProjects(): Promise<void> {
+    for (const more of [{}, { assignee_id: ann.id }, { assign: 'random' }])
+      await harness.createTask(manager, { project_id: projectId, ...more });
+    await harness.call('listProjects', { token: ann.token });
+    await harness.call('listProjectMembers', { token: ann.token, params: { id: projectId } });
+    const once = { token: ann.token, headers: { 'idempotency-key': randomUUID() } };
+    for (const _ of [1, 2]) await harness.call('createTask', { ...once, body: { title: 'Once' } });
   }
 
   async function useComments(id: string): Promise<void> {
@@ -204,14 +214,14 @@ const fillProjects = `
   )
   INSERT INTO project_members (project_id, user_id, role) SELECT id, gen_random_uuid(), 'lead' FROM stored`;
 
-/** Every other task is in a project. */
+/** Every fourth task is in a project. */
 const fillTasks = `
   WITH people AS MATERIALIZED (SELECT array_agg(id) AS ids FROM (SELECT id FROM directory_users LIMIT 1000) AS person),
   held AS MATERIALIZED (SELECT array_agg(id) AS ids FROM (SELECT id FROM projects LIMIT 1000) AS project),
   stored AS (
     INSERT INTO tasks (title, description, state, priority, labels, creator_id, assignee_id, project_id, created_at, updated_at)
     SELECT 'Task ' || n, '', CASE WHEN n % 20 = 0 THEN 'assigned' ELSE 'completed' END, 'normal', '{}', people.ids[n % 1000 + 1],
-      CASE WHEN n % 20 = 0 THEN $3::uuid ELSE people.ids[n % 1000 + 1] END, CASE WHEN n % 2 = 0 THEN held.ids[n % 1000 + 1] END, now(), now()
+      CASE WHEN n % 20 = 0 THEN $3::uuid ELSE people.ids[n % 1000 + 1] END, CASE WHEN n % 4 = 2 THEN held.ids[n % 1000 + 1] END, now(), now()
     FROM people, held, generate_series($1::integer, $2::integer) AS n
     RETURNING id, created_at, title
   )

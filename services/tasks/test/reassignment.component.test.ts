@@ -222,7 +222,7 @@ describe('Reassignment when a performer is deleted or loses the role', () => {
     const change = await store.transaction(async (tx) => {
       const locked = await store.lockTask(tx, task.id, null);
       if (locked === undefined) throw new Error('the task is gone');
-      expect(await store.lockEligibility(tx, ann.id)).to.equal('eligible');
+      expect(await store.lockEligibility(tx, ann.id, null)).to.equal('eligible');
       const changing = harness.become(ann, 'manager');
       await waitFor(async () => (await waiting()).length > 0);
       await store.applyChange(tx, locked, assignTo(locked, ann.id, null), manager.id);

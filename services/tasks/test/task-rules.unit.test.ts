@@ -6,7 +6,7 @@ import { assign, awaitPerformer } from '../src/domain/assignment.ts';
 import { edit, remove } from '../src/domain/content.ts';
 import type { Change } from '../src/domain/change.ts';
 import { creation } from '../src/domain/creation.ts';
-import { isAllowed, type Action } from '../src/domain/permissions.ts';
+import { isAllowed, outsideOfProjects, type Action } from '../src/domain/permissions.ts';
 import { isOpen, type Actor, type Role, type Task, type TaskState } from '../src/domain/task.ts';
 import { authorizeTransition, changeState } from '../src/domain/transitions.ts';
 
@@ -106,32 +106,57 @@ describe('The permissions', () => {
     assignee: { id: 'ann', role: 'member' },
     'other member': { id: 'otto', role: 'member' },
   };
+  const members = { lead: 'lead', contributor: 'contributor', viewer: 'viewer' } as const;
+  const member: Actor = { id: 'otto', role: 'member' };
   const { objects: transition } = tasksRoutes.transitionTask.access;
   // the rules of the contract, from which the descriptions and contracts/permissions.md are generated
   const table: Record<Action, readonly Party[]> = {
     change: tasksRoutes.changeTask.access.objects,
     delete: tasksRoutes.deleteTask.access.objects,
     restore: tasksRoutes.restoreTask.access.objects,
-    assign: tasksRoutes.assignTask.access.roles,
+    assign: tasksRoutes.assignTask.access.objects,
     start: transition.in_progress,
     complete: transition.completed,
     cancel: transition.cancelled,
     override: transition.force,
     // the field parent_id of createTask and changeTask
-    divide: ['admin', 'manager', 'creator', 'assignee'],
+    divide: ['admin', 'manager', 'creator', 'assignee', 'lead', 'contributor'],
+    comment: tasksRoutes.addComment.access.objects,
+    create: ['writer'],
+    leave: ['admin', 'manager', 'creator', 'lead'],
   };
+  const writers = ['admin', 'manager', 'lead', 'contributor'];
   for (const [action, allowed] of Object.entries(table) as [Action, readonly Party[]][]) {
     it(`let only ${allowed.join(', ')} ${action} a task`, () => {
-      const task = inState('assigned');
+      const task = { ...inState('assigned'), ...outsideOfProjects };
       const found = Object.keys(people).filter((who) => isAllowed(action, people[who] as Actor, task));
-      expect(found).to.have.members(allowed);
+      const outside = allowed.filter((party) => party !== 'lead' && party !== 'contributor');
+      expect(found).to.have.members(allowed.includes('writer') ? Object.keys(people) : outside);
+    });
+
+    it(`let only the members of its project with a suitable role ${action} a task in a project`, () => {
+      const task = { ...inState('assigned'), ...outsideOfProjects, project_id: 'garden' };
+      const found = [
+        ...Object.keys(people).filter((who) =>
+          isAllowed(action, people[who] as Actor, { ...task, project_role: null }),
+        ),
+        ...Object.values(members).filter((role) => isAllowed(action, member, { ...task, project_role: role })),
+      ];
+      // the assignee is a contributor anyway
+      const others = allowed.includes('contributor') ? ['creator', 'assignee'] : ['creator'];
+      const inProject = allowed.filter((party) => !others.includes(party));
+      expect(found).to.have.members(allowed.includes('writer') ? writers : inProject);
     });
   }
 
   it('reject a transition by the wrong user before its state is checked', () => {
     const person: Actor = { id: 'otto', role: 'member' };
-    expect(codeOf(() => authorizeTransition(person, inState('completed'), 'in_progress'))).to.equal('forbidden');
-    expect(codeOf(() => authorizeTransition(person, inState('draft'), 'assigned'))).to.equal('allowed');
+    expect(
+      codeOf(() => authorizeTransition(person, { ...inState('completed'), ...outsideOfProjects }, 'in_progress')),
+    ).to.equal('forbidden');
+    expect(
+      codeOf(() => authorizeTransition(person, { ...inState('draft'), ...outsideOfProjects }, 'assigned')),
+    ).to.equal('allowed');
   });
 });
 
@@ -283,8 +308,8 @@ describe('Any history of a task', () => {
     fc.assert(
       fc.property(fc.constantFrom(...roles), fc.string(), (role, id) => {
         fc.pre(id !== draft.creator_id);
-        expect(isAllowed('change', { id, role }, draft)).to.equal(role !== 'member');
-        expect(isAllowed('start', { id, role }, draft)).to.equal(false);
+        expect(isAllowed('change', { id, role }, { ...draft, ...outsideOfProjects })).to.equal(role !== 'member');
+        expect(isAllowed('start', { id, role }, { ...draft, ...outsideOfProjects })).to.equal(false);
       }),
     );
   });

@@ -192,7 +192,7 @@ export type Api = {
     suggest(query?: T.SuggestTasksData['query'], options?: CallOptions): Call<Opened<T.SuggestTasksResponses[200]>>;
     /**
      * Create a task.
-     * With `assignee_id` or `assign: "random"`, the task is assigned at once; only managers and admins may send these. A task of kind `job` is carried out by a worker and never has an assignee; only managers and admins may create one. Its job is enqueued with it: a worker that starts the job starts the task, and its success completes the task. If another job holds the `unique` key, the response is 409 `job_exists`, whatever `on_conflict` says.
+     * With `assignee_id` or `assign: "random"`, the task is assigned at once; only managers and admins may send these, or the leads of the project. A task of kind `job` is carried out by a worker and never has an assignee; only managers and admins may create one. Its job is enqueued with it: a worker that starts the job starts the task, and its success completes the task. If another job holds the `unique` key, the response is 409 `job_exists`, whatever `on_conflict` says.
      */
     create(body: T.CreateTaskData['body'], options?: CallOptions): Call<Opened<T.CreateTaskResponses[201]>>;
     /**
@@ -202,6 +202,7 @@ export type Api = {
     get(id: string, options?: CallOptions & { query?: T.GetTaskData['query'] }): Call<Opened<T.GetTaskResponses[200]>>;
     /**
      * Change fields of a task.
+     * Moving a task out of its project needs a lead, a manager or an admin; moving it into a project needs a contributor or lead of that project, a manager or an admin. Its sub-tasks move with it. An assignee who is not a contributor or lead of the new project loses the task to another.
      */
     change(id: string, body: T.ChangeTaskData['body'], options: VersionedOptions): Call<Opened<T.ChangeTaskResponses[200]>>;
     /**
@@ -216,7 +217,7 @@ export type Api = {
     restore(id: string, options?: CallOptions): Call<Opened<T.RestoreTaskResponses[200]>>;
     /**
      * Assign a task to a given or a randomly chosen performer.
-     * A random assignment chooses among the performers with the fewest open tasks.
+     * A random assignment chooses among the performers with the fewest open tasks, for a task in a project among its contributors and leads. No one else can be assigned a task in a project.
      */
     assign(id: string, body: T.AssignTaskData['body'], options?: CallOptions): Call<Opened<T.AssignTaskResponses[200]>>;
     /**
@@ -230,7 +231,7 @@ export type Api = {
     activity(id: string, query?: T.ListActivityData['query'], options?: CallOptions): List<Opened<T.ListActivityResponses[200]['data'][number]>>;
     /**
      * Reassign all open tasks at random.
-     * Open tasks are distributed evenly among the performers.
+     * Open tasks are distributed evenly among the performers, those of each project among its contributors and leads.
      */
     shuffle(options?: CallOptions): Call<Opened<T.ShuffleTasksResponses[200]>>;
     /**

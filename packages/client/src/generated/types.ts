@@ -954,6 +954,10 @@ export type ChangeTaskRequest = {
     remind_before?: string;
     labels?: Array<string>;
     parent_id?: string | null;
+    /**
+     * another project, to which the task is moved with its sub-tasks; null to take it out of its project
+     */
+    project_id?: string | null;
 };
 
 export type ChangeViewRequest = {
@@ -1183,6 +1187,10 @@ export type CreateTaskRequest = {
      */
     remind_before?: string;
     labels?: Array<string>;
+    /**
+     * the project of the task; null for a task that every user reads. If omitted: that of its parent, or null
+     */
+    project_id?: string | null;
     assignee_id?: string;
     assign?: 'random';
     /**

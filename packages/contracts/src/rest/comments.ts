@@ -60,7 +60,7 @@ export const commentRoutes = {
     responses: { 201: comment },
     location: '/api/v1/tasks/{task_id}/comments/{id}',
     etag: true,
-    problems: ['not_found', 'unknown_mention'],
+    problems: ['not_found', 'project_archived', 'unknown_mention'],
   }),
   getComment: defineRoute({
     method: 'get',
@@ -89,7 +89,7 @@ export const commentRoutes = {
     ifMatch: 'required',
     responses: { 200: comment },
     etag: true,
-    problems: ['not_found', 'unknown_mention'],
+    problems: ['not_found', 'project_archived', 'unknown_mention'],
   }),
   deleteComment: defineRoute({
     method: 'delete',
@@ -102,6 +102,6 @@ export const commentRoutes = {
     params: commentParams,
     ifMatch: 'required',
     responses: { 204: null },
-    problems: ['not_found'],
+    problems: ['not_found', 'project_archived'],
   }),
 };

@@ -34,7 +34,7 @@ export const transition = z
 
 const params = idParams.extend({ other_id: uuid });
 const tag = 'Dependencies';
-const access = { kind: 'user', scopes: ['tasks:write'], objects: ['admin', 'manager', 'creator'] } as const;
+const access = { kind: 'user', scopes: ['tasks:write'], objects: ['admin', 'manager', 'creator', 'lead', 'contributor'] } as const;
 
 /** Dependencies between tasks. */
 export const dependencyRoutes = {
@@ -49,7 +49,7 @@ export const dependencyRoutes = {
     access,
     params,
     responses: { 204: null },
-    problems: ['not_found', 'dependency_cycle', 'too_many_links', 'illegal_transition'],
+    problems: ['not_found', 'project_archived', 'dependency_cycle', 'too_many_links', 'illegal_transition'],
   }),
   removeBlocker: defineRoute({
     method: 'delete',
@@ -60,6 +60,6 @@ export const dependencyRoutes = {
     access,
     params,
     responses: { 204: null },
-    problems: ['not_found'],
+    problems: ['not_found', 'project_archived'],
   }),
 };

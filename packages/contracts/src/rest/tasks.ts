@@ -81,7 +81,7 @@ export const tasksRoutes = {
     operationId: 'createTask',
     summary: 'Create a task',
     description:
-      'With `assignee_id` or `assign: "random"`, the task is assigned at once; only managers and admins may send these. A task of kind `job` is carried out by a worker and never has an assignee; only managers and admins may create one. Its job is enqueued with it: a worker that starts the job starts the task, and its success completes the task. If another job holds the `unique` key, the response is 409 `job_exists`, whatever `on_conflict` says.',
+      'With `assignee_id` or `assign: "random"`, the task is assigned at once; only managers and admins may send these, or the leads of the project. A task of kind `job` is carried out by a worker and never has an assignee; only managers and admins may create one. Its job is enqueued with it: a worker that starts the job starts the task, and its success completes the task. If another job holds the `unique` key, the response is 409 `job_exists`, whatever `on_conflict` says.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:write'] },
     body: z
@@ -92,6 +92,7 @@ export const tasksRoutes = {
         due_at: givenInstant.nullable().default(null),
         ...newDueDateFields,
         labels: labels.default([]),
+        project_id: uuid.nullable().optional().describe('the project of the task; null for a task that every user reads. If omitted: that of its parent, or null'),
         assignee_id: uuid.optional(),
         assign: z.literal('random').optional(),
         parent_id: parentId.optional(),
@@ -117,7 +118,10 @@ export const tasksRoutes = {
     responses: { 201: task },
     location: '/api/v1/tasks/{id}',
     etag: true,
-    problems: ['unknown_assignee', 'ineligible_assignee', 'no_performers', 'job_exists', 'unknown_parent', 'too_many_links', 'illegal_transition'],
+    problems: [
+      ...(['unknown_assignee', 'ineligible_assignee', 'no_performers', 'job_exists', 'illegal_transition'] as const),
+      ...(['unknown_project', 'project_archived', 'other_project', 'unknown_parent', 'too_many_links'] as const),
+    ],
   }),
   getTask: defineRoute({
     method: 'get',
@@ -139,8 +143,10 @@ export const tasksRoutes = {
     path: '/api/v1/tasks/{id}',
     operationId: 'changeTask',
     summary: 'Change fields of a task',
+    description:
+      'Moving a task out of its project needs a lead, a manager or an admin; moving it into a project needs a contributor or lead of that project, a manager or an admin. Its sub-tasks move with it. An assignee who is not a contributor or lead of the new project loses the task to another.',
     tag: 'Tasks',
-    access: { kind: 'user', scopes: ['tasks:write'], objects: ['admin', 'manager', 'creator'] },
+    access: { kind: 'user', scopes: ['tasks:write'], objects: ['admin', 'manager', 'creator', 'lead', 'contributor'] },
     params: idParams,
     body: z
       .strictObject({
@@ -153,6 +159,7 @@ export const tasksRoutes = {
         remind_before: remindBefore.optional(),
         labels: labels.optional(),
         parent_id: parentId.nullable().optional(),
+        project_id: uuid.nullable().optional().describe('another project, to which the task is moved with its sub-tasks; null to take it out of its project'),
       })
       .refine((change) => Object.keys(change).length > 0, 'must have a field to change, for example {"title": "Paint the fence"}'),
     fieldHints: changedTaskHints,
@@ -160,7 +167,10 @@ export const tasksRoutes = {
     ifMatch: 'required',
     responses: { 200: task },
     etag: true,
-    problems: ['not_found', 'unknown_parent', 'other_project', 'task_cycle', 'dependency_cycle', 'too_many_links', 'illegal_transition'],
+    problems: [
+      ...(['not_found', 'unknown_project', 'project_archived', 'other_project', 'subtree_too_large'] as const),
+      ...(['unknown_parent', 'task_cycle', 'dependency_cycle', 'too_many_links', 'illegal_transition'] as const),
+    ],
   }),
   deleteTask: defineRoute({
     method: 'delete',
@@ -170,11 +180,11 @@ export const tasksRoutes = {
     description:
       'An open task is unassigned first. The job of a task of kind `job` is cancelled. The sub-tasks are deleted too, at most 1,000 tasks at once. The task can be restored for 30 days, or as long as the operator has set.',
     tag: 'Tasks',
-    access: { kind: 'user', scopes: ['tasks:write'], objects: ['admin', 'manager', 'creator'] },
+    access: { kind: 'user', scopes: ['tasks:write'], objects: ['admin', 'manager', 'creator', 'lead', 'contributor'] },
     params: idParams,
     ifMatch: 'required',
     responses: { 204: null },
-    problems: ['not_found', 'subtree_too_large'],
+    problems: ['not_found', 'project_archived', 'subtree_too_large'],
   }),
   restoreTask: defineRoute({
     method: 'post',
@@ -184,22 +194,22 @@ export const tasksRoutes = {
     description:
       'The task is assigned to its former assignee again, and starts over if it was in progress. If they can no longer carry out tasks, it becomes a draft that is assigned to a performer automatically. A task of kind `job` whose job had not ended is cancelled, as its job was. A task that is not deleted stays as it is. Tasks that were deleted together are restored together; while a task above them is deleted, the response is 422 `illegal_transition`. `listTasks` with `deleted=true` lists what can be restored.',
     tag: 'Tasks',
-    access: { kind: 'user', scopes: ['tasks:write'], objects: ['admin', 'manager', 'creator'] },
+    access: { kind: 'user', scopes: ['tasks:write'], objects: ['admin', 'manager', 'creator', 'lead', 'contributor'] },
     params: idParams,
     ifMatch: 'optional',
     idempotent: true,
     responses: { 200: task },
     etag: true,
-    problems: ['not_found', 'illegal_transition'],
+    problems: ['not_found', 'project_archived', 'illegal_transition'],
   }),
   assignTask: defineRoute({
     method: 'post',
     path: '/api/v1/tasks/{id}/assign',
     operationId: 'assignTask',
     summary: 'Assign a task to a given or a randomly chosen performer',
-    description: 'A random assignment chooses among the performers with the fewest open tasks.',
+    description: 'A random assignment chooses among the performers with the fewest open tasks, for a task in a project among its contributors and leads. No one else can be assigned a task in a project.',
     tag: 'Tasks',
-    access: { kind: 'user', scopes: ['tasks:write'], roles: ['admin', 'manager'] },
+    access: { kind: 'user', scopes: ['tasks:write'], objects: ['admin', 'manager', 'lead'] },
     params: idParams,
     body: assignment,
     fieldHints: assignmentHints,
@@ -207,7 +217,7 @@ export const tasksRoutes = {
     idempotent: true,
     responses: { 200: task },
     etag: true,
-    problems: ['not_found', 'illegal_transition', 'unknown_assignee', 'ineligible_assignee', 'no_performers'],
+    problems: ['not_found', 'project_archived', 'illegal_transition', 'unknown_assignee', 'ineligible_assignee', 'no_performers'],
   }),
   transitionTask: defineRoute({
     method: 'post',
@@ -222,7 +232,7 @@ export const tasksRoutes = {
       objects: {
         in_progress: ['assignee'],
         completed: ['assignee'],
-        cancelled: ['admin', 'manager', 'creator'],
+        cancelled: ['admin', 'manager', 'creator', 'lead', 'contributor'],
         override_blocked: ['admin', 'manager'],
         force: ['admin', 'manager'],
       },
@@ -234,7 +244,7 @@ export const tasksRoutes = {
     idempotent: true,
     responses: { 200: task },
     etag: true,
-    problems: ['not_found', 'illegal_transition', 'open_subtasks', 'task_blocked'],
+    problems: ['not_found', 'project_archived', 'illegal_transition', 'open_subtasks', 'task_blocked'],
   }),
   listActivity: defineRoute({
     method: 'get',
@@ -253,7 +263,7 @@ export const tasksRoutes = {
     path: '/api/v1/tasks/shuffle',
     operationId: 'shuffleTasks',
     summary: 'Reassign all open tasks at random',
-    description: 'Open tasks are distributed evenly among the performers.',
+    description: 'Open tasks are distributed evenly among the performers, those of each project among its contributors and leads.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['admin'], roles: ['admin', 'manager'] },
     idempotent: true,

@@ -39,12 +39,12 @@ async function tryToAssign(tasks: TaskStore, command: Command): Promise<WriteRes
 }
 
 async function assignTo(tasks: TaskStore, tx: Tx, task: Task, userId: string): Promise<Change> {
-  requireEligible(await tasks.lockEligibility(tx, userId));
+  requireEligible(await tasks.lockEligibility(tx, userId, task.project_id));
   return assign(task, userId, null);
 }
 
 async function assignAtRandom(tasks: TaskStore, tx: Tx, task: Task): Promise<Change> {
-  const choice = await tasks.pickLeastLoaded(tx, task.id);
-  if (choice === undefined) throw noPerformers();
+  const choice = await tasks.pickLeastLoaded(tx, task);
+  if (choice === undefined) throw noPerformers(task.project_id);
   return assign(task, choice.performer_id, assignmentReason(choice));
 }

@@ -5,17 +5,16 @@ import { normalised } from '../domain/content.ts';
 import { changeDueDate, defaultReminder, noDueDate } from '../domain/due-date.ts';
 import { assignmentReason } from '../domain/fairness.ts';
 import { requireJobSender } from '../domain/jobs/permissions.ts';
-import { authorize } from '../domain/permissions.ts';
+import { authorize, outsideOfProjects } from '../domain/permissions.ts';
 import type { Actor } from '../domain/task.ts';
 import { ineligible, noPerformers, requireEligible, withKnownAssignee } from './eligibility.ts';
 import { toNewJob } from './jobs/enqueue-jobs.ts';
 import type { JobEnqueuing } from './jobs/ports.ts';
-import { placeNewTask } from './links/place.ts';
-import type { LinkStore } from './links/ports.ts';
 import type { Document, IdempotentRequest, NewTask, TaskStore, Users, WriteResult } from './ports.ts';
+import { placeInProject, type Places } from './projects/place-in-project.ts';
 import type { UserLimit } from './user-limit.ts';
 
-type Ports = { tasks: TaskStore; users: Users; jobs: JobEnqueuing; links: LinkStore; creations: UserLimit };
+type Ports = Places & { tasks: TaskStore; users: Users; jobs: JobEnqueuing; creations: UserLimit };
 
 type Command = {
   actor: Actor;
@@ -35,13 +34,15 @@ export async function createTask(ports: Ports, { actor, input, request }: Comman
     kind: _,
     job,
     parent_id = null,
+    project_id,
     ...fields
   } = input;
   const content = { ...normalised(fields), ...changeDueDate(noDueDate, fields), remind_before };
-  const task: NewTask = { ...content, creator_id: actor.id, assignee_id, parent_id, project_id: null };
-  if (job !== undefined) return await createWithJob(ports, actor, { task, job, request });
-  if (assign === 'random' || assignee_id !== null) authorize('assign', actor, task);
-  if (parent_id !== null) return await createSubtask(ports, actor, { task, parentId: parent_id, assign, request });
+  const task: NewTask = { ...content, creator_id: actor.id, assignee_id, parent_id, project_id: project_id ?? null };
+  if (job !== undefined) return await createWithJob(ports, actor, { task, job, projectId: project_id, request });
+  if (parent_id !== null || task.project_id !== null)
+    return await createInPlace(ports, actor, { task, isRandom: assign === 'random', projectId: project_id, request });
+  if (assign === 'random' || assignee_id !== null) authorize('assign', actor, { ...task, ...outsideOfProjects });
   return assign === 'random'
     ? await createAssignedAtRandom(ports.tasks, task, request)
     : await createDraftOrAssigned(ports, task, request);
@@ -73,43 +74,46 @@ async function createAssignedAtRandom(
 }
 
 async function insertAssignedAtRandom(tasks: TaskStore, tx: Tx, task: NewTask): Promise<Document> {
-  const choice = await tasks.pickLeastLoaded(tx, null);
-  if (choice === undefined) throw noPerformers();
+  const choice = await tasks.pickLeastLoaded(tx, { id: null, project_id: task.project_id });
+  if (choice === undefined) throw noPerformers(task.project_id);
   return await tasks.insertTask(tx, { ...task, assignee_id: choice.performer_id }, assignmentReason(choice));
 }
 
-type Subtask = { task: NewTask; parentId: string; assign: 'random' | undefined; request: Command['request'] };
+/** `projectId` is undefined if the caller named no project. */
+type InPlace = { task: NewTask; isRandom: boolean; projectId: string | null | undefined; request: Command['request'] };
 
-/** Creates a sub-task, in the project of its parent, behind the locks of the graph and the parent. */
-async function createSubtask(
-  { tasks, users, links }: Ports,
+/** Creates a task in a project, or a sub-task, in the project of its parent and behind the locks of the graph and the parent. */
+async function createInPlace(
+  ports: Ports,
   actor: Actor,
-  { task, parentId, assign, request }: Subtask,
+  { task, isRandom, projectId, request }: InPlace,
 ): Promise<WriteResult> {
-  const create = async () =>
-    await tasks.once(request, async (tx) => {
-      if (assign === 'random') await tasks.lockAssignments(tx);
-      const { project_id } = await placeNewTask(links, tx, actor, parentId);
-      const subtask = { ...task, project_id };
-      if (assign === 'random') return await insertAssignedAtRandom(tasks, tx, subtask);
-      if (task.assignee_id !== null) requireEligible(await tasks.lockEligibility(tx, task.assignee_id));
-      return await tasks.insertTask(tx, subtask, null);
-    });
-  return await withKnownAssignee(users, task.assignee_id, create);
+  const { tasks, users } = ports;
+  const { assignee_id } = task;
+  const create = async (tx: Tx) => {
+    if (isRandom) await tasks.lockAssignments(tx);
+    const place = await placeInProject(ports, tx, { actor, parentId: task.parent_id, projectId });
+    const placed = { ...task, project_id: place.project_id };
+    if (isRandom || assignee_id !== null) authorize('assign', actor, { ...placed, ...place });
+    if (isRandom) return await insertAssignedAtRandom(tasks, tx, placed);
+    if (assignee_id !== null) requireEligible(await tasks.lockEligibility(tx, assignee_id, place.project_id));
+    return await tasks.insertTask(tx, placed, null);
+  };
+  return await withKnownAssignee(users, assignee_id, async () => await tasks.once(request, create));
 }
 
-type WithJob = { task: NewTask; job: NonNullable<Command['input']['job']>; request: Command['request'] };
+type WithJob = Omit<InPlace, 'isRandom'> & { job: NonNullable<Command['input']['job']> };
 
 /** Stores the job before the task: every transaction that changes both uses this order. */
 async function createWithJob(
-  { tasks, jobs, links }: Ports,
+  ports: Ports,
   actor: Actor,
-  { task, job, request }: WithJob,
+  { task, job, projectId, request }: WithJob,
 ): Promise<WriteResult> {
+  const { tasks, jobs } = ports;
   requireJobSender(actor);
   return await tasks.once(request, async (tx) => {
-    const parent = task.parent_id === null ? undefined : await placeNewTask(links, tx, actor, task.parent_id);
-    const project_id = parent?.project_id ?? null;
+    const { project_id } = await placeInProject(ports, tx, { actor, parentId: task.parent_id, projectId });
     const id = await tasks.newTaskId(tx);
     const [receipt] = await jobs.enqueueWithin(tx, [{ ...toNewJob(job, { kind: 'user', id: actor.id }), taskId: id }]);
     if (receipt === undefined) throw new Error('a job was stored without a receipt');

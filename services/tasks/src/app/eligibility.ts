@@ -14,6 +14,8 @@ export function requireEligible(eligibility: Eligibility): void {
         'ineligible_assignee',
         "The user's e-mail address is not verified; they can be assigned tasks once it is.",
       );
+    case 'not_contributor':
+      throw problem('ineligible_assignee', 'Only contributors and leads of its project can be assigned this task.');
     case 'ineligible':
       throw ineligible();
   }
@@ -41,6 +43,11 @@ export function ineligible(): Problem {
   return problem('ineligible_assignee', 'Only users with the member role can be assigned tasks.');
 }
 
-export function noPerformers(): Problem {
-  return problem('no_performers', 'There are no users with the member role who can be assigned tasks.');
+export function noPerformers(projectId: string | null = null): Problem {
+  return problem(
+    'no_performers',
+    projectId === null
+      ? 'There are no users with the member role who can be assigned tasks.'
+      : 'The project has no contributor or lead with the member role.',
+  );
 }

@@ -1,7 +1,7 @@
 import type { Tx } from '@taskwire/postgres';
 import { problem, type Problem } from '@taskwire/errors';
 import { readerOf, type Reader } from '../domain/projects/reader.ts';
-import type { Actor, Task } from '../domain/task.ts';
+import type { ActedTask, Actor } from '../domain/task.ts';
 import type { TaskLocks } from './ports.ts';
 
 /** A user's command on one task. */
@@ -16,7 +16,7 @@ export type TaskCommand = {
  * Locks the task of a command, then checks existence, permission and version, in that order of precedence.
  * @throws Problem `not_found`, whatever `requirePermission` throws, `precondition_failed`.
  */
-export async function loadForUpdate<T extends Task>(
+export async function loadForUpdate<T extends ActedTask>(
   tasks: { lockTask(tx: Tx, id: string, reader: Reader): Promise<T | undefined> },
   tx: Tx,
   command: TaskCommand,
@@ -33,7 +33,7 @@ export async function loadForUpdate<T extends Task>(
 export async function loadToEnd(
   { lockTaskToEnd: lockTask }: Pick<TaskLocks, 'lockTaskToEnd'>,
   ...rest: Parameters<typeof loadForUpdate> extends [unknown, ...infer R] ? R : never
-): Promise<Task> {
+): Promise<ActedTask> {
   return await loadForUpdate({ lockTask }, ...rest);
 }
 

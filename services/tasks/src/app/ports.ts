@@ -6,7 +6,7 @@ import type { Change } from '../domain/change.ts';
 import type { Choice } from '../domain/fairness.ts';
 import type { Eligibility } from '../domain/performer.ts';
 import type { Reader } from '../domain/projects/reader.ts';
-import type { Task, TaskFields } from '../domain/task.ts';
+import type { ActedTask, Task, TaskFields } from '../domain/task.ts';
 import type { TaskList } from './task-list.ts';
 
 /** The journey of an event of a task, or of the comment with this id. */
@@ -36,10 +36,10 @@ export type IdempotentRequest = {
 export type NewTask = TaskFields & Pick<Task, 'creator_id' | 'assignee_id' | 'parent_id' | 'project_id'>;
 
 /** A task that may be deleted. `is_below_deleted`: whether its parent is deleted. */
-export type DeletableTask = Task & { is_deleted: boolean; deletion_id: string | null; is_below_deleted: boolean };
+export type DeletableTask = ActedTask & { is_deleted: boolean; deletion_id: string | null; is_below_deleted: boolean };
 
 /** The fields of a task that distribution needs. The small size matters when there are many tasks. */
-export type OpenTask = Pick<Task, 'id' | 'state' | 'assignee_id'>;
+export type OpenTask = Pick<Task, 'id' | 'state' | 'assignee_id' | 'project_id'>;
 
 /** An open task whose assignee can't carry it out, with the reason. */
 export type OrphanedTask = Task & { assignee_is_deleted: boolean; assignee_eligibility: Eligibility };
@@ -80,9 +80,9 @@ export type TaskReads = {
 
 export type TaskLocks = {
   /** Locks and returns the task; undefined when it is deleted or never existed, or the reader may not read it. */
-  lockTask(tx: Tx, id: string, reader: Reader): Promise<Task | undefined>;
+  lockTask(tx: Tx, id: string, reader: Reader): Promise<ActedTask | undefined>;
   /** Like `lockTask`, for a task that ends: locks its job before, and the tasks that it blocks too. */
-  lockTaskToEnd(tx: Tx, id: string, reader: Reader): Promise<Task | undefined>;
+  lockTaskToEnd(tx: Tx, id: string, reader: Reader): Promise<ActedTask | undefined>;
   /** Like `lockTask`, but finds deleted tasks too. */
   lockTaskOrDeleted(tx: Tx, id: string, reader: Reader): Promise<DeletableTask | undefined>;
   /** Locks and returns a task, deleted or not, and the tasks that were deleted with it, in the order of their ids. Requires the lock of the graph. */
@@ -97,15 +97,18 @@ export type TaskLocks = {
   /** Locks and returns all open tasks, ordered by id to avoid deadlocks between concurrent calls. */
   lockOpenTasks(tx: Tx): Promise<OpenTask[]>;
   /**
-   * Locks up to `limit` open tasks whose assignee is no longer a performer. Skips tasks that another transaction has
-   * locked.
+   * Locks up to `limit` open tasks whose assignee is no longer a performer, or no longer a contributor of their project. Skips tasks that another
+   * transaction has locked.
    */
   lockOrphanedTasks(tx: Tx, limit: number): Promise<OrphanedTask[]>;
-  /** Locks up to `limit` drafts that await a performer, also skipping locked ones. */
+  /** Locks up to `limit` drafts that await a performer and can be assigned to one, also skipping locked ones. */
   lockAwaitingTasks(tx: Tx, limit: number): Promise<Task[]>;
 };
 
-/** Chooses and locks performers. A performer locked FOR SHARE stays one until the transaction ends. */
+/**
+ * Chooses and locks performers, for the tasks of a project among its contributors and leads. A performer locked FOR SHARE stays one until the
+ * transaction ends, and stays in the project.
+ */
 export type Assignment = {
   /**
    * Waits for the assignment lock and holds it until the transaction ends. Without it, concurrent transactions that
@@ -113,14 +116,16 @@ export type Assignment = {
    */
   lockAssignments(tx: Tx): Promise<void>;
   /**
-   * The performer with the fewest open tasks (ties are broken at random), locked so that they can't lose the role. The task `taskId`, which is being
+   * The performer with the fewest open tasks (ties are broken at random), locked so that they can't lose the role. The given task, which is being
    * reassigned, doesn't count. Requires the assignment lock.
    */
-  pickLeastLoaded(tx: Tx, taskId: string | null): Promise<Choice | undefined>;
+  pickLeastLoaded(tx: Tx, task: { id: string | null; project_id: string | null }): Promise<Choice | undefined>;
   /** All performers, locked in the same way, ordered by id to avoid deadlocks between concurrent calls. */
   lockPerformers(tx: Tx): Promise<string[]>;
+  /** The performers of each of these projects, locked in the same way. */
+  lockContributors(tx: Tx, projectIds: readonly string[]): Promise<Map<string, string[]>>;
   /** A user's eligibility, with the user locked in the same way. */
-  lockEligibility(tx: Tx, userId: string): Promise<Eligibility>;
+  lockEligibility(tx: Tx, userId: string, projectId: string | null): Promise<Eligibility>;
 };
 
 export type TaskWrites = {
@@ -130,7 +135,7 @@ export type TaskWrites = {
    * again; a request without a key always runs. When `work` throws, everything is rolled back, so the same key can be
    * retried.
    * @throws Problem `idempotency_key_reused` for a different request under the same key, `idempotency_in_progress` when
-   * the first request doesn't finish in time.
+   * the first request doesn't finish in time, `not_found` when the saved response shows a task or a project that the actor may no longer read.
    */
   once<S extends z.ZodType = TaskSchema>(
     request: IdempotentRequest | undefined,

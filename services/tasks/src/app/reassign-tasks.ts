@@ -12,8 +12,8 @@ import type { OrphanedTask, TaskStore } from './ports.ts';
 const batch = 20;
 
 /**
- * One round of reassignment. Moves an open task to another performer when its assignee was deleted, changed role or has
- * an unverified address. Without an eligible performer the task becomes a draft that awaits one, and is assigned as
+ * One round of reassignment. Moves an open task to another performer when its assignee was deleted, changed role, has
+ * an unverified address or is no longer a contributor of its project. Without an eligible performer the task becomes a draft that awaits one, and is assigned as
  * soon as one exists. The round reads current state rather than reacting to events, so a lost wake-up or a crash in the
  * middle only costs time.
  */
@@ -40,6 +40,7 @@ async function moveOrphaned(tasks: TaskStore, tx: Tx): Promise<number> {
 function orphanedReason({ assignee_is_deleted: isDeleted, assignee_eligibility: eligibility }: OrphanedTask): string {
   if (isDeleted) return 'the assignee was deleted';
   if (eligibility === 'unverified') return "the assignee's e-mail address is not verified";
+  if (eligibility === 'eligible') return 'the assignee is no longer a contributor of the project';
   return 'the assignee has a different role now';
 }
 
@@ -47,15 +48,14 @@ async function assignAwaiting(tasks: TaskStore, tx: Tx, limit: number): Promise<
   const awaiting = await tasks.lockAwaitingTasks(tx, limit);
   let assigned = 0;
   for (const task of awaiting) {
-    if (!(await assignToLeastLoaded(tasks, tx, task, 'a performer is available again'))) break;
-    assigned += 1;
+    if (await assignToLeastLoaded(tasks, tx, task, 'a performer is available again')) assigned += 1;
   }
   return assigned;
 }
 
 /** Returns false, and changes nothing, when there is no performer. */
 async function assignToLeastLoaded(tasks: TaskStore, tx: Tx, task: Task, reason: string): Promise<boolean> {
-  const choice = await tasks.pickLeastLoaded(tx, task.id);
+  const choice = await tasks.pickLeastLoaded(tx, task);
   if (choice === undefined) return false;
   const change = assign(task, choice.performer_id, `${reason}; ${assignmentReason(choice)}`);
   await tasks.applyChange(tx, task, change, null);

@@ -4,6 +4,7 @@ import { noChange } from '../domain/change.ts';
 import { authorize } from '../domain/permissions.ts';
 import { readerOf } from '../domain/projects/reader.ts';
 import { restore, type FormerAssignee } from '../domain/restoration.ts';
+import type { Task } from '../domain/task.ts';
 import type { LinkStore } from './links/ports.ts';
 import { loadForUpdate, type TaskCommand } from './load-for-update.ts';
 import type { Document, IdempotentRequest, TaskStore, WriteResult } from './ports.ts';
@@ -34,7 +35,7 @@ async function restoreAlone(tasks: TaskStore, tx: Tx, command: Command): Promise
   const task = await loadForUpdate(locks, tx, command, (found) => authorize('restore', actor, found));
   if (!task.is_deleted) return await tasks.applyChange(tx, task, noChange, actor.id);
   if (task.is_linked || task.parent_id !== null) throw new MayHaveRelatives();
-  const former = await formerAssignees(tasks, tx, [task.id]);
+  const former = await formerAssignees(tasks, tx, [task]);
   return await tasks.applyChange(tx, task, restore(task, former.get(task.id)), actor.id);
 }
 
@@ -50,7 +51,7 @@ async function restoreDeletion({ tasks, links }: Ports, tx: Tx, command: Command
   const root = set.get(task.deletion_id ?? task.id) ?? task;
   if (root.is_below_deleted)
     throw problem('illegal_transition', 'A task above this one is deleted. Restore that task first.');
-  const former = await formerAssignees(tasks, tx, [...set.keys()]);
+  const former = await formerAssignees(tasks, tx, [...set.values()]);
   const changes = [...set.values()].map((one) => [one, restore(one, former.get(one.id))] as const);
   await tasks.applyChanges(tx, task.is_deleted ? changes : [], actor.id);
   return await tasks.applyChange(tx, task, noChange, actor.id);
@@ -60,11 +61,15 @@ async function restoreDeletion({ tasks, links }: Ports, tx: Tx, command: Command
 async function formerAssignees(
   tasks: TaskStore,
   tx: Tx,
-  taskIds: readonly string[],
+  deleted: readonly Pick<Task, 'id' | 'project_id'>[],
 ): Promise<Map<string, FormerAssignee>> {
-  const former = await tasks.assigneesBeforeDeletion(tx, taskIds);
+  const ids = deleted.map(({ id }) => id);
+  const former = await tasks.assigneesBeforeDeletion(tx, ids);
+  // tasks that were deleted together are in one project
+  const projectId = deleted[0]?.project_id ?? null;
   const eligibilities = new Map<string, FormerAssignee['eligibility']>();
   // in the order of their ids, as whoever locks several users does
-  for (const id of [...new Set(former.values())].toSorted()) eligibilities.set(id, await tasks.lockEligibility(tx, id));
+  for (const id of [...new Set(former.values())].toSorted())
+    eligibilities.set(id, await tasks.lockEligibility(tx, id, projectId));
   return new Map([...former].map(([taskId, id]) => [taskId, { id, eligibility: eligibilities.get(id) ?? 'unknown' }]));
 }

@@ -2,7 +2,7 @@ import type { Tx } from '@taskwire/postgres';
 import { authorizeStep, judge, type Overrides, type Step } from '../domain/links/hindrances.ts';
 import { readerOf } from '../domain/projects/reader.ts';
 import { authorizeTransition, changeState } from '../domain/transitions.ts';
-import type { Task, TaskState } from '../domain/task.ts';
+import type { ActedTask, TaskState } from '../domain/task.ts';
 import { hindered } from './links/problems.ts';
 import type { LinkStore } from './links/ports.ts';
 import { loadForUpdate, loadToEnd, type TaskCommand } from './load-for-update.ts';
@@ -32,7 +32,7 @@ export async function transitionTask({ tasks, links }: Ports, command: Command):
 async function overcome(
   links: LinkStore,
   tx: Tx,
-  { actor, task, step }: { actor: Command['actor']; task: Task; step: Step },
+  { actor, task, step }: { actor: Command['actor']; task: ActedTask; step: Step },
 ): Promise<string | null> {
   const none = { blockers: [], subtasks: [] };
   const verdict = judge(actor, task, step, task.is_linked ? await links.readHindrances(tx, task.id) : none);

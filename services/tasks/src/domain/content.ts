@@ -3,12 +3,12 @@ import { changeOf, noChange, type Change, type LogEntry } from './change.ts';
 import { changeDueDate } from './due-date.ts';
 import { isOpen, type Task, type TaskFields } from './task.ts';
 
-/** The fields that an edit may change: the content, and the place in a tree of tasks. */
-type Edited = TaskFields & Pick<Task, 'parent_id'>;
+/** The fields that an edit may change: the content, and the place in a tree of tasks and a project. */
+type Edited = TaskFields & Pick<Task, 'parent_id' | 'project_id'>;
 
 const fieldNames = [
   ...(['title', 'description', 'priority', 'due_at', 'due_time_zone', 'due_all_day', 'remind_before'] as const),
-  ...(['labels', 'parent_id'] as const),
+  ...(['labels', 'parent_id', 'project_id'] as const),
 ] as const satisfies (keyof Edited)[];
 
 /** Normalises user-written text to the form in which it is stored and compared: well-formed Unicode. `changeDueDate` does it for due dates. */

@@ -6,9 +6,10 @@ export type PerformerPolicy = { requireVerifiedEmail: boolean };
 
 /**
  * Whether a user can be assigned tasks. `eligible`: the user is a performer. `unverified`: a member who must verify
- * their address first. `unknown`: the directory has no user with this id.
+ * their address first. `unknown`: the directory has no user with this id. `not_contributor`: a performer who is neither contributor nor lead of the
+ * task's project.
  */
-export type Eligibility = 'eligible' | 'ineligible' | 'unverified' | 'unknown';
+export type Eligibility = 'eligible' | 'ineligible' | 'unverified' | 'unknown' | 'not_contributor';
 
 /**
  * A user's eligibility to carry out tasks. `postgres/performer-sql.ts` implements the same rule in SQL, and a test

@@ -1,46 +1,81 @@
 import { problem } from '@taskwire/errors';
+import { requireInUse } from './projects/project.ts';
+import type { ProjectRole } from './projects/role.ts';
 import { isLeader, type Actor, type Task } from './task.ts';
 
-/** The actions on a task that need permission. Every user may create and read tasks. */
+/** The actions on a task that need permission. */
 export type Action =
-  'change' | 'delete' | 'restore' | 'assign' | 'start' | 'complete' | 'cancel' | 'divide' | 'override';
+  | ('create' | 'change' | 'delete' | 'restore' | 'assign' | 'start' | 'complete' | 'cancel')
+  | ('comment' | 'divide' | 'override' | 'leave');
 
-type Rule = { who: string; allows(actor: Actor, task: Pick<Task, 'creator_id' | 'assignee_id'>): boolean };
+/** What a permission depends on. `project_role` is the role of the actor in the project of the task; null for a user who is not a member. */
+export type Subject = Pick<Task, 'creator_id' | 'assignee_id' | 'project_id'> & {
+  project_role: ProjectRole | null;
+  project_is_archived: boolean;
+};
 
+/** What the permissions on a task outside of projects depend on, besides its people. */
+export const outsideOfProjects = { project_id: null, project_role: null, project_is_archived: false } as const;
+
+type Rule = { who: string; allows(actor: Actor, task: Subject): boolean };
+
+const everyone: Rule = { who: 'users', allows: () => true };
 const creatorOrLeader: Rule = {
   who: 'the creator, managers and admins',
   allows: (actor, task) => actor.id === task.creator_id || isLeader(actor.role),
 };
 const creatorAssigneeOrLeader: Rule = {
   who: 'the creator, the assignee, managers and admins',
-  allows: (actor, task) => creatorOrLeader.allows(actor, task) || actor.id === task.assignee_id,
+  allows: (actor, task) => actor.id === task.assignee_id || creatorOrLeader.allows(actor, task),
 };
 const leader: Rule = { who: 'managers and admins', allows: (actor) => isLeader(actor.role) };
 const assignee: Rule = { who: 'its assignee', allows: (actor, task) => actor.id === task.assignee_id };
 
-const rules: Readonly<Record<Action, Rule>> = {
-  change: creatorOrLeader,
-  delete: creatorOrLeader,
-  restore: creatorOrLeader,
-  assign: leader,
-  start: assignee,
-  complete: assignee,
-  cancel: creatorOrLeader,
-  divide: creatorAssigneeOrLeader,
-  override: leader,
+const contributor: Rule = {
+  who: 'contributors and leads of the project, managers and admins',
+  allows: (actor, { project_role: role }) => role === 'lead' || role === 'contributor' || isLeader(actor.role),
+};
+const lead: Rule = {
+  who: 'leads of the project, managers and admins',
+  allows: (actor, { project_role: role }) => role === 'lead' || isLeader(actor.role),
+};
+
+/** The rule for tasks outside of projects, and the one for tasks in a project. */
+const rules: Readonly<Record<Action, readonly [outside: Rule, inProject: Rule]>> = {
+  create: [everyone, contributor],
+  change: [creatorOrLeader, contributor],
+  delete: [creatorOrLeader, contributor],
+  restore: [creatorOrLeader, contributor],
+  assign: [leader, lead],
+  start: [assignee, assignee],
+  complete: [assignee, assignee],
+  cancel: [creatorOrLeader, contributor],
+  comment: [everyone, contributor],
+  divide: [creatorAssigneeOrLeader, contributor],
+  override: [leader, leader],
+  // others may read the task afterwards
+  leave: [creatorOrLeader, lead],
 };
 
 const phrases: Partial<Record<Action, string>> = {
+  create: 'create tasks in it',
+  comment: 'comment on this task',
   divide: 'add sub-tasks to this task',
   override: 'override what hinders this task',
+  leave: 'move this task out of its project',
 };
 
-export function isAllowed(action: Action, actor: Actor, task: Pick<Task, 'creator_id' | 'assignee_id'>): boolean {
-  return rules[action].allows(actor, task);
+function ruleOf(action: Action, { project_id }: Subject): Rule {
+  return rules[action][project_id === null ? 0 : 1];
 }
 
-/** @throws Problem `forbidden` that names who has permission. */
-export function authorize(action: Action, actor: Actor, task: Pick<Task, 'creator_id' | 'assignee_id'>): void {
+export function isAllowed(action: Action, actor: Actor, task: Subject): boolean {
+  return ruleOf(action, task).allows(actor, task);
+}
+
+/** @throws Problem `forbidden` that names who has permission; `project_archived`, because no one may write in an archived project. */
+export function authorize(action: Action, actor: Actor, task: Subject): void {
   if (!isAllowed(action, actor, task))
-    throw problem('forbidden', `Only ${rules[action].who} can ${phrases[action] ?? `${action} this task`}.`);
+    throw problem('forbidden', `Only ${ruleOf(action, task).who} can ${phrases[action] ?? `${action} this task`}.`);
+  requireInUse({ isArchived: task.project_is_archived });
 }

@@ -1,3 +1,5 @@
+import type { ProjectRole } from './projects/role.ts';
+
 /** The states of a task. Open tasks, which still have to be done by an assignee, are `assigned` or `in_progress`. */
 export type TaskState = 'draft' | 'assigned' | 'in_progress' | 'completed' | 'cancelled';
 
@@ -56,6 +58,9 @@ export type Task = TaskFields & {
 export function hasEnded(state: TaskState): boolean {
   return state === 'completed' || state === 'cancelled';
 }
+
+/** A task on which a user acts, with what its project says about that. `project_role` is null for a user who is not a member. */
+export type ActedTask = Task & { project_role: ProjectRole | null; project_is_archived: boolean };
 
 /** Whether the task still has to be done by its assignee. */
 export function isOpen(state: TaskState): boolean {

@@ -1,7 +1,7 @@
 import { problem } from '@taskwire/errors';
 import { changeOf, type Change, type LogEntry } from './change.ts';
 import { requireTaskOfPeople } from './job-task.ts';
-import { authorize, type Action } from './permissions.ts';
+import { authorize, type Action, type Subject } from './permissions.ts';
 import type { Actor, Task, TaskState } from './task.ts';
 
 type Transition = {
@@ -24,7 +24,7 @@ const transitions: Readonly<Partial<Record<TaskState, Transition>>> = {
  * @throws Problem `forbidden` when the transition exists but the user may not make it; `illegal_transition` for starting and completing a task of a
  * job, which no user may do.
  */
-export function authorizeTransition(actor: Actor, task: Task, to: TaskState): void {
+export function authorizeTransition(actor: Actor, task: Subject & Pick<Task, 'kind'>, to: TaskState): void {
   const transition = transitions[to];
   if (to !== 'cancelled') requireTaskOfPeople(task, `it cannot become ${to} by hand`);
   if (transition !== undefined) authorize(transition.action, actor, task);

@@ -9,6 +9,7 @@ import type { JobEnqueuing } from '../app/jobs/ports.ts';
 import { addBlocker, removeBlocker } from '../app/links/block-tasks.ts';
 import type { LinkStore } from '../app/links/ports.ts';
 import type { TaskStore, Users } from '../app/ports.ts';
+import type { ProjectStore } from '../app/projects/ports.ts';
 import { shuffleTasks } from '../app/shuffle-tasks.ts';
 import { transitionTask } from '../app/transition-task.ts';
 import type { UserLimit } from '../app/user-limit.ts';
@@ -19,6 +20,8 @@ export type WritePorts = {
   users: Users;
   jobs: JobEnqueuing;
   links: LinkStore;
+  projects: Pick<ProjectStore, 'find'>;
+  wakeReassigner: () => void;
   /** Limits how often a user may create a task. */
   creations: UserLimit;
   /** Limits how often a user may shuffle. */

@@ -4,6 +4,7 @@ import { isSqlState, query, sqlState, type Queryable } from '@taskwire/postgres'
 import type { z } from 'zod';
 import { RefusedEarlier } from '../app/bulk/ports.ts';
 import type { Document, IdempotentRequest, WriteResult } from '../app/ports.ts';
+import { showsHidden } from './projects/hidden.ts';
 
 /**
  * Claims the key for this transaction and returns undefined, or returns the response that was saved under it. While
@@ -48,8 +49,9 @@ export async function saveResponse(
 }
 
 /**
- * The response saved under this key, if any. The fingerprint covers the operation, so the response has the shape of this operation's. @throws Problem `idempotency_key_reused` for a different request, `RefusedEarlier`
- * for an operation of a bulk request that was refused.
+ * The response saved under this key, if any. The fingerprint covers the operation, so the response has the shape of this operation's.
+ * @throws Problem `idempotency_key_reused` for a different request; `not_found` if the response shows a task or project that the actor may no longer
+ * read; `RefusedEarlier` for an operation of a bulk request that was refused.
  */
 export async function savedResponse<S extends z.ZodType>(
   db: Queryable,
@@ -65,6 +67,8 @@ export async function savedResponse<S extends z.ZodType>(
     throw problem('idempotency_key_reused', 'Use a new Idempotency-Key for a new request.');
   }
   if (saved.status !== null) throw new RefusedEarlier({ status: saved.status, text: saved.response_body });
+  if (await showsHidden(db, request.actorId, saved.response_body))
+    throw problem('not_found', 'You can no longer read the response to this request.');
   return { text: saved.response_body, etag: saved.etag ?? undefined, replayed: true };
 }
 

@@ -1,23 +1,32 @@
 import { isoMicros, query, type Queryable, type Tx } from '@taskwire/postgres';
 import type { DeletableTask, OpenTask, OrphanedTask, TaskLocks } from '../app/ports.ts';
 import type { Reader } from '../domain/projects/reader.ts';
-import type { Task } from '../domain/task.ts';
+import type { ActedTask, Task } from '../domain/task.ts';
 import type { PerformerSql } from './performer-sql.ts';
 import { lockGraph } from './links/graph-lock.ts';
 import { lockAssignments } from './performers.ts';
+import { hasLeftProject, hasPerformer } from './projects/contributors.ts';
 import { isReadableTo } from './projects/readable.ts';
 
-export const taskColumns = `
+const taskColumns = `
   task.id, task.title, task.description, task.state, task.priority, ${isoMicros('task.due_at')} AS due_at, task.due_time_zone,
   task.due_all_day, task.remind_before, task.labels,
   task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.project_id, task.parent_id, task.is_linked,
   task.version`;
 
+/** What the project of a task says about the user $2, who acts on the task; null for a user who needs no role in a project. */
+const actedColumns = `
+  CASE WHEN task.project_id IS NOT NULL THEN (SELECT role FROM project_members WHERE project_id = task.project_id AND user_id = $2::uuid) END AS project_role,
+  task.project_id IS NOT NULL AND EXISTS (SELECT FROM projects WHERE id = task.project_id AND archived_at IS NOT NULL) AS project_is_archived`;
+
+/** The columns of a task on which the user $2 acts. */
+export const actedTaskColumns = `${taskColumns}, ${actedColumns}`;
+
 const isOpen = `task.state IN ('assigned', 'in_progress') AND task.deleted_at IS NULL`;
 
 export const lockTask = {
   name: 'tasks.lock_task',
-  text: `SELECT ${taskColumns} FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL AND ${isReadableTo('task', '$2')} FOR UPDATE`,
+  text: `SELECT ${actedTaskColumns} FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL AND ${isReadableTo('task', '$2')} FOR UPDATE`,
 };
 
 /**
@@ -30,13 +39,13 @@ export const lockTasksToEnd = {
   WITH locked_jobs AS MATERIALIZED (
     SELECT id FROM jobs WHERE id = ANY (ARRAY(SELECT job_id FROM tasks WHERE id = ANY ($1::uuid[]))) ORDER BY id FOR UPDATE
   )
-  SELECT ${taskColumns} FROM tasks task
+  SELECT ${actedTaskColumns} FROM tasks task
   WHERE task.id = ANY (ARRAY(SELECT unnest($1::uuid[]) UNION SELECT task_id FROM task_blockers WHERE blocker_id = ANY ($1::uuid[])))
     AND task.deleted_at IS NULL AND (task.id <> ALL ($1::uuid[]) OR ${isReadableTo('task', '$2')}) AND (SELECT count(*) FROM locked_jobs) >= 0
   ORDER BY task.id FOR UPDATE`,
 };
 
-const deletableColumns = `${taskColumns}, task.deleted_at IS NOT NULL AS is_deleted, task.deletion_id, EXISTS (
+const deletableColumns = `${actedTaskColumns}, task.deleted_at IS NOT NULL AS is_deleted, task.deletion_id, EXISTS (
     SELECT FROM tasks parent WHERE parent.id = task.parent_id AND parent.deleted_at IS NOT NULL
   ) AS is_below_deleted`;
 
@@ -63,16 +72,16 @@ export const readAssigneesBeforeDeletion = {
 };
 
 /** Locks tasks that end, and returns those of them that exist and that the reader may read. */
-export async function lockToEnd(tx: Tx, ids: readonly string[], reader: Reader): Promise<Task[]> {
-  const locked = await query<Task>(tx, { ...lockTasksToEnd, values: [ids, reader] });
+export async function lockToEnd(tx: Tx, ids: readonly string[], reader: Reader): Promise<ActedTask[]> {
+  const locked = await query<ActedTask>(tx, { ...lockTasksToEnd, values: [ids, reader] });
   return locked.filter(({ id }) => ids.includes(id));
 }
 
 const lockOpenTasks = `
-  SELECT task.id, task.state, task.assignee_id FROM tasks task WHERE ${isOpen} AND task.assignee_id IS NOT NULL ORDER BY task.id FOR UPDATE`;
+  SELECT task.id, task.state, task.assignee_id, task.project_id FROM tasks task WHERE ${isOpen} AND task.assignee_id IS NOT NULL ORDER BY task.id FOR UPDATE`;
 
-const lockAwaitingTasks = `
-  SELECT ${taskColumns} FROM tasks task WHERE task.awaiting_performer AND task.deleted_at IS NULL
+const lockAwaitingTasks = (performer: PerformerSql) => `
+  SELECT ${taskColumns} ${fromAssignable(performer)}
   ORDER BY task.id LIMIT $1 FOR UPDATE SKIP LOCKED`;
 
 /** Locks tasks until the transaction ends. */
@@ -81,8 +90,9 @@ export function taskLocks(performer: PerformerSql): TaskLocks {
     SELECT ${taskColumns}, assignee.is_deleted AS assignee_is_deleted,
       ${performer.eligibility('assignee')} AS assignee_eligibility
     ${fromOrphaned(performer)} ORDER BY task.id LIMIT $1 FOR UPDATE OF task SKIP LOCKED`;
+  const lockAwaiting = lockAwaitingTasks(performer);
   return {
-    lockTask: async (tx, id, reader) => (await query<Task>(tx, { ...lockTask, values: [id, reader] }))[0],
+    lockTask: async (tx, id, reader) => (await query<ActedTask>(tx, { ...lockTask, values: [id, reader] }))[0],
     lockTaskToEnd: async (tx, id, reader) => (await lockToEnd(tx, [id], reader))[0],
     lockTaskOrDeleted: async (tx, id, reader) =>
       (await query<DeletableTask>(tx, { ...lockTaskOrDeleted, values: [id, reader] }))[0],
@@ -100,11 +110,11 @@ export function taskLocks(performer: PerformerSql): TaskLocks {
     },
     lockOpenTasks: async (tx) => await query<OpenTask>(tx, lockOpenTasks),
     lockOrphanedTasks: async (tx, limit) => await query<OrphanedTask>(tx, lockOrphanedTasks, [limit]),
-    lockAwaitingTasks: async (tx, limit) => await query<Task>(tx, lockAwaitingTasks, [limit]),
+    lockAwaitingTasks: async (tx, limit) => await query<Task>(tx, lockAwaiting, [limit]),
   };
 }
 
-/** Tasks that await reassignment. `orphaned`: open tasks whose assignee is not a performer. `awaiting`: drafts that await one. */
+/** Tasks that await reassignment. `orphaned`: open tasks whose assignee is not a performer, or not a contributor of their project. `awaiting`: drafts that await one. */
 export type ReassignmentCounts = { orphaned: number; awaiting: number };
 
 /** Finds tasks to reassign, without locking them. */
@@ -129,15 +139,20 @@ const awaiting = 'FROM tasks WHERE awaiting_performer AND deleted_at IS NULL';
 
 export function needReassignment(performer: PerformerSql) {
   const text = `
-    SELECT EXISTS (SELECT ${fromOrphaned(performer)}) OR (
-      EXISTS (SELECT ${awaiting})
-      AND EXISTS (SELECT FROM directory_users WHERE ${performer.isPerformer('directory_users')})
-    ) AS needed`;
+    SELECT EXISTS (SELECT ${fromOpen} NOT ${performer.isPerformer('assignee')})
+      OR EXISTS (SELECT FROM tasks task WHERE ${isOpen} AND ${hasLeftProject('task')})
+      OR EXISTS (SELECT ${fromAssignable(performer)}) AS needed`;
   return { name: 'tasks.need_reassignment', text };
 }
 
+/** Continues with a condition on the task and its assignee. */
+const fromOpen = `
+    FROM tasks task JOIN directory_users assignee ON assignee.id = task.assignee_id WHERE ${isOpen} AND`;
+
 function fromOrphaned({ isPerformer }: PerformerSql): string {
-  return `
-    FROM tasks task JOIN directory_users assignee ON assignee.id = task.assignee_id
-    WHERE ${isOpen} AND NOT ${isPerformer('assignee')}`;
+  return `${fromOpen} (NOT ${isPerformer('assignee')} OR ${hasLeftProject('task')})`;
+}
+
+function fromAssignable(performer: PerformerSql): string {
+  return `FROM tasks task WHERE task.awaiting_performer AND task.deleted_at IS NULL AND ${hasPerformer('task', performer)}`;
 }

@@ -7,7 +7,7 @@ import { readHindrances } from './links/store.ts';
 import { unblockTasks } from './links/unblock.ts';
 import { lockTask, lockTaskOrDeleted, lockTasksToEnd, needReassignment, readAssigneesBeforeDeletion } from './locks.ts';
 import { performerSql } from './performer-sql.ts';
-import { pickLeastLoaded } from './performers.ts';
+import { pickLeastLoaded, pickLeastLoadedInProject } from './performers.ts';
 import { readTask, usualList } from './reads.ts';
 import { lockDueTasks, nextReminder, readDueReminders, settleReminders } from './reminders.ts';
 import { searchStatements } from './search/follow.ts';
@@ -22,7 +22,6 @@ const performer = performerSql({ requireVerifiedEmail: true });
 const lists: readonly Omit<TaskList, 'order'>[] = [
   { reader: null, filter: {} },
   { reader: '', filter: {} },
-  { reader: '', filter: { mine: { is: true, userId: '' } } },
   { reader: '', filter: { state: 'draft' } },
   { reader: '', filter: { assignee: '' } },
   { reader: '', filter: { creator: '' } },
@@ -40,6 +39,7 @@ export const hotStatements: readonly { name: string; text: string }[] = [
   applyOne,
   readUnchanged,
   pickLeastLoaded(performer),
+  pickLeastLoadedInProject(performer),
   needReassignment(performer),
   ...[nextReminder, lockDueTasks, readDueReminders, settleReminders],
   ...[readHindrances, unblockTasks],

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { unblocking } from '../../src/domain/links/dependencies.ts';
 import type { Task } from '../support/api.ts';
 import { expectDone, expectProblem, idsOf, linkTools } from '../support/links.ts';
-import { moveTo, projectOf } from '../support/projects.ts';
+import { moveTask, projectOf } from '../support/projects.ts';
 import { tasksTeam, type Person, type TasksHarness } from '../support/tasks-harness.ts';
 
 describe('Dependencies', () => {
@@ -153,7 +153,7 @@ describe('Dependencies', () => {
     it('are counted and not named, and neither added nor found', async () => {
       const { id: projectId } = await projectOf(harness, manager, [[ben, 'contributor']]);
       const hidden = await harness.createTask(manager, { title: 'Zanzibar' });
-      await moveTo(harness, hidden.id, projectId);
+      await moveTask(harness, manager, hidden, projectId);
       expectProblem(await links.block(ann, task, hidden), 'not_found');
       expectDone(await links.block(manager, task, hidden));
       expectDone(await links.block(manager, task, blocker));

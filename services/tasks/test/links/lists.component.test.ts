@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { schemas } from '@taskwire/contracts';
 import type { z } from 'zod';
-import { moveTo, projectOf } from '../support/projects.ts';
+import { moveTask, projectOf } from '../support/projects.ts';
 import type { Task } from '../support/api.ts';
 import { expectDone, expectProblem, idsOf, linkTools } from '../support/links.ts';
 import { tasksTeam, type Person, type TasksHarness } from '../support/tasks-harness.ts';
@@ -53,7 +53,7 @@ describe('Lists of linked tasks', () => {
 
   it('do not tell what waits for a task that the caller may not read', async () => {
     const { id } = await projectOf(harness, manager, [[ben, 'contributor']]);
-    await moveTo(harness, blocker.id, id);
+    await moveTask(harness, manager, blocker, id);
     expect(idsOf(await list({ blocked_by: blocker.id }))).to.deep.equal([]);
     expect(idsOf(await list({ blocks: subtask.id }))).to.deep.equal([]);
     expect(idsOf(await list({ blocked_by: blocker.id }, manager))).to.deep.equal([subtask.id]);

@@ -2,7 +2,7 @@ import { query } from '@taskwire/postgres';
 import { expect } from 'chai';
 import type { Task } from '../support/api.ts';
 import { expectDone, expectProblem, idsOf, linkTools } from '../support/links.ts';
-import { moveTo, projectOf } from '../support/projects.ts';
+import { moveTask, projectOf } from '../support/projects.ts';
 import { tasksTeam, type Person, type TasksHarness } from '../support/tasks-harness.ts';
 
 describe('Sub-tasks', () => {
@@ -83,7 +83,7 @@ describe('Sub-tasks', () => {
     it('are in the project of their parent, and cannot be moved to a parent in another', async () => {
       const { id: projectId } = await projectOf(harness, manager, [[ben, 'contributor']]);
       const own = await harness.createTask(ben);
-      await moveTo(harness, own.id, projectId);
+      await moveTask(harness, manager, own, projectId);
       const subtask = await links.subtask(ben, own);
       const [row] = await rows('SELECT project_id FROM tasks WHERE id = $1', subtask.id);
       expect(row).to.deep.equal({ project_id: projectId });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { tasksRoutes, type Route } from '@taskwire/contracts';
 import { walkAsOutsider } from '@taskwire/testing';
 import { expect } from 'chai';
-import { moveTo, projectOf } from '../support/projects.ts';
+import { projectOf } from '../support/projects.ts';
 import { tasksTeam, type Person, type TasksHarness } from '../support/tasks-harness.ts';
 
 const secret = 'Zanzibar';
@@ -12,17 +12,26 @@ describe('A user outside of a project', () => {
   let manager: Person;
   let ann: Person;
   let ben: Person;
+  let viewer: Person;
   let projectId: string;
   let taskId: string;
+  let deletedId: string;
   let commentId: string;
 
   before(async () => {
     ({ harness, manager, ann, ben } = await tasksTeam());
-    projectId = (await projectOf(harness, manager, [[ann, 'contributor']])).id;
+    viewer = await harness.join('Vic', 'member');
+    const members = [
+      [ann, 'contributor'],
+      [viewer, 'viewer'],
+    ] as const;
+    projectId = (await projectOf(harness, manager, members)).id;
     const content = { title: `Paint ${secret}`, description: secret, labels: [secret], due_at: '2040-01-01T00:00:00Z' };
-    const task = await harness.createTask(manager, { ...content, assignee_id: ann.id });
+    const task = await harness.createTask(manager, { ...content, project_id: projectId, assignee_id: ann.id });
     taskId = task.id;
-    await moveTo(harness, taskId, projectId);
+    const { id } = await harness.createTask(manager, { ...content, project_id: projectId });
+    await harness.call('deleteTask', { token: manager.token, params: { id }, headers: { 'if-match': '*' } });
+    deletedId = id;
     const at = { token: ann.token, params: { id: taskId } };
     const added = await harness.call('addComment', { ...at, body: { body: `About ${secret}` } });
     commentId = (added.body as { id: string }).id;
@@ -46,6 +55,7 @@ describe('A user outside of a project', () => {
           ...['project', 'assignee', 'label', 'label_all', 'q', 'due_after', 'sort'].map((name) => ({
             query: { [name]: valueOf(name) },
           })),
+          ...[{}, { project: projectId }].map((more) => ({ query: { deleted: 'true', ...more } })),
           { query: { q: secret.slice(0, 5), sort: '-created_at' } },
         ],
         searchTasks: [
@@ -55,7 +65,8 @@ describe('A user outside of a project', () => {
         ],
         suggestTasks: [{ query: { q: secret } }],
         listLabels: [{}, { query: { prefix: secret.slice(0, 3) } }],
-        createTask: [{ body: { title: 'Mine' } }],
+        createTask: [{ body: { title: 'Mine' } }, { body: { title: 'Mine', project_id: projectId } }],
+        changeTask: [{ body: { title: 'Mine' } }, { body: { project_id: null } }],
         assignTask: [{ body: { assignee_id: reader.id } }],
         changeProject: [{ body: { name: 'Mine' } }],
         setProjectMember: [{ body: { role: 'lead' } }],
@@ -63,7 +74,7 @@ describe('A user outside of a project', () => {
           body: { atomic, operations: hiddenOperations(reader).map((one) => ({ ...one, id: taskId, if_match: '*' })) },
         })),
       },
-      secrets: [secret, taskId, commentId],
+      secrets: [secret, taskId, deletedId, commentId],
       snapshot: async () => [
         await harness.read(manager, { id: taskId }),
         await harness.activity(manager, { id: taskId }),
@@ -91,8 +102,8 @@ describe('A user outside of a project', () => {
     expect(operations).to.be.greaterThan(30);
   });
 
-  it('would be found out if an operation showed them (canary: a member walks)', async () => {
-    const { faults } = await walk(ann);
+  it('would be found out if an operation showed them (canary: a viewer walks)', async () => {
+    const { faults } = await walk(viewer);
     for (const operation of ['listTasks', 'searchTasks', 'suggestTasks', 'listLabels', 'getTask', 'listActivity']) {
       expect(
         faults.filter((fault) => fault.startsWith(`${operation}: `)),

@@ -1,7 +1,7 @@
 import type { projectRoutes } from '@taskwire/contracts';
-import { query } from '@taskwire/postgres';
 import { expect } from 'chai';
 import type { z } from 'zod';
+import type { Task } from './api.ts';
 import type { Person, TasksHarness } from './tasks-harness.ts';
 
 export type ProjectRole = 'lead' | 'contributor' | 'viewer';
@@ -54,6 +54,14 @@ export async function membersOf(
 }
 
 /** Moves a task into a project, or out of all projects. */
-export async function moveTo({ database }: TasksHarness, taskId: string, projectId: string | null): Promise<void> {
-  await query(database.db.pool, 'UPDATE tasks SET project_id = $2 WHERE id = $1', [taskId, projectId]);
+export async function moveTask(
+  harness: TasksHarness,
+  { token }: Person,
+  { id }: { id: string },
+  projectId: string | null,
+): Promise<Task> {
+  const call = { token, params: { id }, body: { project_id: projectId }, headers: { 'if-match': '*' } };
+  const answer = await harness.call('changeTask', call);
+  expect(answer.status, JSON.stringify(answer.body)).to.equal(200);
+  return answer.body as Task;
 }

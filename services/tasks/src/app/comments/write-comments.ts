@@ -2,9 +2,9 @@ import { problem, type Problem } from '@taskwire/errors';
 import type { Tx } from '@taskwire/postgres';
 import { mentionsIn } from '@taskwire/text';
 import { authorizeRemoval, authorizeRevision, revise, type Comment, type CommentText } from '../../domain/comment.ts';
-import { readerOf } from '../../domain/projects/reader.ts';
+import { authorize } from '../../domain/permissions.ts';
 import type { Actor } from '../../domain/task.ts';
-import { noSuchTask } from '../load-for-update.ts';
+import { loadForUpdate } from '../load-for-update.ts';
 import type { IdempotentRequest, WriteResult } from '../ports.ts';
 import { requireKnown, withKnownMentions } from './mentioned-users.ts';
 import type { CommentDocument, CommentPorts, CommentSchema } from './ports.ts';
@@ -28,7 +28,7 @@ export async function addComment(ports: CommentPorts, command: NewText): Promise
     ports,
     async () =>
       await tasks.once<CommentSchema>(request, async (tx) => {
-        if ((await tasks.lockTask(tx, taskId, readerOf(actor))) === undefined) throw noSuchTask();
+        await lockDiscussedTask(tasks, tx, actor, taskId);
         const comment = { taskId, authorId: actor.id, ...textOf(body) };
         await requireKnown(comments, tx, comment.mentions);
         return await comments.insert(tx, comment);
@@ -69,6 +69,11 @@ function textOf(given: string): CommentText {
   return { body, mentions: mentionsIn(body) };
 }
 
+async function lockDiscussedTask(tasks: CommentPorts['tasks'], tx: Tx, actor: Actor, taskId: string): Promise<void> {
+  const requireVersion = () => undefined;
+  await loadForUpdate(tasks, tx, { actor, taskId, requireVersion }, (found) => authorize('comment', actor, found));
+}
+
 /** Locks the task and then the comment; checks existence, permission and version. */
 async function loadComment(
   { tasks, comments }: CommentPorts,
@@ -76,7 +81,7 @@ async function loadComment(
   { actor, taskId, commentId, requireVersion }: CommentCommand,
   requirePermission: (actor: Actor, comment: Comment) => void,
 ): Promise<Comment> {
-  if ((await tasks.lockTask(tx, taskId, readerOf(actor))) === undefined) throw noSuchTask();
+  await lockDiscussedTask(tasks, tx, actor, taskId);
   const comment = await comments.lock(tx, taskId, commentId);
   if (comment === undefined) throw noSuchComment();
   requirePermission(actor, comment);

@@ -3,7 +3,7 @@ import type { Tx } from '@taskwire/postgres';
 import { pathOfWaits } from '../../domain/links/cycle.ts';
 import { requireParent, requirePlace, requireSameProject, unknownParent } from '../../domain/links/parents.ts';
 import { readerOf } from '../../domain/projects/reader.ts';
-import { hasEnded, type Actor, type Task } from '../../domain/task.ts';
+import { hasEnded, type ActedTask, type Actor, type Task } from '../../domain/task.ts';
 import { cycle } from './problems.ts';
 import type { LinkStore } from './ports.ts';
 
@@ -11,7 +11,7 @@ import type { LinkStore } from './ports.ts';
  * Checks that a new task may be a sub-task of this parent, and locks and returns the parent.
  * @throws what `requireParent` and `requirePlace` throw; Problem `unknown_parent`.
  */
-export async function placeNewTask(links: LinkStore, tx: Tx, actor: Actor, parentId: string): Promise<Task> {
+export async function placeNewTask(links: LinkStore, tx: Tx, actor: Actor, parentId: string): Promise<ActedTask> {
   await links.lockGraph(tx);
   const parent = (await links.lockTasks(tx, [parentId], readerOf(actor))).get(parentId);
   if (parent === undefined) throw unknownParent();
@@ -29,7 +29,7 @@ export async function placeTask(
   links: LinkStore,
   tx: Tx,
   actor: Actor,
-  { task, parent }: { task: Task; parent: Task | undefined },
+  { task, parent }: { task: Task; parent: ActedTask | undefined },
 ): Promise<void> {
   if (parent === undefined) throw unknownParent();
   requireParent(actor, parent);

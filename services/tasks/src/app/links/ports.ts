@@ -5,7 +5,7 @@ import type { Hindrances } from '../../domain/links/hindrances.ts';
 import type { Place } from '../../domain/links/parents.ts';
 import type { NamedTask } from '../../domain/links/related.ts';
 import type { Reader } from '../../domain/projects/reader.ts';
-import type { Task } from '../../domain/task.ts';
+import type { ActedTask } from '../../domain/task.ts';
 
 /**
  * The store of the graph of tasks: sub-tasks and dependencies. All functions run in a transaction. Locks are taken in this order: the assignment lock,
@@ -15,11 +15,11 @@ export type LinkStore = {
   /** Waits for the lock of the graph and holds it until the transaction ends. Only its holder sets a parent or adds a dependency. */
   lockGraph(tx: Tx): Promise<void>;
   /** Locks and returns those of the tasks that exist and that the reader may read, by id. */
-  lockTasks(tx: Tx, ids: readonly string[], reader: Reader): Promise<Map<string, Task>>;
+  lockTasks(tx: Tx, ids: readonly string[], reader: Reader): Promise<Map<string, ActedTask>>;
   /** The ids of a task and the tasks below it, without deleted ones; at most `limit`. Requires the lock of the graph. */
   listSubtree(tx: Tx, rootId: string, limit: number): Promise<string[]>;
   /** Like `lockTasks`, for tasks that end: locks their jobs before, and the tasks that they block too. */
-  lockTasksToEnd(tx: Tx, ids: readonly string[], reader: Reader): Promise<Map<string, Task>>;
+  lockTasksToEnd(tx: Tx, ids: readonly string[], reader: Reader): Promise<Map<string, ActedTask>>;
   /** Where a task would be as a sub-task of `parentId`. `taskId` is null for a new task. */
   readPlace(tx: Tx, o: { taskId: string | null; parentId: string }): Promise<Place>;
   /**

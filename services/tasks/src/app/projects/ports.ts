@@ -1,6 +1,7 @@
 import type { JsonText, projectRoutes } from '@taskwire/contracts';
 import type { Page, Place, Tx } from '@taskwire/postgres';
-import type { Project, ProjectContent, ProjectRole } from '../../domain/projects/project.ts';
+import type { Project, ProjectContent } from '../../domain/projects/project.ts';
+import type { ProjectRole } from '../../domain/projects/role.ts';
 import type { Actor } from '../../domain/task.ts';
 import type { MentionedUsers } from '../comments/ports.ts';
 import type { Document, TaskStore } from '../ports.ts';
@@ -18,6 +19,8 @@ export type ProjectStore = {
   list(actor: Actor, filter: { archived: boolean }, place: Place): Promise<Page<JsonText<ProjectSchema>>>;
   /** In the order of their ids; undefined if there is no such project. */
   listMembers(id: string, actor: Actor, place: Place): Promise<Page<MemberJson> | undefined>;
+  /** Reads a project without locking it. */
+  find(tx: Tx, id: string, actor: Actor): Promise<Project | undefined>;
   /** Locks a project, so that its content and its members are changed by one transaction at a time. */
   lock(tx: Tx, id: string, actor: Actor): Promise<Project | undefined>;
   /** Stores a project, with its creator as its lead. */

@@ -1,12 +1,7 @@
 import { problem, type Problem } from '@taskwire/errors';
 import type { Tx } from '@taskwire/postgres';
-import {
-  authorizeManagement,
-  losesLead,
-  type Project,
-  type ProjectContent,
-  type ProjectRole,
-} from '../../domain/projects/project.ts';
+import { authorizeManagement, losesLead, type Project, type ProjectContent } from '../../domain/projects/project.ts';
+import type { ProjectRole } from '../../domain/projects/role.ts';
 import type { Actor } from '../../domain/task.ts';
 import type { IdempotentRequest, WriteResult } from '../ports.ts';
 import type { MemberJson, ProjectDocument, ProjectPorts, ProjectSchema } from './ports.ts';

@@ -88,7 +88,7 @@ async function assignedAtRandom(
   { task, id }: Pick<ScheduledTask, 'id' | 'task'>,
 ): Promise<ScheduledTask> {
   await tasks.lockAssignments(tx);
-  const choice = await tasks.pickLeastLoaded(tx, null);
+  const choice = await tasks.pickLeastLoaded(tx, { id: null, project_id: null });
   if (choice === undefined) return awaitingPerformer({ task, id });
   const assigned = { ...task, assignee_id: choice.performer_id };
   return { id, task: assigned, reason: assignmentReason(choice), awaitsPerformer: false };

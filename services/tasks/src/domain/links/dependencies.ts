@@ -1,7 +1,7 @@
 import { problem } from '@taskwire/errors';
 import { requireTaskOfPeople } from '../job-task.ts';
 import { authorize } from '../permissions.ts';
-import { hasEnded, type Actor, type Task } from '../task.ts';
+import { hasEnded, type ActedTask, type Actor, type Task } from '../task.ts';
 import { mostBlockers } from './limits.ts';
 
 /** How many blockers the blocked task has, and how many tasks the blocker blocks. */
@@ -17,7 +17,7 @@ export type DependencyChange = {
  * Checks that the actor may let a task wait for another.
  * @throws Problem `forbidden`; `illegal_transition` for a task that has ended or belongs to a job, which can wait for other jobs instead.
  */
-export function requireMayWait(actor: Actor, task: Task): void {
+export function requireMayWait(actor: Actor, task: ActedTask): void {
   authorize('change', actor, task);
   requireTaskOfPeople(task, 'it cannot be blocked; let its job wait for another job with `after`');
   if (hasEnded(task.state))

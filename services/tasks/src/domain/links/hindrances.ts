@@ -1,5 +1,5 @@
 import { authorize } from '../permissions.ts';
-import type { Actor, Task } from '../task.ts';
+import type { ActedTask, Actor } from '../task.ts';
 import { authorizeTransition } from '../transitions.ts';
 import { counted } from './related.ts';
 
@@ -16,7 +16,7 @@ export type Step = { to: 'in_progress' | 'completed'; overrides: Overrides };
  * Checks that the actor may start or complete the task. An actor who overrides what hinders it need not be its assignee.
  * @throws Problem `forbidden`, and what `authorizeTransition` throws.
  */
-export function authorizeStep(actor: Actor, task: Task, { to, overrides }: Step): void {
+export function authorizeStep(actor: Actor, task: ActedTask, { to, overrides }: Step): void {
   if (overrides.force || overrides.overrideBlocked) authorize('override', actor, task);
   else authorizeTransition(actor, task, to);
 }
@@ -29,7 +29,7 @@ export type Verdict =
  * Decides whether a task can be started or completed.
  * @throws Problem `forbidden` if nothing had to be overridden, and the actor is not the assignee.
  */
-export function judge(actor: Actor, task: Task, { to, overrides }: Step, hindrances: Hindrances): Verdict {
+export function judge(actor: Actor, task: ActedTask, { to, overrides }: Step, hindrances: Hindrances): Verdict {
   const { blockers } = hindrances;
   const subtasks = to === 'completed' ? hindrances.subtasks : [];
   if (blockers.length > 0 && !overrides.overrideBlocked) return { code: 'task_blocked', ids: blockers };

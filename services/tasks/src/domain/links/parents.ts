@@ -1,7 +1,7 @@
 import { problem } from '@taskwire/errors';
 import { requireTaskOfPeople } from '../job-task.ts';
 import { authorize } from '../permissions.ts';
-import { hasEnded, type Actor, type Task } from '../task.ts';
+import { hasEnded, type ActedTask, type Actor, type Task } from '../task.ts';
 import { mostLevels, mostOpenSubtasks } from './limits.ts';
 
 /** Where a sub-task would come to be. */
@@ -17,7 +17,7 @@ export type Place = {
  * Checks that the actor may add a sub-task to a parent.
  * @throws Problem `forbidden`; `illegal_transition` for a parent that has ended or belongs to a job.
  */
-export function requireParent(actor: Actor, parent: Task): void {
+export function requireParent(actor: Actor, parent: ActedTask): void {
   authorize('divide', actor, parent);
   requireTaskOfPeople(parent, 'it cannot have sub-tasks');
   if (hasEnded(parent.state))
@@ -34,8 +34,11 @@ export function requirePlace({ ancestors, openSubtasks, levels }: Place): void {
 
 /** A tree lies in one project. @throws Problem `other_project`. */
 export function requireSameProject(task: Task, parent: Task): void {
-  if (task.project_id !== parent.project_id)
-    throw problem('other_project', 'A task and its sub-tasks are in the same project.');
+  if (task.project_id !== parent.project_id) throw otherProject();
+}
+
+export function otherProject() {
+  return problem('other_project', 'A task and its sub-tasks are in the same project.');
 }
 
 export function unknownParent() {

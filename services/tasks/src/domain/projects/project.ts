@@ -1,8 +1,6 @@
 import { problem } from '@taskwire/errors';
 import { isLeader, type Actor } from '../task.ts';
-
-/** The role of a member. Viewers read; contributors also write and carry out tasks; leads also assign tasks and manage the project. */
-export type ProjectRole = 'lead' | 'contributor' | 'viewer';
+import type { ProjectRole } from './role.ts';
 
 export type ProjectContent = { name: string; description: string; archived: boolean };
 
@@ -18,4 +16,10 @@ export function authorizeManagement(actor: Actor, { role }: Pick<Project, 'role'
 /** Whether a change of a member from one role to another, or to none, takes a lead away. */
 export function losesLead(from: ProjectRole | undefined, to: ProjectRole | undefined): boolean {
   return from === 'lead' && to !== 'lead';
+}
+
+/** @throws Problem `project_archived`. */
+export function requireInUse({ isArchived }: { isArchived: boolean }): void {
+  if (isArchived)
+    throw problem('project_archived', 'Its tasks can be changed once it is returned to use: {"archived": false}.');
 }

@@ -1,5 +1,5 @@
 import { problem } from '@taskwire/errors';
-import { authorize } from '../permissions.ts';
+import { authorize, outsideOfProjects } from '../permissions.ts';
 import type { Actor } from '../task.ts';
 import { requireJobSender } from '../jobs/permissions.ts';
 import type { Target } from './schedule.ts';
@@ -20,7 +20,10 @@ export function requireSchedule<S extends { creatorId: string }>(schedule: S | u
 /** The rules of new tasks and jobs. @throws Problem `forbidden` if the target assigns its tasks or enqueues jobs, and the user may not. */
 export function authorizeTarget(actor: Actor, target: Target): void {
   if (target.kind === 'job') requireJobSender(actor);
-  else if (assigns(target)) authorize('assign', actor, { creator_id: actor.id, assignee_id: target.assignee_id });
+  else if (assigns(target)) {
+    const { assignee_id } = target;
+    authorize('assign', actor, { creator_id: actor.id, assignee_id, ...outsideOfProjects });
+  }
 }
 
 /** Whether only managers and admins may create what the target creates. */

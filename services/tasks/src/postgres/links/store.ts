@@ -6,8 +6,8 @@ import type { DependencyCounts } from '../../domain/links/dependencies.ts';
 import type { Hindrances } from '../../domain/links/hindrances.ts';
 import type { Place } from '../../domain/links/parents.ts';
 import type { NamedTask } from '../../domain/links/related.ts';
-import type { Task } from '../../domain/task.ts';
-import { lockToEnd, taskColumns } from '../locks.ts';
+import type { ActedTask } from '../../domain/task.ts';
+import { actedTaskColumns, lockToEnd } from '../locks.ts';
 import { isReadableTo } from '../projects/readable.ts';
 import { changeSpan, recordChangeSql } from '../record-change.ts';
 import { lockGraph } from './graph-lock.ts';
@@ -16,7 +16,7 @@ import { hasNotEnded, isUnfinished } from './unfinished.ts';
 /** More waits would keep the graph locked for more than about a tenth of a second. */
 const mostWaits = 10_000;
 
-const lockTasks = `SELECT ${taskColumns} FROM tasks task 
+const lockTasks = `SELECT ${actedTaskColumns} FROM tasks task
   WHERE task.id = ANY ($1::uuid[]) AND task.deleted_at IS NULL AND ${isReadableTo('task', '$2')} ORDER BY task.id FOR UPDATE`;
 
 const listSubtree = `
@@ -92,7 +92,7 @@ const nameTasks = `
 /** The PostgreSQL store of the graph of tasks. */
 export const linkStore: LinkStore = {
   lockGraph,
-  lockTasks: async (tx, ids, reader) => byId(await query<Task>(tx, lockTasks, [ids, reader])),
+  lockTasks: async (tx, ids, reader) => byId(await query<ActedTask>(tx, lockTasks, [ids, reader])),
   listSubtree: async (tx, rootId, limit) =>
     (await query<{ id: string }>(tx, listSubtree, [rootId, limit])).map(({ id }) => id),
   lockTasksToEnd: async (tx, ids, reader) => byId(await lockToEnd(tx, ids, reader)),
@@ -119,7 +119,7 @@ async function change(
   await runWithEvents(tx, { text, values: [taskId, blockerId, events, log, actorId, eventHeaders()] });
 }
 
-function byId(tasks: readonly Task[]): Map<string, Task> {
+function byId(tasks: readonly ActedTask[]): Map<string, ActedTask> {
   return new Map(tasks.map((task) => [task.id, task]));
 }
 

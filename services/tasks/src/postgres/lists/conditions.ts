@@ -16,8 +16,9 @@ export function conditionsOf({ reader, filter }: Omit<TaskList, 'order'>): { con
   const hasLabel = isDeleted ? deletedWithLabel : withLabel;
   if (assignee === 'none') conditions.push('task.assignee_id IS NULL');
   else if (assignee !== undefined) conditions.push(`task.assignee_id = ${parameter(assignee)}`);
+  // an index serves = but not IS NOT DISTINCT FROM
   if (mine !== undefined)
-    conditions.push(`task.assignee_id IS ${mine.is ? 'NOT ' : ''}DISTINCT FROM ${parameter(mine.userId)}`);
+    conditions.push(`task.assignee_id ${mine.is ? '=' : 'IS DISTINCT FROM'} ${parameter(mine.userId)}`);
   if (state !== undefined) conditions.push(`task.state = ${parameter(state)}`);
   if (creator !== undefined) conditions.push(`task.creator_id = ${parameter(creator)}`);
   // literal, so that a prepared statement can use the partial index of tasks of kind `job`

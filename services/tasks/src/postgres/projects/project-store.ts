@@ -1,7 +1,8 @@
 import type { JsonText } from '@taskwire/contracts';
 import { isoMicros, keyset, nextTimestamp, pageOf, query, type Keyset, type Queryable } from '@taskwire/postgres';
 import type { MemberJson, ProjectDocument, ProjectSchema, ProjectStore } from '../../app/projects/ports.ts';
-import type { Project, ProjectRole } from '../../domain/projects/project.ts';
+import type { Project } from '../../domain/projects/project.ts';
+import type { ProjectRole } from '../../domain/projects/role.ts';
 import { readerOf } from '../../domain/projects/reader.ts';
 import { displayName, joinUser } from '../task-json.ts';
 import { isReadableProject } from './readable.ts';
@@ -23,9 +24,11 @@ const shown = shownAs(roleOfCaller);
 
 const readOne = `SELECT ${shown} FROM projects project WHERE project.id = $2 AND ${isReadableProject('project', '$3')}`;
 
-const lockOne = `
+const findOne = `
   SELECT id, name, description, archived_at IS NOT NULL AS archived, version, ${roleOfCaller} AS role
-  FROM projects project WHERE id = $2 AND ${isReadableProject('project', '$3')} FOR UPDATE`;
+  FROM projects project WHERE id = $2 AND ${isReadableProject('project', '$3')}`;
+
+const lockOne = `${findOne} FOR UPDATE`;
 
 const insertOne = `
   WITH stored AS (
@@ -103,6 +106,7 @@ export function createProjectStore(db: Queryable): ProjectStore {
       return { items: items.map(({ json }) => json), next };
     },
 
+    find: async (tx, id, actor) => (await query<Project>(tx, findOne, [actor.id, id, readerOf(actor)]))[0],
     lock: async (tx, id, actor) => (await query<Project>(tx, lockOne, [actor.id, id, readerOf(actor)]))[0],
     insert: async (tx, actor, { name, description }) => await write(tx, insertOne, [actor.id, name, description]),
     update: async (tx, id, actor, { name, description, archived }) =>
