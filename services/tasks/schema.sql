@@ -507,6 +507,20 @@ CREATE TABLE task_search_progress (
   CONSTRAINT task_search_progress_singleton_check CHECK (singleton)
 );
 
+CREATE TABLE task_templates (
+  id uuid NOT NULL DEFAULT uuidv7(),
+  creator_id uuid NOT NULL,
+  name text NOT NULL,
+  is_shared boolean NOT NULL,
+  task json NOT NULL,
+  subtasks json NOT NULL,
+  blocks json NOT NULL,
+  version integer NOT NULL DEFAULT 1,
+  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  updated_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT task_templates_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE task_tombstones (
   change_no bigint NOT NULL,
   task_id uuid NOT NULL,
@@ -638,6 +652,9 @@ CREATE INDEX task_reminders_armed ON task_reminders USING btree (remind_at) WHER
 
 CREATE INDEX task_search_document ON task_search USING gin (document) WITH (fastupdate=off);
 CREATE INDEX task_search_title ON task_search USING gin (title gin_trgm_ops) WITH (fastupdate=off);
+
+CREATE INDEX task_templates_by_creator ON task_templates USING btree (creator_id, id);
+CREATE INDEX task_templates_shared ON task_templates USING btree (id) WHERE is_shared;
 
 CREATE INDEX task_tombstones_by_age ON task_tombstones USING btree (deleted_at);
 
@@ -1096,6 +1113,8 @@ COMMENT ON COLUMN task_search.project_id IS 'narrows suggestions before the task
 COMMENT ON COLUMN task_search_progress.change_no IS 'every change up to this number is in task_search';
 
 COMMENT ON COLUMN task_search_progress.as_of IS 'every task whose last change was committed by this time is in task_search as it is';
+
+COMMENT ON COLUMN task_templates.blocks IS 'which tasks wait for which, by their indexes: 0 for task, n for the n-th of subtasks';
 
 COMMENT ON COLUMN tasks.awaiting_performer IS 'a draft that lost its assignee when no other user was a performer';
 

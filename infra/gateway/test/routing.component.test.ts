@@ -27,6 +27,7 @@ describe('The routing of the gateway', () => {
       '/api/v1/tasks?state=draft&cursor=a%2Bb',
       '/api/v1/labels?prefix=a',
       '/api/v1/views/018f',
+      '/api/v1/task_templates/018f',
       '/api/v1/projects/018f/members',
       '/api/v1/admin/dead_letters/tasks?type=auth.user.*',
       '/api/v1/admin/dead_letters/tasks/018f/replay',

@@ -28,6 +28,8 @@ const byName: Readonly<Record<string, unknown>> = {
   force: false,
   override_blocked: false,
   lease_token: '019a9d5e-4b7c-7cc1-8a53-6f0d2c1e9b42.7',
+  blocks: [],
+  values: {},
   operations: [
     { op: 'create', body: { title: 'Count the chairs' } },
     { op: 'assign', ref: '$0', body: { assign: 'random' } },
@@ -43,7 +45,7 @@ export function exampleOf(schema: JsonSchema, name = ''): unknown {
   if (Array.isArray(branches)) return exampleOf(branches[0] as JsonSchema, name);
   switch (schema['type']) {
     case 'object':
-      return exampleObject(schema);
+      return byName[name] ?? exampleObject(schema);
     case 'array':
       return byName[name] ?? [exampleOf((schema['items'] ?? {}) as JsonSchema, name.replace(/s$/, ''))];
     case 'integer':

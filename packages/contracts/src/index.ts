@@ -43,5 +43,6 @@ export { scheduleSchemas } from './rest/schedule-schemas.ts';
 export * as schemas from './rest/schemas.ts';
 export { mostCountedTasks, taskSuggestion } from './rest/task-lists.ts';
 export { projectRoutes } from './rest/projects.ts';
+export { templateRoutes } from './rest/templates.ts';
 export { viewRoutes } from './rest/views.ts';
 export { tasksRoutes } from './rest/tasks.ts';

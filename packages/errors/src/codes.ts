@@ -68,6 +68,7 @@ export const problemTypes = {
   project_archived: { status: 422, title: 'The project is archived' },
   too_many_views: { status: 422, title: 'The user has too many views' },
   view_too_large: { status: 422, title: 'The view shows too many tasks for manual order' },
+  too_many_templates: { status: 422, title: 'The user has too many templates' },
   no_performers: { status: 422, title: 'No eligible performer' },
   unknown_parent: { status: 422, title: 'The parent task does not exist' },
   other_project: { status: 422, title: 'The tasks are in different projects' },

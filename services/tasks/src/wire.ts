@@ -27,6 +27,7 @@ import { retentionPeriods } from './wire/retention.ts';
 import { wireSchedules } from './wire/schedules.ts';
 import { createProjectStore } from './postgres/projects/project-store.ts';
 import { positions } from './postgres/positions.ts';
+import { templateStore } from './postgres/templates.ts';
 import { createViewStore } from './postgres/views.ts';
 import { wireSearch } from './wire/search.ts';
 
@@ -84,6 +85,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
       comments: commentStore(db.pool),
       views: createViewStore(db.pool),
       positions,
+      templates: templateStore(db.pool),
       projects: createProjectStore(db.pool),
       wakeReassigner: reassigner.wake,
       commenting: createUserLimit({ what: 'comment', perMinute: env.COMMENTS_PER_MINUTE }),

@@ -444,6 +444,37 @@ export type Api = {
      */
     delete(id: string, options: VersionedOptions): Call<void>;
   };
+  taskTemplates: {
+    /**
+     * List the caller's templates and the shared ones, newest first.
+     */
+    list(query?: T.ListTaskTemplatesData['query'], options?: CallOptions): List<Opened<T.ListTaskTemplatesResponses[200]['data'][number]>>;
+    /**
+     * Save a template of a task with sub-tasks.
+     * The tasks and what they wait for are checked now, as for tasks. A user can have 100 templates.
+     */
+    create(body: T.CreateTaskTemplateData['body'], options?: CallOptions): Call<Opened<T.CreateTaskTemplateResponses[201]>>;
+    /**
+     * Read a template.
+     * A template that is not shared exists only for its creator.
+     */
+    get(id: string, options?: CallOptions): Call<Opened<T.GetTaskTemplateResponses[200]>>;
+    /**
+     * Change a template.
+     * Tasks that were created from it stay as they are.
+     */
+    change(id: string, body: T.ChangeTaskTemplateData['body'], options: VersionedOptions): Call<Opened<T.ChangeTaskTemplateResponses[200]>>;
+    /**
+     * Delete a template.
+     * Admins can delete shared templates of others.
+     */
+    delete(id: string, options: VersionedOptions): Call<void>;
+    /**
+     * Create the tasks of a template.
+     * Creates all tasks as drafts of the caller, with what they wait for, or none. Each placeholder of the template needs a value.
+     */
+    instantiate(id: string, body: T.InstantiateTaskTemplateData['body'], options?: CallOptions): Call<Opened<T.InstantiateTaskTemplateResponses[201]>>;
+  };
   projects: {
     /**
      * List the caller's projects, newest first.

@@ -90,6 +90,12 @@ export type OperationTypes = {
   getView: { input: T.GetViewData; answer: T.GetViewResponses[200] };
   changeView: { input: T.ChangeViewData; answer: T.ChangeViewResponses[200] };
   deleteView: { input: T.DeleteViewData; answer: T.DeleteViewResponses[204] };
+  listTaskTemplates: { input: T.ListTaskTemplatesData; answer: T.ListTaskTemplatesResponses[200] };
+  createTaskTemplate: { input: T.CreateTaskTemplateData; answer: T.CreateTaskTemplateResponses[201] };
+  getTaskTemplate: { input: T.GetTaskTemplateData; answer: T.GetTaskTemplateResponses[200] };
+  changeTaskTemplate: { input: T.ChangeTaskTemplateData; answer: T.ChangeTaskTemplateResponses[200] };
+  deleteTaskTemplate: { input: T.DeleteTaskTemplateData; answer: T.DeleteTaskTemplateResponses[204] };
+  instantiateTaskTemplate: { input: T.InstantiateTaskTemplateData; answer: T.InstantiateTaskTemplateResponses[201] };
   listProjects: { input: T.ListProjectsData; answer: T.ListProjectsResponses[200] };
   createProject: { input: T.CreateProjectData; answer: T.CreateProjectResponses[201] };
   getProject: { input: T.GetProjectData; answer: T.GetProjectResponses[200] };

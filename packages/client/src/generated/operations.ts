@@ -116,6 +116,14 @@ export const operations = frozenTable({
     change: { id: 'changeView', method: 'PATCH', path: '/api/v1/views/{id}', status: 200, body: 'required', ifMatch: 'required' },
     delete: { id: 'deleteView', method: 'DELETE', path: '/api/v1/views/{id}', status: 204, ifMatch: 'required' },
   },
+  taskTemplates: {
+    list: { id: 'listTaskTemplates', method: 'GET', path: '/api/v1/task_templates', status: 200, query: ['cursor', 'limit'], list: true },
+    create: { id: 'createTaskTemplate', method: 'POST', path: '/api/v1/task_templates', status: 201, body: 'required', idempotent: true },
+    get: { id: 'getTaskTemplate', method: 'GET', path: '/api/v1/task_templates/{id}', status: 200 },
+    change: { id: 'changeTaskTemplate', method: 'PATCH', path: '/api/v1/task_templates/{id}', status: 200, body: 'required', ifMatch: 'required' },
+    delete: { id: 'deleteTaskTemplate', method: 'DELETE', path: '/api/v1/task_templates/{id}', status: 204, ifMatch: 'required' },
+    instantiate: { id: 'instantiateTaskTemplate', method: 'POST', path: '/api/v1/task_templates/{id}/instantiate', status: 201, body: 'required', idempotent: true },
+  },
   projects: {
     list: { id: 'listProjects', method: 'GET', path: '/api/v1/projects', status: 200, query: ['cursor', 'limit', 'archived'], list: true },
     create: { id: 'createProject', method: 'POST', path: '/api/v1/projects', status: 201, body: 'required', idempotent: true },

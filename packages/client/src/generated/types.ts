@@ -960,6 +960,83 @@ export type ChangeTaskRequest = {
     project_id?: string | null;
 };
 
+export type ChangeTaskTemplateRequest = {
+    name?: string;
+    /**
+     * whether all users can read and use the template
+     */
+    shared?: boolean;
+    task?: {
+        /**
+         * may have placeholders such as {{customer}}, also in the description
+         */
+        title: string;
+        description?: string;
+        priority?: Priority;
+        labels?: Array<string>;
+        /**
+         * the due date, counted from the creation of the task, in UTC
+         */
+        due_in?: string | null;
+    };
+    /**
+     * the tasks below `task`
+     */
+    subtasks?: Array<{
+        /**
+         * may have placeholders such as {{customer}}, also in the description
+         */
+        title: string;
+        description?: string;
+        priority?: Priority;
+        labels?: Array<string>;
+        /**
+         * the due date, counted from the creation of the task, in UTC
+         */
+        due_in?: string | null;
+        /**
+         * the task above it: 0 for `task`, n for the n-th of `subtasks`, which must come before it
+         */
+        parent?: number;
+    }>;
+    /**
+     * which tasks wait for which: 0 for `task`, n for the n-th of `subtasks`
+     */
+    blocks?: Array<{
+        blocker: number;
+        blocked: number;
+    }>;
+};
+
+export type ChangeTaskTemplateResponse = {
+    id: string;
+    name: string;
+    shared: boolean;
+    task: {
+        title: string;
+        description: string;
+        priority: Priority;
+        labels: Array<string>;
+        due_in: string | null;
+    };
+    subtasks: Array<{
+        title: string;
+        description: string;
+        priority: Priority;
+        labels: Array<string>;
+        due_in: string | null;
+        parent: number;
+    }>;
+    blocks: Array<{
+        blocker: number;
+        blocked: number;
+    }>;
+    creator_id: string;
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
 export type ChangeViewRequest = {
     name?: string;
     /**
@@ -1255,6 +1332,83 @@ export type CreateTaskRequest = {
          */
         after?: Array<string>;
     };
+};
+
+export type CreateTaskTemplateRequest = {
+    name: string;
+    /**
+     * whether all users can read and use the template
+     */
+    shared?: boolean;
+    task: {
+        /**
+         * may have placeholders such as {{customer}}, also in the description
+         */
+        title: string;
+        description?: string;
+        priority?: Priority;
+        labels?: Array<string>;
+        /**
+         * the due date, counted from the creation of the task, in UTC
+         */
+        due_in?: string | null;
+    };
+    /**
+     * the tasks below `task`
+     */
+    subtasks?: Array<{
+        /**
+         * may have placeholders such as {{customer}}, also in the description
+         */
+        title: string;
+        description?: string;
+        priority?: Priority;
+        labels?: Array<string>;
+        /**
+         * the due date, counted from the creation of the task, in UTC
+         */
+        due_in?: string | null;
+        /**
+         * the task above it: 0 for `task`, n for the n-th of `subtasks`, which must come before it
+         */
+        parent?: number;
+    }>;
+    /**
+     * which tasks wait for which: 0 for `task`, n for the n-th of `subtasks`
+     */
+    blocks?: Array<{
+        blocker: number;
+        blocked: number;
+    }>;
+};
+
+export type CreateTaskTemplateResponse = {
+    id: string;
+    name: string;
+    shared: boolean;
+    task: {
+        title: string;
+        description: string;
+        priority: Priority;
+        labels: Array<string>;
+        due_in: string | null;
+    };
+    subtasks: Array<{
+        title: string;
+        description: string;
+        priority: Priority;
+        labels: Array<string>;
+        due_in: string | null;
+        parent: number;
+    }>;
+    blocks: Array<{
+        blocker: number;
+        blocked: number;
+    }>;
+    creator_id: string;
+    version: number;
+    created_at: string;
+    updated_at: string;
 };
 
 export type CreateViewRequest = {
@@ -1763,6 +1917,35 @@ export type GetTaskResponse = {
     };
 };
 
+export type GetTaskTemplateResponse = {
+    id: string;
+    name: string;
+    shared: boolean;
+    task: {
+        title: string;
+        description: string;
+        priority: Priority;
+        labels: Array<string>;
+        due_in: string | null;
+    };
+    subtasks: Array<{
+        title: string;
+        description: string;
+        priority: Priority;
+        labels: Array<string>;
+        due_in: string | null;
+        parent: number;
+    }>;
+    blocks: Array<{
+        blocker: number;
+        blocked: number;
+    }>;
+    creator_id: string;
+    version: number;
+    created_at: string;
+    updated_at: string;
+};
+
 export type GetViewResponse = {
     id: string;
     name: string;
@@ -1805,6 +1988,26 @@ export type HeartbeatJobsResponse = {
          */
         outcome: 'lease_lost';
     }>;
+};
+
+export type InstantiateTaskTemplateRequest = {
+    /**
+     * the values of the placeholders, by name
+     */
+    values: {
+        [key: string]: string;
+    };
+};
+
+export type InstantiateTaskTemplateResponse = {
+    /**
+     * the task of `task`
+     */
+    id: string;
+    /**
+     * all tasks, in the order of the template
+     */
+    data: Array<Task>;
 };
 
 export type ListCommentsResponse = {
@@ -1999,6 +2202,38 @@ export type ListTaskJourneyResponse = {
         attempts: number;
         next_attempt_at: string | null;
         last_error: string | null;
+    }>;
+    next_cursor: string | null;
+};
+
+export type ListTaskTemplatesResponse = {
+    data: Array<{
+        id: string;
+        name: string;
+        shared: boolean;
+        task: {
+            title: string;
+            description: string;
+            priority: Priority;
+            labels: Array<string>;
+            due_in: string | null;
+        };
+        subtasks: Array<{
+            title: string;
+            description: string;
+            priority: Priority;
+            labels: Array<string>;
+            due_in: string | null;
+            parent: number;
+        }>;
+        blocks: Array<{
+            blocker: number;
+            blocked: number;
+        }>;
+        creator_id: string;
+        version: number;
+        created_at: string;
+        updated_at: string;
     }>;
     next_cursor: string | null;
 };
@@ -5229,6 +5464,158 @@ export type ChangeViewResponses = {
 };
 
 export type ChangeViewResponse2 = ChangeViewResponses[keyof ChangeViewResponses];
+
+export type ListTaskTemplatesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * the next_cursor of the previous page
+         */
+        cursor?: string;
+        /**
+         * the page size, 1 to 100; the default is 50
+         */
+        limit?: number;
+    };
+    url: '/api/v1/task_templates';
+};
+
+export type ListTaskTemplatesResponses = {
+    /**
+     * OK
+     */
+    200: ListTaskTemplatesResponse;
+};
+
+export type ListTaskTemplatesResponse2 = ListTaskTemplatesResponses[keyof ListTaskTemplatesResponses];
+
+export type CreateTaskTemplateData = {
+    /**
+     * At most 524288 bytes.
+     */
+    body: CreateTaskTemplateRequest;
+    headers?: {
+        /**
+         * A key chosen by the caller for this request, such as a UUID. A repeated request with the same key returns the first response and is not executed again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/v1/task_templates';
+};
+
+export type CreateTaskTemplateResponses = {
+    /**
+     * Created
+     */
+    201: CreateTaskTemplateResponse;
+};
+
+export type CreateTaskTemplateResponse2 = CreateTaskTemplateResponses[keyof CreateTaskTemplateResponses];
+
+export type DeleteTaskTemplateData = {
+    body?: never;
+    headers: {
+        /**
+         * The ETag of the version to change, or `*` for any version.
+         */
+        'If-Match': string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/task_templates/{id}';
+};
+
+export type DeleteTaskTemplateResponses = {
+    /**
+     * Done; no content
+     */
+    204: void;
+};
+
+export type DeleteTaskTemplateResponse = DeleteTaskTemplateResponses[keyof DeleteTaskTemplateResponses];
+
+export type GetTaskTemplateData = {
+    body?: never;
+    headers?: {
+        /**
+         * The ETag of the caller's stored representation.
+         */
+        'If-None-Match'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/task_templates/{id}';
+};
+
+export type GetTaskTemplateResponses = {
+    /**
+     * OK
+     */
+    200: GetTaskTemplateResponse;
+};
+
+export type GetTaskTemplateResponse2 = GetTaskTemplateResponses[keyof GetTaskTemplateResponses];
+
+export type ChangeTaskTemplateData = {
+    /**
+     * At most 524288 bytes.
+     */
+    body: ChangeTaskTemplateRequest;
+    headers: {
+        /**
+         * The ETag of the version to change, or `*` for any version.
+         */
+        'If-Match': string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/task_templates/{id}';
+};
+
+export type ChangeTaskTemplateResponses = {
+    /**
+     * OK
+     */
+    200: ChangeTaskTemplateResponse;
+};
+
+export type ChangeTaskTemplateResponse2 = ChangeTaskTemplateResponses[keyof ChangeTaskTemplateResponses];
+
+export type InstantiateTaskTemplateData = {
+    /**
+     * At most 65536 bytes.
+     */
+    body: InstantiateTaskTemplateRequest;
+    headers?: {
+        /**
+         * A key chosen by the caller for this request, such as a UUID. A repeated request with the same key returns the first response and is not executed again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/task_templates/{id}/instantiate';
+};
+
+export type InstantiateTaskTemplateResponses = {
+    /**
+     * Created
+     */
+    201: InstantiateTaskTemplateResponse;
+};
+
+export type InstantiateTaskTemplateResponse2 = InstantiateTaskTemplateResponses[keyof InstantiateTaskTemplateResponses];
 
 export type ListProjectsData = {
     body?: never;

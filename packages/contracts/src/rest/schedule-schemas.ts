@@ -34,7 +34,8 @@ export const newRule = {
   dst_gap: ruleFields.dst_gap.default('run_after'),
 };
 
-const duration = z
+/** An ISO 8601 duration without years and months. */
+export const duration = z
   .string()
   .max(40)
   .regex(

@@ -14,6 +14,7 @@ import { include, labelInUse, labelListQuery, taskListQuery, taskPage, taskSearc
 import { projectRoutes } from './projects.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { activity, description, givenInstant, idParams, internalTask, labels, listOf, page, priority, readTask, task, taskKinds, title } from './schemas.ts';
+import { templateRoutes } from './templates.ts';
 import { viewRoutes } from './views.ts';
 
 const assignment = z.union(
@@ -288,6 +289,7 @@ export const tasksRoutes = {
   ...jobsRoutes,
   ...scheduleRoutes,
   ...viewRoutes,
+  ...templateRoutes,
   ...projectRoutes,
   ...deadLetterRoutes('tasks'),
   ...taskJourneyRoutes,

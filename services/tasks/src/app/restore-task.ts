@@ -68,7 +68,7 @@ async function formerAssignees(
   // tasks that were deleted together are in one project
   const projectId = deleted[0]?.project_id ?? null;
   const eligibilities = new Map<string, FormerAssignee['eligibility']>();
-  // in the order of their ids, as whoever locks several users does
+  // in the order of their ids, as other transactions that lock several users
   for (const id of [...new Set(former.values())].toSorted())
     eligibilities.set(id, await tasks.lockEligibility(tx, id, projectId));
   return new Map([...former].map(([taskId, id]) => [taskId, { id, eligibility: eligibilities.get(id) ?? 'unknown' }]));

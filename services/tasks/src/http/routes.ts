@@ -3,6 +3,7 @@ import { bindDeadLetters, type DeadLetters } from '@taskwire/dead-letters';
 import type { BoundRoute } from '@taskwire/http-server';
 import type { CommentPorts } from '../app/comments/ports.ts';
 import type { ProjectPorts } from '../app/projects/ports.ts';
+import type { TemplatePorts } from '../app/templates/ports.ts';
 import type { ViewPorts } from '../app/views/ports.ts';
 import { bulkRoutes, type BulkPorts } from './bulk/routes.ts';
 import { commentRoutes } from './comments.ts';
@@ -11,12 +12,14 @@ import { projectRoutes } from './projects.ts';
 import { readRoutes } from './reads.ts';
 import type { SchedulePorts } from '../app/schedules/ports.ts';
 import { scheduleRoutes } from './schedules/routes.ts';
+import { templateRoutes } from './templates.ts';
 import { viewRoutes } from './views.ts';
 import { writeRoutes } from './writes.ts';
 
 type RoutePorts = BulkPorts &
   CommentPorts &
   ViewPorts &
+  TemplatePorts &
   ProjectPorts &
   JobPorts & { deadLetters: DeadLetters; publishedEpoch: () => number; schedules: SchedulePorts };
 
@@ -28,6 +31,7 @@ export function routes(ports: RoutePorts): BoundRoute[] {
     ...bulkRoutes(ports),
     ...commentRoutes(ports),
     ...viewRoutes(ports),
+    ...templateRoutes(ports),
     ...projectRoutes(ports),
     ...jobRoutes(ports),
     ...scheduleRoutes({ ...ports.schedules, users: ports.users, creations: ports.creations }),

@@ -69,6 +69,7 @@ function ownRetention({ deletedTaskDays, occurrenceDays, ...jobPeriods }: TaskPe
       task_blockers: 'a row for each dependency between two tasks; it is deleted with either of them',
       task_positions:
         'a row for each task of a view in manual order, at most some thousands for a view; it is deleted with either',
+      task_templates: 'saved by users; at most 100 for each user, who deletes them',
       task_views: 'a search that a user saved; at most 100 for each user, who deletes them',
       projects: 'archived, never deleted, because their tasks stay readable for their members',
       project_members: 'who may read the tasks of a project; removed by its leads, managers and admins',

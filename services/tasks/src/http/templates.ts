@@ -1,0 +1,43 @@
+import { tasksRoutes } from '@taskwire/contracts';
+import { bind, listCursors, requireMatch, response, type BoundRoute, type IfMatch } from '@taskwire/http-server';
+import { instantiateTemplate } from '../app/templates/instantiate.ts';
+import type { TemplatePorts } from '../app/templates/ports.ts';
+import { changeTemplate, createTemplate, deleteTemplate, noSuchTemplate } from '../app/templates/write-templates.ts';
+import { pageBody, respond } from './response.ts';
+
+export function templateRoutes(ports: TemplatePorts): BoundRoute[] {
+  const { templates } = ports;
+  return [
+    bind(tasksRoutes.listTaskTemplates, async ({ actor, query: { cursor, limit } }) => {
+      const cursors = listCursors('id', { name: 'templates', filter: { reader: actor.id } });
+      const page = await templates.list(actor.id, { after: cursors.decode(cursor), limit });
+      return response(200, pageBody(tasksRoutes.listTaskTemplates.responses[200], page, cursors));
+    }),
+    bind(tasksRoutes.createTaskTemplate, async ({ actor, body: content, idempotent: request }) =>
+      respond(tasksRoutes.createTaskTemplate, 201, await createTemplate(ports, { actor, content, request })),
+    ),
+    bind(tasksRoutes.getTaskTemplate, async ({ actor, params }) => {
+      const template = await templates.read(params.id, actor.id);
+      if (template === undefined) throw noSuchTemplate();
+      return respond(tasksRoutes.getTaskTemplate, 200, template);
+    }),
+    bind(tasksRoutes.changeTaskTemplate, async ({ body: change, ...request }) =>
+      respond(tasksRoutes.changeTaskTemplate, 200, await changeTemplate(ports, { ...commandOf(request), change })),
+    ),
+    bind(tasksRoutes.deleteTaskTemplate, async (request) => {
+      await deleteTemplate(ports, commandOf(request));
+      return response(204);
+    }),
+    bind(tasksRoutes.instantiateTaskTemplate, async ({ actor, params, body: { values }, idempotent: request }) => {
+      const command = { actor, templateId: params.id, values, request };
+      return respond(tasksRoutes.instantiateTaskTemplate, 201, await instantiateTemplate(ports, command));
+    }),
+  ];
+}
+
+type Request<A> = { actor: A; params: { id: string }; ifMatch: IfMatch | undefined };
+
+/** A command on the template in the path. */
+function commandOf<A>({ actor, params: { id: templateId }, ifMatch }: Request<A>) {
+  return { actor, templateId, requireVersion: (version: number) => requireMatch(ifMatch, version) };
+}
