@@ -4,13 +4,13 @@ PREPARE "tasks.create_draft" AS
 WITH draft AS MATERIALIZED (SELECT
   uuidv7() AS id, $1::text AS title, $2::text AS description, 'draft'::text AS state, $3::text AS priority,
   $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, $10::uuid AS assignee_id,
-  'task' AS kind, NULL::uuid AS job_id, $14::uuid AS parent_id, $15::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
+  false AS awaiting_performer, 'task' AS kind, NULL::uuid AS job_id, $14::uuid AS parent_id, $15::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
 ), shown AS MATERIALIZED (
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.project_id, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -18,8 +18,7 @@ WITH draft AS MATERIALIZED (SELECT
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
-      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json FROM draft task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
@@ -27,7 +26,7 @@ WITH draft AS MATERIALIZED (SELECT
 ),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, parent_id,
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, awaiting_performer, kind, job_id, parent_id,
     project_id,
     version, created_at, updated_at
   )
@@ -35,9 +34,10 @@ stored AS (
   RETURNING id, project_id, updated_at, $7::jsonb AS events, $8::jsonb AS log
 ),
 logged AS (
-  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
+  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, why, choice, created_at)
   SELECT stored.id, entry ->> 'action', $6::uuid, entry ->> 'field',
-    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', stored.updated_at
+    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', entry ->> 'why', entry -> 'choice',
+    stored.updated_at
   FROM stored, jsonb_array_elements(stored.log) WITH ORDINALITY AS listed (entry, place)
   ORDER BY stored.id, place
 ), emitted AS (
@@ -55,13 +55,13 @@ PREPARE "tasks.create_draft_idempotent" AS
 WITH draft AS MATERIALIZED (SELECT
   uuidv7() AS id, $1::text AS title, $2::text AS description, 'draft'::text AS state, $3::text AS priority,
   $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, $10::uuid AS assignee_id,
-  'task' AS kind, NULL::uuid AS job_id, $14::uuid AS parent_id, $15::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
+  false AS awaiting_performer, 'task' AS kind, NULL::uuid AS job_id, $14::uuid AS parent_id, $15::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
 ), shown AS MATERIALIZED (
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.project_id, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -69,8 +69,7 @@ WITH draft AS MATERIALIZED (SELECT
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
-      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json FROM draft task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
@@ -83,7 +82,7 @@ claimed AS (
 ),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, parent_id,
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, awaiting_performer, kind, job_id, parent_id,
     project_id,
     version, created_at, updated_at
   )
@@ -91,9 +90,10 @@ stored AS (
   RETURNING id, project_id, updated_at, $7::jsonb AS events, $8::jsonb AS log
 ),
 logged AS (
-  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
+  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, why, choice, created_at)
   SELECT stored.id, entry ->> 'action', $6::uuid, entry ->> 'field',
-    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', stored.updated_at
+    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', entry ->> 'why', entry -> 'choice',
+    stored.updated_at
   FROM stored, jsonb_array_elements(stored.log) WITH ORDINALITY AS listed (entry, place)
   ORDER BY stored.id, place
 ), emitted AS (
@@ -112,7 +112,7 @@ WITH draft AS MATERIALIZED (
 SELECT
   uuidv7() AS id, $1::text AS title, $2::text AS description, 'assigned'::text AS state, $3::text AS priority,
   $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, performer.id::uuid AS assignee_id,
-  'task' AS kind, NULL::uuid AS job_id, $14::uuid AS parent_id, $15::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
+  false AS awaiting_performer, 'task' AS kind, NULL::uuid AS job_id, $14::uuid AS parent_id, $15::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
 WHERE performer.id = $10 AND (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE)
 FOR SHARE OF performer
 ), shown AS MATERIALIZED (
@@ -120,7 +120,7 @@ FOR SHARE OF performer
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.project_id, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -128,8 +128,7 @@ FOR SHARE OF performer
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
-      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json FROM draft task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
@@ -137,7 +136,7 @@ FOR SHARE OF performer
 ),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, parent_id,
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, awaiting_performer, kind, job_id, parent_id,
     project_id,
     version, created_at, updated_at
   )
@@ -145,9 +144,10 @@ stored AS (
   RETURNING id, project_id, updated_at, $7::jsonb AS events, $8::jsonb AS log
 ),
 logged AS (
-  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
+  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, why, choice, created_at)
   SELECT stored.id, entry ->> 'action', $6::uuid, entry ->> 'field',
-    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', stored.updated_at
+    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', entry ->> 'why', entry -> 'choice',
+    stored.updated_at
   FROM stored, jsonb_array_elements(stored.log) WITH ORDINALITY AS listed (entry, place)
   ORDER BY stored.id, place
 ), emitted AS (
@@ -166,7 +166,7 @@ WITH draft AS MATERIALIZED (
 SELECT
   uuidv7() AS id, $1::text AS title, $2::text AS description, 'assigned'::text AS state, $3::text AS priority,
   $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, performer.id::uuid AS assignee_id,
-  'task' AS kind, NULL::uuid AS job_id, $14::uuid AS parent_id, $15::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
+  false AS awaiting_performer, 'task' AS kind, NULL::uuid AS job_id, $14::uuid AS parent_id, $15::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM directory_users performer, (SELECT clock_timestamp() AS now) AS clock
 WHERE performer.id = $10 AND (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE)
 FOR SHARE OF performer
 ), shown AS MATERIALIZED (
@@ -174,7 +174,7 @@ FOR SHARE OF performer
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.project_id, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -182,8 +182,7 @@ FOR SHARE OF performer
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
-      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json FROM draft task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
@@ -196,7 +195,7 @@ claimed AS (
 ),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, parent_id,
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, awaiting_performer, kind, job_id, parent_id,
     project_id,
     version, created_at, updated_at
   )
@@ -204,9 +203,10 @@ stored AS (
   RETURNING id, project_id, updated_at, $7::jsonb AS events, $8::jsonb AS log
 ),
 logged AS (
-  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
+  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, why, choice, created_at)
   SELECT stored.id, entry ->> 'action', $6::uuid, entry ->> 'field',
-    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', stored.updated_at
+    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', entry ->> 'why', entry -> 'choice',
+    stored.updated_at
   FROM stored, jsonb_array_elements(stored.log) WITH ORDINALITY AS listed (entry, place)
   ORDER BY stored.id, place
 ), emitted AS (
@@ -224,13 +224,13 @@ PREPARE "tasks.create_of_job" AS
 WITH draft AS MATERIALIZED (SELECT
   $16::uuid AS id, $1::text AS title, $2::text AS description, 'draft'::text AS state, $3::text AS priority,
   $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, $10::uuid AS assignee_id,
-  'job' AS kind, $17::uuid AS job_id, $14::uuid AS parent_id, $15::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
+  false AS awaiting_performer, 'job' AS kind, $17::uuid AS job_id, $14::uuid AS parent_id, $15::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at FROM (SELECT clock_timestamp() AS now) AS clock
 ), shown AS MATERIALIZED (
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.project_id, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -238,8 +238,7 @@ WITH draft AS MATERIALIZED (SELECT
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
-      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json FROM draft task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
@@ -247,7 +246,7 @@ WITH draft AS MATERIALIZED (SELECT
 ),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, parent_id,
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, awaiting_performer, kind, job_id, parent_id,
     project_id,
     version, created_at, updated_at
   )
@@ -255,9 +254,10 @@ stored AS (
   RETURNING id, project_id, updated_at, $7::jsonb AS events, $8::jsonb AS log
 ),
 logged AS (
-  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
+  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, why, choice, created_at)
   SELECT stored.id, entry ->> 'action', $6::uuid, entry ->> 'field',
-    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', stored.updated_at
+    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', entry ->> 'why', entry -> 'choice',
+    stored.updated_at
   FROM stored, jsonb_array_elements(stored.log) WITH ORDINALITY AS listed (entry, place)
   ORDER BY stored.id, place
 ), emitted AS (
@@ -276,7 +276,7 @@ SELECT task.version, task.deleted_at IS NOT NULL AS is_deleted, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.project_id, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -284,8 +284,7 @@ SELECT task.version, task.deleted_at IS NOT NULL AS is_deleted, (
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
-      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
 FROM tasks task
@@ -293,13 +292,13 @@ FROM tasks task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
 WHERE task.id = $1 AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid))));
 
-PREPARE "tasks.list_661c1cdf" AS
+PREPARE "tasks.list_d2015723" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND true ORDER BY task.id DESC LIMIT $1)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.project_id, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -307,8 +306,7 @@ PREPARE "tasks.list_661c1cdf" AS
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
-      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -316,13 +314,13 @@ PREPARE "tasks.list_661c1cdf" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_fae9b38f" AS
+PREPARE "tasks.list_a4e7098c" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $1))) AND true ORDER BY task.id DESC LIMIT $2)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.project_id, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -330,8 +328,7 @@ PREPARE "tasks.list_fae9b38f" AS
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
-      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -339,13 +336,13 @@ PREPARE "tasks.list_fae9b38f" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_b88baec1" AS
+PREPARE "tasks.list_ae09a21b" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.state = $1 AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2))) AND true ORDER BY task.id DESC LIMIT $3)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.project_id, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -353,8 +350,7 @@ PREPARE "tasks.list_b88baec1" AS
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
-      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -362,13 +358,13 @@ PREPARE "tasks.list_b88baec1" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_6559e42c" AS
+PREPARE "tasks.list_7fc9b48f" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.assignee_id = $1 AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2))) AND true ORDER BY task.id DESC LIMIT $3)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.project_id, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -376,8 +372,7 @@ PREPARE "tasks.list_6559e42c" AS
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
-      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -385,13 +380,13 @@ PREPARE "tasks.list_6559e42c" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_52a471ed" AS
+PREPARE "tasks.list_b106d5db" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.creator_id = $1 AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2))) AND true ORDER BY task.id DESC LIMIT $3)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.project_id, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -399,8 +394,7 @@ PREPARE "tasks.list_52a471ed" AS
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
-      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -408,13 +402,13 @@ PREPARE "tasks.list_52a471ed" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_a29d706e" AS
+PREPARE "tasks.list_7c85dd74" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.kind = 'job' AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $1))) AND true ORDER BY task.id DESC LIMIT $2)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.project_id, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -422,8 +416,7 @@ PREPARE "tasks.list_a29d706e" AS
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
-      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -431,13 +424,13 @@ PREPARE "tasks.list_a29d706e" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_0e7f6126" AS
+PREPARE "tasks.list_f198bc90" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.kind = 'task' AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $1))) AND true ORDER BY task.id DESC LIMIT $2)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.project_id, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -445,8 +438,7 @@ PREPARE "tasks.list_0e7f6126" AS
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
-      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -454,13 +446,13 @@ PREPARE "tasks.list_0e7f6126" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_88f5d030" AS
+PREPARE "tasks.list_c300951d" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.project_id = $1 AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2))) AND true ORDER BY task.id DESC LIMIT $3)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.project_id, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -468,8 +460,7 @@ PREPARE "tasks.list_88f5d030" AS
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
-      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json
   FROM page task
@@ -531,9 +522,10 @@ change AS MATERIALIZED (
   RETURNING task.*, change.events, change.log, task.is_linked AND (old.deleted_at IS NULL AND old.state NOT IN ('completed', 'cancelled')) AND NOT (new.deleted_at IS NULL AND new.state NOT IN ('completed', 'cancelled')) AS has_ended
 ),
 logged AS (
-  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
+  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, why, choice, created_at)
   SELECT stored.id, entry ->> 'action', $2::uuid, entry ->> 'field',
-    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', stored.updated_at
+    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', entry ->> 'why', entry -> 'choice',
+    stored.updated_at
   FROM stored, jsonb_array_elements(stored.log) WITH ORDINALITY AS listed (entry, place)
   ORDER BY stored.id, place
 ), emitted AS (
@@ -549,7 +541,7 @@ SELECT task.version, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.project_id, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -557,8 +549,7 @@ SELECT task.version, (
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
-      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json, task.has_ended FROM stored task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
@@ -569,7 +560,7 @@ SELECT task.version, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
-      task.labels, task.project_id, task.creator_id, task.assignee_id,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer,
       json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
       CASE WHEN task.assignee_id IS NOT NULL
         THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
@@ -577,8 +568,7 @@ SELECT task.version, (
         SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
           CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
           'reason', job.reason, 'progress', job.progress)
-        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version,
-      to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json FROM tasks task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
@@ -602,7 +592,13 @@ WITH assigned AS MATERIALIZED (
     count(*) OVER (PARTITION BY open_tasks)::integer AS tied, count(*) OVER ()::integer AS performers
   FROM load ORDER BY open_tasks, random() LIMIT 1
 )
-SELECT drawn.id AS performer_id, drawn.open_tasks, drawn.tied, drawn.performers
+SELECT drawn.id AS performer_id, drawn.open_tasks, drawn.tied, drawn.performers, (
+  SELECT json_agg(json_build_object('id', candidate.id, 'open_tasks', candidate.open_tasks) ORDER BY candidate.place)
+  FROM (
+    SELECT load.id, load.open_tasks, row_number() OVER (ORDER BY load.open_tasks, load.id <> drawn.id, load.id) AS place
+    FROM load ORDER BY place LIMIT 30
+  ) candidate
+) AS candidates
 FROM drawn JOIN directory_users performer ON performer.id = drawn.id
 WHERE (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE)
 FOR SHARE OF performer;
@@ -624,7 +620,13 @@ WITH assigned AS MATERIALIZED (
     count(*) OVER (PARTITION BY open_tasks)::integer AS tied, count(*) OVER ()::integer AS performers
   FROM load ORDER BY open_tasks, random() LIMIT 1
 )
-SELECT drawn.id AS performer_id, drawn.open_tasks, drawn.tied, drawn.performers
+SELECT drawn.id AS performer_id, drawn.open_tasks, drawn.tied, drawn.performers, (
+  SELECT json_agg(json_build_object('id', candidate.id, 'open_tasks', candidate.open_tasks) ORDER BY candidate.place)
+  FROM (
+    SELECT load.id, load.open_tasks, row_number() OVER (ORDER BY load.open_tasks, load.id <> drawn.id, load.id) AS place
+    FROM load ORDER BY place LIMIT 30
+  ) candidate
+) AS candidates
 FROM drawn JOIN directory_users performer ON performer.id = drawn.id JOIN project_members member ON member.user_id = drawn.id AND member.project_id = $2 AND member.role <> 'viewer'
 WHERE (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE)
 FOR SHARE OF performer, member;
@@ -676,9 +678,10 @@ WITH given AS MATERIALIZED (
   WHERE given.id IN (SELECT task_id FROM settled)
 ),
 logged AS (
-  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
+  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, why, choice, created_at)
   SELECT reminded.id, entry ->> 'action', NULL::uuid, entry ->> 'field',
-    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', reminded.updated_at
+    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', entry ->> 'why', entry -> 'choice',
+    reminded.updated_at
   FROM reminded, jsonb_array_elements(reminded.log) WITH ORDINALITY AS listed (entry, place)
   ORDER BY reminded.id, place
 ), emitted AS (
@@ -1171,7 +1174,7 @@ UPDATE job_reaper SET ticked_at = clock_timestamp(), is_outage = $1;
 
 PREPARE "tasks.read_search_time" AS
 SELECT to_char(as_of AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "asOf", extract(epoch FROM clock_timestamp() - as_of)::float8 AS "lagSeconds", "isIdle" FROM (
-  SELECT CASE WHEN change_no = (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM task_changes) THEN clock_timestamp() ELSE as_of END AS as_of, change_no = (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM task_changes) AS "isIdle"
+  SELECT CASE WHEN change_no = (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM task_changes) THEN statement_timestamp() ELSE as_of END AS as_of, change_no = (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM task_changes) AS "isIdle"
   FROM task_search_progress
 ) AS progress;
 
@@ -1198,6 +1201,35 @@ SELECT count(*)::integer AS count, max(change_no) AS last FROM changed;
 PREPARE "tasks.save_search_progress" AS
 UPDATE task_search_progress SET change_no = $1, as_of = greatest(as_of, $2::timestamptz);
 
+PREPARE "tasks.read_changed_tasks" AS
+WITH changed AS MATERIALIZED (
+  SELECT task.* FROM tasks task
+  WHERE task.change_no > $1 AND task.change_no <= $2 AND (task.deleted_at IS NULL OR task.change_no > $3)
+    AND ($5::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $5::uuid))))
+  ORDER BY task.change_no LIMIT $4
+), gone AS MATERIALIZED (
+  SELECT change_no, task_id FROM task_tombstones
+  WHERE change_no > greatest($1::bigint, $3::bigint) AND change_no <= $2 ORDER BY change_no LIMIT $4
+)
+SELECT change_no AS "changeNo", json FROM (
+  SELECT task.change_no, CASE WHEN task.deleted_at IS NULL THEN (
+  SELECT to_json(shown)::text FROM (
+    SELECT task.id, task.title, task.description, task.state, task.priority,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+  ) AS shown
+) ELSE json_build_object('id', task.id, 'deleted', true)::text END AS json
+  FROM changed task
+  UNION ALL SELECT change_no, json_build_object('id', task_id, 'deleted', true)::text FROM gone
+) AS item ORDER BY change_no LIMIT $4;
+
+PREPARE "tasks.read_changed_people" AS
+SELECT change_no AS "changeNo",
+  CASE WHEN is_deleted THEN json_build_object('id', id, 'deleted', true)::text ELSE json_build_object('id', id, 'name', CASE WHEN person.is_deleted THEN 'Deleted user' ELSE coalesce(person.name, '') END)::text END AS json
+FROM directory_users person
+WHERE change_no > $1 AND change_no <= $2 AND CASE WHEN is_deleted THEN change_no > $3 ELSE name IS NOT NULL END
+ORDER BY change_no LIMIT $4;
+
 PREPARE "tasks.create_scheduled_drafts" AS
 WITH given AS MATERIALIZED (
   SELECT listed.*, clock.now FROM jsonb_to_recordset($1::jsonb) AS listed (id uuid, title text, description text, priority text,
@@ -1217,9 +1249,10 @@ stored AS (
   SELECT stored.id, stored.project_id, stored.updated_at, given.events, given.log FROM stored JOIN given USING (id)
 ),
 logged AS (
-  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
+  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, why, choice, created_at)
   SELECT created.id, entry ->> 'action', NULL::uuid, entry ->> 'field',
-    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', created.updated_at
+    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', entry ->> 'why', entry -> 'choice',
+    created.updated_at
   FROM created, jsonb_array_elements(created.log) WITH ORDINALITY AS listed (entry, place)
   ORDER BY created.id, place
 ), emitted AS (
@@ -1254,9 +1287,10 @@ stored AS (
   SELECT stored.id, stored.project_id, stored.updated_at, given.events, given.log FROM stored JOIN given USING (id)
 ),
 logged AS (
-  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
+  INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, why, choice, created_at)
   SELECT created.id, entry ->> 'action', NULL::uuid, entry ->> 'field',
-    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', created.updated_at
+    nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', entry ->> 'why', entry -> 'choice',
+    created.updated_at
   FROM created, jsonb_array_elements(created.log) WITH ORDINALITY AS listed (entry, place)
   ORDER BY created.id, place
 ), emitted AS (

@@ -31,7 +31,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, creato
     parent_id: null,
     project_id: null,
   } as const;
-  const { values = [], ...statement } = statementFor({ ...task, labels: [] }, { reason: null, request: undefined });
+  const { values = [], ...statement } = statementFor(
+    { ...task, labels: [] },
+    { grounds: { reason: null }, request: undefined },
+  );
   const { rows } = await pool.query<{ json: string }>({ ...statement, values: [...values] });
   response.writeHead(201, { 'content-type': 'application/json' }).end(rows[0]?.json);
 }

@@ -29,6 +29,8 @@ describe('The routing of the gateway', () => {
       '/api/v1/views/018f',
       '/api/v1/task_templates/018f',
       '/api/v1/projects/018f/members',
+      '/api/v1/sync/tasks?wait=25',
+      '/api/v1/activity?limit=10',
       '/api/v1/admin/dead_letters/tasks?type=auth.user.*',
       '/api/v1/admin/dead_letters/tasks/018f/replay',
       '/api/v1/admin/journeys/tasks/018f',

@@ -74,6 +74,7 @@ function apiText(): string {
   );
   return [
     "import type { Call, Opened } from '../call.ts';",
+    "import type { Feed } from '../feed.ts';",
     "import type { List } from '../list.ts';",
     "import type { CallOptions, VersionedOptions } from '../options.ts';",
     "import type * as T from './types.ts';",
@@ -101,9 +102,10 @@ function methodLines({ name, route, entry }: Described): string[] {
   ];
 }
 
-function resultText(base: string, { list, status }: Described['entry']): string {
+function resultText(base: string, { list, feed, status }: Described['entry']): string {
   const response = `T.${base}Responses[${status}]`;
   if (list === true) return `List<Opened<${response}['data'][number]>>`;
+  if (feed === true) return `Feed<Opened<${response}>>`;
   return status === 204 || status === 202 ? 'Call<void>' : `Call<Opened<${response}>>`;
 }
 

@@ -60,6 +60,8 @@ export const names: Readonly<Record<string, string>> = {
   assignTask: 'tasks.assign',
   transitionTask: 'tasks.transition',
   listActivity: 'tasks.activity',
+  listAllActivity: 'activity.list',
+  whyAssigned: 'tasks.whyAssigned',
   shuffleTasks: 'tasks.shuffle',
   bulkTasks: 'tasks.bulk',
 
@@ -79,6 +81,9 @@ export const names: Readonly<Record<string, string>> = {
   getComment: 'comments.get',
   changeComment: 'comments.change',
   deleteComment: 'comments.delete',
+
+  syncTasks: 'sync.tasks',
+  syncPeople: 'sync.people',
 
   previewSchedule: 'schedules.preview',
   createSchedule: 'schedules.create',

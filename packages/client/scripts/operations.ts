@@ -33,6 +33,7 @@ function entryOf(route: Route): Operation {
     ...(route.idempotent === true ? { idempotent: true } : {}),
     ...(route.repeatable === true ? { repeatable: true } : {}),
     ...(query.includes('cursor') ? { list: true } : {}),
+    ...(query.includes('token') && query.includes('wait') ? { feed: true } : {}),
     // an invalid token would be refused
     ...(route.access.kind === 'anyone' && route.access.user === undefined ? { open: true } : {}),
   };

@@ -16,6 +16,7 @@ export {
 export type { Api } from './generated/api.ts';
 export type { ProblemCodes } from './generated/problem-codes.ts';
 export type * as types from './generated/types.ts';
+export type { Feed, FeedPage } from './feed.ts';
 export type { List, Page } from './list.ts';
 export type { CallOptions, VersionedOptions } from './options.ts';
 export { pauseMs, type Pauses } from './retry.ts';

@@ -18,6 +18,8 @@ export type Operation = {
   repeatable?: true;
   /** Whether the response is a page of a list. */
   list?: true;
+  /** Whether the response is a page of a feed of changes. */
+  feed?: true;
   /** Whether the response is a stream of events. */
   stream?: true;
   /** Whether no access token is sent. */

@@ -3,6 +3,7 @@ import type { Authorization } from './authorization.ts';
 import { Call } from './call.ts';
 import type { Api } from './generated/api.ts';
 import { operations } from './generated/operations.ts';
+import { Feed, type FeedPage } from './feed.ts';
 import { List, type Page } from './list.ts';
 import type { Operation } from './operation.ts';
 import type { CallOptions } from './options.ts';
@@ -56,7 +57,10 @@ export const Taskwire = TaskwireClient as unknown as new (options: TaskwireOptio
 type Query = Readonly<Record<string, unknown>>;
 
 /** The method of an operation. It takes the path parameters, the body or query, and options, in this order. */
-function methodOf(settings: Settings, operation: Operation): (...given: unknown[]) => Call<unknown> | List<unknown> {
+function methodOf(
+  settings: Settings,
+  operation: Operation,
+): (...given: unknown[]) => Call<unknown> | List<unknown> | Feed<FeedPage> {
   return (...given) => {
     const path = operation.path.replace(/\{\w+\}/g, () => encodeURIComponent(String(given.shift())));
     const body = operation.body === 'required' ? given.shift() : undefined;
@@ -68,6 +72,7 @@ function methodOf(settings: Settings, operation: Operation): (...given: unknown[
       new Call<unknown>(
         perform(settings, operation, { path: path + queryText(more), body: body ?? options.body }, options),
       );
+    if (operation.feed === true) return new Feed((more) => call({ ...query, ...more }) as Call<FeedPage>);
     if (operation.list !== true) return call(query);
     return new List((cursor) => call(cursor === undefined ? query : { ...query, cursor }) as Call<Page<unknown>>);
   };

@@ -47,7 +47,9 @@ type AnswerText<T> = unknown extends T ? void : T;
 /** A number is text in a URL. */
 type WithNumbers<T> = [T] extends [never]
   ? never
-  : { [Key in keyof T]: Key extends 'limit' ? number | (undefined extends T[Key] ? undefined : never) : T[Key] };
+  : {
+      [Key in keyof T]: Key extends 'limit' | 'wait' ? number | (undefined extends T[Key] ? undefined : never) : T[Key];
+    };
 
 type Differences = {
   [Id in keyof OperationTypes]: [

@@ -42,6 +42,7 @@ export const problemTypes = {
   not_found: { status: 404, title: 'Resource not found' },
   method_not_allowed: { status: 405, title: 'The resource does not support this method' },
   gone: { status: 410, title: 'The resource has been deleted' },
+  sync_token_expired: { status: 410, title: 'The token can no longer be continued' },
   conflict: { status: 409, title: 'The request conflicts with the state of the resource' },
   email_taken: { status: 409, title: 'An account with this e-mail address already exists' },
   already_invited: { status: 409, title: 'This e-mail address has an open invitation' },

@@ -1,10 +1,14 @@
-import { query } from './query.ts';
 import type { Queryable } from './handles.ts';
+import { query } from './query.ts';
+import { isoMicros } from './sql.ts';
 
 /** A table whose rows get numbers from a sequence when they are written. Both names are constants of the code. */
 export type NumberedTable = { table: string; sequence: string };
 
-/** Numbers up to `number` that are settled, and the time when they had all been given out. */
+/**
+ * Numbers up to `number` that are settled. Every row whose last change was committed by `asOf` (UTC with microseconds, the clock of the database) has one
+ * of them.
+ */
 export type Settled = { number: number; asOf: string };
 
 /**
@@ -16,7 +20,9 @@ export type Settled = { number: number; asOf: string };
  * @returns a function that may be called repeatedly; undefined while nothing new is settled.
  */
 export function settledNumbers({ table, sequence }: NumberedTable): (db: Queryable) => Promise<Settled | undefined> {
-  const last = `SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS number, clock_timestamp()::text AS "asOf" FROM ${sequence}`;
+  // the time of the statement is earlier than the read of the number; `clock_timestamp()` could be later, after a commit that the number misses
+  const last = `
+    SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS number, ${isoMicros('statement_timestamp()')} AS "asOf" FROM ${sequence}`;
   const writers = `
     SELECT virtualtransaction AS id FROM pg_locks
     WHERE locktype = 'relation' AND relation = '${table}'::regclass AND mode = 'RowExclusiveLock' AND granted

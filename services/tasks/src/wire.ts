@@ -11,6 +11,7 @@ import { changesPerformers } from './domain/performer.ts';
 import type { Env } from './env.ts';
 import { routes } from './http/routes.ts';
 import { migrations } from './migrations.ts';
+import { activityReads } from './postgres/activity/reads.ts';
 import { bulkResults } from './postgres/bulk-results.ts';
 import { commentStore } from './postgres/comments.ts';
 import { entities } from './postgres/entities.ts';
@@ -30,6 +31,7 @@ import { positions } from './postgres/positions.ts';
 import { templateStore } from './postgres/templates.ts';
 import { createViewStore } from './postgres/views.ts';
 import { wireSearch } from './wire/search.ts';
+import { wireSync } from './wire/sync.ts';
 
 /** The audience of access tokens for Tasks. */
 const audience = 'urn:taskwire:tasks';
@@ -58,6 +60,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   observeAwaitingReassignment(async () => await countAwaitingReassignment(db.pool), telemetry);
   const reminders = wireReminders(db, telemetry);
   const search = wireSearch(db, telemetry);
+  const { sync, syncing } = wireSync(db, telemetry);
   const { jobs, waiters, claims, promoter, reaper } = wireJobs({ db, tasks, telemetry });
   const retention = taskRetention(db, retentionPeriods(env), telemetry);
 
@@ -78,10 +81,11 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     routes: routes({
       ...{ tasks, users: createUsers(directory, policy), deadLetters: createDeadLetters({ db }), jobs, waiters },
       links: linkStore,
-      schedules,
+      ...{ schedules, sync },
       publishedEpoch: () => db.sourceEpoch().published,
       bulk: bulkResults(db.pool),
       sourceEpoch: () => db.sourceEpoch().epoch,
+      activity: activityReads(db),
       comments: commentStore(db.pool),
       views: createViewStore(db.pool),
       positions,
@@ -119,7 +123,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     rules,
     ...service.working(workers),
     http,
-    ...service.serving([claims]),
+    ...service.serving([claims, syncing]),
   ];
   return {
     components,

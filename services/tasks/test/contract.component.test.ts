@@ -337,6 +337,6 @@ describe('The contract of Tasks', () => {
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(parameters).to.equal(62);
+    expect(parameters).to.equal(64);
   });
 });

@@ -95,6 +95,7 @@ describe("The plans of Tasks' statements", () => {
     await harness.call('searchTasks', among);
     await harness.call('listLabels', { token: ann.token });
     await harness.call('suggestTasks', { token: ann.token, query: { q: 'garden' } });
+    for (const feed of ['syncTasks', 'syncPeople'] as const) await harness.call(feed, { token: ann.token });
     while ((await harness.service.search.tick()) === 'more');
     await harness.call('deleteTask', { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } });
     await harness.call('listTasks', { token: ann.token, query: { deleted: 'true', label: 'garden' } });

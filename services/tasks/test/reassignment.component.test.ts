@@ -225,7 +225,7 @@ describe('Reassignment when a performer is deleted or loses the role', () => {
       expect(await store.lockEligibility(tx, ann.id, null)).to.equal('eligible');
       const changing = harness.become(ann, 'manager');
       await waitFor(async () => (await waiting()).length > 0);
-      await store.applyChange(tx, locked, assignTo(locked, ann.id, null), manager.id);
+      await store.applyChange(tx, locked, assignTo(locked, ann.id, { reason: null }), manager.id);
       return { changing };
     });
     await change.changing;

@@ -5,7 +5,7 @@ import { Problem } from '@taskwire/errors';
 import { assign, awaitPerformer } from '../src/domain/assignment.ts';
 import { edit, remove } from '../src/domain/content.ts';
 import type { Change } from '../src/domain/change.ts';
-import { creation } from '../src/domain/creation.ts';
+import { byUser, creation } from '../src/domain/creation.ts';
 import { isAllowed, outsideOfProjects, type Action } from '../src/domain/permissions.ts';
 import { isOpen, type Actor, type Role, type Task, type TaskState } from '../src/domain/task.ts';
 import { authorizeTransition, changeState } from '../src/domain/transitions.ts';
@@ -90,11 +90,11 @@ describe('The states of a task', () => {
     for (const state of states) {
       const expected = ['completed', 'cancelled'].includes(state) ? 'illegal_transition' : 'allowed';
       expect(
-        codeOf(() => assign(inState(state), 'ben', null)),
+        codeOf(() => assign(inState(state), 'ben', byUser)),
         state,
       ).to.equal(expected);
     }
-    expect(assign(inState('in_progress'), 'ben', null).set.state).to.equal('assigned');
+    expect(assign(inState('in_progress'), 'ben', byUser).set.state).to.equal('assigned');
   });
 });
 
@@ -162,7 +162,7 @@ describe('The permissions', () => {
 
 describe('The events of a change', () => {
   it('are created, changed and assigned for a new task with an assignee', () => {
-    const { events, log } = creation('ann', null);
+    const { events, log } = creation('ann', byUser);
     expect(events).to.deep.equal([
       { type: 'tasks.task.created' },
       { type: 'tasks.task.changed' },
@@ -172,14 +172,14 @@ describe('The events of a change', () => {
   });
 
   it('are unassigned and assigned for a reassignment', () => {
-    expect(assign(inState('assigned'), 'ben', 'why').events).to.deep.equal([
+    expect(assign(inState('assigned'), 'ben', { reason: 'why' }).events).to.deep.equal([
       { type: 'tasks.task.unassigned', unassigned_from: 'ann' },
       { type: 'tasks.task.assigned', assigned_to: 'ben' },
     ]);
   });
 
   it('are none for an assignment to the current assignee', () => {
-    expect(assign(inState('in_progress'), 'ann', null)).to.deep.equal({ set: {}, events: [], log: [] });
+    expect(assign(inState('in_progress'), 'ann', byUser)).to.deep.equal({ set: {}, events: [], log: [] });
   });
 
   it('are unassigned and deleted for the deletion of an open task, and only deleted for a closed one', () => {
@@ -214,7 +214,7 @@ describe('Any history of a task', () => {
     performer.map(
       (id): Step =>
         (task) =>
-          assign(task, id, null),
+          assign(task, id, byUser),
     ),
     fc.constantFrom(...states).map(
       (to): Step =>

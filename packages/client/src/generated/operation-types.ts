@@ -45,9 +45,11 @@ export type OperationTypes = {
   restoreTask: { input: T.RestoreTaskData; answer: T.RestoreTaskResponses[200] };
   assignTask: { input: T.AssignTaskData; answer: T.AssignTaskResponses[200] };
   transitionTask: { input: T.TransitionTaskData; answer: T.TransitionTaskResponses[200] };
-  listActivity: { input: T.ListActivityData; answer: T.ListActivityResponses[200] };
   shuffleTasks: { input: T.ShuffleTasksData; answer: T.ShuffleTasksResponses[200] };
   getInternalTask: { input: T.GetInternalTaskData; answer: T.GetInternalTaskResponses[200] };
+  listActivity: { input: T.ListActivityData; answer: T.ListActivityResponses[200] };
+  listAllActivity: { input: T.ListAllActivityData; answer: T.ListAllActivityResponses[200] };
+  whyAssigned: { input: T.WhyAssignedData; answer: T.WhyAssignedResponses[200] };
   bulkTasks: { input: T.BulkTasksData; answer: T.BulkTasksResponses[200] };
   listComments: { input: T.ListCommentsData; answer: T.ListCommentsResponses[200] };
   addComment: { input: T.AddCommentData; answer: T.AddCommentResponses[201] };
@@ -103,6 +105,8 @@ export type OperationTypes = {
   listProjectMembers: { input: T.ListProjectMembersData; answer: T.ListProjectMembersResponses[200] };
   setProjectMember: { input: T.SetProjectMemberData; answer: T.SetProjectMemberResponses[200] };
   removeProjectMember: { input: T.RemoveProjectMemberData; answer: T.RemoveProjectMemberResponses[204] };
+  syncTasks: { input: T.SyncTasksData; answer: T.SyncTasksResponses[200] };
+  syncPeople: { input: T.SyncPeopleData; answer: T.SyncPeopleResponses[200] };
   listTasksDeadLetters: { input: T.ListTasksDeadLettersData; answer: T.ListTasksDeadLettersResponses[200] };
   getTasksDeadLetter: { input: T.GetTasksDeadLetterData; answer: T.GetTasksDeadLetterResponses[200] };
   replayTasksDeadLetter: { input: T.ReplayTasksDeadLetterData; answer: T.ReplayTasksDeadLetterResponses[200] };

@@ -54,14 +54,15 @@ export const operations = frozenTable({
     search: { id: 'searchTasks', method: 'POST', path: '/api/v1/tasks/search', status: 200, body: 'required', repeatable: true },
     suggest: { id: 'suggestTasks', method: 'GET', path: '/api/v1/tasks/suggest', status: 200, query: ['q'] },
     create: { id: 'createTask', method: 'POST', path: '/api/v1/tasks', status: 201, body: 'required', idempotent: true },
-    get: { id: 'getTask', method: 'GET', path: '/api/v1/tasks/{id}', status: 200, query: ['include'], queryInOptions: true },
+    get: { id: 'getTask', method: 'GET', path: '/api/v1/tasks/{id}', status: 200, query: ['include', 'at'], queryInOptions: true },
     change: { id: 'changeTask', method: 'PATCH', path: '/api/v1/tasks/{id}', status: 200, body: 'required', ifMatch: 'required' },
     delete: { id: 'deleteTask', method: 'DELETE', path: '/api/v1/tasks/{id}', status: 204, ifMatch: 'required' },
     restore: { id: 'restoreTask', method: 'POST', path: '/api/v1/tasks/{id}/restore', status: 200, ifMatch: 'optional', idempotent: true },
     assign: { id: 'assignTask', method: 'POST', path: '/api/v1/tasks/{id}/assign', status: 200, body: 'required', ifMatch: 'optional', idempotent: true },
     transition: { id: 'transitionTask', method: 'POST', path: '/api/v1/tasks/{id}/transition', status: 200, body: 'required', ifMatch: 'optional', idempotent: true },
-    activity: { id: 'listActivity', method: 'GET', path: '/api/v1/tasks/{id}/activity', status: 200, query: ['cursor', 'limit'], list: true },
     shuffle: { id: 'shuffleTasks', method: 'POST', path: '/api/v1/tasks/shuffle', status: 200, idempotent: true },
+    activity: { id: 'listActivity', method: 'GET', path: '/api/v1/tasks/{id}/activity', status: 200, query: ['cursor', 'limit'], list: true },
+    whyAssigned: { id: 'whyAssigned', method: 'GET', path: '/api/v1/tasks/{id}/why_assigned', status: 200 },
     bulk: { id: 'bulkTasks', method: 'POST', path: '/api/v1/tasks/bulk', status: 200, body: 'required', idempotent: true },
     addBlocker: { id: 'addBlocker', method: 'PUT', path: '/api/v1/tasks/{id}/blocked_by/{other_id}', status: 204 },
     removeBlocker: { id: 'removeBlocker', method: 'DELETE', path: '/api/v1/tasks/{id}/blocked_by/{other_id}', status: 204 },
@@ -69,6 +70,9 @@ export const operations = frozenTable({
   },
   labels: {
     list: { id: 'listLabels', method: 'GET', path: '/api/v1/labels', status: 200, query: ['cursor', 'limit', 'prefix'], list: true },
+  },
+  activity: {
+    list: { id: 'listAllActivity', method: 'GET', path: '/api/v1/activity', status: 200, query: ['cursor', 'limit'], list: true },
   },
   comments: {
     list: { id: 'listComments', method: 'GET', path: '/api/v1/tasks/{id}/comments', status: 200, query: ['cursor', 'limit'], list: true },
@@ -132,6 +136,10 @@ export const operations = frozenTable({
     members: { id: 'listProjectMembers', method: 'GET', path: '/api/v1/projects/{id}/members', status: 200, query: ['cursor', 'limit'], list: true },
     setMember: { id: 'setProjectMember', method: 'PUT', path: '/api/v1/projects/{id}/members/{user_id}', status: 200, body: 'required' },
     removeMember: { id: 'removeProjectMember', method: 'DELETE', path: '/api/v1/projects/{id}/members/{user_id}', status: 204 },
+  },
+  sync: {
+    tasks: { id: 'syncTasks', method: 'GET', path: '/api/v1/sync/tasks', status: 200, query: ['token', 'limit', 'wait'], feed: true },
+    people: { id: 'syncPeople', method: 'GET', path: '/api/v1/sync/people', status: 200, query: ['token', 'limit', 'wait'], feed: true },
   },
   tasksDeadLetters: {
     list: { id: 'listTasksDeadLetters', method: 'GET', path: '/api/v1/admin/dead_letters/tasks', status: 200, query: ['cursor', 'limit', 'key', 'type', 'reason', 'message_id', 'from', 'until', 'state'], list: true },

@@ -590,9 +590,13 @@ export type Activity = {
     from: unknown;
     to: unknown;
     /**
-     * an explanation, as a sentence
+     * an explanation of the service, as a sentence
      */
     reason: string | null;
+    /**
+     * the reason that the user gave
+     */
+    why: string | null;
     created_at: string;
 };
 
@@ -634,8 +638,16 @@ export type AddCommentResponse = {
 
 export type AssignTaskRequest = {
     assignee_id: string;
+    /**
+     * shown as `why` in the activity of the task
+     */
+    reason?: string;
 } | {
     assign: 'random';
+    /**
+     * shown as `why` in the activity of the task
+     */
+    reason?: string;
 };
 
 export type BackfillScheduleRequest = {
@@ -1859,6 +1871,10 @@ export type GetTaskResponse = {
     project_id: string | null;
     creator_id: string;
     assignee_id: string | null;
+    /**
+     * true for a draft that lost its performer when no other was available; it is assigned as soon as one is
+     */
+    awaiting_performer: boolean;
     creator: {
         id: string;
         name: string;
@@ -2265,6 +2281,10 @@ export type ListTasksResponse = {
         project_id: string | null;
         creator_id: string;
         assignee_id: string | null;
+        /**
+         * true for a draft that lost its performer when no other was available; it is assigned as soon as one is
+         */
+        awaiting_performer: boolean;
         creator: {
             id: string;
             name: string;
@@ -2364,6 +2384,10 @@ export type ListViewTasksResponse = {
         project_id: string | null;
         creator_id: string;
         assignee_id: string | null;
+        /**
+         * true for a draft that lost its performer when no other was available; it is assigned as soon as one is
+         */
+        awaiting_performer: boolean;
         creator: {
             id: string;
             name: string;
@@ -2838,6 +2862,10 @@ export type SearchTasksResponse = {
         project_id: string | null;
         creator_id: string;
         assignee_id: string | null;
+        /**
+         * true for a draft that lost its performer when no other was available; it is assigned as soon as one is
+         */
+        awaiting_performer: boolean;
         creator: {
             id: string;
             name: string;
@@ -3034,6 +3062,98 @@ export type SuggestTasksResponse = {
     }>;
 };
 
+export type SyncPeopleResponse = {
+    data: Array<{
+        id: string;
+        name: string;
+    } | {
+        id: string;
+        /**
+         * remove it from the copy; it may not be there
+         */
+        deleted: true;
+    }>;
+    /**
+     * continues after this page; it can be used more than once, by the same user
+     */
+    next_token: string;
+    /**
+     * whether another page follows at once
+     */
+    more: boolean;
+    /**
+     * if `more` is false: the copy has everything whose last change was committed by this time
+     */
+    as_of: string;
+};
+
+export type SyncTasksResponse = {
+    data: Array<{
+        id: string;
+        title: string;
+        description: string;
+        state: TaskState;
+        priority: Priority;
+        due_at: string | null;
+        /**
+         * the IANA time zone in which people read due_at
+         */
+        due_time_zone: string | null;
+        /**
+         * whether due_at is the last microsecond of a day in due_time_zone
+         */
+        due_all_day: boolean;
+        /**
+         * how long before due_at the assignee is reminded, as an ISO 8601 duration
+         */
+        remind_before: string;
+        labels: Array<string>;
+        /**
+         * the project whose members read the task; null for a task that every user reads
+         */
+        project_id: string | null;
+        creator_id: string;
+        assignee_id: string | null;
+        /**
+         * true for a draft that lost its performer when no other was available; it is assigned as soon as one is
+         */
+        awaiting_performer: boolean;
+        /**
+         * task: a user carries it out; job: a worker carries it out, and it has no assignee
+         */
+        kind: string;
+        /**
+         * the task of which this is a sub-task
+         */
+        parent_id: string | null;
+        version: number;
+        created_at: string;
+        updated_at: string;
+        /**
+         * the job that carries out the task; null unless kind is job
+         */
+        job_id: string | null;
+    } | {
+        id: string;
+        /**
+         * remove it from the copy; it may not be there
+         */
+        deleted: true;
+    }>;
+    /**
+     * continues after this page; it can be used more than once, by the same user
+     */
+    next_token: string;
+    /**
+     * whether another page follows at once
+     */
+    more: boolean;
+    /**
+     * if `more` is false: the copy has everything whose last change was committed by this time
+     */
+    as_of: string;
+};
+
 export type Task = {
     id: string;
     title: string;
@@ -3060,6 +3180,10 @@ export type Task = {
     project_id: string | null;
     creator_id: string;
     assignee_id: string | null;
+    /**
+     * true for a draft that lost its performer when no other was available; it is assigned as soon as one is
+     */
+    awaiting_performer: boolean;
     creator: {
         id: string;
         name: string;
@@ -3120,9 +3244,45 @@ export type TransitionTaskRequest = {
      */
     override_blocked?: boolean;
     /**
-     * why the task may be started or completed although it is blocked; the activity log shows it
+     * why the state changes, shown as `why` in the activity of the task; required with `override_blocked`
      */
     reason?: string;
+};
+
+export type WhyAssignedResponse = {
+    task_id: string;
+    assignee: {
+        id: string;
+        name: string;
+    } | null;
+    assigned_at: string | null;
+    /**
+     * who assigned the task; null for the system
+     */
+    actor: {
+        id: string;
+        name: string;
+    } | null;
+    /**
+     * an explanation of the service, as a sentence; null if a user chose the assignee
+     */
+    reason: string | null;
+    /**
+     * the reason that the user gave
+     */
+    why: string | null;
+    /**
+     * the number of performers to choose from; null unless the service chose by the number of open tasks
+     */
+    performers: number | null;
+    /**
+     * at most 30 of them, those with the fewest open tasks at that moment; null unless the service chose by the number of open tasks
+     */
+    candidates: Array<{
+        id: string;
+        name: string;
+        open_tasks: number;
+    }> | null;
 };
 
 export type InternalTask = {
@@ -3151,6 +3311,10 @@ export type InternalTask = {
     project_id: string | null;
     creator_id: string;
     assignee_id: string | null;
+    /**
+     * true for a draft that lost its performer when no other was available; it is assigned as soon as one is
+     */
+    awaiting_performer: boolean;
     creator: {
         id: string;
         name: string;
@@ -4287,6 +4451,10 @@ export type GetTaskData = {
          * `stats`: whether each task is blocked, and the numbers of its open sub-tasks and comments
          */
         include?: 'stats';
+        /**
+         * the instant as of which the task is read
+         */
+        at?: string;
     };
     url: '/api/v1/tasks/{id}';
 };
@@ -4417,6 +4585,28 @@ export type TransitionTaskResponses = {
 
 export type TransitionTaskResponse = TransitionTaskResponses[keyof TransitionTaskResponses];
 
+export type ShuffleTasksData = {
+    body?: never;
+    headers?: {
+        /**
+         * A key chosen by the caller for this request, such as a UUID. A repeated request with the same key returns the first response and is not executed again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/v1/tasks/shuffle';
+};
+
+export type ShuffleTasksResponses = {
+    /**
+     * OK
+     */
+    200: ShuffleTasksResponse;
+};
+
+export type ShuffleTasksResponse2 = ShuffleTasksResponses[keyof ShuffleTasksResponses];
+
 export type ListActivityData = {
     body?: never;
     path: {
@@ -4444,27 +4634,48 @@ export type ListActivityResponses = {
 
 export type ListActivityResponse = ListActivityResponses[keyof ListActivityResponses];
 
-export type ShuffleTasksData = {
+export type ListAllActivityData = {
     body?: never;
-    headers?: {
-        /**
-         * A key chosen by the caller for this request, such as a UUID. A repeated request with the same key returns the first response and is not executed again.
-         */
-        'Idempotency-Key'?: string;
-    };
     path?: never;
-    query?: never;
-    url: '/api/v1/tasks/shuffle';
+    query?: {
+        /**
+         * the next_cursor of the previous page
+         */
+        cursor?: string;
+        /**
+         * the page size, 1 to 100; the default is 50
+         */
+        limit?: number;
+    };
+    url: '/api/v1/activity';
 };
 
-export type ShuffleTasksResponses = {
+export type ListAllActivityResponses = {
     /**
      * OK
      */
-    200: ShuffleTasksResponse;
+    200: ActivityList;
 };
 
-export type ShuffleTasksResponse2 = ShuffleTasksResponses[keyof ShuffleTasksResponses];
+export type ListAllActivityResponse = ListAllActivityResponses[keyof ListAllActivityResponses];
+
+export type WhyAssignedData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/tasks/{id}/why_assigned';
+};
+
+export type WhyAssignedResponses = {
+    /**
+     * OK
+     */
+    200: WhyAssignedResponse;
+};
+
+export type WhyAssignedResponse2 = WhyAssignedResponses[keyof WhyAssignedResponses];
 
 export type BulkTasksData = {
     /**
@@ -5789,6 +6000,64 @@ export type SetProjectMemberResponses = {
 };
 
 export type SetProjectMemberResponse2 = SetProjectMemberResponses[keyof SetProjectMemberResponses];
+
+export type SyncTasksData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * the next_token of the previous page; without it, the feed starts from the beginning
+         */
+        token?: string;
+        /**
+         * the page size, 1 to 500; the default is 100
+         */
+        limit?: number;
+        /**
+         * how many seconds to wait for a change if there is none, up to 25; the default is 0
+         */
+        wait?: number;
+    };
+    url: '/api/v1/sync/tasks';
+};
+
+export type SyncTasksResponses = {
+    /**
+     * OK
+     */
+    200: SyncTasksResponse;
+};
+
+export type SyncTasksResponse2 = SyncTasksResponses[keyof SyncTasksResponses];
+
+export type SyncPeopleData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * the next_token of the previous page; without it, the feed starts from the beginning
+         */
+        token?: string;
+        /**
+         * the page size, 1 to 500; the default is 100
+         */
+        limit?: number;
+        /**
+         * how many seconds to wait for a change if there is none, up to 25; the default is 0
+         */
+        wait?: number;
+    };
+    url: '/api/v1/sync/people';
+};
+
+export type SyncPeopleResponses = {
+    /**
+     * OK
+     */
+    200: SyncPeopleResponse;
+};
+
+export type SyncPeopleResponse2 = SyncPeopleResponses[keyof SyncPeopleResponses];
 
 export type ListTasksDeadLettersData = {
     body?: never;

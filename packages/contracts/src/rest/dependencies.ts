@@ -17,7 +17,7 @@ export const transition = z
       .boolean()
       .optional()
       .describe('true: starts or completes the task although it is blocked; only for managers and admins, with a `reason`'),
-    reason: reasonText.optional().describe('why the task may be started or completed although it is blocked; the activity log shows it'),
+    reason: reasonText.optional().describe('why the state changes, shown as `why` in the activity of the task; required with `override_blocked`'),
   })
   .refine(({ state, force }) => force !== true || state === 'completed', {
     path: ['force'],

@@ -167,6 +167,7 @@ export const task = z.object({
   project_id: uuid.nullable().describe('the project whose members read the task; null for a task that every user reads'),
   creator_id: uuid,
   assignee_id: uuid.nullable(),
+  awaiting_performer: z.boolean().describe('true for a draft that lost its performer when no other was available; it is assigned as soon as one is'),
   creator: person,
   assignee: person.nullable(),
   kind: openEnum(taskKinds).describe('task: a user carries it out; job: a worker carries it out, and it has no assignee'),
@@ -213,7 +214,8 @@ export const activity = z.object({
   field: z.string().nullable(),
   from: z.unknown(),
   to: z.unknown(),
-  reason: z.string().nullable().describe('an explanation, as a sentence'),
+  reason: z.string().nullable().describe('an explanation of the service, as a sentence'),
+  why: z.string().nullable().describe('the reason that the user gave'),
   created_at: instant,
 });
 
@@ -260,7 +262,7 @@ export function listOf<S extends z.ZodType>(item: S) {
 }
 
 /** An integer in a query parameter. */
-function queryInteger(min: number, max: number) {
+export function queryInteger(min: number, max: number) {
   return z.string().regex(/^\d{1,6}$/, 'must be a whole number').transform(Number).pipe(z.int().min(min).max(max));
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { uuid } from '../events/events.ts';
+import { activityRoutes } from './activity.ts';
 import { bulkRoutes, largestTaskBytes } from './bulk.ts';
 import { commentRoutes } from './comments.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
@@ -13,12 +14,16 @@ import { defineRoute } from './route.ts';
 import { include, labelInUse, labelListQuery, taskListQuery, taskPage, taskSearch, taskSuggestion, taskSuggestionQuery } from './task-lists.ts';
 import { projectRoutes } from './projects.ts';
 import { scheduleRoutes } from './schedules.ts';
-import { activity, description, givenInstant, idParams, internalTask, labels, listOf, page, priority, readTask, task, taskKinds, title } from './schemas.ts';
+import { description, givenInstant, idParams, internalTask, labels, listOf, priority, readTask, reasonText, task, taskKinds, title } from './schemas.ts';
+import { syncRoutes } from './sync.ts';
 import { templateRoutes } from './templates.ts';
 import { viewRoutes } from './views.ts';
 
+/** A reason that a user gives. */
+const reason = reasonText.optional().describe('shown as `why` in the activity of the task');
+
 const assignment = z.union(
-  [z.strictObject({ assignee_id: uuid }), z.strictObject({ assign: z.literal('random') })],
+  [z.strictObject({ assignee_id: uuid, reason }), z.strictObject({ assign: z.literal('random'), reason })],
   'must be {"assign": "random"}, or have the id of a user, for example {"assignee_id": "019a9d5e-71aa-7b3c-8d4e-5f6a7b8c9d0e"}',
 );
 
@@ -129,11 +134,12 @@ export const tasksRoutes = {
     path: '/api/v1/tasks/{id}',
     operationId: 'getTask',
     summary: 'Read a task',
-    description: 'A response with `stats` has no ETag.',
+    description:
+      'With `at`, the task as it was at that time: its fields, state and assignee come from the activity log; the names of users and the job are as they are now. A task that was created later, or was deleted at that time, is not found. A response with `stats` has no ETag.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:read'], objects: ['reader'] },
     params: idParams,
-    query: z.strictObject({ include }),
+    query: z.strictObject({ include, at: givenInstant.optional().describe('the instant as of which the task is read') }),
     responses: { 200: readTask },
     etag: true,
     storable: true,
@@ -247,18 +253,6 @@ export const tasksRoutes = {
     etag: true,
     problems: ['not_found', 'project_archived', 'illegal_transition', 'open_subtasks', 'task_blocked'],
   }),
-  listActivity: defineRoute({
-    method: 'get',
-    path: '/api/v1/tasks/{id}/activity',
-    operationId: 'listActivity',
-    summary: 'List the activity of a task, oldest first',
-    tag: 'Tasks',
-    access: { kind: 'user', scopes: ['tasks:read'], objects: ['reader'] },
-    params: idParams,
-    query: z.strictObject(page),
-    responses: { 200: listOf(activity) },
-    problems: ['not_found', 'bad_cursor'],
-  }),
   shuffleTasks: defineRoute({
     method: 'post',
     path: '/api/v1/tasks/shuffle',
@@ -283,6 +277,7 @@ export const tasksRoutes = {
     etag: true,
     problems: ['not_found', 'gone'],
   }),
+  ...activityRoutes,
   ...bulkRoutes,
   ...commentRoutes,
   ...dependencyRoutes,
@@ -291,6 +286,7 @@ export const tasksRoutes = {
   ...viewRoutes,
   ...templateRoutes,
   ...projectRoutes,
+  ...syncRoutes,
   ...deadLetterRoutes('tasks'),
   ...taskJourneyRoutes,
 };

@@ -3,7 +3,8 @@ import type { Tx } from '@taskwire/postgres';
 import type { z } from 'zod';
 import { assign, requireAssignable } from '../domain/assignment.ts';
 import type { Change } from '../domain/change.ts';
-import { assignmentReason } from '../domain/fairness.ts';
+import { byUser } from '../domain/creation.ts';
+import { groundsOf } from '../domain/fairness.ts';
 import { requireTaskOfPeople } from '../domain/job-task.ts';
 import { authorize } from '../domain/permissions.ts';
 import type { Task } from '../domain/task.ts';
@@ -33,18 +34,21 @@ async function tryToAssign(tasks: TaskStore, command: Command): Promise<WriteRes
     requireTaskOfPeople(task, 'it cannot be assigned');
     requireAssignable(task);
     const change =
-      'assign' in input ? await assignAtRandom(tasks, tx, task) : await assignTo(tasks, tx, task, input.assignee_id);
+      'assign' in input ? await assignAtRandom(tasks, tx, task, input.reason) : await assignTo(tasks, tx, task, input);
     return await tasks.applyChange(tx, task, change, actor.id);
   });
 }
 
-async function assignTo(tasks: TaskStore, tx: Tx, task: Task, userId: string): Promise<Change> {
-  requireEligible(await tasks.lockEligibility(tx, userId, task.project_id));
-  return assign(task, userId, null);
+type Chosen = Extract<Command['input'], { assignee_id: string }>;
+
+async function assignTo(tasks: TaskStore, tx: Tx, task: Task, { assignee_id, reason }: Chosen): Promise<Change> {
+  requireEligible(await tasks.lockEligibility(tx, assignee_id, task.project_id));
+  return assign(task, assignee_id, reason === undefined ? byUser : { ...byUser, why: reason });
 }
 
-async function assignAtRandom(tasks: TaskStore, tx: Tx, task: Task): Promise<Change> {
+async function assignAtRandom(tasks: TaskStore, tx: Tx, task: Task, why: string | undefined): Promise<Change> {
   const choice = await tasks.pickLeastLoaded(tx, task);
   if (choice === undefined) throw noPerformers(task.project_id);
-  return assign(task, choice.performer_id, assignmentReason(choice));
+  const grounds = groundsOf(choice);
+  return assign(task, choice.performer_id, why === undefined ? grounds : { ...grounds, why });
 }

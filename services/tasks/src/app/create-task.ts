@@ -3,7 +3,8 @@ import type { Tx } from '@taskwire/postgres';
 import type { z } from 'zod';
 import { normalised } from '../domain/content.ts';
 import { changeDueDate, defaultReminder, noDueDate } from '../domain/due-date.ts';
-import { assignmentReason } from '../domain/fairness.ts';
+import { byUser } from '../domain/creation.ts';
+import { groundsOf } from '../domain/fairness.ts';
 import { requireJobSender } from '../domain/jobs/permissions.ts';
 import { authorize, outsideOfProjects } from '../domain/permissions.ts';
 import type { Actor } from '../domain/task.ts';
@@ -76,7 +77,7 @@ async function createAssignedAtRandom(
 async function insertAssignedAtRandom(tasks: TaskStore, tx: Tx, task: NewTask): Promise<Document> {
   const choice = await tasks.pickLeastLoaded(tx, { id: null, project_id: task.project_id });
   if (choice === undefined) throw noPerformers(task.project_id);
-  return await tasks.insertTask(tx, { ...task, assignee_id: choice.performer_id }, assignmentReason(choice));
+  return await tasks.insertTask(tx, { ...task, assignee_id: choice.performer_id }, groundsOf(choice));
 }
 
 /** `projectId` is undefined if the caller named no project. */
@@ -97,7 +98,7 @@ async function createInPlace(
     if (isRandom || assignee_id !== null) authorize('assign', actor, { ...placed, ...place });
     if (isRandom) return await insertAssignedAtRandom(tasks, tx, placed);
     if (assignee_id !== null) requireEligible(await tasks.lockEligibility(tx, assignee_id, place.project_id));
-    return await tasks.insertTask(tx, placed, null);
+    return await tasks.insertTask(tx, placed, byUser);
   };
   return await withKnownAssignee(users, assignee_id, async () => await tasks.once(request, create));
 }

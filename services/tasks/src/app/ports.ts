@@ -2,7 +2,7 @@ import type { JsonText, schemas, taskSuggestion } from '@taskwire/contracts';
 import type { EventJourney } from '@taskwire/outbox';
 import type { Page, Place, Tx } from '@taskwire/postgres';
 import type { z } from 'zod';
-import type { Change } from '../domain/change.ts';
+import type { Change, Grounds } from '../domain/change.ts';
 import type { Choice } from '../domain/fairness.ts';
 import type { Eligibility } from '../domain/performer.ts';
 import type { Reader } from '../domain/projects/reader.ts';
@@ -149,10 +149,8 @@ export type TaskWrites = {
   createTask(task: NewTask, request: IdempotentRequest | undefined): Promise<WriteResult | 'ineligible'>;
   /** Stores a new task, like `createTask`, in a transaction. Returns undefined instead of `ineligible`. */
   createTaskWithin(tx: Tx, task: NewTask): Promise<Document | undefined>;
-  /**
-   * Stores a new task whose assignee, if any, this transaction has locked. `reason` is why that performer was chosen; null when a user chose them.
-   */
-  insertTask(tx: Tx, task: NewTask, reason: string | null): Promise<Document>;
+  /** Stores a new task whose assignee, if any, this transaction has locked. */
+  insertTask(tx: Tx, task: NewTask, grounds: Grounds): Promise<Document>;
   /** An id for a new task, from the clock of the database. */
   newTaskId(tx: Tx): Promise<string>;
   /** Stores a new task that this job carries out, with this id. */

@@ -1,7 +1,7 @@
 import type { Progress } from '@taskwire/lifecycle';
 import type { Tx } from '@taskwire/postgres';
 import { assign, awaitPerformer } from '../domain/assignment.ts';
-import { assignmentReason } from '../domain/fairness.ts';
+import { groundsOf } from '../domain/fairness.ts';
 import type { Task } from '../domain/task.ts';
 import type { OrphanedTask, TaskStore } from './ports.ts';
 
@@ -57,7 +57,7 @@ async function assignAwaiting(tasks: TaskStore, tx: Tx, limit: number): Promise<
 async function assignToLeastLoaded(tasks: TaskStore, tx: Tx, task: Task, reason: string): Promise<boolean> {
   const choice = await tasks.pickLeastLoaded(tx, task);
   if (choice === undefined) return false;
-  const change = assign(task, choice.performer_id, `${reason}; ${assignmentReason(choice)}`);
+  const change = assign(task, choice.performer_id, groundsOf(choice, reason));
   await tasks.applyChange(tx, task, change, null);
   return true;
 }

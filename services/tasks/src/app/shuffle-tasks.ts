@@ -44,5 +44,5 @@ function movesOf(open: readonly OpenTask[], performers: readonly string[]): [Ope
   const reason = `all open tasks were redistributed among ${performers.length} performers`;
   return [...distribute(open, performers, Math.random)]
     .filter(([task, performerId]) => task.assignee_id !== performerId)
-    .map(([task, performerId]): [OpenTask, Change] => [task, assign(task, performerId, reason)]);
+    .map(([task, performerId]): [OpenTask, Change] => [task, assign(task, performerId, { reason })]);
 }

@@ -20,11 +20,12 @@ export async function transitionTask({ tasks, links }: Ports, command: Command):
     const task = await load(tasks, tx, command, (found) =>
       step === undefined ? authorizeTransition(actor, found, to) : authorizeStep(actor, found, step),
     );
-    const change = changeState(task, to);
+    const why = overrides.reason ?? undefined;
+    const change = changeState(task, to, { reason: null, why });
     if (to === 'cancelled') await tasks.cancelJobOf(tx, task, actor.id);
     if (step === undefined) return await tasks.applyChange(tx, task, change, actor.id);
     const explanation = await overcome(links, tx, { actor, task, step });
-    return await tasks.applyChange(tx, task, changeState(task, to, explanation), actor.id);
+    return await tasks.applyChange(tx, task, changeState(task, to, { reason: explanation, why }), actor.id);
   });
 }
 

@@ -7,6 +7,24 @@ export type TaskEvent =
   | { type: 'tasks.task.unassigned'; unassigned_from: string }
   | { type: 'tasks.task.started' | 'tasks.task.completed' | 'tasks.task.cancelled'; assigned_to: string | null };
 
+/** What a choice of a performer was based on. */
+export type ChoiceBasis = {
+  /** The number of performers to choose from. */
+  performers: number;
+  /** Those with the fewest open tasks, with the number of open tasks that they had. */
+  candidates: readonly { id: string; open_tasks: number }[];
+};
+
+/** Why a task has its performer, or has none. */
+export type Grounds = {
+  /** The explanation of the service; null if a user chose the performer. */
+  reason: string | null;
+  /** What the user gave as the reason. */
+  why?: string | undefined;
+  /** Set if the service chose the performer by the number of open tasks. */
+  choice?: ChoiceBasis | undefined;
+};
+
 /** An activity log entry, without its actor and time. */
 export type LogEntry =
   | (Entry<'created' | 'deleted'> & { field: null; from: null; to: null })
@@ -17,7 +35,7 @@ export type LogEntry =
   | (Entry<'unassigned'> & { field: 'assignee_id'; from: string; to: null })
   | (Entry<'started' | 'completed' | 'cancelled'> & { field: 'state'; from: string; to: string });
 
-type Entry<A extends string> = { action: A; reason: string | null };
+type Entry<A extends string> = Grounds & { action: A };
 
 type NewValues = Partial<Omit<Task, 'id' | 'version' | 'creator_id' | 'kind' | 'job_id' | 'is_linked'>> & {
   is_deleted?: boolean;

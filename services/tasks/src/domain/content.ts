@@ -46,7 +46,7 @@ export function remove(task: Task, rootId: string = task.id): Change {
   const isOfPeople = isOpen(task.state) && task.kind === 'task';
   const closed = isOfPeople ? ({ state: 'draft', assignee_id: null } as const) : {};
   return changeOf(task, { is_deleted: true, deletion_id: rootId, ...closed }, [
-    ...(isOfPeople ? unassignment(task, 'the task was deleted') : []),
+    ...(isOfPeople ? unassignment(task, { reason: 'the task was deleted' }) : []),
     { ...deleted, reason: rootId === task.id ? null : 'a task above it was deleted' },
   ]);
 }

@@ -1,12 +1,16 @@
 import { assign } from './assignment.ts';
-import { changeOf, type Change } from './change.ts';
+import { changeOf, type Change, type Grounds } from './change.ts';
 
-/**
- * The events and activity entries of a new task, including its assignment if it has a performer. `reason` is why that
- * performer was chosen, see `assign`.
- */
-export function creation(performerId: string | null, reason: string | null): Pick<Change, 'events' | 'log'> {
+/** The grounds of a performer whom a user chose, and of a task that needs none yet. */
+export const byUser: Grounds = Object.freeze({ reason: null });
+
+/** The grounds of a task that should have a performer when none is available: it awaits one. `taskAt` knows it by them. */
+export const noPerformerAvailable: Grounds = Object.freeze({ reason: 'no performer is available' });
+
+/** The events and activity entries of a new task, including its assignment if it has a performer. */
+export function creation(performerId: string | null, grounds: Grounds): Pick<Change, 'events' | 'log'> {
   const draft = { state: 'draft', assignee_id: null } as const;
-  const assigned = performerId === null ? [] : assign(draft, performerId, reason).log;
-  return changeOf(draft, {}, [{ action: 'created', field: null, from: null, to: null, reason: null }, ...assigned]);
+  const assigned = performerId === null ? [] : assign(draft, performerId, grounds).log;
+  const { reason } = performerId === null ? grounds : byUser;
+  return changeOf(draft, {}, [{ action: 'created', field: null, from: null, to: null, reason }, ...assigned]);
 }

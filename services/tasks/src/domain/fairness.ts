@@ -1,15 +1,23 @@
+import type { ChoiceBasis, Grounds } from './change.ts';
+
 /** The chosen performer and the figures behind the choice. */
-export type Choice = {
+export type Choice = ChoiceBasis & {
   performer_id: string;
   /** The number of open tasks that the performer had. */
   open_tasks: number;
   /** The number of performers with that few open tasks, including this one. */
   tied: number;
-  performers: number;
 };
 
+/** The grounds of an assignment by this choice. `occasion` is why there was a choice at all, as the beginning of a sentence. */
+export function groundsOf(choice: Choice, occasion?: string): Grounds {
+  const { performers, candidates } = choice;
+  const reason = assignmentReason(choice);
+  return { reason: occasion === undefined ? reason : `${occasion}; ${reason}`, choice: { performers, candidates } };
+}
+
 /** The reason for the choice, as a sentence for the activity log. */
-export function assignmentReason({ open_tasks, tied, performers }: Choice): string {
+export function assignmentReason({ open_tasks, tied, performers }: Omit<Choice, 'candidates'>): string {
   if (performers === 1) return 'the only performer';
   const among = `fewest open tasks (${tied} of ${performers} performers had ${open_tasks})`;
   return tied === 1 ? among : `${among}, picked at random`;

@@ -28,6 +28,6 @@ function resumption(task: Task, former: FormerAssignee | undefined): Pick<Change
   if (task.kind === 'job') return followJob(task, 'cancelled');
   if (former === undefined) return { set: {}, log: [] };
   return former.eligibility === 'eligible'
-    ? assign(task, former.id, 'the task was restored')
+    ? assign(task, former.id, { reason: 'the task was restored' })
     : { set: { awaiting_performer: true }, log: [] };
 }

@@ -1,5 +1,5 @@
 import { problem } from '@taskwire/errors';
-import { changeOf, type Change, type LogEntry } from './change.ts';
+import { changeOf, type Change, type Grounds, type LogEntry } from './change.ts';
 import { requireTaskOfPeople } from './job-task.ts';
 import { authorize, type Action, type Subject } from './permissions.ts';
 import type { Actor, Task, TaskState } from './task.ts';
@@ -30,12 +30,20 @@ export function authorizeTransition(actor: Actor, task: Subject & Pick<Task, 'ki
   if (transition !== undefined) authorize(transition.action, actor, task);
 }
 
-/** Starts, completes or cancels a task. `reason` explains why that was possible, if it needs an explanation. @throws Problem `illegal_transition` when its state doesn't allow that. */
-export function changeState(task: Task, to: TaskState, reason: string | null = null): Change {
+/**
+ * Starts, completes or cancels a task. `reason` explains why that was possible, if it needs an explanation, and `why` is the user's reason.
+ * @throws Problem `illegal_transition` when its state doesn't allow that.
+ */
+export function changeState(
+  task: Task,
+  to: TaskState,
+  { reason, why }: Omit<Grounds, 'choice'> = { reason: null },
+): Change {
   const transition = transitions[to];
   if (transition === undefined || !transition.from.includes(task.state)) throw illegal(task.state, to);
+  const given = why === undefined ? { reason } : { reason, why };
   return changeOf(task, { state: to, awaiting_performer: false }, [
-    { action: transition.logged, field: 'state', from: task.state, to, reason },
+    { action: transition.logged, field: 'state', from: task.state, to, ...given },
   ]);
 }
 

@@ -10,16 +10,26 @@ import {
   type Cursors,
 } from '@taskwire/http-server';
 import type { TaskJson, TaskReads } from '../app/ports.ts';
+import type { ActivityReads } from '../app/activity/ports.ts';
+import { readTaskAt } from '../app/activity/read-task-at.ts';
 import { readerOf } from '../domain/projects/reader.ts';
 import { noSuchTask } from '../app/load-for-update.ts';
 import { orderOf, type TaskList } from '../app/task-list.ts';
+import { utcInstant } from '../domain/instant.ts';
 import { cursorsOf, cursorsOfSearch, filterOf, searchOf } from './task-lists.ts';
 import { pageBody, respond } from './response.ts';
 
 const suggestions = tasksRoutes.suggestTasks.responses[200];
 
-/** The read operations. `publishedEpoch` is sent to services, which copy tasks. */
-export function readRoutes(tasks: TaskReads, publishedEpoch: () => number): BoundRoute[] {
+export type ReadPorts = {
+  tasks: TaskReads;
+  activity: ActivityReads;
+  /** Sent to services, which copy tasks. */
+  publishedEpoch: () => number;
+};
+
+/** The read operations. */
+export function readRoutes({ tasks, activity, publishedEpoch }: ReadPorts): BoundRoute[] {
   return [
     bind(tasksRoutes.listTasks, async ({ actor, query: { cursor, limit, sort, include, ...given } }) => {
       const order = orderOf({ sort, q: given.q });
@@ -48,9 +58,14 @@ export function readRoutes(tasks: TaskReads, publishedEpoch: () => number): Boun
         new PreserializedJson(suggestions, `{"data":[${found.join(',')}]}` as JsonText<typeof suggestions>),
       );
     }),
-    bind(tasksRoutes.getTask, async ({ actor, params, query: { include } }) => {
+    bind(tasksRoutes.getTask, async ({ actor, params, query: { at, include } }) => {
+      const reader = readerOf(actor);
+      if (at !== undefined) {
+        const asked = { taskId: params.id, reader, at: utcInstant(at, 'at') };
+        return respond(tasksRoutes.getTask, 200, await readTaskAt(activity, asked));
+      }
       const read = include === 'stats' ? tasks.readTaskWithStats : tasks.readTask;
-      const task = await read(params.id, readerOf(actor));
+      const task = await read(params.id, reader);
       if (task === undefined || task.isDeleted) throw noSuchTask();
       // the fields of a task, with or without stats
       const text = task.text as string as JsonText<typeof schemas.readTask>;

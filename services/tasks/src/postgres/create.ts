@@ -1,14 +1,14 @@
 import { eventHeaders, runWithEvents } from '@taskwire/outbox';
 import type { Database, Statement, Tx } from '@taskwire/postgres';
 import type { Document, IdempotentRequest, NewTask, TaskJson, TaskWrites } from '../app/ports.ts';
-import { creation } from '../domain/creation.ts';
+import type { Grounds } from '../domain/change.ts';
+import { byUser, creation } from '../domain/creation.ts';
 import type { PerformerSql } from './performer-sql.ts';
 import { recordChangeSql } from './record-change.ts';
 import { joinUsers, taskJson } from './task-json.ts';
 
 type Details = {
-  /** Why the assignee was chosen; null when a user chose them. */
-  reason: string | null;
+  grounds: Grounds;
   /** For an idempotent request, the statement also claims the key and saves the response. */
   request: IdempotentRequest | undefined;
 };
@@ -33,8 +33,8 @@ const clock = '(SELECT clock_timestamp() AS now) AS clock';
 /** The statements behind `CreateTask`. Their row has the task as JSON text in `json`. */
 export function creationStatements(performer: PerformerSql): (task: NewTask, details: Details) => Statement {
   const { draft, draftIdempotent, assigned, assignedIdempotent } = creationSql(performer);
-  return (task, { reason, request }) => {
-    const values = creationValues(task, reason);
+  return (task, { grounds, request }) => {
+    const values = creationValues(task, grounds);
     const isDraft = task.assignee_id === null;
     if (request === undefined) return { ...(isDraft ? draft : assigned), values };
     const keyed = [...values, request.key, request.fingerprint]; // $16, $17
@@ -43,8 +43,8 @@ export function creationStatements(performer: PerformerSql): (task: NewTask, det
 }
 
 /** The values of $1 to $15 of every statement that creates a task. */
-function creationValues(task: NewTask, reason: string | null): unknown[] {
-  const { events, log } = creation(task.assignee_id, reason);
+function creationValues(task: NewTask, grounds: Grounds): unknown[] {
+  const { events, log } = creation(task.assignee_id, grounds);
   return [
     task.title, // $1
     task.description,
@@ -84,7 +84,7 @@ function columns(id: string, state: string, assigneeId: string, kind = "'task' A
   return `
     ${id} AS id, $1::text AS title, $2::text AS description, ${state}::text AS state, $3::text AS priority,
     $4::timestamptz AS due_at, $11::text AS due_time_zone, $12::boolean AS due_all_day, $13::text AS remind_before, $5::text[] AS labels, $6::uuid AS creator_id, ${assigneeId}::uuid AS assignee_id,
-    ${kind}, $14::uuid AS parent_id, $15::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at`;
+    false AS awaiting_performer, ${kind}, $14::uuid AS parent_id, $15::uuid AS project_id, 1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at`;
 }
 
 function draftRowOf(id: string, kind?: string): string {
@@ -124,7 +124,7 @@ export const otherCreations = [jobTaskCreation];
 
 /** Stores the task of a job. */
 export const insertJobTask: TaskWrites['insertJobTask'] = async (tx, task, { id, jobId }) => {
-  const values = [...creationValues(task, null), id, jobId];
+  const values = [...creationValues(task, byUser), id, jobId];
   const [row] = await runWithEvents<{ json: TaskJson }>(tx, { ...jobTaskCreation, values });
   if (row === undefined) throw new Error('INSERT returned no row');
   return { text: row.json, etag: 1 };
@@ -138,7 +138,7 @@ function insertSql(row: string, claim: KeyClaim): string {
   ), ${claim.part}
   stored AS (
     INSERT INTO tasks (
-      id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, kind, job_id, parent_id,
+      id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, awaiting_performer, kind, job_id, parent_id,
       project_id,
       version, created_at, updated_at
     )

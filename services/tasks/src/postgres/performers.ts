@@ -54,6 +54,9 @@ export function assignment(performer: PerformerSql): Assignment {
   };
 }
 
+/** The candidates that the activity log keeps of a choice, about 2 kB: more than a person compares. */
+const keptCandidates = 30;
+
 /**
  * Counts open tasks once and combines the counts without a join. A planner without statistics turns the join into a
  * nested loop, which takes half a second for 20,000 open tasks instead of a few ms.
@@ -92,7 +95,13 @@ function leastLoaded({ isPerformer }: PerformerSql, { among, locked }: Candidate
       count(*) OVER (PARTITION BY open_tasks)::integer AS tied, count(*) OVER ()::integer AS performers
     FROM load ORDER BY open_tasks, random() LIMIT 1
   )
-  SELECT drawn.id AS performer_id, drawn.open_tasks, drawn.tied, drawn.performers
+  SELECT drawn.id AS performer_id, drawn.open_tasks, drawn.tied, drawn.performers, (
+    SELECT json_agg(json_build_object('id', candidate.id, 'open_tasks', candidate.open_tasks) ORDER BY candidate.place)
+    FROM (
+      SELECT load.id, load.open_tasks, row_number() OVER (ORDER BY load.open_tasks, load.id <> drawn.id, load.id) AS place
+      FROM load ORDER BY place LIMIT ${keptCandidates}
+    ) candidate
+  ) AS candidates
   FROM drawn JOIN directory_users performer ON performer.id = drawn.id ${locked && join}
   WHERE ${isPerformer('performer')}
   FOR SHARE OF performer${locked && `, ${locked}`}`;

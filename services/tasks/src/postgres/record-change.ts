@@ -16,9 +16,10 @@ export const changeSpan = "interval '10 microseconds'";
 export function recordChangeSql(changed: string, actor: string, headers: string): string {
   return `
   logged AS (
-    INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, created_at)
+    INSERT INTO task_activity (task_id, action, actor_id, field, from_value, to_value, reason, why, choice, created_at)
     SELECT ${changed}.id, entry ->> 'action', ${actor}, entry ->> 'field',
-      nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', ${changed}.updated_at
+      nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', entry ->> 'why', entry -> 'choice',
+      ${changed}.updated_at
     FROM ${changed}, jsonb_array_elements(${changed}.log) WITH ORDINALITY AS listed (entry, place)
     ORDER BY ${changed}.id, place
   ), emitted AS (

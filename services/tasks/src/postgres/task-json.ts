@@ -13,16 +13,32 @@ export function displayName(user: string): string {
 export function taskJson(task: string, creator: string, assignee: string, more = ''): string {
   return `(
     SELECT to_json(shown)::text FROM (
-      SELECT ${task}.id, ${task}.title, ${task}.description, ${task}.state, ${task}.priority,
-        ${isoMicros(`${task}.due_at`)} AS due_at, ${task}.due_time_zone, ${task}.due_all_day, ${task}.remind_before,
-        ${task}.labels, ${task}.project_id, ${task}.creator_id, ${task}.assignee_id,
+      SELECT ${firstColumns(task)},
         json_build_object('id', ${task}.creator_id, 'name', ${displayName(creator)}) AS creator,
         CASE WHEN ${task}.assignee_id IS NOT NULL
           THEN json_build_object('id', ${task}.assignee_id, 'name', ${displayName(assignee)}) END AS assignee,
-        ${task}.kind, CASE WHEN ${task}.job_id IS NOT NULL THEN ${jobOf(task)} END AS job, ${task}.parent_id, ${task}.version,
-        ${isoMicros(`${task}.created_at`)} AS created_at, ${isoMicros(`${task}.updated_at`)} AS updated_at${more}
+        ${task}.kind, CASE WHEN ${task}.job_id IS NOT NULL THEN ${jobOf(task)} END AS job, ${lastColumns(task)}${more}
     ) AS shown
   )`;
+}
+
+/** SQL for a task as the sync feed returns it: with ids instead of names and of the job. */
+export function syncedTaskJson(task: string): string {
+  return `(
+    SELECT to_json(shown)::text FROM (
+      SELECT ${firstColumns(task)}, ${task}.kind, ${task}.job_id, ${lastColumns(task)}
+    ) AS shown
+  )`;
+}
+
+function firstColumns(task: string): string {
+  return `${task}.id, ${task}.title, ${task}.description, ${task}.state, ${task}.priority,
+        ${isoMicros(`${task}.due_at`)} AS due_at, ${task}.due_time_zone, ${task}.due_all_day, ${task}.remind_before,
+        ${task}.labels, ${task}.project_id, ${task}.creator_id, ${task}.assignee_id, ${task}.awaiting_performer`;
+}
+
+function lastColumns(task: string): string {
+  return `${task}.parent_id, ${task}.version, ${isoMicros(`${task}.created_at`)} AS created_at, ${isoMicros(`${task}.updated_at`)} AS updated_at`;
 }
 
 /** SQL for the job of a task, read only for a task that has one. The state of a job that was removed follows from its task. */
@@ -41,7 +57,7 @@ export function activityJson(entry: string, actor: string): string {
       SELECT ${entry}.id, ${entry}.task_id, ${entry}.action,
         CASE WHEN ${entry}.actor_id IS NOT NULL
           THEN json_build_object('id', ${entry}.actor_id, 'name', ${displayName(actor)}) END AS actor,
-        ${entry}.field, ${entry}.from_value AS "from", ${entry}.to_value AS "to", ${entry}.reason,
+        ${entry}.field, ${entry}.from_value AS "from", ${entry}.to_value AS "to", ${entry}.reason, ${entry}.why,
         ${isoMicros(`${entry}.created_at`)} AS created_at
     ) AS shown
   )`;

@@ -2,6 +2,7 @@ import { problem, type Problem } from '@taskwire/errors';
 import { isSqlState, query, sqlState, type Database, type Tx } from '@taskwire/postgres';
 import type { z } from 'zod';
 import type { Document, IdempotentRequest, TaskSchema, TaskStore } from '../app/ports.ts';
+import { byUser } from '../domain/creation.ts';
 import type { PerformerPolicy } from '../domain/performer.ts';
 import { applyChange, applyChanges } from './apply.ts';
 import { creatingTasks, insertJobTask } from './create.ts';
@@ -53,7 +54,7 @@ export function createTaskStore(db: Database, policy: PerformerPolicy = { requir
       }),
 
     async createTask(task, request) {
-      const created = await insert(db, task, { reason: null, request }).catch((error: unknown) => {
+      const created = await insert(db, task, { grounds: byUser, request }).catch((error: unknown) => {
         // this statement waits only for an earlier request with the same key, or for a performer who is being changed
         throw isSqlState(error, sqlState.queryCanceled) ? busy(error) : error;
       });
@@ -61,10 +62,10 @@ export function createTaskStore(db: Database, policy: PerformerPolicy = { requir
       return (request && (await savedResponse<TaskSchema>(db.pool, request))) ?? 'ineligible';
     },
 
-    createTaskWithin: async (tx, task) => await insert(tx, task, { reason: null, request: undefined }),
+    createTaskWithin: async (tx, task) => await insert(tx, task, { grounds: byUser, request: undefined }),
 
-    async insertTask(tx, task, reason) {
-      const created = await insert(tx, task, { reason, request: undefined });
+    async insertTask(tx, task, grounds) {
+      const created = await insert(tx, task, { grounds, request: undefined });
       if (created === undefined) throw new Error('the chosen performer is locked, but is not a performer');
       return created;
     },

@@ -90,7 +90,7 @@ describe('A performer who leaves a project', () => {
       expect(await store.lockEligibility(tx, ann.id, project.id)).to.equal('eligible');
       const removing = remove(ann);
       await waitFor(async () => (await waiting()) > 0);
-      await store.applyChange(tx, locked, assignTo(locked, ann.id, null), manager.id);
+      await store.applyChange(tx, locked, assignTo(locked, ann.id, { reason: null }), manager.id);
       return { removal: removing };
     });
     expect((await removal).status).to.equal(204);

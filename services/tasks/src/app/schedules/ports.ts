@@ -1,4 +1,5 @@
 import type { Page, Place, Tx } from '@taskwire/postgres';
+import type { Grounds } from '../../domain/change.ts';
 import type { LastRun, OccurrenceRow, PauseReason, Schedule } from '../../domain/schedules/schedule.ts';
 import type { JobEnqueuing } from '../jobs/ports.ts';
 import type { NewTask, TaskStore } from '../ports.ts';
@@ -49,8 +50,7 @@ export type Situation = {
 export type ScheduledTask = {
   id: string;
   task: NewTask;
-  /** Why the assignee was chosen; null when the schedule names them. */
-  reason: string | null;
+  grounds: Grounds;
   /** True for a draft that the reassigner assigns when there is a performer. */
   awaitsPerformer: boolean;
 };

@@ -1,7 +1,8 @@
 import type { Tx } from '@taskwire/postgres';
 import type { LogEntry } from '../../domain/change.ts';
 import { defaultReminder } from '../../domain/due-date.ts';
-import { assignmentReason } from '../../domain/fairness.ts';
+import { byUser, noPerformerAvailable } from '../../domain/creation.ts';
+import { groundsOf } from '../../domain/fairness.ts';
 import { addInZone, parseDuration } from '../../domain/schedules/duration.ts';
 import { isoOf } from '../../domain/schedules/given-rule.ts';
 import type { JobTarget, OccurrenceRow, Schedule, TaskTarget } from '../../domain/schedules/schedule.ts';
@@ -48,7 +49,7 @@ export async function storeDecisions(
         created.tasks.push(
           target.assign === 'random'
             ? await assignedAtRandom(ports, tx, { task, id: step.id })
-            : { task, id: step.id, reason: null, awaitsPerformer: false },
+            : { task, id: step.id, grounds: byUser, awaitsPerformer: false },
         );
       }
     }
@@ -79,7 +80,7 @@ function collectCreated(ports: Ports, tx: Tx) {
 }
 
 function awaitingPerformer({ id, task }: Pick<ScheduledTask, 'id' | 'task'>): ScheduledTask {
-  return { id, task: { ...task, assignee_id: null }, reason: null, awaitsPerformer: true };
+  return { id, task: { ...task, assignee_id: null }, grounds: noPerformerAvailable, awaitsPerformer: true };
 }
 
 async function assignedAtRandom(
@@ -91,7 +92,7 @@ async function assignedAtRandom(
   const choice = await tasks.pickLeastLoaded(tx, { id: null, project_id: null });
   if (choice === undefined) return awaitingPerformer({ task, id });
   const assigned = { ...task, assignee_id: choice.performer_id };
-  return { id, task: assigned, reason: assignmentReason(choice), awaitsPerformer: false };
+  return { id, task: assigned, grounds: groundsOf(choice), awaitsPerformer: false };
 }
 
 function jobOf({ job }: JobTarget, { id, timeZone }: Schedule, at: number): NewJob {

@@ -1,3 +1,4 @@
+import { byUser } from '../../domain/creation.ts';
 import type { JsonText, templateRoutes } from '@taskwire/contracts';
 import { defaultReminder } from '../../domain/due-date.ts';
 import { addition } from '../../domain/links/dependencies.ts';
@@ -44,7 +45,7 @@ export async function instantiateTemplate(
     };
     for (const { parent, ...task } of [root, ...others]) {
       const parentId = parent === null ? null : idOf(parent);
-      created.push(identified(await tasks.insertTask(tx, newTask(task, { actor, parentId, now }), null)));
+      created.push(identified(await tasks.insertTask(tx, newTask(task, { actor, parentId, now }), byUser)));
     }
     for (const parent of new Set(others.map((one) => one.parent))) await links.markLinked(tx, idOf(parent ?? 0));
     for (const { blocker, blocked } of template.blocks) {

@@ -5,12 +5,14 @@ import { RefusedEarlier, requestOf, type BulkResults } from '../../app/bulk/port
 import { lookedUp, storeOfOperation, storeWithin, UserNeeded } from '../../app/bulk/stores.ts';
 import type { WriteResult } from '../../app/ports.ts';
 import type { Eligibility } from '../../domain/performer.ts';
+import type { ActivityReads } from '../../app/activity/ports.ts';
 import { readRoutes } from '../reads.ts';
 import { writeRoutes, type WritePorts } from '../writes.ts';
 import { performOperation, type Operation } from './perform.ts';
 import { bodyOf, isPassing, refusalOf, refused, resultOf, textOf, type Result } from './result.ts';
 
 export type BulkPorts = WritePorts & {
+  activity: ActivityReads;
   bulk: BulkResults;
   /** The epoch of the database, which entity tags contain. */
   sourceEpoch: () => number;
@@ -78,7 +80,10 @@ async function attempt(
   const own = request && requestOf(request, index);
   try {
     const tasks = storeOfOperation(ports.tasks, own);
-    const routes = [...readRoutes(tasks, () => epoch), ...writeRoutes({ ...ports, tasks })];
+    const routes = [
+      ...readRoutes({ tasks, activity: ports.activity, publishedEpoch: () => epoch }),
+      ...writeRoutes({ ...ports, tasks }),
+    ];
     return await performOperation(routes, operation, { actor, epoch, before });
   } catch (error) {
     if (error instanceof RefusedEarlier) return refused(error.refusal);

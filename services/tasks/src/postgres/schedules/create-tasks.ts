@@ -67,6 +67,6 @@ export function creatingScheduledTasks(performer: PerformerSql): Pick<ScheduleWr
   };
 }
 
-function columnsOf({ id, task, reason, awaitsPerformer }: ScheduledTask) {
-  return { id, ...task, awaiting_performer: awaitsPerformer, ...creation(task.assignee_id, reason) };
+function columnsOf({ id, task, grounds, awaitsPerformer }: ScheduledTask) {
+  return { id, ...task, awaiting_performer: awaitsPerformer, ...creation(task.assignee_id, grounds) };
 }

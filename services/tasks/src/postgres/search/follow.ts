@@ -16,13 +16,13 @@ const lastNumber = '(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM 
 
 /**
  * When the search was up to date: every task whose last change was committed by then is in it. If no number was given out after the last one that is
- * indexed, this is now, so that a follower without work need not write the time.
+ * indexed, this is the time of the statement, which began before it read the number; so a follower without work need not write the time.
  */
 export const readAsOf = {
   name: 'tasks.read_search_time',
   text: `
   SELECT ${isoMicros('as_of')} AS "asOf", extract(epoch FROM clock_timestamp() - as_of)::float8 AS "lagSeconds", "isIdle" FROM (
-    SELECT CASE WHEN change_no = ${lastNumber} THEN clock_timestamp() ELSE as_of END AS as_of, change_no = ${lastNumber} AS "isIdle"
+    SELECT CASE WHEN change_no = ${lastNumber} THEN statement_timestamp() ELSE as_of END AS as_of, change_no = ${lastNumber} AS "isIdle"
     FROM task_search_progress
   ) AS progress`,
 };

@@ -1,0 +1,28 @@
+import type { JsonText, schemas, tasksRoutes } from '@taskwire/contracts';
+import type { Page, Place } from '@taskwire/postgres';
+import type { z } from 'zod';
+import type { History } from '../../domain/history.ts';
+import type { Reader } from '../../domain/projects/reader.ts';
+import type { ActivityJson } from '../ports.ts';
+
+export type ExplanationJson = JsonText<(typeof tasksRoutes.whyAssigned.responses)[200]>;
+
+/** A task as it is now, as the API returns it, and what its log says about another time. */
+export type TaskWithHistory = { now: ShownTask; history: History };
+
+/** A task as the API returns it. */
+export type ShownTask = z.output<typeof schemas.task>;
+
+/** An instant of a task, as a user reads it. */
+export type AskedTime = { taskId: string; reader: Reader; at: string };
+
+export type ActivityReads = {
+  /** The activity of the tasks that are not deleted, newest first. @throws Problem `search_busy`. */
+  listAll(reader: Reader, place: Place): Promise<Page<ActivityJson>>;
+  /** Undefined when the task doesn't exist. */
+  explainAssignment(taskId: string, reader: Reader): Promise<ExplanationJson | undefined>;
+  /** The task and its history at an instant. Undefined when the task doesn't exist, or didn't then, or the reader may not read it. */
+  readHistory(asked: AskedTime): Promise<TaskWithHistory | undefined>;
+  /** A user as others see them. */
+  readPerson(id: string): Promise<{ id: string; name: string }>;
+};

@@ -1,0 +1,80 @@
+import { problem, type Problem } from '@taskwire/errors';
+import type { Reader } from '../../domain/projects/reader.ts';
+import type { Waiters } from '../jobs/waiters.ts';
+import type { Feed, FeedName, Position, SettledInEpoch } from './ports.ts';
+
+/** How long a copy may rest. Tombstones are kept for a day longer, because the time of a deletion is a little earlier than that of its commit. */
+export const tokenDays = 120;
+const dayMs = 86_400_000;
+
+export type FollowPorts = { feeds: Readonly<Record<FeedName, Feed>>; changes: Waiters };
+
+export type FollowCommand = {
+  feed: FeedName;
+  reader: Reader;
+  /** The role of the reader, or an empty text for a feed that does not depend on it. */
+  role: string;
+  /** Undefined for a copy that begins. */
+  position: Position | undefined;
+  limit: number;
+  waitSeconds: number;
+  /** Aborted when the client closes the connection. */
+  hangUp: AbortSignal;
+};
+
+export type FollowedPage = { items: string[]; next: Position; more: boolean; asOf: string };
+
+/**
+ * Reads the changes after a position, and waits for some if there are none. No connection to the database is held while it waits. When a page is the last
+ * one, the copy has every row whose last change was committed by `asOf` in exactly that state.
+ * @throws Problem `sync_token_expired` for a position that cannot be continued; what the feed throws.
+ */
+export async function followChanges({ feeds, changes }: FollowPorts, command: FollowCommand): Promise<FollowedPage> {
+  const { reader, role, limit, hangUp } = command;
+  const feed = feeds[command.feed];
+  const until = performance.now() + command.waitSeconds * 1_000;
+  // joins before the first read, so that no change is missed between a read and the wait
+  const waiter = changes.join([command.feed]);
+  try {
+    let settled = await feed.settle();
+    const position = command.position ?? beginning(settled, role);
+    for (;;) {
+      requireCurrent(position, settled, role);
+      const page = await readPage(feed, position, { settled, limit, reader });
+      const leftMs = until - performance.now();
+      if (page.items.length > 0 || leftMs <= 0 || hangUp.aborted || changes.isClosed()) return page;
+      await waiter.next(leftMs, hangUp);
+      settled = feed.known() ?? settled;
+    }
+  } finally {
+    waiter.leave();
+  }
+}
+
+function beginning({ number, asOf, epoch }: SettledInEpoch, role: string): Position {
+  return { epoch, role, after: 0, floor: number, since: asOf };
+}
+
+async function readPage(
+  feed: Feed,
+  position: Position,
+  { settled, limit, reader }: { settled: SettledInEpoch; limit: number; reader: Reader },
+): Promise<FollowedPage> {
+  const { after, floor } = position;
+  const { number: upTo, asOf } = settled;
+  const { items, last } = await feed.read({ after, floor, upTo, limit, reader });
+  if (last !== undefined) return { items, next: { ...position, after: last }, more: true, asOf };
+  // another process may have settled more than this one, and given a later position
+  return { items, next: { ...position, after: Math.max(after, upTo), since: asOf }, more: false, asOf };
+}
+
+function requireCurrent(position: Position, settled: SettledInEpoch, role: string): void {
+  if (position.epoch !== settled.epoch) throw expired('The database of the service was restored or replaced.');
+  if (position.role !== role) throw expired('The role of the user has changed.');
+  const restedMs = Date.parse(settled.asOf) - Date.parse(position.since);
+  if (restedMs > tokenDays * dayMs) throw expired(`The token is older than ${tokenDays} days.`);
+}
+
+function expired(why: string): Problem {
+  return problem('sync_token_expired', `${why} Drop the copy and start again without a token.`);
+}

@@ -1,0 +1,41 @@
+import type { Settled } from '@taskwire/postgres';
+
+import type { Reader } from '../../domain/projects/reader.ts';
+
+/** The name of a feed: `tasks`, or `people` for the names of users. */
+export type FeedName = 'tasks' | 'people';
+
+/** Settled numbers of a feed, and the epoch of the database that gave them out. */
+export type SettledInEpoch = Settled & { epoch: number };
+
+/** Where a copy is in a feed. */
+export type Position = {
+  /** The epoch of the database to which the numbers belong. */
+  epoch: number;
+  /** The role of the reader, on which the contents depend; empty for a feed that does not depend on it. */
+  role: string;
+  /** The copy has all changes up to this number. */
+  after: number;
+  /** Removals up to this number are left out: they happened before the copy was begun. */
+  floor: number;
+  /** When the copy was complete for the last time, or begun; UTC with microseconds. */
+  since: string;
+};
+
+/** Changes with numbers above `after`, up to `upTo`. */
+export type ChangeRange = Pick<Position, 'after' | 'floor'> & { upTo: number; limit: number; reader: Reader };
+
+/** `last` is the number of the last change of a page that another page follows. */
+export type ChangePage = { items: string[]; last: number | undefined };
+
+export type Feed = {
+  /**
+   * Finds the numbers that are settled now; returns older ones while a transaction that writes takes long.
+   * @throws Problem `unavailable` while none are known.
+   */
+  settle(): Promise<SettledInEpoch>;
+  /** The numbers that were found last. */
+  known(): SettledInEpoch | undefined;
+  /** The current state of what changed, in the order of the numbers, as JSON texts. @throws Problem `search_busy`. */
+  read(range: ChangeRange): Promise<ChangePage>;
+};

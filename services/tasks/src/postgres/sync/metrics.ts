@@ -1,0 +1,33 @@
+import { query, type Database } from '@taskwire/postgres';
+import type { Telemetry } from '@taskwire/telemetry';
+import { Gauge } from 'prom-client';
+import type { FeedName } from '../../app/sync/ports.ts';
+import type { SettlingFeed } from './feeds.ts';
+
+const age = 'SELECT extract(epoch FROM clock_timestamp() - $1::timestamptz)::float8 AS seconds';
+
+/** Measures how old the feeds are, on each scrape. A transaction that writes tasks for a long time makes them older. */
+export function observeFeeds(
+  { pool }: Database,
+  feeds: Readonly<Record<FeedName, SettlingFeed>>,
+  { metrics, logger }: Telemetry,
+): void {
+  new Gauge({
+    name: 'tasks_sync_age_seconds',
+    help: 'The age of `as_of` in the pages of a sync feed: how long a change may take to become visible.',
+    labelNames: ['feed'],
+    registers: [metrics],
+    async collect() {
+      for (const [feed, { settle }] of Object.entries(feeds)) {
+        try {
+          const { asOf } = await settle();
+          const [row] = await query<{ seconds: number }>(pool, age, [asOf]);
+          if (row !== undefined) this.set({ feed }, row.seconds);
+        } catch (error) {
+          // an unavailable database must not fail the whole scrape
+          logger.warn('could not measure the age of a sync feed', { feed, error });
+        }
+      }
+    },
+  });
+}

@@ -1,0 +1,54 @@
+import { isoMicros, query } from '@taskwire/postgres';
+import { expect } from 'chai';
+import type { Person, TasksHarness } from './tasks-harness.ts';
+
+type Item = { id: string; deleted?: true; version?: number };
+export type SyncPage = { data: Item[]; next_token: string; more: boolean; as_of: string };
+type Feed = 'syncTasks' | 'syncPeople';
+
+/** A client that has only what a sync feed returns. */
+export type Copy = {
+  items: ReadonlyMap<string, Item>;
+  /** Reads one page, and applies it. */
+  read(query?: Record<string, string>): Promise<SyncPage>;
+  /** Reads pages until the copy has everything that was committed before the call. */
+  catchUp(): Promise<void>;
+  token(): string | undefined;
+};
+
+export function startCopy(harness: TasksHarness, feed: Feed, { token: access }: Person, limit = 100): Copy {
+  const items = new Map<string, Item>();
+  let token: string | undefined;
+
+  async function read(query: Record<string, string> = {}): Promise<SyncPage> {
+    const given = { limit: String(limit), ...(token === undefined ? {} : { token }), ...query };
+    const answer = await harness.call(feed, { token: access, query: given });
+    expect(answer.status, JSON.stringify(answer.body)).to.equal(200);
+    const page = answer.body as SyncPage;
+    for (const item of page.data) {
+      if (item.deleted === true) items.delete(item.id);
+      else items.set(item.id, item);
+    }
+    token = page.next_token;
+    return page;
+  }
+
+  return {
+    items,
+    read,
+    token: () => token,
+    async catchUp() {
+      const start = await databaseTime(harness);
+      for (;;) {
+        const { more, as_of } = await read();
+        if (!more && as_of > start) return;
+      }
+    },
+  };
+}
+
+/** The time of the database, as `as_of` has it. */
+async function databaseTime({ database }: TasksHarness): Promise<string> {
+  const [row] = await query<{ at: string }>(database.db.pool, `SELECT ${isoMicros('clock_timestamp()')} AS at`);
+  return row!.at;
+}

@@ -1,0 +1,176 @@
+import { query } from '@taskwire/postgres';
+import { waitFor } from '@taskwire/testing';
+import { expect } from 'chai';
+import { decodeToken, encodeToken } from '../src/http/sync-tokens.ts';
+import type { Position } from '../src/app/sync/ports.ts';
+import { codeOf } from './support/api.ts';
+import { startCopy } from './support/copy.ts';
+import { tasksTeam, type Person, type TasksHarness } from './support/tasks-harness.ts';
+
+describe('The sync feeds', () => {
+  let harness: TasksHarness;
+  let manager: Person;
+  let ann: Person;
+  let ben: Person;
+
+  before(async () => ({ harness, manager, ann, ben } = await tasksTeam({ PROCESS_ROLE: 'api' })));
+  after(async () => await harness.stop());
+
+  const follow = (person = ann, limit = 100) => startCopy(harness, 'syncTasks', person, limit);
+  const sql = async <R extends object>(text: string, values: unknown[] = []) =>
+    await query<R>(harness.database.db.pool, text, values);
+  const any = { 'if-match': '*' };
+  const remove = async ({ id }: { id: string }) =>
+    await harness.call('deleteTask', { token: manager.token, params: { id }, headers: any });
+  const rename = async ({ id }: { id: string }, title: string) =>
+    await harness.call('changeTask', { token: manager.token, params: { id }, headers: any, body: { title } });
+  const ask = async (token: string, { token: access } = ann, feed: 'syncTasks' | 'syncPeople' = 'syncTasks') =>
+    await harness.call(feed, { token: access, query: { token } });
+
+  it('give a new copy every task that is not deleted, in pages, with ids instead of names', async () => {
+    const made = [];
+    for (let n = 0; n < 5; n++) made.push(await harness.createTask(ann, { labels: [`n${n}`] }));
+    await remove(made[0]!);
+    const copy = follow(ann, 2);
+    const first = await copy.read();
+    expect(first).to.include({ more: true });
+    expect(first.data).to.have.length(2);
+    await copy.catchUp();
+    expect([...copy.items.keys()].toSorted()).to.deep.equal(
+      made
+        .slice(1)
+        .map(({ id }) => id)
+        .toSorted(),
+    );
+    const { creator, assignee, job, ...same } = await harness.read(ann, made[1]!);
+    expect([creator.id, assignee, job]).to.deep.equal([ann.id, null, null]);
+    expect(copy.items.get(made[1]!.id)).to.deep.equal({ ...same, job_id: null });
+  });
+
+  it('continue with the current state of what changed, and with what was deleted', async () => {
+    const [changed, deleted, other] = [
+      await harness.createTask(ann),
+      await harness.createTask(ann),
+      await harness.createTask(ann),
+    ];
+    const copy = follow();
+    await copy.catchUp();
+    await rename(changed, 'Once');
+    await rename(changed, 'Twice');
+    await remove(deleted);
+    const page = await copy.read();
+    expect(page.data).to.deep.equal([
+      { ...(copy.items.get(changed.id) ?? {}), title: 'Twice' },
+      { id: deleted.id, deleted: true },
+    ]);
+    expect(copy.items.has(other.id)).to.equal(true);
+    expect(await copy.read()).to.deep.include({ data: [], more: false });
+  });
+
+  it('report a deletion after the task was removed for good', async () => {
+    const task = await harness.createTask(ann);
+    const copy = follow();
+    await copy.catchUp();
+    await remove(task);
+    await sql(`SELECT remove_deleted_tasks(interval '0', 1000)`);
+    expect(await sql('SELECT FROM tasks WHERE id = $1', [task.id])).to.have.length(0);
+    await copy.catchUp();
+    expect(copy.items.has(task.id)).to.equal(false);
+    const later = follow();
+    expect((await later.read({ limit: '500' })).data.some(({ id }) => id === task.id)).to.equal(false);
+  });
+
+  it('never skip a change that commits after later ones', async () => {
+    const [slow, fast] = [await harness.createTask(ann), await harness.createTask(ann)];
+    const copy = follow();
+    await copy.catchUp();
+    const client = await harness.database.db.pool.connect();
+    try {
+      await client.query('BEGIN');
+      await client.query(`UPDATE tasks SET title = 'Slow' WHERE id = $1`, [slow.id]);
+      await rename(fast, 'Fast');
+      const before = await copy.read();
+      expect(before.data, 'nothing is settled while the first change is open').to.deep.equal([]);
+      await client.query('COMMIT');
+    } finally {
+      client.release();
+    }
+    await copy.catchUp();
+    expect(copy.items.get(slow.id)).to.include({ title: 'Slow' });
+    expect(copy.items.get(fast.id)).to.include({ title: 'Fast' });
+  });
+
+  it('wait for a change, more clients at a time than there are connections, and end the wait in time', async () => {
+    const copies = Array.from({ length: 25 }, () => follow());
+    for (const copy of copies) await copy.catchUp();
+    const waits = copies.map(async (copy) => await copy.read({ wait: '20' }));
+    const idle = (await copies[0]!.read({ wait: '1' })).data;
+    expect(idle, 'a wait without a change').to.deep.equal([]);
+    const task = await harness.createTask(ann);
+    for (const page of await Promise.all(waits)) expect(page.data.map(({ id }) => id)).to.deep.equal([task.id]);
+  });
+
+  it('refuse tokens of another user, of another feed, and other text', async () => {
+    const copy = follow();
+    await copy.catchUp();
+    const token = copy.token()!;
+    expect((await ask(token)).status).to.equal(200);
+    for (const answer of [
+      await ask(token, ben),
+      await ask(token, ann, 'syncPeople'),
+      await ask('abc'),
+      await ask(Buffer.from('[1,"tasks"]').toString('base64url')),
+    ]) {
+      expect([answer.status, codeOf(answer)]).to.deep.equal([400, 'bad_cursor']);
+    }
+  });
+
+  it('expire tokens of another role, of another epoch, and those older than 120 days', async () => {
+    const copy = follow();
+    await copy.catchUp();
+    const given = decodeToken('tasks', ann.id, copy.token())!;
+    const at = (days: number) => new Date(Date.parse(given.since) - days * 86_400_000).toISOString();
+    const answers = async (change: Partial<Position>) =>
+      await ask(encodeToken('tasks', ann.id, { ...given, ...change }));
+    expect((await answers({ since: at(119) })).status).to.equal(200);
+    for (const change of [{ since: at(121) }, { role: 'admin' }, { epoch: given.epoch + 1 }]) {
+      const answer = await answers(change);
+      expect([answer.status, codeOf(answer)], JSON.stringify(change)).to.deep.equal([410, 'sync_token_expired']);
+    }
+  });
+
+  it('keep the age of a copy that is not complete, so that no removal is missed between its pages', async () => {
+    for (let n = 0; n < 3; n++) await harness.createTask(ann);
+    const copy = follow(ann, 1);
+    await copy.catchUp();
+    const old = decodeToken('tasks', ann.id, copy.token())!;
+    const since = new Date(Date.parse(old.since) - 86_400_000).toISOString();
+    const token = encodeToken('tasks', ann.id, { ...old, after: 0, since });
+    const page = (await harness.call('syncTasks', { token: ann.token, query: { token, limit: '1' } })).body;
+    expect(page).to.include({ more: true });
+    expect(decodeToken('tasks', ann.id, (page as { next_token: string }).next_token)).to.include({ since });
+  });
+
+  it('tell the names of users, also of those who were renamed or deleted, and repeat none for other changes', async () => {
+    const people = startCopy(harness, 'syncPeople', ann, 2);
+    const eve = await harness.join('Eve', 'member');
+    await people.catchUp();
+    expect(people.items.get(ben.id)).to.deep.equal({ id: ben.id, name: 'Ben' });
+    await harness.become(eve, 'manager');
+    expect((await people.read()).data).to.deep.equal([]);
+    await harness.rename(eve, 'Eva');
+    await people.catchUp();
+    expect(people.items.get(eve.id)).to.include({ name: 'Eva' });
+    await harness.become(eve, 'deleted');
+    await people.catchUp();
+    expect(people.items.has(eve.id)).to.equal(false);
+  });
+
+  it('measure their age', async () => {
+    const { metrics } = harness.service.telemetry;
+    await waitFor(async () => {
+      const age = await metrics.getSingleMetric('tasks_sync_age_seconds')!.get();
+      return age.values.length === 2 && age.values.every(({ value }) => value >= 0 && value < 1);
+    });
+  });
+});
