@@ -105,6 +105,14 @@ describe('the checker of chaos runs, on journeys', () => {
   for (const [what, change] of disorders)
     it(`finds ${what}`, () => expect(faultsAfter(change)).deep.equal(['the steps of a journey are in order']));
 
+  it('finds a relay whose clock is behind, so that no step takes any time', () => {
+    const instant = ({ events, messages }: JourneyOfTask) => {
+      for (const one of events) Object.assign(one, { published_at: one.created_at, confirmed_at: one.created_at });
+      messages[0]!.published_at = messages[0]!.created_at;
+    };
+    expect(faultsAfter(instant)).deep.equal(['the steps of a journey are in order']);
+  });
+
   it('accepts a message that arrives twice', () => {
     expect(
       check({
