@@ -1,4 +1,4 @@
-import { subjectField } from '@taskwire/contracts';
+import { subjectFields } from '@taskwire/contracts';
 import type { NamedHandler } from './handler.ts';
 import { orderKey, type Message } from './message.ts';
 
@@ -30,6 +30,7 @@ export function describeJob({
   message,
   handler,
 }: Pick<Job | UnhandledJob, 'message' | 'handler'>): Record<string, unknown> {
-  const { id, type, aggregateId, correlationId } = message;
-  return { message_id: id, event: type, handler, [subjectField(type)]: aggregateId, request_id: correlationId };
+  const { id, type, aggregateId, correlationId, payload } = message;
+  const subject = subjectFields(type, aggregateId, () => payload.toString('utf8'));
+  return { message_id: id, event: type, handler, ...subject, request_id: correlationId };
 }

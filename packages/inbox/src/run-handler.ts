@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { subjectField } from '@taskwire/contracts';
+import { subjectFields } from '@taskwire/contracts';
 import {
   SpanKind,
   traceId,
@@ -101,11 +101,11 @@ export function createHandlerRunner({
  * received, that trace is active; a later attempt continues it from the headers.
  */
 async function inContextOf<T>(message: Message, handler: NamedHandler, fn: () => Promise<T>): Promise<T> {
-  const { id, type, aggregateId, correlationId } = message;
+  const { id, type, aggregateId, correlationId, payload } = message;
   const fields = {
     event: type,
     ...(id === undefined ? {} : { message_id: id }),
-    ...(aggregateId === undefined ? {} : { [subjectField(type)]: aggregateId }),
+    ...subjectFields(type, aggregateId, () => payload.toString('utf8')),
     ...(correlationId === undefined ? {} : { request_id: correlationId }),
   };
   const span = { name: `handle ${handler.name}` };

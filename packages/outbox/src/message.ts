@@ -1,4 +1,4 @@
-import { eventSchemaVersion, subjectField } from '@taskwire/contracts';
+import { eventSchemaVersion, subjectFields } from '@taskwire/contracts';
 import { partitionHeader, type Partition } from '@taskwire/partitions';
 import type { OutgoingMessage } from '@taskwire/rabbit';
 import type { Row } from './rows.ts';
@@ -34,9 +34,10 @@ export function toMessage(row: Row, { appId, partition, sourceEpoch }: Sender): 
 }
 
 /** Names the event of a row in the log. */
-export function describeRow({ messageId, type, aggregateId, headers }: Row): Record<string, unknown> {
+export function describeRow({ messageId, type, aggregateId, headers, payload }: Row): Record<string, unknown> {
   const { correlation_id: requestId }: StoredHeaders = JSON.parse(headers);
-  return { message_id: messageId, event: type, [subjectField(type)]: aggregateId, request_id: requestId };
+  const subject = subjectFields(type, aggregateId, () => payload);
+  return { message_id: messageId, event: type, ...subject, request_id: requestId };
 }
 
 /** Formats microseconds since 1970 as ISO 8601 with all six digits, as the database does. */

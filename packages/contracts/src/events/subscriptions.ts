@@ -17,13 +17,22 @@ export function publisherOf(type: EventType | (string & {})): string {
 
 const subjects: readonly (readonly [prefix: string, field: string])[] = [
   ['tasks.task.', 'task_id'],
-  ['tasks.comment.', 'task_id'],
+  ['tasks.comment.', 'comment_id'],
   ['tasks.job.', 'job_id'],
   ['tasks.schedule.', 'schedule_id'],
   ['auth.user.', 'user_id'],
 ];
 
-/** The name of the log field with the aggregate of an event of this type, so that a search for a task finds its events too. */
-export function subjectField(type: EventType | (string & {})): string {
-  return subjects.find(([prefix]) => type.startsWith(prefix))?.[1] ?? 'aggregate_id';
+/**
+ * The log fields that name what an event is about, so that a search for a task finds its events too. An event of a comment also names the task, which is
+ * read from its payload, JSON text.
+ */
+export function subjectFields(
+  type: EventType | (string & {}),
+  aggregateId: string | undefined,
+  payload: () => string,
+): Record<string, string> {
+  const field = subjects.find(([prefix]) => type.startsWith(prefix))?.[1] ?? 'aggregate_id';
+  const [, task] = field === 'comment_id' ? (/"task_uuid"\s*:\s*"([\da-f-]{36})"/.exec(payload()) ?? []) : [];
+  return { ...(aggregateId === undefined ? {} : { [field]: aggregateId }), ...(task === undefined ? {} : { task_id: task }) };
 }

@@ -1,0 +1,23 @@
+import { subjectFields } from '@taskwire/contracts';
+import { expect } from 'chai';
+
+describe('The log fields of an event', () => {
+  const task = '01a2294f-d6d1-7e61-9f91-a89dd37d4fc8';
+
+  it('name its aggregate by the kind of the event', () => {
+    const of = (type: string) => subjectFields(type, 'a1', () => expect.fail('the payload is not read'));
+    expect(of('tasks.task.created')).to.deep.equal({ task_id: 'a1' });
+    expect(of('tasks.job.dead')).to.deep.equal({ job_id: 'a1' });
+    expect(of('tasks.schedule.skipped')).to.deep.equal({ schedule_id: 'a1' });
+    expect(of('auth.user.created')).to.deep.equal({ user_id: 'a1' });
+    expect(of('auth.account.verification_requested')).to.deep.equal({ aggregate_id: 'a1' });
+    expect(subjectFields('tasks.task.created', undefined, () => '{}')).to.deep.equal({});
+  });
+
+  it('also name the task of a comment, so that a search for the task finds its comments', () => {
+    const payload = JSON.stringify({ task_uuid: task, comment_uuid: 'c1' }, null, 1);
+    const fields = { comment_id: 'c1', task_id: task };
+    expect(subjectFields('tasks.comment.added', 'c1', () => payload)).to.deep.equal(fields);
+    expect(subjectFields('tasks.comment.added', 'c1', () => 'no JSON')).to.deep.equal({ comment_id: 'c1' });
+  });
+});
