@@ -7,8 +7,8 @@ export type Arguments = {
   seed: string;
   /** The number of processes of each service. */
   replicas: 1 | 2;
-  /** Users who act at the same time. */
-  people: number;
+  /** `tasks`: users stay as they are and work faster, so that there are several times as many tasks and journeys. */
+  traffic: 'all' | 'tasks';
   bug: BugName | undefined;
   /** Whether to keep the suite's folder, with its logs and data, and print its path. */
   keep: boolean;
@@ -18,7 +18,7 @@ export type Arguments = {
   check: string | undefined;
 };
 
-export const usage = `npm run chaos -- [--minutes 2] [--seed text] [--replicas 1|2] [--people 12] [--bug ${bugNames.join('|')}] [--keep]
+export const usage = `npm run chaos -- [--minutes 2] [--seed text] [--replicas 1|2] [--traffic all|tasks] [--bug ${bugNames.join('|')}] [--keep]
 npm run chaos -- --replay <history>     the same faults and requests at the same times
 npm run chaos -- --check <history>      runs nothing, and checks the history again`;
 
@@ -38,7 +38,7 @@ function parse(args: string[]): Arguments {
       minutes: { type: 'string', default: '2' },
       seed: { type: 'string', default: randomBytes(4).toString('hex') },
       replicas: { type: 'string', default: '2' },
-      people: { type: 'string', default: '12' },
+      traffic: { type: 'string', default: 'all' },
       bug: { type: 'string' },
       keep: { type: 'boolean', default: false },
       replay: { type: 'string' },
@@ -51,10 +51,9 @@ function parse(args: string[]): Arguments {
   if (!/^[\w.-]{1,60}$/.test(seed)) throw new Error(`--seed ${seed} cannot be the name of a file.`);
   const replicas = ([1, 2] as const).find((number) => String(number) === values.replicas);
   if (replicas === undefined) throw new Error(`--replicas ${values.replicas} is neither 1 nor 2.`);
-  const people = Number(values.people);
-  if (!(Number.isInteger(people) && people >= 1 && people <= 200))
-    throw new Error(`--people ${values.people} is not a number from 1 to 200.`);
+  const traffic = (['all', 'tasks'] as const).find((name) => name === values.traffic);
+  if (traffic === undefined) throw new Error(`--traffic ${values.traffic} is neither all nor tasks.`);
   const bug = bugNames.find((name) => name === values.bug);
   if (values.bug !== undefined && bug === undefined) throw new Error(`There is no bug ${values.bug}.`);
-  return { minutes, seed, replicas, people, bug, keep, replay, check };
+  return { minutes, seed, replicas, traffic, bug, keep, replay, check };
 }

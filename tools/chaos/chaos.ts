@@ -1,4 +1,4 @@
-// npm run chaos -- [--minutes 2] [--seed text] [--replicas 1|2] [--people 12] [--bug name] [--keep] [--replay history] [--check history]
+// npm run chaos -- [--minutes 2] [--seed text] [--replicas 1|2] [--traffic all|tasks] [--bug name] [--keep] [--replay history] [--check history]
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +25,10 @@ import { startFleet } from './workload/jobs/fleet.ts';
 import { jobQueue } from './workload/jobs/names.ts';
 
 /** Twelve people send about 60 requests a second: enough for every fault to affect some requests in flight. */
-const pauses = { minPauseMs: 20, maxPauseMs: 280 };
+const paces = {
+  all: { people: 12, minPauseMs: 20, maxPauseMs: 280 },
+  tasks: { people: 24, minPauseMs: 20, maxPauseMs: 180 },
+};
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const say = timedSay();
@@ -51,7 +54,7 @@ async function main(o: Arguments): Promise<number> {
   if (o.check !== undefined) return conclude(readHistory(o.check), o.check);
   const replayed = o.replay === undefined ? undefined : readHistory(o.replay);
   const first = replayed === undefined ? undefined : only(replayed, 'run')[0];
-  const { seed, minutes, replicas, people = o.people } = first ?? o;
+  const { seed, minutes, replicas, traffic = o.traffic } = first ?? o;
   await installPrograms(say);
 
   const historyDir = join(root, '.local/chaos');
@@ -59,7 +62,7 @@ async function main(o: Arguments): Promise<number> {
   const name = [seed, o.bug, replayed && 'replay'].filter((part) => part !== undefined).join('-');
   const history = createHistory(join(historyDir, `${name}.jsonl`));
   const bug = o.bug ?? null;
-  history.add({ line: 'run', seed, minutes, replicas, people, bug, startedAt: new Date().toISOString() });
+  history.add({ line: 'run', seed, minutes, replicas, traffic, bug, startedAt: new Date().toISOString() });
   const durationMs = minutes * 60_000;
   const plan =
     replayed === undefined ? planFaults(createRandom(`${seed}/faults`), durationMs, replicas) : only(replayed, 'plan');
@@ -92,7 +95,14 @@ async function main(o: Arguments): Promise<number> {
             onJob: (act) => history.add({ line: 'job', act }),
             onSchedule: (act) => history.add({ line: 'schedule', act }),
           }),
-        ...{ known, pace: { people, ...pauses }, replayed, users: 'sometimes impatient', journeys: 1_000 },
+        ...{
+          known,
+          pace: paces[traffic],
+          replayed,
+          requests: traffic === 'tasks' ? 'mostly about tasks' : 'all requests',
+          users: 'sometimes impatient',
+          journeys: 1_000,
+        },
         time: AbortSignal.timeout(durationMs),
         disturb: injectPlan({ ...common, plan }),
       });
@@ -131,5 +141,5 @@ function conclude(lines: Parameters<typeof evidenceOf>[0], file: string): number
 
 function commandOf(run: Extract<Line, { line: 'run' }> | undefined): string {
   const bug = typeof run?.bug === 'string' ? ` --bug ${run.bug}` : '';
-  return `npm run chaos -- --minutes ${run?.minutes} --seed ${run?.seed} --replicas ${run?.replicas} --people ${run?.people ?? 12}${bug}`;
+  return `npm run chaos -- --minutes ${run?.minutes} --seed ${run?.seed} --replicas ${run?.replicas} --traffic ${run?.traffic ?? 'all'}${bug}`;
 }

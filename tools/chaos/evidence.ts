@@ -279,8 +279,8 @@ export type Line =
       seed: string;
       minutes: number;
       replicas: 1 | 2;
-      /** Absent in histories of earlier versions, which had twelve. */
-      people?: number;
+      /** Absent in histories of earlier versions. */
+      traffic?: 'all' | 'tasks';
       bug: string | null;
       startedAt: string;
     }

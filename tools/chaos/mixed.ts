@@ -113,7 +113,16 @@ async function mix({ from, to, seed, planted, keep, plan, releases }: Mix): Prom
       const common = { underTest, history, now, say, signal };
       await run({
         ...common,
-        ...{ known, seed, pace, users: 'patient', replayed: undefined, startFleet: undefined, journeys: 0 },
+        ...{
+          known,
+          seed,
+          pace,
+          users: 'patient',
+          replayed: undefined,
+          startFleet: undefined,
+          requests: 'requests of release 0.2.0',
+          journeys: 0,
+        },
         time: done.signal,
         disturb: carryOut({ ...common, dir, plan, releases, sideOf, onDone: () => done.abort() }),
       });

@@ -13,7 +13,7 @@ import { quiesce } from './quiesce.ts';
 import { createOperator, type Operator } from './suite/operator.ts';
 import type { SuiteUnderTest } from './suite/under-test.ts';
 import { driveTraffic, replayTraffic, type Drive, type Pace } from './workload/drive.ts';
-import { createGenerator, type Generated } from './workload/generate.ts';
+import { createGenerator, type Generated, type Requests } from './workload/generate.ts';
 import type { KnownState } from './workload/actors.ts';
 import type { Fleet } from './workload/jobs/fleet.ts';
 
@@ -22,6 +22,7 @@ export type RunOptions = {
   known: KnownState;
   seed: string;
   pace: Pace;
+  requests: Requests;
   /** Impatient users abandon some requests, whose outcome stays unknown. Patient users repeat every request that got no response. */
   users: 'patient' | 'sometimes impatient';
   /** Starts the programs that use jobs and schedules, and users' due dates; undefined for releases without them. `ending` ends their traffic. */
@@ -116,11 +117,7 @@ async function useAndDisturb(o: RunOptions & { operator: Operator; ending: Abort
   // awaited below
   disturbed.catch(() => undefined);
   const random = createRandom(`${o.seed}/traffic`);
-  const generate = createGenerator(
-    random,
-    o.known,
-    o.startFleet === undefined ? 'requests of release 0.2.0' : 'all requests',
-  );
+  const generate = createGenerator(random, o.known, o.requests);
   try {
     if (o.replayed === undefined)
       await driveTraffic(drive, o.users === 'patient' ? patiently(generate) : generate, random.fork('pauses'));

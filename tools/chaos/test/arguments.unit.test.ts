@@ -4,7 +4,7 @@ import { readArguments } from '../arguments.ts';
 describe('the arguments of a chaos run', () => {
   it('default to two minutes and a new seed', () => {
     const [one, other] = [readArguments([]), readArguments([])];
-    expect(one).include({ minutes: 2, replicas: 2, people: 12, bug: undefined, keep: false });
+    expect(one).include({ minutes: 2, replicas: 2, traffic: 'all', bug: undefined, keep: false });
     expect(one)
       .property('seed')
       .not.equal((other as { seed: string }).seed);
@@ -17,7 +17,7 @@ describe('the arguments of a chaos run', () => {
       ['--seed', 'a/b'],
       ['--bug', 'nope'],
       ['--replicas', '3'],
-      ['--people', '0'],
+      ['--traffic', 'x'],
       ['--foo'],
     ])
       expect(readArguments(args), args.join(' ')).instanceOf(Error);

@@ -16,15 +16,14 @@ const longestDueMs = 40_000;
 
 export type Generated = { intent: Intent; twist: Twist };
 
+/** Which requests are generated. `mostly about tasks`: users stay as they are, and most requests create tasks and lead them to their end. */
+export type Requests = 'all requests' | 'requests of release 0.2.0' | 'mostly about tasks';
+
 /**
  * Generates users' next actions: mostly work on tasks, and occasionally changes to users, which disturb this work. `now` is in milliseconds since the
  * start of the traffic.
  */
-export function createGenerator(
-  random: Random,
-  known: KnownState,
-  traffic: 'all requests' | 'requests of release 0.2.0',
-): (now: number) => Generated {
+export function createGenerator(random: Random, known: KnownState, requests: Requests): (now: number) => Generated {
   let number = 0;
   const living = () => [...known.users.values()].filter((user) => !user.isDeleted && user.id !== undefined);
   const ordinary = () => living().filter((user) => user.name !== admin && user.name !== reassigner);
@@ -49,10 +48,12 @@ export function createGenerator(
     return task && leader && make(task, leader);
   };
 
+  const often = requests === 'mostly about tasks' ? 4 : 1;
+  const users = requests === 'mostly about tasks' ? 0 : 1;
   const kinds: { weight: number; make(): Intent | undefined }[] = [
-    { weight: 20, make: createTask },
-    { weight: 10, make: assign },
-    { weight: 26, make: work },
+    { weight: 20 * often, make: createTask },
+    { weight: 10 * often, make: assign },
+    { weight: 26 * often, make: work },
     {
       weight: 2,
       make: () =>
@@ -74,7 +75,7 @@ export function createGenerator(
           return { kind: 'delete_task', actor: leader.name, task: name };
         }),
     },
-    ...(traffic === 'all requests'
+    ...(requests !== 'requests of release 0.2.0'
       ? [
           { weight: 6, make: addComment },
           { weight: 2, make: changeComment },
@@ -84,8 +85,8 @@ export function createGenerator(
     { weight: 8, make: readTask },
     { weight: 3, make: () => byAnyone((actor) => ({ kind: 'list_tasks', actor })) },
     { weight: 4, make: () => byAnyone((actor) => ({ kind: 'read_notifications', actor })) },
-    { weight: 0.15, make: () => ({ kind: 'shuffle', actor: reassigner }) },
-    { weight: 2, make: () => (members().length < maxMembers ? register() : undefined) },
+    { weight: 0.15 * users, make: () => ({ kind: 'shuffle', actor: reassigner }) },
+    { weight: 2 * users, make: () => (members().length < maxMembers ? register() : undefined) },
     {
       weight: 0.5,
       make: () =>
@@ -94,9 +95,9 @@ export function createGenerator(
           : undefined,
     },
     { weight: 3, make: findOut },
-    { weight: 2, make: rename },
-    { weight: 2, make: changeRole },
-    { weight: 1, make: deleteUser },
+    { weight: 2 * users, make: rename },
+    { weight: 2 * users, make: changeRole },
+    { weight: 1 * users, make: deleteUser },
   ];
   const total = kinds.reduce((sum, { weight }) => sum + weight, 0);
 
@@ -120,7 +121,7 @@ export function createGenerator(
     const task = newName('t');
     // anyone may create a draft; only managers choose the assignee
     const manager = random.chance(0.8) ? pick(managers()) : undefined;
-    const isDue = traffic === 'all requests' && random.chance(0.1);
+    const isDue = requests !== 'requests of release 0.2.0' && random.chance(0.1);
     const due = isDue ? { dueInMs: random.between(1_000, longestDueMs) } : {};
     if (manager === undefined) return byAnyone((actor) => ({ kind: 'create_task', actor, task, ...due }));
     const to = random.chance(0.4) ? 'random' : pick(members())?.name;
