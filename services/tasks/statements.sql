@@ -1173,12 +1173,18 @@ PREPARE "jobs.note_tick" AS
 UPDATE job_reaper SET ticked_at = clock_timestamp(), is_outage = $1;
 
 PREPARE "tasks.read_search_time" AS
-SELECT to_char(as_of AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "asOf", extract(epoch FROM clock_timestamp() - as_of)::float8 AS "lagSeconds", "isIdle" FROM (
-  SELECT CASE WHEN change_no = (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM task_changes) THEN statement_timestamp() ELSE as_of END AS as_of, change_no = (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM task_changes) AS "isIdle"
-  FROM task_search_progress
+SELECT to_char(as_of AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "asOf", extract(epoch FROM clock_timestamp() - as_of)::float8 AS "lagSeconds", "areTasksIdle", "areCommentsIdle"
+FROM (
+  SELECT "areTasksIdle", "areCommentsIdle",
+    least(CASE WHEN "areTasksIdle" THEN now ELSE as_of END, CASE WHEN "areCommentsIdle" THEN now ELSE comments_as_of END) AS as_of
+  FROM (
+    SELECT as_of, comments_as_of, change_no = (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM task_changes) AS "areTasksIdle",
+      comment_change_no = (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM comment_changes) AS "areCommentsIdle", statement_timestamp() AS now
+    FROM task_search_progress
+  ) AS progress
 ) AS progress;
 
-PREPARE "tasks.lock_search_progress" AS
+PREPARE "tasks.lock_search_progress_of_tasks" AS
 SELECT change_no AS "changeNo" FROM task_search_progress FOR UPDATE SKIP LOCKED;
 
 PREPARE "tasks.index_changes" AS
@@ -1198,8 +1204,25 @@ WITH changed AS MATERIALIZED (
 )
 SELECT count(*)::integer AS count, max(change_no) AS last FROM changed;
 
-PREPARE "tasks.save_search_progress" AS
+PREPARE "tasks.save_search_progress_of_tasks" AS
 UPDATE task_search_progress SET change_no = $1, as_of = greatest(as_of, $2::timestamptz);
+
+PREPARE "tasks.lock_search_progress_of_comments" AS
+SELECT comment_change_no AS "changeNo" FROM task_search_progress FOR UPDATE SKIP LOCKED;
+
+PREPARE "tasks.index_comments" AS
+WITH changed AS MATERIALIZED (
+  SELECT id, task_id, body, change_no FROM task_comments
+  WHERE change_no > $1 AND change_no <= $2 ORDER BY change_no LIMIT 500 FOR KEY SHARE
+), stored AS (
+  INSERT INTO comment_search AS held (comment_id, task_id, document)
+  SELECT id, task_id, setweight(to_tsvector('task_text', body), 'C') FROM changed
+  ON CONFLICT (comment_id) DO UPDATE SET document = excluded.document WHERE held.document IS DISTINCT FROM excluded.document
+)
+SELECT count(*)::integer AS count, max(change_no) AS last FROM changed;
+
+PREPARE "tasks.save_search_progress_of_comments" AS
+UPDATE task_search_progress SET comment_change_no = $1, comments_as_of = greatest(comments_as_of, $2::timestamptz);
 
 PREPARE "tasks.read_changed_tasks" AS
 WITH changed AS MATERIALIZED (

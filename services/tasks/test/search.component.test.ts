@@ -14,17 +14,27 @@ describe('The search for tasks', () => {
 
   /** Runs rounds of the follower until it has nothing to do, and no writer is left. */
   const follow = async () => {
-    const { number } = await lastNumber();
+    const last = await lastNumbers();
     await waitFor(async () => {
       while ((await harness.service.search.tick()) === 'more');
-      return (await progress()).changeNo >= number;
+      const { tasks, comments } = await progress();
+      return tasks >= last.tasks && comments >= last.comments;
     });
   };
   const sql = async <R extends object>(text: string) => await query<R>(harness.database.db.pool, text);
-  const lastNumber = async () =>
-    (await sql<{ number: number }>('SELECT last_value::float8 AS number FROM task_changes'))[0]!;
+  type Numbers = { tasks: number; comments: number };
+  const lastNumbers = async () =>
+    (
+      await sql<Numbers>(`
+        SELECT (SELECT last_value FROM task_changes)::float8 AS tasks,
+          (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM comment_changes)::float8 AS comments`)
+    )[0]!;
   const progress = async () =>
-    (await sql<{ changeNo: number }>('SELECT change_no::float8 AS "changeNo" FROM task_search_progress'))[0]!;
+    (
+      await sql<Numbers>(
+        'SELECT change_no::float8 AS tasks, comment_change_no::float8 AS comments FROM task_search_progress',
+      )
+    )[0]!;
 
   async function search(given: Record<string, string>, person = ann) {
     const answer = await harness.call('listTasks', { token: person.token, query: given });
@@ -97,6 +107,70 @@ describe('The search for tasks', () => {
       const after = await search({ q: 'heron' });
       expect(after.data.map(({ title }) => title).sort()).to.deep.equal(['Heron', 'Later heron']);
       expect(after.as_of >= before).to.equal(true);
+    } finally {
+      await query(slow, 'ROLLBACK');
+      slow.release();
+    }
+  });
+
+  it('finds a task by a comment that has all the words, and says which comment it is', async () => {
+    const task = await harness.createTask(ann, { title: 'Ostrich', description: 'runs' });
+    const comment = async (body: string) => {
+      const answer = await harness.call('addComment', { token: ann.token, params: { id: task.id }, body: { body } });
+      expect(answer.status, JSON.stringify(answer.body)).to.equal(201);
+      return (answer.body as { id: string }).id;
+    };
+    const at = { token: ann.token, params: { id: task.id } };
+    const first = await comment('Who feeds the tapir?');
+    const second = await comment('The tapir feeds itself at night.');
+    await follow();
+    const found = async (q: string, sort = 'relevance') =>
+      (await search({ q, sort })).data.map((one) => [
+        one.title,
+        (one as Task & { found_in_comment?: string | null }).found_in_comment,
+      ]);
+    for (const sort of ['relevance', '-created_at', 'due_at']) {
+      expect(await found('tapir', sort)).to.deep.equal([['Ostrich', second]]);
+      expect(await found('tapir who ', sort)).to.deep.equal([['Ostrich', first]]);
+      expect(await found('ostrich or tapir ', sort)).to.deep.equal([['Ostrich', null]]);
+      // the words of two texts are not found together
+      expect(await found('who night ', sort)).to.deep.equal([]);
+      expect(await found('ostrich tapir ', sort)).to.deep.equal([]);
+    }
+    const call = async (name: 'changeComment' | 'deleteComment', id: string, body?: object) => {
+      const params = { id: task.id, comment_id: id };
+      const given = { ...at, params, headers: { 'if-match': '*' }, ...(body === undefined ? {} : { body }) };
+      expect((await harness.call(name, given)).status).to.be.below(300);
+    };
+    await call('changeComment', second, { body: 'It feeds itself.' });
+    await follow();
+    expect(await found('tapir')).to.deep.equal([['Ostrich', first]]);
+    await call('deleteComment', first);
+    expect(await found('tapir')).to.deep.equal([]);
+    await follow();
+    expect(await found('itself')).to.deep.equal([['Ostrich', second]]);
+  });
+
+  it('misses no comment of a transaction that commits after later ones', async () => {
+    const task = await harness.createTask(ann, { title: 'Pelican' });
+    const slow = await harness.database.db.pool.connect();
+    const add = (
+      body: string,
+    ): string => `INSERT INTO task_comments (task_id, author_id, body, mentions, created_at, updated_at)
+      VALUES ('${task.id}', '${ann.id}', '${body}', '{}', now(), now())`;
+    try {
+      await follow();
+      await query(slow, 'BEGIN');
+      await query(slow, add('a slow toucan'));
+      await sql(add('a quick toucan'));
+      for (let round = 0; round < 4; round++) await harness.service.search.tick();
+      const during = await search({ q: 'toucan' });
+      expect(during.data).to.deep.equal([]);
+      expect(during.as_of < (await now()), 'as_of is in the past').to.equal(true);
+      await query(slow, 'COMMIT');
+      await follow();
+      expect(await titles('slow toucan')).to.deep.equal(['Pelican']);
+      expect(await titles('quick toucan')).to.deep.equal(['Pelican']);
     } finally {
       await query(slow, 'ROLLBACK');
       slow.release();

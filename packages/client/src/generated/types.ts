@@ -2346,13 +2346,17 @@ export type ListTasksResponse = {
          */
         deleted_at?: string;
         /**
+         * only with `q`: the latest comment that has all the words; null if the task has them
+         */
+        found_in_comment?: string | null;
+        /**
          * only in a view in manual order: sorts by its bytes; null for a task that has no position yet
          */
         position?: string | null;
     }>;
     next_cursor: string | null;
     /**
-     * with `q`: the search includes every task whose last change was committed by this time, usually at most two seconds ago
+     * with `q`: the search includes every task and comment whose last change was committed by this time, usually at most two seconds ago
      */
     as_of?: string;
 };
@@ -2449,13 +2453,17 @@ export type ListViewTasksResponse = {
          */
         deleted_at?: string;
         /**
+         * only with `q`: the latest comment that has all the words; null if the task has them
+         */
+        found_in_comment?: string | null;
+        /**
          * only in a view in manual order: sorts by its bytes; null for a task that has no position yet
          */
         position?: string | null;
     }>;
     next_cursor: string | null;
     /**
-     * with `q`: the search includes every task whose last change was committed by this time, usually at most two seconds ago
+     * with `q`: the search includes every task and comment whose last change was committed by this time, usually at most two seconds ago
      */
     as_of?: string;
 };
@@ -2817,7 +2825,7 @@ export type SearchTasksRequest = {
         [key: string]: unknown;
     };
     /**
-     * text to search for in title, labels and description, without regard to case and accents: words, "phrases", -excluded words, and `or` between alternatives. The last word also matches longer words that begin with it, if it has at least three letters and no space follows.
+     * text to search for in title, labels, description and comments, without regard to case and accents. The text of the task or a single comment has to match it completely. It consists of words, "phrases", -excluded words, and `or` between alternatives. The last word also matches longer words that begin with it, if it has at least three letters and no space follows.
      */
     q?: string;
     /**
@@ -2927,13 +2935,17 @@ export type SearchTasksResponse = {
          */
         deleted_at?: string;
         /**
+         * only with `q`: the latest comment that has all the words; null if the task has them
+         */
+        found_in_comment?: string | null;
+        /**
          * only in a view in manual order: sorts by its bytes; null for a task that has no position yet
          */
         position?: string | null;
     }>;
     next_cursor: string | null;
     /**
-     * with `q`: the search includes every task whose last change was committed by this time, usually at most two seconds ago
+     * with `q`: the search includes every task and comment whose last change was committed by this time, usually at most two seconds ago
      */
     as_of?: string;
 };
@@ -4289,7 +4301,7 @@ export type ListTasksData = {
          */
         due_after?: string;
         /**
-         * text to search for in title, labels and description, without regard to case and accents: words, "phrases", -excluded words, and `or` between alternatives. The last word also matches longer words that begin with it, if it has at least three letters and no space follows.
+         * text to search for in title, labels, description and comments, without regard to case and accents. The text of the task or a single comment has to match it completely. It consists of words, "phrases", -excluded words, and `or` between alternatives. The last word also matches longer words that begin with it, if it has at least three letters and no space follows.
          */
         q?: string;
         /**

@@ -196,6 +196,7 @@ export const readTask = task.extend({
 /** A task in a list. */
 export const listedTask = readTask.extend({
   deleted_at: instant.optional().describe('only for deleted tasks'),
+  found_in_comment: uuid.nullable().optional().describe('only with `q`: the latest comment that has all the words; null if the task has them'),
   position: position.nullable().optional().describe('only in a view in manual order: sorts by its bytes; null for a task that has no position yet'),
 });
 

@@ -64,7 +64,7 @@ export const taskFilters = {
   q: searchedText
     .optional()
     .describe(
-      'text to search for in title, labels and description, without regard to case and accents: words, "phrases", -excluded words, and `or` between alternatives. The last word also matches longer words that begin with it, if it has at least three letters and no space follows.',
+      'text to search for in title, labels, description and comments, without regard to case and accents. The text of the task or a single comment has to match it completely. It consists of words, "phrases", -excluded words, and `or` between alternatives. The last word also matches longer words that begin with it, if it has at least three letters and no space follows.',
     ),
 };
 
@@ -123,5 +123,5 @@ export const taskSuggestion = z.object({ id: uuid, title: z.string(), state: ope
 
 /** `as_of` is for lists with `q`. */
 export const taskPage = listOf(listedTask).extend({
-  as_of: instant.optional().describe('with `q`: the search includes every task whose last change was committed by this time, usually at most two seconds ago'),
+  as_of: instant.optional().describe('with `q`: the search includes every task and comment whose last change was committed by this time, usually at most two seconds ago'),
 });

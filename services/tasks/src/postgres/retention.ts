@@ -74,7 +74,8 @@ function ownRetention({ deletedTaskDays, occurrenceDays, ...jobPeriods }: TaskPe
       projects: 'archived, never deleted, because their tasks stay readable for their members',
       project_members: 'who may read the tasks of a project; removed by its leads, managers and admins',
       task_search: 'a row for each task; it is deleted with the task',
-      task_search_progress: 'one row, the last change that the search has seen',
+      comment_search: 'a row for each comment; it is deleted with the comment',
+      task_search_progress: 'one row, the last changes that the search has seen',
       ...jobs.kept,
     },
   };

@@ -1,6 +1,7 @@
 import type { TaskList } from '../../app/task-list.ts';
 import { linkConditions } from '../links/filters.ts';
 import { isReadable } from '../projects/readable.ts';
+import { matchesSql } from '../search/matches.ts';
 import { textQuerySql } from '../search/text-query-sql.ts';
 import { priorityRank, rankOf } from './priority.ts';
 import { treeSql } from './tree-sql.ts';
@@ -31,9 +32,7 @@ export function conditionsOf({ reader, filter }: Omit<TaskList, 'order'>): { con
   if (dueBefore !== undefined) conditions.push(`task.due_at < ${parameter(dueBefore)}`);
   if (dueAfter !== undefined) conditions.push(`task.due_at >= ${parameter(dueAfter)}`);
   if (text !== undefined)
-    conditions.push(
-      `task.id IN (SELECT task_id FROM task_search WHERE document @@ (${textQuerySql(text, parameter)}))`,
-    );
+    conditions.push(`task.id IN (SELECT task_id FROM (${matchesSql(textQuerySql(text, parameter))}) AS matches)`);
   conditions.push(...linkConditions({ reader, filter }, parameter));
   if (tree !== undefined) conditions.push(treeSql(tree, parameter));
   if (reader !== null) conditions.push(isReadable('task', parameter(reader)));

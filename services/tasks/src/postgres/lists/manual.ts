@@ -23,6 +23,7 @@ export async function readInManualOrder(
   const parameter = (value: unknown) => `$${values.push(value)}`;
   const where = conditions.join(' AND ');
   const [view, most] = [parameter(order.viewId), parameter(limit + 1)];
+  const more = moreColumns(list, parameter);
   const [key = '', id = null] = after ?? [];
   const isAmongPlaced = after === undefined || key !== '';
   const placed = `
@@ -36,7 +37,7 @@ export async function readInManualOrder(
   const rows = await query<{ id: string; key: string; json: ListedTaskJson }>(db, {
     text: `
     WITH page AS MATERIALIZED (${isAmongPlaced ? `(${placed}) UNION ALL (${others}) LIMIT ${most}` : others})
-    SELECT task.id, coalesce(task.key, '') AS key, ${taskJson('task', 'creator', 'assignee', `${moreColumns(list)}, task.key AS position`)} AS json
+    SELECT task.id, coalesce(task.key, '') AS key, ${taskJson('task', 'creator', 'assignee', `${more}, task.key AS position`)} AS json
     FROM page task ${joinUsers('task')} ORDER BY task.key COLLATE "C" NULLS LAST, task.id DESC`,
     values,
   });

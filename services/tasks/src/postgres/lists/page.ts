@@ -1,6 +1,8 @@
 import { isoMicros, keyset, type Keyset, type Place } from '@taskwire/postgres';
 import type { FieldOrder, TaskList } from '../../app/task-list.ts';
 import { statsColumn } from '../links/stats.ts';
+import { foundInComment } from '../search/matches.ts';
+import { textQuerySql } from '../search/text-query-sql.ts';
 import { joinUsers, taskJson } from '../task-json.ts';
 import { conditionsOf } from './conditions.ts';
 import { priorityRank } from './priority.ts';
@@ -27,8 +29,12 @@ const positionOf: Readonly<Record<FieldOrder['by'], string>> = {
 const deletedAt = `, ${isoMicros('task.deleted_at')} AS deleted_at`;
 
 /** The columns that only some lists have. */
-export function moreColumns({ filter, withStats }: Omit<TaskList, 'order'>): string {
-  return (filter.isDeleted ? deletedAt : '') + (withStats ? statsColumn : '');
+export function moreColumns(
+  { filter: { isDeleted, text }, withStats }: Omit<TaskList, 'order'>,
+  parameter: (value: unknown) => string,
+): string {
+  const found = text === undefined ? '' : foundInComment('task.id', textQuerySql(text, parameter));
+  return (isDeleted ? deletedAt : '') + (withStats ? statsColumn : '') + found;
 }
 
 /** The order of a page. */
@@ -48,13 +54,14 @@ export function pageStatement(
     const where = [...conditions, ...only, page.condition].join(' AND ');
     return `SELECT task.* FROM tasks task WHERE ${where} ${page.orderAndLimit}`;
   });
+  const more = moreColumns(list, (value) => `$${values.push(value)}`);
   const limit = `$${values.push(place.limit + 1)}`;
   const rows = parts.length === 1 ? parts.join('') : `(${parts.join(') UNION ALL (')}) LIMIT ${limit}`;
   if (parts.length === 1) values.pop();
   return {
     text: `
     WITH page AS MATERIALIZED (${rows})
-    SELECT task.id, ${positionOf[order.by]}${taskJson('task', 'creator', 'assignee', moreColumns(list))} AS json
+    SELECT task.id, ${positionOf[order.by]}${taskJson('task', 'creator', 'assignee', more)} AS json
     FROM page task ${joinUsers('task')}
     ORDER BY ${orderBy(order)}`,
     values,

@@ -1,6 +1,7 @@
 import { query, type Page, type Place, type Queryable } from '@taskwire/postgres';
 import type { ListedTaskJson } from '../../app/ports.ts';
 import { mostRelevant, type TaskList } from '../../app/task-list.ts';
+import { foundInComment, matchesSql } from '../search/matches.ts';
 import { textQuerySql } from '../search/text-query-sql.ts';
 import { joinUsers, taskJson } from '../task-json.ts';
 import { conditionsOf } from './conditions.ts';
@@ -18,18 +19,22 @@ export async function readByRelevance(
   // excluded words do not affect the rank
   const words = text.map(({ all }) => ({ all, none: [] }));
   const parameter = (value: unknown) => `$${values.push(value)}`;
+  const more = moreColumns({ ...list, filter }, parameter) + foundInComment('task.id', 'SELECT query FROM sought');
   const rows = await query<{ json: ListedTaskJson }>(db, {
     text: `
-    WITH page AS MATERIALIZED (
-      SELECT task.*, ts_rank(found.document, sought.words) AS relevance
-      FROM (SELECT ${textQuerySql(text, parameter)} AS query, ${textQuerySql(words, parameter)} AS words) AS sought
-        JOIN task_search found ON found.document @@ sought.query
+    WITH sought AS MATERIALIZED (SELECT ${textQuerySql(text, parameter)} AS query, ${textQuerySql(words, parameter)} AS words),
+    found AS (
+      SELECT task_id, max(ts_rank(document, (SELECT words FROM sought))) AS relevance
+      FROM (${matchesSql('SELECT query FROM sought')}) AS matches GROUP BY task_id
+    ), page AS MATERIALIZED (
+      SELECT task.*, found.relevance
+      FROM found
         -- a LIMIT forces look-ups: the number of matches is overestimated for most words, and a join would then read all tasks
         CROSS JOIN LATERAL (SELECT * FROM tasks WHERE tasks.id = found.task_id LIMIT 1) AS task
       WHERE ${conditions.join(' AND ')}
       ORDER BY relevance DESC, task.id DESC LIMIT ${parameter(wanted + 1)} OFFSET ${parameter(skipped)}
     )
-    SELECT ${taskJson('task', 'creator', 'assignee', moreColumns({ ...list, filter }))} AS json FROM page task ${joinUsers('task')} ORDER BY task.relevance DESC, task.id DESC`,
+    SELECT ${taskJson('task', 'creator', 'assignee', more)} AS json FROM page task ${joinUsers('task')} ORDER BY task.relevance DESC, task.id DESC`,
     values,
   });
   const isLast = rows.length <= wanted || skipped + wanted >= mostRelevant;

@@ -3,11 +3,11 @@ import type { Telemetry } from '@taskwire/telemetry';
 import { Gauge } from 'prom-client';
 import { readCurrency } from './follow.ts';
 
-/** Measures how far the search is behind the tasks, on each scrape. */
+/** Measures how far the search is behind the tasks and comments, on each scrape. */
 export function observeSearch({ pool }: Database, { metrics, logger }: Telemetry): void {
   new Gauge({
     name: 'tasks_search_lag_seconds',
-    help: 'How far the text search is behind the changes of tasks; 0 when it has them all. Alert when it stays above 10.',
+    help: 'How far the text search is behind the changes of tasks and comments; 0 when it has them all. Alert when it stays above 10.',
     registers: [metrics],
     async collect() {
       try {
