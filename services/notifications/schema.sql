@@ -254,6 +254,8 @@ CREATE TABLE task_cache (
   source_epoch integer NOT NULL DEFAULT 1,
   due_at timestamp with time zone,
   due_version integer,
+  readers uuid[],
+  readers_version integer,
   CONSTRAINT task_cache_known_or_deleted CHECK (is_deleted OR title IS NOT NULL AND creator_id IS NOT NULL),
   CONSTRAINT task_cache_pkey PRIMARY KEY (id)
 );
@@ -420,3 +422,5 @@ COMMENT ON COLUMN inbox_pending.crash_count IS 'Leases that expired because a pr
 COMMENT ON COLUMN inbox_pending.free_attempts IS 'Attempts that do not count, because a dependency of the handler was unavailable.';
 
 COMMENT ON COLUMN inbox_pending.pending_since IS 'When the message arrived or was replayed. Limits free attempts.';
+
+COMMENT ON COLUMN task_cache.readers IS 'null if every user may read the task';

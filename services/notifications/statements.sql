@@ -214,23 +214,24 @@ to_char(seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS seen_at,
 to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at;
 
 PREPARE "task_cache.read_fresh" AS
-SELECT task.title, task.creator_id, task.assignee_id, task.is_deleted
+SELECT task.title, task.creator_id, task.assignee_id, task.is_deleted, task.readers
 FROM unnest((SELECT $1::uuid[]), (SELECT $2::timestamptz[])) WITH ORDINALITY AS given (id, as_of, place)
 LEFT JOIN LATERAL (
-  SELECT title, creator_id, assignee_id, is_deleted FROM task_cache
-  WHERE id = given.id AND fresh_as_of >= given.as_of AND (is_deleted OR progress_version = version) OFFSET 0
+  SELECT title, creator_id, assignee_id, is_deleted, readers FROM task_cache
+  WHERE id = given.id AND fresh_as_of >= given.as_of AND (is_deleted OR (progress_version = version AND readers_version = version)) OFFSET 0
 ) AS task ON true
 ORDER BY given.place;
 
 PREPARE "task_cache.store_fetched" AS
 WITH given AS (
   SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::integer[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::uuid[],
-    $9::integer[], $10::timestamptz[])
-    AS given (id, title, creator_id, version, updated_at, as_of, state, assignee_id, source_epoch, due_at)
+    $9::integer[], $10::timestamptz[], $11::text[])
+    AS given (id, title, creator_id, version, updated_at, as_of, state, assignee_id, source_epoch, due_at, readers)
 )
 INSERT INTO task_cache (id, title, creator_id, version, is_deleted, fresh_as_of, state, assignee_id, progress_version, source_epoch,
-  due_at, due_version)
-SELECT id, title, creator_id, version, false, greatest(updated_at, least(as_of::timestamptz, clock_timestamp())), state, assignee_id, version, source_epoch, due_at, version
+  due_at, due_version, readers, readers_version)
+SELECT id, title, creator_id, version, false, greatest(updated_at, least(as_of::timestamptz, clock_timestamp())), state, assignee_id, version, source_epoch, due_at, version,
+  readers::uuid[], version
 FROM given ORDER BY id
 ON CONFLICT (id) DO UPDATE SET
   title = excluded.title,
@@ -243,6 +244,8 @@ ON CONFLICT (id) DO UPDATE SET
   source_epoch = excluded.source_epoch,
   due_at = excluded.due_at,
   due_version = excluded.due_version,
+  readers = excluded.readers,
+  readers_version = excluded.readers_version,
   fresh_as_of = greatest(task_cache.fresh_as_of, excluded.fresh_as_of),
   fetched_at = clock_timestamp()
 WHERE task_cache.source_epoch < excluded.source_epoch
@@ -251,11 +254,12 @@ WHERE task_cache.source_epoch < excluded.source_epoch
     AND (NOT task_cache.is_deleted OR task_cache.fresh_as_of < (SELECT updated_at FROM given WHERE given.id = excluded.id)));
 
 PREPARE "task_cache.read_last" AS
-SELECT task.title, task."isDeleted", task.state, task."assigneeId", task."dueAt", task."isDueAtKnown", task."ageMs"
+SELECT task.title, task."isDeleted", task.state, task."assigneeId", task."dueAt", task."isDueAtKnown", task.readers, task."ageMs"
 FROM unnest((SELECT $1::uuid[])) WITH ORDINALITY AS given (id, place)
 LEFT JOIN LATERAL (
-  SELECT title, is_deleted AS "isDeleted", CASE WHEN progress_version = version THEN state END AS state, assignee_id AS "assigneeId",
-    to_char(due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "dueAt", due_version IS NOT DISTINCT FROM version AS "isDueAtKnown",
+  SELECT title, is_deleted AS "isDeleted", CASE WHEN progress_version = version AND coalesce(readers_version, version) = version THEN state END AS state,
+    assignee_id AS "assigneeId",
+    to_char(due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "dueAt", due_version IS NOT DISTINCT FROM version AS "isDueAtKnown", readers,
     (extract(epoch FROM clock_timestamp() - fetched_at) * 1000)::float8 AS "ageMs"
   FROM task_cache WHERE id = given.id OFFSET 0
 ) AS task ON true

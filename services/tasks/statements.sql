@@ -292,6 +292,30 @@ FROM tasks task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
 WHERE task.id = $1 AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid))));
 
+PREPARE "tasks.read_internal_task" AS
+SELECT task.version, task.deleted_at IS NOT NULL AS is_deleted, (
+  SELECT to_json(shown)::text FROM (
+    SELECT task.id, task.title, task.description, task.state, task.priority,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer,
+      json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
+      CASE WHEN task.assignee_id IS NOT NULL
+        THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at, CASE WHEN task.project_id IS NOT NULL THEN ARRAY(
+    SELECT user_id FROM project_members WHERE project_id = task.project_id
+    UNION SELECT id FROM directory_users WHERE role IN ('admin', 'manager') AND NOT is_deleted
+  ) END AS readers
+  ) AS shown
+) AS json
+FROM tasks task
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
+WHERE task.id = $1;
+
 PREPARE "tasks.list_d2015723" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND true ORDER BY task.id DESC LIMIT $1)
   SELECT task.id, (

@@ -74,7 +74,7 @@ describe('Delivery by e-mail', () => {
     const id = await notify('task.assigned');
     await query(harness.database.db.pool, `UPDATE notifications SET type = 'task.newer' WHERE id = $1`, [id]);
     harness.taskNow = async () => ({
-      now: { kind: 'task', title: 'Paint the fence', state: 'assigned', assigneeId: null },
+      now: { kind: 'task', title: 'Paint the fence', state: 'assigned', assigneeId: null, readers: null },
       uncertainty: null,
     });
     await loopAt(harness.smtp.url).tick();

@@ -93,6 +93,24 @@ describe('Notifying users', () => {
     expect(o.mailsTo(o.ann)).to.deep.equal([]);
   });
 
+  it('shows a task to no one who may not read it, and records why the e-mail was skipped', async () => {
+    o.task.readers = [o.mia.id];
+    await o.around.publish('tasks.task.unassigned', { ...fact(null), unassigned_from: o.ann.id });
+    const author = o.around.others.addUser('Ada', 'admin');
+    const comment = { comment_uuid: crypto.randomUUID(), author: author.id };
+    await o.around.publish('tasks.comment.added', { ...fact(author), ...comment, mentions: [o.ben.id] });
+    expect((await mailed(({ to }) => to.includes(o.mia.email))).text).to.include('Ada commented on “Paint the fence”.');
+    const skipped = async () =>
+      await o.rows<{ last_error: string }>(
+        "SELECT last_error FROM deliveries JOIN notifications n ON n.id = notification_id WHERE state = 'skipped' AND n.task_id = $1",
+        [o.task.id],
+      );
+    await eventually(async () => (await skipped()).length === 2);
+    for (const { last_error } of await skipped())
+      expect(last_error).to.equal('the recipient may no longer read the task');
+    for (const user of [o.ann, o.ben]) expect([await notificationsOf(user), o.mailsTo(user)]).to.deep.equal([[], []]);
+  });
+
   it('notifies creator and performer of a comment, and a mentioned user of the mention alone, in the app and by one e-mail each', async () => {
     o.task.assigneeId = o.ann.id;
     const author = o.around.others.addUser('Ada', 'admin');

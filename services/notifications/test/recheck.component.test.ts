@@ -23,7 +23,7 @@ describe('A waiting e-mail', () => {
   };
   const assignedTo = (assigneeId: string, title = 'Paint the fence'): TaskNow => ({
     kind: 'task',
-    ...{ title, state: 'assigned', assigneeId },
+    ...{ title, state: 'assigned', assigneeId, readers: null },
   });
   /** Writes a notification, and makes the mail server defer the first attempt. */
   async function deferred(...about: Parameters<typeof notify>): Promise<string> {
@@ -44,9 +44,14 @@ describe('A waiting e-mail', () => {
     ).map(({ detail }) => detail);
 
   const became: [string, () => TaskNow, string][] = [
-    ['was deleted', () => ({ kind: 'deleted', title: null }), 'the task was deleted'],
+    ['was deleted', () => ({ kind: 'deleted', title: null, readers: null }), 'the task was deleted'],
     ['was completed', () => ({ ...assignedTo(userId), state: 'completed' }) as TaskNow, 'the task was completed'],
     ['was cancelled', () => ({ ...assignedTo(userId), state: 'cancelled' }) as TaskNow, 'the task was cancelled'],
+    [
+      'moved to a project of others',
+      () => ({ ...assignedTo(userId), readers: [] }),
+      'the recipient may no longer read the task',
+    ],
     ['been assigned to someone else', () => assignedTo(randomUUIDv7()), 'the task is assigned to someone else'],
   ];
   for (const [how, now, reason] of became) {
@@ -72,7 +77,7 @@ describe('A waiting e-mail', () => {
 
   it('keeps the last known title of a deleted task, without a link to it, if its end is still reported', async () => {
     const id = await deferred('task.cancelled');
-    taskIs({ kind: 'deleted', title: null });
+    taskIs({ kind: 'deleted', title: null, readers: null });
     await loopAt(harness.mail.url).tick();
     const sent = await harness.mail.waitFor((one) => one.messageId === `<${id}@taskwire.test>`);
     expect(sent.subject).to.equal('Cancelled: “Paint the fence”');
@@ -87,7 +92,7 @@ describe('A waiting e-mail', () => {
     expect(await details(id)).to.deep.equal([
       '250 taken (decided by the last known state of the task: tasks failed too often)',
     ]);
-    taskIs({ kind: 'deleted', title: null }, 'tasks failed too often');
+    taskIs({ kind: 'deleted', title: null, readers: null }, 'tasks failed too often');
     const another = await notify('task.assigned', { userId });
     await loopAt(harness.smtp.url).tick();
     expect(await delivery(another)).to.include({
@@ -112,7 +117,7 @@ describe('A waiting e-mail', () => {
 
   it('is not skipped because of a recent response before Tasks is queried', async () => {
     harness.taskNow = async (_id, { recentMs }) => ({
-      now: recentMs > 0 ? { kind: 'deleted', title: null } : assignedTo(userId),
+      now: recentMs > 0 ? { kind: 'deleted', title: null, readers: null } : assignedTo(userId),
       uncertainty: null,
     });
     const id = await notify('task.assigned', { userId });
@@ -138,7 +143,7 @@ describe('A waiting e-mail', () => {
     const ids = [await notify('task.assigned', { userId }), await notify('task.assigned', { userId })];
     const unavailable = loopAt('smtp://127.0.0.1:1');
     await unavailable.tick().catch(() => undefined);
-    taskIs({ kind: 'deleted', title: null });
+    taskIs({ kind: 'deleted', title: null, readers: null });
     // a skipped delivery doesn't show that the server is back, so the loop still probes one at a time
     expect(await unavailable.tick()).to.equal('more');
     expect((await Promise.all(ids.map(delivery))).map(({ state }) => state)).to.have.members(['pending', 'skipped']);

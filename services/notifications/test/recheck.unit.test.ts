@@ -4,10 +4,12 @@ import { obsoleteReason } from '../src/app/recheck.ts';
 
 const [ann, ben] = ['ann', 'ben'];
 const task = (state: string, assigneeId: string | null) =>
-  ({ kind: 'task', title: 'Paint the fence', state, assigneeId }) as const;
+  ({ kind: 'task', title: 'Paint the fence', state, assigneeId, readers: null }) as const;
 const due = { at: '2026-11-30T17:00:00.000000Z', timeZone: null, isAllDay: false };
 const dueAt = (at: string | null | undefined, state = 'assigned') => ({ ...task(state, ann), dueAt: at });
-const deleted = { kind: 'deleted', title: 'Paint the fence' } as const;
+const deleted = { kind: 'deleted', title: 'Paint the fence', readers: null } as const;
+/** The task is in a project that Ann has left. */
+const hidden = { readers: [ben] };
 const untrue = {
   deleted: 'the task was deleted',
   completed: 'the task was completed',
@@ -17,6 +19,7 @@ const untrue = {
   moved: 'the task has another due date',
   undated: 'the task has no due date any more',
   again: 'the task is assigned to the recipient again',
+  unreadable: 'the recipient may no longer read the task',
 };
 
 type Case = [NotificationType, string, Parameters<typeof obsoleteReason>[1], string | undefined];
@@ -26,6 +29,20 @@ describe('The reason why a waiting notification is obsolete', () => {
     ['task.assigned', 'the task is assigned to the recipient', task('assigned', ann), undefined],
     ['task.assigned', 'the recipient has started it', task('in_progress', ann), undefined],
     ['task.assigned', 'its state is newer than this build', task('blocked', ann), undefined],
+    ['task.assigned', 'the recipient has left its project', { ...task('assigned', ann), ...hidden }, untrue.unreadable],
+    [
+      'task.unassigned',
+      'the recipient has left its project',
+      { ...task('assigned', ben), ...hidden },
+      untrue.unreadable,
+    ],
+    [
+      'task.cancelled',
+      'it was deleted in a project that the recipient has left',
+      { ...deleted, ...hidden },
+      untrue.unreadable,
+    ],
+    ['task.assigned', 'the recipient is in its project', { ...task('assigned', ann), readers: [ann] }, undefined],
     ['task.assigned', 'it is assigned to another user', task('assigned', ben), untrue.another],
     ['task.assigned', 'it is not assigned to anyone', task('draft', null), untrue.unassigned],
     ['task.assigned', 'it was completed', task('completed', ann), untrue.completed],

@@ -49,8 +49,9 @@ describe('The task cache', () => {
     version,
     updatedAt,
     sourceEpoch: 1,
+    readers: null,
   });
-  const known = (title: string) => ({ kind: 'task', id, title, creatorId, assigneeId });
+  const known = (title: string) => ({ kind: 'task', id, title, creatorId, assigneeId, readers: null });
 
   it('queries Tasks once for all events committed before the response', async () => {
     answer = { kind: 'ok', value: state(3, 'Paint', at(9)) };
@@ -64,6 +65,23 @@ describe('The task cache', () => {
     answer = { kind: 'ok', value: state(4, 'Paint it black', at(9, 2)) };
     expect(await find(id, at(9, 2), never)).to.deep.equal(known('Paint it black'));
     expect(fetches).to.equal(2);
+  });
+
+  it('has the readers of the latest response, also of the same version, because membership has no version', async () => {
+    const cache = taskCache(database.db.pool);
+    await cache.store({ ...state(1, 'Paint', at(1)), readers: [creatorId, assigneeId] }, at(1));
+    expect(await cache.read(id, at(1))).to.deep.include({ readers: [creatorId, assigneeId] });
+    await cache.store({ ...state(1, 'Paint', at(1)), readers: [creatorId] }, at(2));
+    expect((await cache.readLast(id))?.now).to.deep.include({ readers: [creatorId] });
+    await cache.storeDeleted(id, at(3));
+    expect(await cache.read(id, at(3))).to.deep.include({ kind: 'deleted', readers: [creatorId] });
+  });
+
+  it('does not know the readers of a version that the previous release has stored', async () => {
+    const cache = taskCache(database.db.pool);
+    await cache.store({ ...state(1, 'Paint', at(1)), readers: [creatorId] }, at(1));
+    await query(database.db.pool, 'UPDATE task_cache SET version = 2, progress_version = 2 WHERE id = $1', [id]);
+    expect([await cache.read(id, at(1)), await cache.readLast(id)]).to.deep.equal([undefined, undefined]);
   });
 
   it('does not query twice for one event that is later than the state', async () => {
@@ -97,7 +115,7 @@ describe('The task cache', () => {
     answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
     await find(id, at(1), never);
     answer = { kind: 'gone' };
-    const deleted = { kind: 'deleted', id, title: 'Paint', creatorId };
+    const deleted = { kind: 'deleted', id, title: 'Paint', creatorId, readers: null };
     expect(await find(id, at(2), never)).to.deep.equal(deleted);
     expect(await find(id, at(2), never)).to.deep.equal(deleted);
     expect(fetches).to.equal(2);
@@ -105,7 +123,7 @@ describe('The task cache', () => {
 
   it('records the deletion of a task that it never saw', async () => {
     answer = { kind: 'gone' };
-    const deleted = { kind: 'deleted', id, title: null, creatorId: null };
+    const deleted = { kind: 'deleted', id, title: null, creatorId: null, readers: null };
     expect(await find(id, at(2), never)).to.deep.equal(deleted);
     expect(await find(id, at(1), never)).to.deep.equal(deleted);
     expect(fetches).to.equal(1);
@@ -148,7 +166,7 @@ describe('The task cache', () => {
   describe('for the current state of a task', () => {
     let now: FindTaskNow;
     const asking = { recentMs: 0, signal: never };
-    const open = (title: string) => ({ kind: 'task', title, state: 'assigned', assigneeId, dueAt });
+    const open = (title: string) => ({ kind: 'task', title, state: 'assigned', assigneeId, dueAt, readers: null });
 
     beforeEach(() => {
       const fetchTask: FetchTask = async () => {
@@ -188,7 +206,10 @@ describe('The task cache', () => {
       answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
       await find(id, at(1), never);
       answer = { kind: 'gone' };
-      expect(await now(id, asking)).to.deep.equal({ now: { kind: 'deleted', title: 'Paint' }, uncertainty: null });
+      expect(await now(id, asking)).to.deep.equal({
+        now: { kind: 'deleted', title: 'Paint', readers: null },
+        uncertainty: null,
+      });
       answer = { kind: 'ok', value: state(3, 'Paint', at(3)) };
       expect(await find(id, at(3), never)).to.deep.equal(known('Paint'));
     });
@@ -196,7 +217,9 @@ describe('The task cache', () => {
     it('has no due date for a version stored by a build without due dates', async () => {
       answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
       await find(id, at(1), never);
-      await query(database.db.pool, 'UPDATE task_cache SET version = 2, progress_version = 2 WHERE id = $1', [id]);
+      const byThatBuild =
+        'UPDATE task_cache SET version = 2, progress_version = 2, readers_version = NULL WHERE id = $1';
+      await query(database.db.pool, byThatBuild, [id]);
       answer = { kind: 'unavailable', reason: 'network', detail: 'tasks is down' };
       expect((await now(id, asking)).now).to.deep.equal({ ...open('Paint'), dueAt: undefined });
     });

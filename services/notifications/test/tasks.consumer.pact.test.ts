@@ -31,8 +31,23 @@ describePact('notifications', 'tasks', (pact) => {
     { given: 'a task', state: 'draft' },
     { given: 'a task that is assigned', state: 'assigned', assigneeId: performerId, assignee: is.uuid(performerId) },
     { given: 'a task that is due', state: 'draft', dueAt: at, due: exampleInstant(is) },
+    {
+      given: 'a task in a project',
+      state: 'draft',
+      readers: [performerId],
+      readersMatcher: is.eachLike(is.uuid(performerId), 1),
+    },
   ];
-  for (const { given, state, assigneeId = null, assignee = null, dueAt = null, due = null } of examples) {
+  for (const {
+    given,
+    state,
+    assigneeId = null,
+    assignee = null,
+    dueAt = null,
+    due = null,
+    readers = null,
+    readersMatcher = null,
+  } of examples) {
     it(`reads ${given}`, async () => {
       await pact()
         .addInteraction()
@@ -47,13 +62,14 @@ describePact('notifications', 'tasks', (pact) => {
             creator_id: is.uuid(creatorId),
             assignee_id: assignee,
             due_at: due,
+            readers: readersMatcher,
             version: is.integer(1),
             updated_at: exampleInstant(is),
           }),
         )
         .executeTest(async ({ url }) => {
           const title = 'Paint the fence';
-          const people = { creatorId, assigneeId };
+          const people = { creatorId, assigneeId, readers };
           const value = { id: taskId, title, state, ...people, dueAt, version: 1, updatedAt: at, sourceEpoch: 1 };
           expect(await ask(url)).to.deep.equal({ kind: 'ok', value });
         });

@@ -114,8 +114,11 @@ describe("The plans of Tasks' statements", () => {
   }
 
   async function useProjects(): Promise<void> {
-    for (const more of [{}, { assignee_id: ann.id }, { assign: 'random' }])
-      await harness.createTask(manager, { project_id: projectId, ...more });
+    const service = await harness.auth.serviceToken('tasks:read');
+    for (const more of [{}, { assignee_id: ann.id }, { assign: 'random' }]) {
+      const { id } = await harness.createTask(manager, { project_id: projectId, ...more });
+      await harness.call('getInternalTask', { token: service, params: { id } });
+    }
     await harness.call('listProjects', { token: ann.token });
     await harness.call('listProjectMembers', { token: ann.token, params: { id: projectId } });
     const once = { token: ann.token, headers: { 'idempotency-key': randomUUID() } };

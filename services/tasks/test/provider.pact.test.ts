@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { exampleUserToken, toProvidedMessage, verifyPacts, type ProvidedMessage } from '@taskwire/pact-testing';
 import { waitFor } from '@taskwire/testing';
+import { projectOf } from './support/projects.ts';
 import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 describe('Tasks, as a provider', () => {
@@ -99,6 +100,10 @@ describe('Tasks, as a provider', () => {
         'a task': async () => ({ id: (await harness.createTask(manager)).id }),
         'a task that is assigned': async () => ({ id: (await assigned()).task.id }),
         'a task that is due': async () => ({ id: await due('2099-01-01T12:00:00Z') }),
+        'a task in a project': async () => {
+          const { id: project_id } = await projectOf(harness, manager, []);
+          return { id: (await harness.createTask(manager, { project_id })).id };
+        },
         'a task that was deleted': async () => {
           const { id } = await harness.createTask(manager);
           await harness.call('deleteTask', { token: manager.token, params: { id }, headers: { 'if-match': '*' } });

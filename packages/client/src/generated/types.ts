@@ -3373,6 +3373,10 @@ export type InternalTask = {
     created_at: string;
     updated_at: string;
     /**
+     * the users who may read the task: the members of its project, managers and admins; null if every user may
+     */
+    readers: Array<string> | null;
+    /**
      * the epoch of the database, which a restore raises; 1 if absent. Copies compare (epoch, version)
      */
     source_epoch?: number;

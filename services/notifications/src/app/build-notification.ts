@@ -8,19 +8,25 @@ export type ContentOf = (type: NotificationType, templateData: TemplateData) => 
 
 export type BuildNotification = (
   about: Pick<NewNotification, 'eventId' | 'userId' | 'type' | 'actorId' | 'templateData'> &
-    Partial<Pick<NewNotification, 'happenedAt'>>,
+    Partial<Pick<NewNotification, 'happenedAt'>> & {
+      /**
+       * False for a recipient who may not read the task. The notification is then not shown in the app, and its deliveries are recorded as skipped when
+       * they are rechecked.
+       */
+      isReadable?: boolean;
+    },
 ) => NewNotification;
 
 /** Creates notifications with their in-app text and a delivery on each channel that supports their type. */
 export function notificationBuilder(content: ContentOf, channels: readonly Channel[]): BuildNotification {
-  return (about) => ({
+  return ({ isReadable = true, ...about }) => ({
     happenedAt: null,
     ...about,
-    content: content(about.type, about.templateData),
+    content: isReadable ? content(about.type, about.templateData) : null,
     taskId: about.templateData.task?.id ?? null,
     deliveryPolicy: definitions[about.type].deliveryPolicy,
     channels: channels
-      .filter((channel) => channel.supports(about.type))
+      .filter((channel) => channel.supports(about.type) && (isReadable || sends(channel)))
       .map((channel) => ({ name: channel.name, state: sends(channel) ? 'pending' : 'sent' })),
   });
 }

@@ -1,5 +1,5 @@
 import type { Unavailable } from '@taskwire/http-client';
-import type { FindTask, FindTaskNow, TaskLookup, TaskNow } from './ports.ts';
+import type { FindTask, FindTaskNow, Readers, TaskLookup, TaskNow } from './ports.ts';
 
 /** A task as Tasks returns it. */
 export type FetchedTask = {
@@ -12,6 +12,7 @@ export type FetchedTask = {
   dueAt: string | null;
   version: number;
   updatedAt: string;
+  readers: Readers;
   /** The epoch of Tasks' database; versions can be compared only within an epoch. */
   sourceEpoch: number;
 };
@@ -56,8 +57,8 @@ export function findTask({ cache, fetchTask }: { cache: TaskCache; fetchTask: Fe
   };
 }
 
-function toLookup({ id, title, creatorId, assigneeId }: FetchedTask): TaskLookup {
-  return { kind: 'task', id, title, creatorId, assigneeId };
+function toLookup({ id, title, creatorId, assigneeId, readers }: FetchedTask): TaskLookup {
+  return { kind: 'task', id, title, creatorId, assigneeId, readers };
 }
 
 /**
@@ -73,12 +74,15 @@ export function findTaskNow({ cache, fetchTask }: { cache: TaskCache; fetchTask:
       case 'ok': {
         const { value } = response;
         await cache.store(value, value.updatedAt);
-        const { title, state, assigneeId, dueAt } = value;
-        return { now: { kind: 'task', title, state, assigneeId, dueAt }, uncertainty: null };
+        const { title, state, assigneeId, dueAt, readers } = value;
+        return { now: { kind: 'task', title, state, assigneeId, dueAt, readers }, uncertainty: null };
       }
       // not cached, because the response doesn't include the time of deletion, and a tombstone dated too late would hide a later restoration.
       case 'gone':
-        return { now: { kind: 'deleted', title: last?.now.title ?? null }, uncertainty: null };
+        return {
+          now: { kind: 'deleted', title: last?.now.title ?? null, readers: last?.now.readers ?? null },
+          uncertainty: null,
+        };
       case 'not_found':
         return { now: last?.now, uncertainty: 'Tasks does not know the task' };
       case 'unavailable':

@@ -2,6 +2,7 @@ import type { EventPayload } from '@taskwire/contracts';
 import type { BuildNotification } from './build-notification.ts';
 import type { TemplateData } from './notification-types.ts';
 import type { FindUser, FindTask, User, Plan } from './ports.ts';
+import { mayRead } from './recheck.ts';
 import { retryLater } from './retry-later.ts';
 import type { Audience, NotifiedEventType } from './notifications/definition.ts';
 import { taskNotifications, type TypedNotification } from './notifications/definitions.ts';
@@ -50,6 +51,7 @@ export function notifyAboutTask({ findTask, findUser, buildNotification }: Needs
         buildNotification({
           eventId,
           userId: recipient.id,
+          isReadable: mayRead(task, recipient.id),
           type,
           actorId: event.actor,
           happenedAt: standsAlone === true ? null : event.timestamp,

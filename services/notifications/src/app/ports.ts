@@ -1,11 +1,14 @@
 import type { Unavailable } from '@taskwire/http-client';
 import type { DeliveryPolicy, TemplateData, NotificationType } from './notification-types.ts';
 
+/** The users who may read a task, or may have read it before it was deleted; null if every user may. */
+export type Readers = readonly string[] | null;
+
 /** A task, in a state that is at least as recent as requested. */
 export type TaskLookup =
-  | { kind: 'task'; id: string; title: string; creatorId: string; assigneeId: string | null }
+  | { kind: 'task'; id: string; title: string; creatorId: string; assigneeId: string | null; readers: Readers }
   /** Title and creator are null if the task was deleted before this service first saw it. */
-  | { kind: 'deleted'; id: string; title: string | null; creatorId: string | null }
+  | { kind: 'deleted'; id: string; title: string | null; creatorId: string | null; readers: Readers }
   | { kind: 'not_found' }
   | Unavailable;
 
@@ -18,9 +21,16 @@ export type TaskNow =
    * `state` is one of the contract's states, or one newer than this build. A completed or cancelled task keeps its last
    * assignee. `dueAt` is UTC with microseconds, and undefined if it isn't known.
    */
-  | { kind: 'task'; title: string; state: string; assigneeId: string | null; dueAt?: string | null | undefined }
+  | {
+      kind: 'task';
+      title: string;
+      state: string;
+      assigneeId: string | null;
+      dueAt?: string | null | undefined;
+      readers: Readers;
+    }
   /** The title is null if the task was deleted before this service first saw it. */
-  | { kind: 'deleted'; title: string | null };
+  | { kind: 'deleted'; title: string | null; readers: Readers };
 
 /**
  * Finds the current state of a task. If the result is uncertain, `uncertainty` gives the reason, and `now` is the last known state, or undefined if

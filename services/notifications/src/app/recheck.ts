@@ -1,6 +1,6 @@
 import type { Delivery } from './channel.ts';
 import type { TemplateData } from './notification-types.ts';
-import type { FindTaskNow, TaskNow } from './ports.ts';
+import type { FindTaskNow, Readers, TaskNow } from './ports.ts';
 import { definitions } from './notifications/definitions.ts';
 
 /**
@@ -56,6 +56,11 @@ function currentData(templateData: TemplateData, now: TaskNow): TemplateData {
   };
 }
 
+/** Whether a user may read a task; `readers` is null for a task that every user may read. */
+export function mayRead({ readers }: { readers: Readers }, userId: string | null): boolean {
+  return readers === null || (userId !== null && readers.includes(userId));
+}
+
 /** Says why a notification is obsolete given the current state of its task; undefined if it is still worth sending. */
 export function obsoleteReason(
   { type, userId, templateData }: Pick<Delivery, 'type' | 'userId'> & { templateData: Pick<TemplateData, 'due'> },
@@ -63,6 +68,7 @@ export function obsoleteReason(
 ): string | undefined {
   const definition = definitions[type];
   if (definition.about !== 'task') return undefined;
+  if (!mayRead(now, userId)) return 'the recipient may no longer read the task';
   if (now.kind === 'deleted') return definition.whenDeleted === 'skip' ? 'the task was deleted' : undefined;
   return definition.obsoleteReason?.(now, userId, templateData);
 }

@@ -15,6 +15,8 @@ const task = z.object({
   version: z.int(),
   updated_at: z.iso.datetime(),
   // at most what its column holds
+  // absent in releases without projects, in which every user reads every task
+  readers: z.array(z.guid()).nullable().default(null),
   source_epoch: z.int().min(1).max(2_147_483_647).default(1),
 });
 
@@ -31,8 +33,10 @@ export function fetchTask(tasks: ServiceClient): FetchTask {
       due_at: dueAt,
       version,
       updated_at: updatedAt,
+      readers,
       source_epoch: sourceEpoch,
     } = response.value;
-    return { kind: 'ok', value: { id, title, state, creatorId, assigneeId, dueAt, version, updatedAt, sourceEpoch } };
+    const people = { creatorId, assigneeId, readers };
+    return { kind: 'ok', value: { id, title, state, ...people, dueAt, version, updatedAt, sourceEpoch } };
   };
 }

@@ -2,18 +2,24 @@ import { gather, isoMicros, query, type Queryable } from '@taskwire/postgres';
 import type { FetchedTask, TaskCache } from '../app/find-task.ts';
 import type { TaskLookup, TaskNow } from '../app/ports.ts';
 
-type Row = { title: string | null; creator_id: string | null; assignee_id: string | null; is_deleted: boolean | null };
+type Row = {
+  title: string | null;
+  creator_id: string | null;
+  assignee_id: string | null;
+  is_deleted: boolean | null;
+  readers: string[] | null;
+};
 
 // OFFSET 0, here and below, makes PostgreSQL probe the index for each task, whatever the sizes of the batch and of the table are. The subqueries hide
 // the number of tasks from the planner: a plan for the actual number would seem cheaper than the generic plan, and would be made for each execution.
 export const readFresh = {
   name: 'task_cache.read_fresh',
   text: `
-    SELECT task.title, task.creator_id, task.assignee_id, task.is_deleted
+    SELECT task.title, task.creator_id, task.assignee_id, task.is_deleted, task.readers
     FROM unnest((SELECT $1::uuid[]), (SELECT $2::timestamptz[])) WITH ORDINALITY AS given (id, as_of, place)
     LEFT JOIN LATERAL (
-      SELECT title, creator_id, assignee_id, is_deleted FROM task_cache
-      WHERE id = given.id AND fresh_as_of >= given.as_of AND (is_deleted OR progress_version = version) OFFSET 0
+      SELECT title, creator_id, assignee_id, is_deleted, readers FROM task_cache
+      WHERE id = given.id AND fresh_as_of >= given.as_of AND (is_deleted OR (progress_version = version AND readers_version = version)) OFFSET 0
     ) AS task ON true
     ORDER BY given.place`,
 };
@@ -34,12 +40,13 @@ export const storeFetched = {
   text: `
     WITH given AS (
       SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::integer[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::uuid[],
-        $9::integer[], $10::timestamptz[])
-        AS given (id, title, creator_id, version, updated_at, as_of, state, assignee_id, source_epoch, due_at)
+        $9::integer[], $10::timestamptz[], $11::text[])
+        AS given (id, title, creator_id, version, updated_at, as_of, state, assignee_id, source_epoch, due_at, readers)
     )
     INSERT INTO task_cache (id, title, creator_id, version, is_deleted, fresh_as_of, state, assignee_id, progress_version, source_epoch,
-      due_at, due_version)
-    SELECT id, title, creator_id, version, false, greatest(updated_at, ${claimed('as_of')}), state, assignee_id, version, source_epoch, due_at, version
+      due_at, due_version, readers, readers_version)
+    SELECT id, title, creator_id, version, false, greatest(updated_at, ${claimed('as_of')}), state, assignee_id, version, source_epoch, due_at, version,
+      readers::uuid[], version
     FROM given ORDER BY id
     ON CONFLICT (id) DO UPDATE SET
       title = excluded.title,
@@ -52,6 +59,8 @@ export const storeFetched = {
       source_epoch = excluded.source_epoch,
       due_at = excluded.due_at,
       due_version = excluded.due_version,
+      readers = excluded.readers,
+      readers_version = excluded.readers_version,
       fresh_as_of = greatest(task_cache.fresh_as_of, excluded.fresh_as_of),
       fetched_at = clock_timestamp()
     WHERE task_cache.source_epoch < excluded.source_epoch
@@ -65,7 +74,7 @@ const storeTombstone = `
   ON CONFLICT (id) DO UPDATE SET is_deleted = true, fresh_as_of = excluded.fresh_as_of, fetched_at = clock_timestamp()
   WHERE task_cache.fresh_as_of < excluded.fresh_as_of`;
 
-const readAny = 'SELECT title, creator_id, assignee_id, is_deleted FROM task_cache WHERE id = $1';
+const readAny = 'SELECT title, creator_id, assignee_id, is_deleted, readers FROM task_cache WHERE id = $1';
 
 type LastRow = {
   title: string | null;
@@ -75,17 +84,19 @@ type LastRow = {
   assigneeId: string | null;
   dueAt: string | null;
   isDueAtKnown: boolean;
+  readers: string[] | null;
   ageMs: number;
 };
 
 export const readLast = {
   name: 'task_cache.read_last',
   text: `
-    SELECT task.title, task."isDeleted", task.state, task."assigneeId", task."dueAt", task."isDueAtKnown", task."ageMs"
+    SELECT task.title, task."isDeleted", task.state, task."assigneeId", task."dueAt", task."isDueAtKnown", task.readers, task."ageMs"
     FROM unnest((SELECT $1::uuid[])) WITH ORDINALITY AS given (id, place)
     LEFT JOIN LATERAL (
-      SELECT title, is_deleted AS "isDeleted", CASE WHEN progress_version = version THEN state END AS state, assignee_id AS "assigneeId",
-        ${isoMicros('due_at')} AS "dueAt", due_version IS NOT DISTINCT FROM version AS "isDueAtKnown",
+      SELECT title, is_deleted AS "isDeleted", CASE WHEN progress_version = version AND coalesce(readers_version, version) = version THEN state END AS state,
+        assignee_id AS "assigneeId",
+        ${isoMicros('due_at')} AS "dueAt", due_version IS NOT DISTINCT FROM version AS "isDueAtKnown", readers,
         (extract(epoch FROM clock_timestamp() - fetched_at) * 1000)::float8 AS "ageMs"
       FROM task_cache WHERE id = given.id OFFSET 0
     ) AS task ON true
@@ -132,6 +143,8 @@ export function taskCache(db: Queryable): TaskCache {
       tasks.map(({ assigneeId }) => assigneeId),
       tasks.map(({ sourceEpoch }) => sourceEpoch),
       tasks.map(({ dueAt }) => dueAt),
+      // an array of arrays would need lists of equal lengths
+      tasks.map(({ readers }) => readers && `{${readers.join()}}`),
     ];
     await query(db, { ...storeFetched, values });
   }
@@ -147,7 +160,11 @@ export function taskCache(db: Queryable): TaskCache {
     async storeDeleted(id, asOf) {
       await query(db, storeTombstone, [id, asOf]);
       const [row] = await query<Row>(db, readAny, [id]);
-      return { kind: 'deleted', id, title: row?.title ?? null, creatorId: row?.creator_id ?? null };
+      return toLookup(id, {
+        ...{ title: null, creator_id: null, assignee_id: null, readers: null },
+        ...row,
+        is_deleted: true,
+      });
     },
     async readLast(id) {
       const row = await readLatest(id);
@@ -174,14 +191,14 @@ function gatherAll<I, R extends object>(
 }
 
 function toLookup(id: string, row: Row): TaskLookup {
-  const { title, creator_id: creatorId, assignee_id: assigneeId, is_deleted: isDeleted } = row;
+  const { title, creator_id: creatorId, assignee_id: assigneeId, is_deleted: isDeleted, readers } = row;
   return isDeleted === true || title === null || creatorId === null
-    ? { kind: 'deleted', id, title, creatorId }
-    : { kind: 'task', id, title, creatorId, assigneeId };
+    ? { kind: 'deleted', id, title, creatorId, readers }
+    : { kind: 'task', id, title, creatorId, assigneeId, readers };
 }
 
-function toNow({ title, isDeleted, state, assigneeId, dueAt, isDueAtKnown }: LastRow): TaskNow | undefined {
-  if (isDeleted === true) return { kind: 'deleted', title };
+function toNow({ title, isDeleted, state, assigneeId, dueAt, isDueAtKnown, readers }: LastRow): TaskNow | undefined {
+  if (isDeleted === true) return { kind: 'deleted', title, readers };
   if (title === null || state === null) return undefined;
-  return { kind: 'task', title, state, assigneeId, dueAt: isDueAtKnown ? dueAt : undefined };
+  return { kind: 'task', title, state, assigneeId, dueAt: isDueAtKnown ? dueAt : undefined, readers };
 }

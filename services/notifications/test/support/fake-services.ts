@@ -33,6 +33,8 @@ export type FakeTask = {
   assigneeId?: string | null;
   /** Default: null. */
   dueAt?: string | null;
+  /** Default: null, for a task that every user reads. */
+  readers?: readonly string[] | null;
 };
 
 export type FakeLink = {
@@ -168,6 +170,8 @@ function shownTask(task: FakeTask) {
     due_all_day: false,
     remind_before: 'P1D',
     labels: [],
+    project_id: null,
+    readers: task.readers ?? null,
     creator_id: task.creatorId,
     assignee_id: task.assigneeId ?? null,
     creator: { id: task.creatorId, name: 'Mia' },

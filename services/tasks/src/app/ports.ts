@@ -54,6 +54,8 @@ export type TaskStore = TaskReads & TaskLocks & Assignment & TaskWrites;
 export type TaskReads = {
   /** Includes deleted tasks; `isDeleted` marks them. */
   readTask(id: string, reader: Reader): Promise<(Document & { isDeleted: boolean }) | undefined>;
+  /** Like `readTask` for a reader of every task, with the users who may read the task. */
+  readInternalTask(id: string): Promise<(Document<typeof schemas.internalTask> & { isDeleted: boolean }) | undefined>;
   /** Like `readTask`, with `stats`. Facts of other resources change without a new version, so the document has no version. */
   readTaskWithStats(
     id: string,

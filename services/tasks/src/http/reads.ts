@@ -9,7 +9,7 @@ import {
   type BoundRoute,
   type Cursors,
 } from '@taskwire/http-server';
-import type { TaskJson, TaskReads } from '../app/ports.ts';
+import type { TaskReads } from '../app/ports.ts';
 import type { ActivityReads } from '../app/activity/ports.ts';
 import { readTaskAt } from '../app/activity/read-task-at.ts';
 import { readerOf } from '../domain/projects/reader.ts';
@@ -73,7 +73,7 @@ export function readRoutes({ tasks, activity, publishedEpoch }: ReadPorts): Boun
     }),
     // lets services distinguish a deleted task from one that never existed
     bind(tasksRoutes.getInternalTask, async ({ params }) => {
-      const task = await tasks.readTask(params.id, null);
+      const task = await tasks.readInternalTask(params.id);
       if (task === undefined && !(await tasks.wasRemoved(params.id))) throw noSuchTask();
       if (task === undefined || task.isDeleted) throw problem('gone', 'The task was deleted.');
       return respond(tasksRoutes.getInternalTask, 200, { ...task, text: ofEpoch(task.text, publishedEpoch()) });
@@ -109,7 +109,7 @@ export async function readList(
 }
 
 /** Adds the epoch to the text of a task, which is sent as the database built it. Callers assume epoch 1, so it is left out. */
-function ofEpoch(text: TaskJson, epoch: number): JsonText<typeof schemas.internalTask> {
+function ofEpoch(text: JsonText<typeof schemas.internalTask>, epoch: number): JsonText<typeof schemas.internalTask> {
   const added = epoch === 1 ? text : `{"source_epoch":${epoch},${text.slice(1)}`;
   return added as JsonText<typeof schemas.internalTask>;
 }

@@ -9,7 +9,7 @@ import { readLabels } from './lists/labels.ts';
 import { readInManualOrder } from './lists/manual.ts';
 import { keysetOf, pageStatement } from './lists/page.ts';
 import { readByRelevance } from './lists/relevance.ts';
-import { isReadableTo } from './projects/readable.ts';
+import { isReadableTo, readersOf } from './projects/readable.ts';
 import { readCurrency } from './search/follow.ts';
 import { suggestTasks } from './search/suggest.ts';
 import { statsColumn } from './links/stats.ts';
@@ -34,6 +34,14 @@ export function taskReads(db: Database): Omit<TaskReads, 'needReassignment'> {
         [id, reader],
       );
       return row && { text: row.json, isDeleted: row.is_deleted };
+    },
+
+    readInternalTask: async (id) => {
+      const [row] = await query<{ json: JsonText<typeof schemas.internalTask>; version: number; is_deleted: boolean }>(
+        db.pool,
+        { ...readInternalTask, values: [id] },
+      );
+      return row && { text: row.json, etag: row.version, isDeleted: row.is_deleted };
     },
 
     wasRemoved: async (id) =>
@@ -96,6 +104,15 @@ function toPage<J>(rows: readonly Item<J>[], order: Keyset, limit: number): Page
   const { items, next } = pageOf(rows, order, limit);
   return { items: items.map(({ json }) => json), next };
 }
+
+/** A task with the users who may read it; null if every user may. */
+export const readInternalTask = {
+  name: 'tasks.read_internal_task',
+  text: `
+  SELECT task.version, task.deleted_at IS NOT NULL AS is_deleted, ${taskJson('task', 'creator', 'assignee', `, ${readersOf('task')} AS readers`)} AS json
+  FROM tasks task ${joinUsers('task')}
+  WHERE task.id = $1`,
+};
 
 export const readTask = {
   name: 'tasks.read_task',

@@ -124,4 +124,16 @@ describe('Projects', () => {
     const answers = await Promise.all(leads.map(async (lead) => await remove(lead, lead)));
     expect(answers.map(({ status }) => status).toSorted()).to.deep.equal([204, 204, 422]);
   });
+
+  it('name the readers of their tasks to services: members, managers and admins', async () => {
+    await setMember(harness, ann, project, ben, 'viewer');
+    const { id } = await harness.createTask(ann, { project_id: project.id });
+    const token = await harness.auth.serviceToken('tasks:read');
+    const readers = async (taskId: string) => {
+      const { body } = await harness.call('getInternalTask', { token, params: { id: taskId } });
+      return (body as { readers: string[] | null }).readers;
+    };
+    expect(await readers(id)).to.have.members([ann, ben, manager, admin].map((one) => one.id));
+    expect(await readers((await harness.createTask(ann)).id)).to.equal(null);
+  });
 });
