@@ -32,11 +32,11 @@ export const planted: Record<PlantedName, Planted> = {
     migration: `ALTER TABLE task_activity ADD COLUMN source text NOT NULL DEFAULT 'import';
 ALTER TABLE task_activity ALTER COLUMN source DROP DEFAULT;`,
     patches: [
-      { side: 'new', file: recordChange, find: 'reason, created_at)', put: 'reason, created_at, source)' },
+      { side: 'new', file: recordChange, find: 'choice, created_at)', put: 'choice, source, created_at)' },
       {
         ...{ side: 'new', file: recordChange },
-        find: "entry ->> 'reason', ${changed}.updated_at",
-        put: "entry ->> 'reason', ${changed}.updated_at, 'user'",
+        find: "entry ->> 'why', entry -> 'choice',",
+        put: "entry ->> 'why', entry -> 'choice', 'user',",
       },
     ],
   },
@@ -78,8 +78,8 @@ ALTER TABLE task_activity ALTER COLUMN source DROP DEFAULT;`,
       {
         // each change of a task runs this statement first
         ...{ side: 'old', file: 'services/tasks/src/postgres/locks.ts' },
-        find: 'SELECT ${taskColumns} FROM tasks task WHERE task.id = $1',
-        put: 'SELECT task.*, ${taskColumns} FROM tasks task WHERE task.id = $1',
+        find: ' FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL',
+        put: ', task.* FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL',
       },
     ],
   },
