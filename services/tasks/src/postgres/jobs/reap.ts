@@ -99,12 +99,14 @@ export function reaping(db: Database, hints: JobHints, now: () => number = () =>
       const sinceHeardMs = state.lowest_fence === null ? 0 : state.since_heard_ms;
       const { kind } = reaperRound({ sinceTickMs: state.since_tick_ms, sinceHeardMs, isOutage: state.is_outage });
       if (kind === 'extend') await query(tx, { ...graceLeases, values: [floor] });
-      const values = [start, kind === 'hold' ? 1 : 0, eventHeaders()];
+      // no lease was below this fence a moment ago, so the dead entries below it are not passed over again
+      const lowest = state.lowest_fence === null ? Number(state.last_fence) + 1 : Number(state.lowest_fence);
+      const values = [lowest, kind === 'hold' ? 1 : 0, eventHeaders()];
       const rows = await runWithEvents<QueuedRow>(tx, { ...expireLeases, values });
       await query(tx, { ...noteTick, values: [kind === 'hold'] });
       tx.afterCommit(() => {
         seen.push({ fence: Number(state.last_fence), at });
-        nextStart = state.lowest_fence === null ? Number(state.last_fence) + 1 : Number(state.lowest_fence);
+        nextStart = lowest;
         if (isFromFloor) {
           fromFloorAt = at;
           raiseFloor(state);
