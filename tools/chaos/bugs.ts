@@ -1,6 +1,7 @@
 import type { Bug } from './bug.ts';
 import { jobBugs } from './bugs-jobs.ts';
 import { journeyBugs } from './bugs-journeys.ts';
+import { undoBugs } from './bugs-undo.ts';
 
 const messageBugs = {
   'ack-before-commit': {
@@ -59,7 +60,8 @@ const messageBugs = {
   },
 } satisfies Record<string, Bug>;
 
-export type BugName = keyof typeof messageBugs | keyof typeof jobBugs | keyof typeof journeyBugs;
+export type BugName =
+  keyof typeof messageBugs | keyof typeof jobBugs | keyof typeof journeyBugs | keyof typeof undoBugs;
 
-export const bugs: Record<BugName, Bug> = { ...messageBugs, ...jobBugs, ...journeyBugs };
+export const bugs: Record<BugName, Bug> = { ...messageBugs, ...jobBugs, ...journeyBugs, ...undoBugs };
 export const bugNames = Object.keys(bugs) as BugName[];

@@ -62,7 +62,12 @@ export type Operation = {
 /** The fields of responses that the checker reads; absent if the response lacks the field. */
 export type Answer = Partial<
   TaskAnswer &
-    UserAnswer & { body: string } & { open: number; reassigned: number; ids: string[]; next_cursor: string | null }
+    UserAnswer & { body: string } & { position: string; statuses: number[] } & {
+      open: number;
+      reassigned: number;
+      ids: string[];
+      next_cursor: string | null;
+    }
 >;
 
 type TaskAnswer = {
@@ -124,6 +129,7 @@ export type World = {
   tasks: TaskRow[];
   activity: ActivityRow[];
   comments: CommentRow[];
+  positions: PositionRow[];
   reminders: ReminderRow[];
   schedules: ScheduleRow[];
   occurrences: OccurrenceRow[];
@@ -228,6 +234,9 @@ export type CommentRow = {
   created_at: string;
   updated_at: string;
 };
+
+/** The position of a task in a view in manual order. */
+export type PositionRow = { view_id: string; task_id: string; key: string };
 
 export type DirectoryRow = {
   service: Consumer;

@@ -87,7 +87,10 @@ const actions = { in_progress: 'started', completed: 'completed', cancelled: 'ca
 
 type Effect = { what: string; matches(version: TaskVersion): boolean; everyTime: boolean };
 
-/** The entry that an operation leaves in the activity log. Assigning a task to its current assignee leaves no entry, so the entry need not exist. */
+/**
+ * The entry that an operation leaves in the activity log. Assigning a task to its current assignee, or restoring one that is not deleted, leaves no
+ * entry, so the entry need not exist.
+ */
 function effectOf({ intent }: Operation): Effect | undefined {
   const logs = (test: (entry: TaskVersion['entries'][number]) => boolean) => (version: TaskVersion) =>
     version.version > 1 && version.entries.some(test);
@@ -104,6 +107,8 @@ function effectOf({ intent }: Operation): Effect | undefined {
       };
     case 'delete_task':
       return { what: 'deleted', matches: logs(({ action }) => action === 'deleted'), everyTime: true };
+    case 'restore_task':
+      return { what: 'restored', matches: logs(({ action }) => action === 'restored'), everyTime: false };
     case 'assign':
       return { what: 'assigned', matches: logs(({ action }) => action === 'assigned'), everyTime: false };
     default:

@@ -26,6 +26,7 @@ import { checkMails } from './mails.ts';
 import { checkReads } from './reads.ts';
 import { checkNotified } from './notified.ts';
 import { checkServed } from './served.ts';
+import { checkUndo } from './undo.ts';
 import type { Violation } from './violation.ts';
 
 /** Returns all violations in the evidence. The result depends only on the evidence. */
@@ -33,6 +34,7 @@ export function check(evidence: Evidence): Violation[] {
   const checks = [
     checkTasks,
     checkComments,
+    checkUndo,
     checkUsers,
     checkReads,
     checkServed,

@@ -68,6 +68,10 @@ export function checkNotified({ events, injections, world }: Evidence): Violatio
     return (notifiedOf.get(event.aggregateId) ?? []).some(({ created_at }) => created_at < received);
   }
 
+  /** Also true for a task that was restored later. */
+  const wasDeleted = (taskId: string) =>
+    (histories.get(taskId)?.versions ?? []).some(({ entries }) => entries.some(({ action }) => action === 'deleted'));
+
   const need = (userId: string, sure: boolean) => (isDeleted.get(userId) === false && sure ? 'must' : 'may');
 
   function expected(event: RecordedEvent): Expected[] {
@@ -87,7 +91,8 @@ export function checkNotified({ events, injections, world }: Evidence): Violatio
     const task = tasks.get(event.aggregateId);
     if (rule === undefined || task === undefined) return [];
     const people = { named: event.named, creator: task.creator_id };
-    const sure = (audience: Audience) => !task.is_deleted || (rule.ofDeletedToo.includes(audience) && isKnown(event));
+    const sure = (audience: Audience) =>
+      !wasDeleted(task.id) || (rule.ofDeletedToo.includes(audience) && isKnown(event));
     const expectedOf = new Map<string, Expected>();
     for (const audience of rule.audience) {
       const userId = people[audience];
@@ -103,7 +108,7 @@ export function checkNotified({ events, injections, world }: Evidence): Violatio
     const history = histories.get(taskId);
     if (history === undefined || type === 'tasks.comment.deleted') return [];
     const { task, versions } = history;
-    const isSure = !task.is_deleted;
+    const isSure = !wasDeleted(taskId);
     const expectedOf = new Map<string, Expected>();
     const expect = (notice: string, userId: string | null, isCertain: boolean) => {
       if (userId === null || userId === actor || expectedOf.has(userId)) return;

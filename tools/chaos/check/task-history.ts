@@ -91,7 +91,8 @@ function eventsOf(changes: readonly ActivityRow[], assigneeId: string | null): E
       case 'unassigned':
         return [expectedEvent('unassigned', entry.from as string)];
       case 'deleted':
-        return [expectedEvent('deleted', null)];
+      case 'restored':
+        return [expectedEvent(entry.action, null)];
       default:
         return [expectedEvent(entry.action, assigneeId)];
     }

@@ -22,6 +22,7 @@ export async function readDatabases({ databaseUrl }: Databases): Promise<Stored>
       tasks: await rows(taskRows),
       activity: await rows(activity),
       comments: await rows(comments),
+      positions: await rows(positions),
       ...(await readMachines(rows)),
       outbox: await rows(outbox),
     })),
@@ -40,6 +41,7 @@ export async function readDatabases({ databaseUrl }: Databases): Promise<Stored>
     tasks: tasks.tasks,
     activity: tasks.activity,
     comments: tasks.comments,
+    positions: tasks.positions,
     reminders: tasks.reminders,
     schedules: tasks.schedules,
     occurrences: tasks.occurrences,
@@ -158,6 +160,8 @@ const activity = `
 const comments = `
   SELECT id, task_id, author_id, body, version, ${isoMicros('created_at')} AS created_at, ${isoMicros('updated_at')} AS updated_at
   FROM task_comments`;
+
+const positions = 'SELECT view_id, task_id, key FROM task_positions';
 
 const directory = `
   SELECT id, email, name, role, version, is_deleted, stale_since IS NOT NULL AS is_stale FROM directory_users`;

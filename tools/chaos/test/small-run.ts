@@ -95,7 +95,7 @@ export function smallRun(): Evidence {
     world: {
       deadLetters: [],
       deletedAccess: [],
-      comments: [],
+      ...{ comments: [], positions: [] },
       ...{ reminders: [], schedules: [], occurrences: [], jobs: [], jobAttempts: [], jobAudit: [] },
       users,
       links: [],

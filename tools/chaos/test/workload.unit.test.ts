@@ -74,6 +74,7 @@ describe('the traffic', () => {
           'login',
         ],
         ...['add_comment', 'change_comment', 'delete_comment'],
+        ...['restore_task', 'bulk', 'create_board', 'move_task'],
         ...['read_notifications', 'read_task', 'register', 'rename_user', 'shuffle', 'transition'],
       ].toSorted(),
     );

@@ -35,6 +35,10 @@ export type KnownState = {
   users: Map<string, Actor>;
   tasks: Map<string, KnownTask>;
   comments: Map<string, KnownComment>;
+  /** Deleted tasks. */
+  deleted: Map<string, KnownTask>;
+  /** The id of the view in manual order in which tasks are moved. */
+  board?: string;
   userById(id: string | null): Actor | undefined;
   addUser(name: string, role: Role): Actor;
 };
@@ -50,6 +54,7 @@ export function createKnownState(): KnownState {
     users,
     tasks: new Map(),
     comments: new Map(),
+    deleted: new Map(),
     userById: (id) => (id === null ? undefined : [...users.values()].find((user) => user.id === id)),
     addUser(name, role) {
       const number = users.size + 1;

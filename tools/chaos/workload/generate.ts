@@ -80,6 +80,9 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
           { weight: 6, make: addComment },
           { weight: 2, make: changeComment },
           { weight: 1, make: deleteComment },
+          { weight: 2, make: restoreTask },
+          { weight: 2, make: createInBulk },
+          { weight: 4, make: moveOnBoard },
         ]
       : []),
     { weight: 8, make: readTask },
@@ -170,6 +173,28 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
     const author = comment && known.userById(comment.authorId);
     const actor = author === undefined || author.isDeleted || random.chance(0.3) ? admin : author.name;
     return comment && { kind: 'delete_comment', actor, comment: comment.name };
+  }
+
+  function restoreTask(): Intent | undefined {
+    const task = pick([...known.deleted.values()]);
+    const leader = task && leaderOf(task);
+    return task && leader && { kind: 'restore_task', actor: leader.name, task: task.name };
+  }
+
+  function createInBulk(): Intent | undefined {
+    if (tasks('draft', 'assigned', 'in_progress').length >= maxOpenTasks) return undefined;
+    const names = Array.from({ length: random.between(2, 8) }, () => newName('b'));
+    return byAnyone((actor) => ({ kind: 'bulk', actor, tasks: names, atomic: random.chance(0.3) }));
+  }
+
+  /** Moves one of a few tasks beside another one, so that moves meet in the same gaps. */
+  function moveOnBoard(): Intent | undefined {
+    if (known.board === undefined) return { kind: 'create_board', actor: admin, board: newName('v') };
+    const some = [...known.tasks.values()].slice(0, 8);
+    const [moved, beside] = [pick(some), pick(some)];
+    if (moved === undefined || beside === undefined || moved === beside) return undefined;
+    const side = random.chance(0.5) ? 'before_id' : 'after_id';
+    return byAnyone((actor) => ({ kind: 'move_task', actor, moved: moved.name, beside: beside.name, side }));
   }
 
   function rename(): Intent | undefined {

@@ -16,6 +16,7 @@ export type Intent =
   | { kind: 'edit_task'; actor: string; task: string; title: string }
   | { kind: 'delete_task'; actor: string; task: string }
   | CommentIntent
+  | UndoIntent
   | { kind: 'shuffle'; actor: string }
   | { kind: 'read_task'; actor: string; task: string }
   | { kind: 'list_tasks'; actor: string }
@@ -26,6 +27,13 @@ export type CommentIntent =
   | { kind: 'add_comment'; actor: string; on: string; comment: string; mentions: string[] }
   | { kind: 'change_comment'; actor: string; comment: string; edit: string; mentions: string[] }
   | { kind: 'delete_comment'; actor: string; comment: string };
+
+/** `tasks`: the names of the tasks to create, in one bulk request. `beside`: a task of the board. */
+export type UndoIntent =
+  | { kind: 'restore_task'; actor: string; task: string }
+  | { kind: 'bulk'; actor: string; tasks: string[]; atomic: boolean }
+  | { kind: 'create_board'; actor: string; board: string }
+  | { kind: 'move_task'; actor: string; moved: string; beside: string; side: 'before_id' | 'after_id' };
 
 export type Role = 'admin' | 'manager' | 'member';
 

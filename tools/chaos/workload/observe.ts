@@ -14,6 +14,8 @@ export function observe(known: KnownState, operation: Operation, now: number): v
   if ('user' in intent) observeUser(known.users.get(intent.user), operation, now);
   if ('comment' in intent) observeComment(known, operation);
   if ('task' in intent) observeTask(known, intent.task, operation);
+  if (intent.kind === 'create_board' && operation.answer?.id !== undefined) known.board = operation.answer.id;
+  if (intent.kind === 'move_task' && operation.attempts.at(-1)?.status === 404) known.tasks.delete(intent.moved);
   if (actor !== undefined && intent.kind === 'list_tasks') setCursor(actor, 'tasks', operation);
   if (actor !== undefined && intent.kind === 'read_notifications') setCursor(actor, 'notifications', operation);
   if (outcome === 'acknowledged' && intent.kind === 'shuffle') {
@@ -49,8 +51,11 @@ function observeTask(known: KnownState, name: string, { intent, outcome, answer,
   const previous = known.tasks.get(name);
   if (attempts.at(-1)?.status === 404 || (intent.kind === 'delete_task' && outcome === 'acknowledged')) {
     known.tasks.delete(name);
+    if (previous !== undefined && intent.kind === 'delete_task') known.deleted.set(name, previous);
+    if (intent.kind === 'restore_task') known.deleted.delete(name);
     return;
   }
+  if (intent.kind === 'restore_task' && outcome === 'acknowledged') known.deleted.delete(name);
   const { id, state, version, creator_id: creatorId, assignee_id: assigneeId } = answer ?? {};
   if (id === undefined || state === undefined || version === undefined || creatorId === undefined) return;
   if (previous !== undefined && previous.version > version) return;

@@ -130,11 +130,15 @@ const kept = [
   'name',
   'role',
 ];
-const alsoKept = ['open', 'reassigned', 'access_token', 'user'];
+const alsoKept = ['position', 'open', 'reassigned', 'access_token', 'user'];
 
 /** Reduces a body to the fields that the checker and the workload read, and a list to its ids. */
 function trimmed(body: Record<string, unknown>): Answer {
   const { data, next_cursor } = body as { data?: unknown; next_cursor?: string | null };
+  if (Array.isArray(data) && data.some((item: object) => 'status' in item)) {
+    const results = data as { status: number; body?: { id: string } }[];
+    return { ids: results.map(({ body: task }) => task?.id ?? ''), statuses: results.map(({ status }) => status) };
+  }
   if (Array.isArray(data)) {
     return { ids: data.map((item: { id: string }) => item.id), ...(next_cursor !== undefined && { next_cursor }) };
   }

@@ -86,6 +86,21 @@ export function requestOf(intent: Intent, known: KnownState): WireRequest | unde
       return onComment(as, known.comments.get(intent.comment), 'PATCH', { body: commentText(intent, known) });
     case 'delete_comment':
       return onComment(as, known.comments.get(intent.comment), 'DELETE');
+    case 'restore_task': {
+      const deleted = known.deleted.get(intent.task);
+      return deleted && { ...once(`/api/v1/tasks/${deleted.id}/restore`), subjectId: deleted.id };
+    }
+    case 'bulk':
+      return once('/api/v1/tasks/bulk', bulkBody(intent));
+    case 'create_board':
+      return once('/api/v1/views', { name: intent.board, shared: true, sort: 'manual' });
+    case 'move_task': {
+      const [moved, beside] = [known.tasks.get(intent.moved), known.tasks.get(intent.beside)];
+      if (moved === undefined || beside === undefined || known.board === undefined) return undefined;
+      const body = { view_id: known.board, [intent.side]: beside.id };
+      const path = `/api/v1/tasks/${moved.id}/move`;
+      return { ...base(as), method: 'POST', path, body, subjectId: moved.id, repeatable: true };
+    }
     case 'shuffle':
       return once('/api/v1/tasks/shuffle');
     case 'read_task':
@@ -95,6 +110,12 @@ export function requestOf(intent: Intent, known: KnownState): WireRequest | unde
     case 'read_notifications':
       return get(`/api/v1/notifications?limit=20${from(as?.cursors.notifications)}`);
   }
+}
+
+/** Creates the tasks, and changes the first: its title then has another word. */
+function bulkBody({ tasks, atomic }: Extract<Intent, { kind: 'bulk' }>): object {
+  const creations = tasks.map((title) => ({ op: 'create', body: { title } }));
+  return { atomic, operations: [...creations, { op: 'change', ref: '$0', body: { title: `${tasks[0]} changed` } }] };
 }
 
 /** Returns the query for the next page of a list, or for its first page. */
