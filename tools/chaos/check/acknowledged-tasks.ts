@@ -110,10 +110,19 @@ function effectOf({ intent }: Operation): Effect | undefined {
     case 'restore_task':
       return { what: 'restored', matches: logs(({ action }) => action === 'restored'), everyTime: false };
     case 'assign':
-      return { what: 'assigned', matches: logs(({ action }) => action === 'assigned'), everyTime: false };
+      // a restoration may assign the task again
+      return {
+        what: 'assigned',
+        matches: (version) => logs(({ action }) => action === 'assigned')(version) && !isRestoration(version),
+        everyTime: false,
+      };
     default:
       return undefined;
   }
+}
+
+function isRestoration({ entries }: TaskVersion): boolean {
+  return entries.some(({ action }) => action === 'restored');
 }
 
 /**

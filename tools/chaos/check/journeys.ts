@@ -126,13 +126,14 @@ function causesOf({ actor, aggregateId, task }: RecordedEvent, operations: reado
       (subjectId === aggregateId ||
         (task !== undefined && subjectId === task) ||
         answer?.id === aggregateId ||
+        answer?.ids?.includes(aggregateId) === true ||
         kind === 'shuffle' ||
-        (kind === 'create_task' && answer === undefined)),
+        ((kind === 'create_task' || kind === 'bulk') && answer === undefined)),
   );
 }
 
 const changing: ReadonlySet<string> = new Set([
-  ...['create_task', 'assign', 'transition', 'edit_task', 'delete_task', 'shuffle'],
+  ...['create_task', 'assign', 'transition', 'edit_task', 'delete_task', 'restore_task', 'bulk', 'shuffle'],
   ...['add_comment', 'change_comment', 'delete_comment'],
 ]);
 

@@ -134,7 +134,7 @@ async function performAll(ports: WritePorts, { actor, operations, epoch }: Bulk)
 
 function aborted(index: number, { status, code, detail, errors }: Problem): Problem {
   return problem('bulk_aborted', `The operation ${index} failed with ${code}: ${detail}`, {
-    errors: (errors ?? []).map((one) => ({ ...one, field: `operations.${index}.body.${one.field}` })),
+    ...(errors && { errors: errors.map((one) => ({ ...one, field: `operations.${index}.body.${one.field}` })) }),
     members: { index, cause: { status, code, detail } },
   });
 }
