@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { codeOf, type Answer, type Task } from './support/api.ts';
+import { createProject, moveTask } from './support/projects.ts';
 import { tasksTeam, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 type Problem = { code: string; detail: string; errors?: { field: string }[]; current?: { version: number } };
@@ -184,6 +185,18 @@ describe('A bulk request', () => {
     expect(first.map(({ status }) => status)).to.deep.equal([503, 503]);
     auth.outage = undefined;
     expect(shown(await resultsOf([assign, ...operations], { key }))).to.deep.equal(['unknown_assignee', 201]);
+  });
+
+  it('does not repeat the results of tasks that the caller may no longer read', async () => {
+    const key = crypto.randomUUID();
+    const operations = [create('Moved away'), create('Kept')];
+    const [moved, kept] = await resultsOf(operations, { key, as: ann });
+    const project = await createProject(harness, manager);
+    await moveTask(harness, manager, { id: moved?.body?.id ?? '' }, project.id);
+    const repeated = await resultsOf(operations, { key, as: ann });
+    expect(shown(repeated)).to.deep.equal(['not_found', 201]);
+    expect(repeated[1]).to.deep.equal(kept);
+    expect(JSON.stringify(repeated)).not.to.include(moved?.body?.id);
   });
 
   describe('that is atomic', () => {

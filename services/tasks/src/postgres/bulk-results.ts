@@ -2,6 +2,7 @@ import { query, type Queryable } from '@taskwire/postgres';
 import { requestOf, type BulkResults, type StoredResult } from '../app/bulk/ports.ts';
 import type { IdempotentRequest } from '../app/ports.ts';
 import { savedResponse } from './idempotency.ts';
+import { showsHidden } from './projects/hidden.ts';
 
 type Row = { place: number; status: number | null; version: number | null; text: string };
 
@@ -21,12 +22,15 @@ export function bulkResults(pool: Queryable): BulkResults {
   async function read(request: IdempotentRequest, indexes: readonly number[]): Promise<Map<number, StoredResult>> {
     const keys = indexes.map((index) => requestOf(request, index).key);
     const rows = await query<Row>(pool, readResults, [request.actorId, keys]);
-    return new Map(
-      rows.map(({ place, status, version, text }) => [
-        indexes[Number(place) - 1] ?? 0,
-        { status: status ?? undefined, version: version ?? undefined, text },
-      ]),
-    );
+    const all = rows.map(({ text }) => text).filter((text) => text !== '');
+    const mayBeHidden = await showsHidden(pool, request.actorId, `[${all.join(',')}]`);
+    const results = new Map<number, StoredResult>();
+    for (const { place, status, version, text } of rows) {
+      const isHidden = mayBeHidden && (await showsHidden(pool, request.actorId, text));
+      const index = indexes[Number(place) - 1] ?? 0;
+      results.set(index, { status: status ?? undefined, version: version ?? undefined, text, isHidden });
+    }
+    return results;
   }
 
   return {

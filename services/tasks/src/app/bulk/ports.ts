@@ -1,7 +1,15 @@
 import type { IdempotentRequest } from '../ports.ts';
 
-/** The stored result of an operation. `status` is undefined for a success; `text` is the body of the response as JSON, or empty. */
-export type StoredResult = { status: number | undefined; version: number | undefined; text: string };
+/**
+ * The stored result of an operation. `status` is undefined for a success; `text` is the body of the response as JSON, or empty. `isHidden`: it shows
+ * something that the caller may no longer read.
+ */
+export type StoredResult = {
+  status: number | undefined;
+  version: number | undefined;
+  text: string;
+  isHidden: boolean;
+};
 
 /** The stored results of the operations of bulk requests. */
 export type BulkResults = {

@@ -19,8 +19,14 @@ export function isPassing({ status, code }: Problem): boolean {
   return status >= 500 || status === 429 || code === 'idempotency_in_progress' || code === 'dependency_failed';
 }
 
+type Stored = { stored: StoredResult; op: BulkOperation; epoch: number; requestId: string };
+
 /** The result that was stored for an operation. */
-export function resultOf({ status, version, text }: StoredResult, op: BulkOperation, epoch: number): Result {
+export function resultOf({ stored: { status, version, text, isHidden }, op, epoch, requestId }: Stored): Result {
+  if (isHidden) {
+    const hidden = problem('not_found', 'You can no longer read the result of this operation.');
+    return refused(refusalOf(hidden, requestId));
+  }
   if (status !== undefined) return refused({ status, text });
   const route: Route = tasksRoutes[bulkOperations[op]];
   const [success] = Object.keys(route.responses);

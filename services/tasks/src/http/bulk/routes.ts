@@ -53,7 +53,7 @@ async function runSeparately(ports: BulkPorts, bulk: Bulk): Promise<{ results: R
   for (const [index, operation] of operations.entries()) {
     const earlier = stored?.get(index);
     isInterrupted ||= performance.now() - began > longestMs;
-    if (earlier !== undefined) results.push(resultOf(earlier, operation.op, epoch));
+    if (earlier !== undefined) results.push(resultOf({ stored: earlier, op: operation.op, epoch, requestId }));
     else if (isInterrupted) results.push(refused(refusalOf(notAttempted(), requestId)));
     else results.push(await attempt(ports, bulk, { index, before: results }));
     isInterrupted ||= (results[index]?.status ?? 0) >= 500;
@@ -90,7 +90,8 @@ async function attempt(
     if (!(error instanceof Problem)) throw error;
     const refusal = refusalOf(error, requestId);
     if (request === undefined || isPassing(error)) return refused(refusal);
-    return resultOf(await ports.bulk.refuse(request, index, refusal), operation.op, epoch);
+    const stored = await ports.bulk.refuse(request, index, refusal);
+    return resultOf({ stored, op: operation.op, epoch, requestId });
   }
 }
 
