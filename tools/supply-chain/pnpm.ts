@@ -7,7 +7,12 @@ import { pinnedPnpm } from '../../infra/local/pinned-pnpm.mjs';
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** The packages in the images; packages that are needed only for tests and checks are not among their dependencies. */
-const shipped = ['@taskwire/service-auth', '@taskwire/service-tasks', '@taskwire/service-notifications'];
+const shipped = [
+  '@taskwire/service-auth',
+  '@taskwire/service-tasks',
+  '@taskwire/service-notifications',
+  '@taskwire/observer',
+];
 
 /** Runs the pnpm of package.json. */
 export async function pnpm(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
