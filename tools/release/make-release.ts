@@ -34,7 +34,7 @@ export function makeRelease(root: string, args: readonly string[], now: Date): s
 
   writeFileSync(join(root, 'CHANGELOG.md'), changelog);
   writeFileSync(join(root, recordsFolder, `${version}.json`), `${JSON.stringify(record, null, 2)}\n`);
-  for (const manifest of globSync('{.,packages/*,services/*,tools/*,infra,e2e}/package.json', { cwd: root }))
+  for (const manifest of globSync('{.,packages/*,services/*,tools/*,infra,infra/*,e2e}/package.json', { cwd: root }))
     setVersion(join(root, manifest), version);
   for (const [path, member] of Object.entries(exceptions))
     writeFileSync(join(root, path), `${JSON.stringify({ since: version, [member]: {} }, null, 2)}\n`);
