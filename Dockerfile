@@ -138,5 +138,6 @@ ENV NODE_ENV=production \
 USER 10001:10001
 EXPOSE 3000
 STOPSIGNAL SIGTERM
+# A small young generation saves 50 MB of memory, and costs no CPU time that can be measured (ADR 35).
 # migrations: the same image with `node src/migrate.ts`; operators' commands: `taskwire --help`
-CMD ["node", "src/main.ts"]
+CMD ["node", "--max-semi-space-size=8", "src/main.ts"]

@@ -23,6 +23,12 @@ export const thisRelease: Release = {
   node: process.execPath,
 };
 
+/**
+ * A limit for each half of V8's young generation, in MB, as in the image of a service. V8's own limit is 32 MB, which saves no measurable CPU time, and
+ * costs each busy process 50 MB of memory (ADR 35).
+ */
+const nodeOptions = ['--max-semi-space-size=8'];
+
 /** Starts a service of a release with this environment and waits for its /ready. */
 export async function startService(
   name: ServiceName,
@@ -35,7 +41,7 @@ export async function startService(
     ...rest,
     name,
     command: release.node,
-    args: [join(release.root, 'services', name, 'src/main.ts')],
+    args: [...nodeOptions, join(release.root, 'services', name, 'src/main.ts')],
     stopTimeoutMs: shutdownTimeoutMs + 500,
     ready: async () => (await fetch(`http://127.0.0.1:${port}/ready`, { signal: AbortSignal.timeout(2000) })).ok,
     readyTimeoutMs: 60_000,

@@ -55,7 +55,7 @@ PREPARE "deliveries.claim_due_5" AS
     SELECT waiting.id
     FROM deliveries sending
     JOIN notifications first ON first.id = sending.notification_id
-    JOIN notifications n ON n.task_id = first.task_id AND n.user_id = first.user_id AND n.happened_at IS NOT NULL
+    JOIN notifications n ON n.task_id = first.task_id AND n.user_id IS NOT DISTINCT FROM first.user_id AND n.happened_at IS NOT NULL
     JOIN deliveries waiting ON waiting.notification_id = n.id AND waiting.channel = sending.channel
     WHERE sending.channel = $1 AND sending.state = 'sending' AND first.happened_at IS NOT NULL
       AND waiting.state IN ('pending', 'unknown') AND waiting.next_attempt_at IS NOT NULL
@@ -74,18 +74,20 @@ PREPARE "deliveries.claim_due_5" AS
   ), abandoned AS (
     UPDATE delivery_attempts a
     SET ended_at = clock_timestamp(), outcome = 'abandoned', detail = 'the process ended before the handoff'
-    FROM taken WHERE a.delivery_id = taken.id AND a.ended_at IS NULL
+    WHERE a.delivery_id = ANY (ARRAY(SELECT id FROM taken WHERE attempts > 1)) AND a.ended_at IS NULL
   ), logged AS (
     INSERT INTO delivery_attempts (delivery_id, number) SELECT id, attempts FROM taken
   )
   SELECT t.id, t.notification_id AS "notificationId", n.event_id AS "eventId", n.task_id AS "taskId",
     n.user_id AS "userId", n.type, n.actor_id AS "actorId", n.template_data AS "templateData", t.attempts AS attempt, t.lease_id AS "leaseId",
     (extract(epoch FROM t.created_at) * 1000)::float8 AS "createdAt", t.unknown_outcomes AS "unknownOutcomes", t.delivery_policy AS "deliveryPolicy", t.headers,
-    (SELECT count(*)::int FROM delivery_attempts a WHERE a.delivery_id = t.id AND a.outcome = 'retry') AS retries,
+    CASE WHEN t.attempts > 1 THEN (SELECT count(*)::int FROM delivery_attempts a WHERE a.delivery_id = t.id AND a.outcome = 'retry') ELSE 0 END AS retries,
     EXISTS (
 SELECT FROM notifications later JOIN deliveries d ON d.notification_id = later.id AND d.channel = $1
 WHERE later.task_id = n.task_id AND later.user_id = n.user_id AND later.happened_at > n.happened_at) AS "isSuperseded"
-  FROM taken t JOIN notifications n ON n.id = t.notification_id;
+  FROM taken t CROSS JOIN LATERAL (
+    SELECT id, event_id, task_id, user_id, type, actor_id, template_data, happened_at FROM notifications WHERE id = t.notification_id OFFSET 0
+  ) AS n;
 
 PREPARE "deliveries.renew_leases" AS
 UPDATE deliveries SET next_attempt_at = clock_timestamp() + $3 * interval '1 ms'

@@ -122,6 +122,33 @@ describe('worker pool', function () {
     expect(queue.claims[6]).to.equal(5);
   });
 
+  it('refills slots together when half of them are free, or after the time to gather', async () => {
+    const queue = createQueue(7);
+    const ends: (() => void)[] = [];
+    const run = async (): Promise<void> => await new Promise((resolve) => ends.push(resolve));
+    // two jobs that end together are claimed at once, although the time to gather is an hour
+    pool = createWorkerPool({ ...onlyWhenWoken, gatherMs: 3_600_000, concurrency: 4, claim: queue.claim, run });
+    await pool.start();
+    await waitFor(() => ends.length === 4);
+    ends.shift()?.();
+    await waitFor(() => pool?.running().length === 3);
+    expect(queue.claims).to.deep.equal([4]);
+    ends.shift()?.();
+    await waitFor(() => queue.claims.length === 2);
+    expect(queue.claims).to.deep.equal([4, 2]);
+    for (const end of ends.splice(0)) end();
+    await pool.stop();
+    // one job that ends is replaced after the time to gather
+    const more = createQueue(4);
+    pool = createWorkerPool({ ...onlyWhenWoken, gatherMs: 1, concurrency: 3, claim: more.claim, run });
+    await pool.start();
+    await waitFor(() => ends.length === 3);
+    ends.shift()?.();
+    await waitFor(() => more.claims.length === 2);
+    expect(more.claims).to.deep.equal([3, 1]);
+    for (const end of ends.splice(0)) end();
+  });
+
   it('backs off when a claim rejects, and claims again', async () => {
     let claims = 0;
     const done: number[] = [];

@@ -13,7 +13,9 @@ const laterExists = `
 // is a delivery that was being sent at that moment and has to be retried: this statement detects that it is superseded. An attempt that never ended
 // belongs to a process that died, or lost its lease, before the handoff. It is safe to retry. The condition uses `now()` because an index can't serve
 // the volatile `clock_timestamp()`. The statement uses arrays instead of joins, and the limit is part of its text instead of a parameter: a plan for
-// any limit expects a tenth of all due rows, and therefore reads whole tables.
+// any limit expects a tenth of all due rows, and therefore reads whole tables. OFFSET 0 keeps a plan that was made for small tables from reading them
+// whole when they have grown, and IS NOT DISTINCT FROM keeps it from reading all notifications of a user instead of those about a task. The first
+// attempt has no earlier attempts to look for.
 export const claimDueDeliveries = (limit: number) => ({
   name: `deliveries.claim_due_${limit}`,
   text: `
@@ -21,7 +23,7 @@ export const claimDueDeliveries = (limit: number) => ({
       SELECT waiting.id
       FROM deliveries sending
       JOIN notifications first ON first.id = sending.notification_id
-      JOIN notifications n ON n.task_id = first.task_id AND n.user_id = first.user_id AND n.happened_at IS NOT NULL
+      JOIN notifications n ON n.task_id = first.task_id AND n.user_id IS NOT DISTINCT FROM first.user_id AND n.happened_at IS NOT NULL
       JOIN deliveries waiting ON waiting.notification_id = n.id AND waiting.channel = sending.channel
       WHERE sending.channel = $1 AND sending.state = 'sending' AND first.happened_at IS NOT NULL
         AND waiting.state IN ('pending', 'unknown') AND waiting.next_attempt_at IS NOT NULL
@@ -40,16 +42,18 @@ export const claimDueDeliveries = (limit: number) => ({
     ), abandoned AS (
       UPDATE delivery_attempts a
       SET ended_at = clock_timestamp(), outcome = 'abandoned', detail = 'the process ended before the handoff'
-      FROM taken WHERE a.delivery_id = taken.id AND a.ended_at IS NULL
+      WHERE a.delivery_id = ANY (ARRAY(SELECT id FROM taken WHERE attempts > 1)) AND a.ended_at IS NULL
     ), logged AS (
       INSERT INTO delivery_attempts (delivery_id, number) SELECT id, attempts FROM taken
     )
     SELECT t.id, t.notification_id AS "notificationId", n.event_id AS "eventId", n.task_id AS "taskId",
       n.user_id AS "userId", n.type, n.actor_id AS "actorId", n.template_data AS "templateData", t.attempts AS attempt, t.lease_id AS "leaseId",
       (extract(epoch FROM t.created_at) * 1000)::float8 AS "createdAt", t.unknown_outcomes AS "unknownOutcomes", t.delivery_policy AS "deliveryPolicy", t.headers,
-      (SELECT count(*)::int FROM delivery_attempts a WHERE a.delivery_id = t.id AND a.outcome = 'retry') AS retries,
+      CASE WHEN t.attempts > 1 THEN (SELECT count(*)::int FROM delivery_attempts a WHERE a.delivery_id = t.id AND a.outcome = 'retry') ELSE 0 END AS retries,
       EXISTS (${laterExists}) AS "isSuperseded"
-    FROM taken t JOIN notifications n ON n.id = t.notification_id`,
+    FROM taken t CROSS JOIN LATERAL (
+      SELECT id, event_id, task_id, user_id, type, actor_id, template_data, happened_at FROM notifications WHERE id = t.notification_id OFFSET 0
+    ) AS n`,
 });
 
 // Rows locked by another transaction are skipped until the next heartbeat. Waiting for one while holding other locks could deadlock with a
