@@ -2,6 +2,7 @@ import type { Bug } from './bug.ts';
 import { jobBugs } from './bugs-jobs.ts';
 import { journeyBugs } from './bugs-journeys.ts';
 import { undoBugs } from './bugs-undo.ts';
+import { waitBugs } from './bugs-waits.ts';
 
 const messageBugs = {
   'ack-before-commit': {
@@ -61,7 +62,11 @@ const messageBugs = {
 } satisfies Record<string, Bug>;
 
 export type BugName =
-  keyof typeof messageBugs | keyof typeof jobBugs | keyof typeof journeyBugs | keyof typeof undoBugs;
+  | keyof typeof messageBugs
+  | keyof typeof jobBugs
+  | keyof typeof journeyBugs
+  | keyof typeof undoBugs
+  | keyof typeof waitBugs;
 
-export const bugs: Record<BugName, Bug> = { ...messageBugs, ...jobBugs, ...journeyBugs, ...undoBugs };
+export const bugs: Record<BugName, Bug> = { ...messageBugs, ...jobBugs, ...journeyBugs, ...undoBugs, ...waitBugs };
 export const bugNames = Object.keys(bugs) as BugName[];

@@ -10,9 +10,12 @@ import type {
   ScheduleAct,
   ScheduleRow,
 } from './job-evidence.ts';
+import type { JourneyOfTask } from './journey-evidence.ts';
 import type { Step } from './mixed/plan.ts';
 import type { Intent } from './workload/intent.ts';
 import type { Consumer, Fault, PoisonForm } from './schedule.ts';
+
+export type { JourneyOfTask };
 
 /**
  * All records of a run, which are the checker's only input. Times `at`, `began` and `ended` are milliseconds since the start of the traffic; every
@@ -130,6 +133,7 @@ export type World = {
   activity: ActivityRow[];
   comments: CommentRow[];
   positions: PositionRow[];
+  blockers: BlockerRow[];
   reminders: ReminderRow[];
   schedules: ScheduleRow[];
   occurrences: OccurrenceRow[];
@@ -154,42 +158,6 @@ export type World = {
   deletedAccess: { userId: string; path: string; status: number }[];
 };
 
-export type JourneyOfTask = {
-  taskId: string;
-  events: {
-    message_id: string;
-    event: string;
-    comment_id: string | null;
-    request_id: string | null;
-    state: string;
-    requested_at: string | null;
-    created_at: string;
-    published_at: string | null;
-    confirmed_at: string | null;
-  }[];
-  messages: {
-    message_id: string;
-    event: string;
-    state: string;
-    created_at: string | null;
-    published_at: string | null;
-    consumed_at: string;
-    notifications: {
-      id: string;
-      planned_at: string;
-      deliveries: {
-        channel: string;
-        attempts: {
-          started_at: string;
-          handed_over_at: string | null;
-          ended_at: string | null;
-          outcome: string | null;
-        }[];
-      }[];
-    }[];
-  }[];
-};
-
 export type UserRow = UserAnswer & {
   id: string;
   version: number;
@@ -212,7 +180,13 @@ export type TaskRow = TaskAnswer & {
   due_at: string | null;
   is_deleted: boolean;
   awaiting_performer: boolean;
+  parent_id: string | null;
+  /** The task whose deletion deleted this one. */
+  deletion_id: string | null;
 };
+
+/** A dependency: the task waits for the blocker. */
+export type BlockerRow = { task_id: string; blocker_id: string };
 
 export type ActivityRow = {
   task_id: string;
@@ -222,6 +196,7 @@ export type ActivityRow = {
   field: string | null;
   from: unknown;
   to: unknown;
+  reason: string | null;
   created_at: string;
 };
 

@@ -132,6 +132,14 @@ describe('Tasks, as a provider', () => {
           await published('tasks.task.completed', await transitioned('in_progress', 'completed')),
         'an event tasks.task.cancelled': async () =>
           await published('tasks.task.cancelled', await transitioned('cancelled')),
+        'an event tasks.task.unblocked': async () => {
+          const { task } = await assigned();
+          const blocker = await harness.createTask(manager);
+          const params = { id: task.id, other_id: blocker.id };
+          await harness.call('addBlocker', { token: manager.token, params });
+          await harness.transition(manager, blocker, 'cancelled');
+          return await published('tasks.task.unblocked', task.id);
+        },
         'an event tasks.task.due_soon': async () => {
           const in12Hours = new Date(Date.now() + 12 * 3_600_000).toISOString();
           const { id: assignee_id } = await harness.join('Ann', 'member');

@@ -106,7 +106,12 @@ function effectOf({ intent }: Operation): Effect | undefined {
         everyTime: true,
       };
     case 'delete_task':
-      return { what: 'deleted', matches: logs(({ action }) => action === 'deleted'), everyTime: true };
+      // a sub-task that was deleted with a task above it has a reason
+      return {
+        what: 'deleted',
+        matches: logs(({ action, reason }) => action === 'deleted' && reason === null),
+        everyTime: true,
+      };
     case 'restore_task':
       return { what: 'restored', matches: logs(({ action }) => action === 'restored'), everyTime: false };
     case 'assign':
@@ -129,7 +134,9 @@ function isRestoration({ entries }: TaskVersion): boolean {
  * For each task, user and kind of change, the log has at least as many entries as there were acknowledged requests, and at most as many additional
  * ones as there were requests without a response.
  */
-function checkEffects({ operations }: Evidence, histories: Map<string, TaskHistory>): Violation[] {
+function checkEffects({ operations, world }: Evidence, histories: Map<string, TaskHistory>): Violation[] {
+  // a task in a tree is also restored with others of its tree
+  const inTree = new Set(world.tasks.flatMap(({ id, parent_id }) => (parent_id === null ? [] : [id, parent_id])));
   const groups = Map.groupBy(operations, (operation) => {
     const effect = effectOf(operation);
     return effect && `${operation.subjectId} ${operation.actorId} ${effect.what}`;
@@ -138,6 +145,7 @@ function checkEffects({ operations }: Evidence, histories: Map<string, TaskHisto
   return [...groups.values()].flatMap((group) => {
     const [first] = group as [Operation];
     const effect = effectOf(first)!;
+    if (effect.what === 'restored' && inTree.has(first.subjectId ?? '')) return [];
     const versions = histories.get(first.subjectId ?? '')?.versions ?? [];
     const count = versions.filter((one) => one.actor === first.actorId && effect.matches(one)).length;
     const acknowledged = group.filter(({ outcome }) => outcome === 'acknowledged').length;

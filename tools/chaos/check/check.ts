@@ -2,6 +2,7 @@ import type { Evidence } from '../evidence.ts';
 import { checkTasks } from './acknowledged-tasks.ts';
 import { checkUsers } from './acknowledged-users.ts';
 import { checkComments } from './comments.ts';
+import { checkWaits } from './waits.ts';
 import { checkConsumption } from './consumption.ts';
 import {
   checkAccess,
@@ -35,6 +36,7 @@ export function check(evidence: Evidence): Violation[] {
     checkTasks,
     checkComments,
     checkUndo,
+    checkWaits,
     checkUsers,
     checkReads,
     checkServed,

@@ -62,8 +62,15 @@ function outOfOrder([id, events]: [string, RecordedEvent[]]): string | false {
 }
 
 /** Compares the published events, by their times, with the events that the activity log requires. */
-function checkTask({ task, versions, reminders }: TaskHistory, published: readonly RecordedEvent[]): Violation[] {
-  const changes = [...versions, ...reminders.map((reminder) => ({ ...reminder, version: 'a reminder', actor: null }))];
+function checkTask(
+  { task, versions, reminders, waits }: TaskHistory,
+  published: readonly RecordedEvent[],
+): Violation[] {
+  const changes = [
+    ...versions,
+    ...reminders.map((reminder) => ({ ...reminder, version: 'a reminder', actor: null })),
+    ...waits.map((wait) => ({ ...wait, version: 'a dependency' })),
+  ];
   const expected = changes
     .toSorted((a, b) => compare(a.at, b.at))
     .flatMap(({ version, actor, expectedEvents, at }) =>

@@ -64,6 +64,6 @@ function isUntrue({ type, user_id: userId }: NotificationRow, task: TaskRow | un
   const isTheirs = ['assigned', 'in_progress'].includes(task.state) && task.assignee_id === userId;
   if (type === 'task.due_soon' || type === 'task.overdue')
     return task.is_deleted || ['completed', 'cancelled'].includes(task.state);
-  if (type === 'task.assigned') return task.is_deleted || !isTheirs;
+  if (type === 'task.assigned' || type === 'task.unblocked') return task.is_deleted || !isTheirs;
   return type === 'task.unassigned' && isTheirs && !task.is_deleted;
 }

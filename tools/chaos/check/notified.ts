@@ -19,6 +19,7 @@ export const taskNotices: Record<string, { audience: Audience[]; ofDeletedToo: A
   'tasks.task.started': { audience: ['creator'], ofDeletedToo: [] },
   'tasks.task.completed': { audience: ['creator'], ofDeletedToo: [] },
   'tasks.task.cancelled': { audience: ['creator', 'named'], ofDeletedToo: ['named'] },
+  'tasks.task.unblocked': { audience: ['named'], ofDeletedToo: [] },
   'tasks.task.due_soon': { audience: ['named'], ofDeletedToo: [] },
   'tasks.task.overdue': { audience: ['creator', 'named'], ofDeletedToo: [] },
 };

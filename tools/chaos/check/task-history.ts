@@ -20,20 +20,25 @@ export type TaskVersion = {
 /** A reminder of a due date. It has an entry in the activity log, but is no version. */
 export type LoggedReminder = { at: string; kind: string; dueAt: unknown; expectedEvents: ExpectedEvent[] };
 
-export type TaskHistory = { task: TaskRow; versions: TaskVersion[]; reminders: LoggedReminder[] };
+/** A change of the dependencies of a task, or the end of its last blocker. It has an entry in the activity log, but is no version. */
+export type LoggedWait = { at: string; actor: string | null; expectedEvents: ExpectedEvent[] };
+
+export type TaskHistory = { task: TaskRow; versions: TaskVersion[]; reminders: LoggedReminder[]; waits: LoggedWait[] };
 
 /**
  * Returns the history of every task, reconstructed only from the activity log. All entries of one change have the same time and every change has
- * entries, so the n-th time is that of version n. Entries of reminders and comments belong to no version.
+ * entries, so the n-th time is that of version n. Entries of reminders, comments and dependencies belong to no version.
  */
 export function taskHistories({ world }: Pick<Evidence, 'world'>): Map<string, TaskHistory> {
   const entries = Map.groupBy(world.activity, ({ task_id }) => task_id);
   return new Map(
     world.tasks.map((task) => {
       const ofTask = (entries.get(task.id) ?? []).filter((entry) => !isOfComment(entry));
-      const [reminded, changed] = partition(ofTask, isReminder);
+      const [reminded, others] = partition(ofTask, isReminder);
+      const [waiting, changed] = partition(others, isOfWait);
       const versions = versionsOf(task, changed);
-      return [task.id, { task, versions, reminders: reminded.map((entry) => reminderOf(entry, versions)) }];
+      const reminders = reminded.map((entry) => reminderOf(entry, versions));
+      return [task.id, { task, versions, reminders, waits: waiting.map((entry) => waitOf(entry, versions)) }];
     }),
   );
 }
@@ -108,6 +113,23 @@ export function isOfComment({ action }: ActivityRow): boolean {
   return action.startsWith('comment_');
 }
 
+function isOfWait({ action }: ActivityRow): boolean {
+  return action === 'blocker_added' || action === 'blocker_removed' || action === 'unblocked';
+}
+
+/** Only `unblocked` names the assignee. */
+function waitOf(
+  { action, actor_id: actor, created_at: at }: ActivityRow,
+  versions: readonly TaskVersion[],
+): LoggedWait {
+  const named = action === 'unblocked' ? assigneeAt(versions, at) : null;
+  return { at, actor, expectedEvents: [expectedEvent(action, named)] };
+}
+
+function assigneeAt(versions: readonly TaskVersion[], at: string): string | null {
+  return versions.findLast((version) => version.at <= at)?.assigneeId ?? null;
+}
+
 function isReminder({ action }: ActivityRow): boolean {
   return action === 'due_soon' || action === 'overdue' || action === 'due_soon_skipped';
 }
@@ -117,7 +139,7 @@ function reminderOf(
   { action, created_at: at, to: dueAt }: ActivityRow,
   versions: readonly TaskVersion[],
 ): LoggedReminder {
-  const assigneeId = versions.findLast((version) => version.at <= at)?.assigneeId ?? null;
+  const assigneeId = assigneeAt(versions, at);
   const expectedEvents = action === 'due_soon_skipped' ? [] : [expectedEvent(action, assigneeId)];
   return { at, kind: action, dueAt, expectedEvents };
 }

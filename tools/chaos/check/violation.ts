@@ -29,6 +29,9 @@ export type Rule =
   | 'jobs wait for limits and predecessors'
   | 'every occurrence is decided once'
   | 'reminders are sent once'
+  | 'blocked tasks wait'
+  | 'tasks do not wait for each other'
+  | 'unblocked tasks are announced once'
   | 'journeys are complete'
   | 'the steps of a journey are in order'
   | 'journeys agree with the workload';

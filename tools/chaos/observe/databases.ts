@@ -23,6 +23,7 @@ export async function readDatabases({ databaseUrl }: Databases): Promise<Stored>
       activity: await rows(activity),
       comments: await rows(comments),
       positions: await rows(positions),
+      blockers: await rows(blockers),
       ...(await readMachines(rows)),
       outbox: await rows(outbox),
     })),
@@ -42,6 +43,7 @@ export async function readDatabases({ databaseUrl }: Databases): Promise<Stored>
     activity: tasks.activity,
     comments: tasks.comments,
     positions: tasks.positions,
+    blockers: tasks.blockers,
     reminders: tasks.reminders,
     schedules: tasks.schedules,
     occurrences: tasks.occurrences,
@@ -131,7 +133,7 @@ const links = `
   SELECT id, user_id, purpose, revoked_at IS NOT NULL AS is_void, ${isoMicros('created_at')} AS created_at FROM account_links`;
 
 const taskRows = `
-  SELECT id, title, state, creator_id, assignee_id, version, awaiting_performer, deleted_at IS NOT NULL AS is_deleted,
+  SELECT id, title, state, creator_id, assignee_id, version, awaiting_performer, parent_id, deletion_id, deleted_at IS NOT NULL AS is_deleted,
     ${isoMicros('due_at')} AS due_at, ${isoMicros('created_at')} AS created_at, ${isoMicros('updated_at')} AS updated_at
   FROM tasks`;
 
@@ -154,7 +156,7 @@ const jobAttempts = `
 const jobAudit = 'SELECT job_id, action FROM job_audit';
 
 const activity = `
-  SELECT task_id, seq::integer, action, actor_id, field, from_value AS "from", to_value AS "to", ${isoMicros('created_at')} AS created_at
+  SELECT task_id, seq::integer, action, actor_id, field, from_value AS "from", to_value AS "to", reason, ${isoMicros('created_at')} AS created_at
   FROM task_activity`;
 
 const comments = `
@@ -162,6 +164,8 @@ const comments = `
   FROM task_comments`;
 
 const positions = 'SELECT view_id, task_id, key FROM task_positions';
+
+const blockers = 'SELECT task_id, blocker_id FROM task_blockers';
 
 const directory = `
   SELECT id, email, name, role, version, is_deleted, stale_since IS NOT NULL AS is_stale FROM directory_users`;

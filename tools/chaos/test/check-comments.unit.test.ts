@@ -10,7 +10,7 @@ function commented(run: Evidence): void {
   const row = { id: comment, task_id: task, author_id: mia, version: 2, created_at: at(10), updated_at: at(11) };
   const body = `c1 edit1 <@${ann}>`;
   run.world.comments.push({ ...row, body });
-  const entry = { task_id: task, actor_id: mia, field: 'comment' };
+  const entry = { task_id: task, actor_id: mia, field: 'comment', reason: null };
   run.world.activity.push(
     { ...entry, seq: 10, action: 'comment_added', from: null, to: comment, created_at: at(10) },
     { ...entry, seq: 11, action: 'comment_changed', from: comment, to: comment, created_at: at(11) },

@@ -95,11 +95,21 @@ export function smallRun(): Evidence {
     world: {
       deadLetters: [],
       deletedAccess: [],
-      ...{ comments: [], positions: [] },
+      ...{ comments: [], positions: [], blockers: [] },
       ...{ reminders: [], schedules: [], occurrences: [], jobs: [], jobAttempts: [], jobAudit: [] },
       users,
       links: [],
-      tasks: [{ ...started, created_at: second(2), due_at: null, is_deleted: false, awaiting_performer: false }],
+      tasks: [
+        {
+          ...started,
+          created_at: second(2),
+          due_at: null,
+          is_deleted: false,
+          awaiting_performer: false,
+          parent_id: null,
+          deletion_id: null,
+        },
+      ],
       activity: [
         entry(1, 'created', mia, second(2)),
         { ...entry(2, 'assigned', mia, second(2)), field: 'assignee_id', to: ann },
@@ -163,7 +173,17 @@ function event(
 }
 
 function entry(seq: number, action: string, actor: string, at: string): ActivityRow {
-  return { task_id: task, seq, action, actor_id: actor, field: null, from: null, to: null, created_at: at };
+  return {
+    task_id: task,
+    seq,
+    action,
+    actor_id: actor,
+    field: null,
+    from: null,
+    to: null,
+    reason: null,
+    created_at: at,
+  };
 }
 
 function notification(id: string, eventId: string, userId: string, type: string, taskId: string | null, at: string) {

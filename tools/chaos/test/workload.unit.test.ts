@@ -73,7 +73,7 @@ describe('the traffic', () => {
           'list_tasks',
           'login',
         ],
-        ...['add_comment', 'change_comment', 'delete_comment'],
+        ...['add_comment', 'change_comment', 'delete_comment', 'add_blocker', 'remove_blocker'],
         ...['restore_task', 'bulk', 'create_board', 'move_task'],
         ...['read_notifications', 'read_task', 'register', 'rename_user', 'shuffle', 'transition'],
       ].toSorted(),

@@ -39,6 +39,8 @@ export type KnownState = {
   deleted: Map<string, KnownTask>;
   /** The id of the view in manual order in which tasks are moved. */
   board?: string;
+  /** The names of a task and its blocker. */
+  dependencies: Set<`${string} ${string}`>;
   userById(id: string | null): Actor | undefined;
   addUser(name: string, role: Role): Actor;
 };
@@ -55,6 +57,7 @@ export function createKnownState(): KnownState {
     tasks: new Map(),
     comments: new Map(),
     deleted: new Map(),
+    dependencies: new Set(),
     userById: (id) => (id === null ? undefined : [...users.values()].find((user) => user.id === id)),
     addUser(name, role) {
       const number = users.size + 1;

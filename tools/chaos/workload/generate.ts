@@ -83,6 +83,8 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
           { weight: 2, make: restoreTask },
           { weight: 2, make: createInBulk },
           { weight: 4, make: moveOnBoard },
+          { weight: 8, make: addBlocker },
+          { weight: 1, make: removeBlocker },
         ]
       : []),
     { weight: 8, make: readTask },
@@ -126,9 +128,17 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
     const manager = random.chance(0.8) ? pick(managers()) : undefined;
     const isDue = requests !== 'requests of release 0.2.0' && random.chance(0.1);
     const due = isDue ? { dueInMs: random.between(1_000, longestDueMs) } : {};
-    if (manager === undefined) return byAnyone((actor) => ({ kind: 'create_task', actor, task, ...due }));
+    const parent =
+      traffic === 'all requests' && random.chance(0.15) ? pick(tasks('draft', 'assigned', 'in_progress')) : undefined;
+    const place = parent === undefined ? {} : { parent: parent.name };
+    if (manager === undefined) {
+      const creator = known.userById(parent?.creatorId ?? null);
+      if (creator !== undefined && !creator.isDeleted)
+        return { kind: 'create_task', actor: creator.name, task, ...due, ...place };
+      return byAnyone((actor) => ({ kind: 'create_task', actor, task, ...due }));
+    }
     const to = random.chance(0.4) ? 'random' : pick(members())?.name;
-    return { kind: 'create_task', actor: manager.name, task, ...(to !== undefined && { to }), ...due };
+    return { kind: 'create_task', actor: manager.name, task, ...(to !== undefined && { to }), ...due, ...place };
   }
 
   function assign(): Intent | undefined {
@@ -195,6 +205,23 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
     if (moved === undefined || beside === undefined || moved === beside) return undefined;
     const side = random.chance(0.5) ? 'before_id' : 'after_id';
     return byAnyone((actor) => ({ kind: 'move_task', actor, moved: moved.name, beside: beside.name, side }));
+  }
+
+  /** Among the newest tasks, so that many of them get several blockers and form long chains. */
+  const newest = () => tasks('draft', 'assigned', 'in_progress').slice(-30);
+
+  function addBlocker(): Intent | undefined {
+    const [on, by] = [pick(newest()), pick(newest())];
+    const actor = on && leaderOf(on);
+    return on && by && actor && { kind: 'add_blocker', actor: actor.name, on: on.name, by: by.name };
+  }
+
+  function removeBlocker(): Intent | undefined {
+    const dependency = pick([...known.dependencies]);
+    const [on = '', by = ''] = dependency?.split(' ') ?? [];
+    const task = known.tasks.get(on);
+    const actor = task && leaderOf(task);
+    return actor && { kind: 'remove_blocker', actor: actor.name, on, by };
   }
 
   function rename(): Intent | undefined {

@@ -9,14 +9,15 @@ export type Intent =
   | { kind: 'rename_user'; actor: string; user: string; name: string }
   | { kind: 'change_role'; actor: string; user: string; role: Role }
   | { kind: 'delete_user'; actor: string; user: string }
-  /** `to`: a user's name, or `random`; absent for a draft. `dueInMs`: the time from the request to the due date. */
-  | { kind: 'create_task'; actor: string; task: string; to?: string; dueInMs?: number }
+  /** `to`: a user's name, or `random`; absent for a draft. `dueInMs`: the time from the request to the due date. `parent`: a task's name. */
+  | { kind: 'create_task'; actor: string; task: string; to?: string; dueInMs?: number; parent?: string }
   | { kind: 'assign'; actor: string; task: string; to: string }
   | { kind: 'transition'; actor: string; task: string; state: 'in_progress' | 'completed' | 'cancelled' }
   | { kind: 'edit_task'; actor: string; task: string; title: string }
   | { kind: 'delete_task'; actor: string; task: string }
   | CommentIntent
   | UndoIntent
+  | DependencyIntent
   | { kind: 'shuffle'; actor: string }
   | { kind: 'read_task'; actor: string; task: string }
   | { kind: 'list_tasks'; actor: string }
@@ -34,6 +35,8 @@ export type UndoIntent =
   | { kind: 'bulk'; actor: string; tasks: string[]; atomic: boolean }
   | { kind: 'create_board'; actor: string; board: string }
   | { kind: 'move_task'; actor: string; moved: string; beside: string; side: 'before_id' | 'after_id' };
+/** `on`: the name of the task that waits; `by`: that of its blocker. */
+export type DependencyIntent = { kind: 'add_blocker' | 'remove_blocker'; actor: string; on: string; by: string };
 
 export type Role = 'admin' | 'manager' | 'member';
 

@@ -1,6 +1,6 @@
 import type { Operation } from '../evidence.ts';
 import type { Actor, KnownState } from './actors.ts';
-import type { Role } from './intent.ts';
+import type { DependencyIntent, Role } from './intent.ts';
 
 /** The pause after a failed log-in; Auth may be unavailable, or the account deleted. */
 const loginPauseMs = 1_500;
@@ -13,6 +13,7 @@ export function observe(known: KnownState, operation: Operation, now: number): v
   if (actor !== undefined && operation.attempts.at(-1)?.status === 401) delete actor.token;
   if ('user' in intent) observeUser(known.users.get(intent.user), operation, now);
   if ('comment' in intent) observeComment(known, operation);
+  if ('by' in intent && outcome === 'acknowledged') observeDependency(known, intent);
   if ('task' in intent) observeTask(known, intent.task, operation);
   if (intent.kind === 'create_board' && operation.answer?.id !== undefined) known.board = operation.answer.id;
   if (intent.kind === 'move_task' && operation.attempts.at(-1)?.status === 404) known.tasks.delete(intent.moved);
@@ -60,6 +61,11 @@ function observeTask(known: KnownState, name: string, { intent, outcome, answer,
   if (id === undefined || state === undefined || version === undefined || creatorId === undefined) return;
   if (previous !== undefined && previous.version > version) return;
   known.tasks.set(name, { name, id, state, version, creatorId, assigneeId: assigneeId ?? null });
+}
+
+function observeDependency({ dependencies }: KnownState, { kind, on, by }: DependencyIntent): void {
+  if (kind === 'add_blocker') dependencies.add(`${on} ${by}`);
+  else dependencies.delete(`${on} ${by}`);
 }
 
 function observeComment(known: KnownState, { intent, answer, actorId, subjectId, outcome, attempts }: Operation): void {

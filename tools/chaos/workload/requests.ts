@@ -4,7 +4,7 @@ import type { Intent } from './intent.ts';
 
 /** A request sent through the gateway. */
 export type WireRequest = {
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   path: string;
   body?: object;
   as: Actor | undefined;
@@ -65,7 +65,10 @@ export function requestOf(intent: Intent, known: KnownState): WireRequest | unde
     case 'create_task': {
       const whom = assignment(intent.to, known);
       const due = intent.dueInMs === undefined ? {} : { due_at: new Date(Date.now() + intent.dueInMs).toISOString() };
-      return whom && once('/api/v1/tasks', { title: intent.task, ...whom, ...due });
+      const parent = intent.parent === undefined ? undefined : known.tasks.get(intent.parent);
+      if (intent.parent !== undefined && parent === undefined) return undefined;
+      const place = parent === undefined ? {} : { parent_id: parent.id };
+      return whom && once('/api/v1/tasks', { title: intent.task, ...whom, ...due, ...place });
     }
     case 'assign': {
       const whom = assignment(intent.to, known);
@@ -77,6 +80,14 @@ export function requestOf(intent: Intent, known: KnownState): WireRequest | unde
       return task && onTask(as, task, 'PATCH', { title: intent.title });
     case 'delete_task':
       return task && onTask(as, task, 'DELETE');
+    case 'add_blocker':
+    case 'remove_blocker': {
+      const [on, by] = [known.tasks.get(intent.on), known.tasks.get(intent.by)];
+      if (on === undefined || by === undefined) return undefined;
+      const method = intent.kind === 'add_blocker' ? 'PUT' : 'DELETE';
+      const path = `/api/v1/tasks/${on.id}/blocked_by/${by.id}`;
+      return { ...base(as), method, path, subjectId: on.id, repeatable: true };
+    }
     case 'add_comment': {
       const on = known.tasks.get(intent.on);
       const body = commentText(intent, known);

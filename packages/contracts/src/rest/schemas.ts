@@ -230,6 +230,7 @@ export const notificationTypes = [
   'task.started',
   'task.completed',
   'task.cancelled',
+  'task.unblocked',
   'task.due_soon',
   'task.overdue',
   'comment.mentioned',

@@ -36,10 +36,11 @@ function schedulesRun(): Evidence {
 /** A draft that the system created for Mia. */
 function addTask({ world, events }: Evidence, id: string, time: string): void {
   const task = { id, title, state: 'draft', creator_id: mia, assignee_id: null, version: 1, updated_at: time };
-  world.tasks.push({ ...task, created_at: time, due_at: null, is_deleted: false, awaiting_performer: false });
+  const place = { parent_id: null, deletion_id: null, is_deleted: false };
+  world.tasks.push({ ...task, ...place, created_at: time, due_at: null, awaiting_performer: false });
   world.listedTasks.push(task);
   const entry = { task_id: id, seq: 1, action: 'created', actor_id: null, field: null, from: null, to: null };
-  world.activity.push({ ...entry, created_at: time });
+  world.activity.push({ ...entry, reason: null, created_at: time });
   for (const [index, action] of ['created', 'changed'].entries()) {
     const messageId = `${id}-${action}`;
     const timestamp = time.replace('000000Z', `00000${index}Z`);

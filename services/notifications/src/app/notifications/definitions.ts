@@ -17,6 +17,7 @@ import { taskCompleted } from './task-completed.ts';
 import { taskDueSoon } from './task-due-soon.ts';
 import { taskOverdue } from './task-overdue.ts';
 import { taskStarted } from './task-started.ts';
+import { taskUnblocked } from './task-unblocked.ts';
 import { taskUnassigned } from './task-unassigned.ts';
 import type { NotificationDefinition, NotifiedEventType, TaskNotification } from './definition.ts';
 import { plain, written } from './phrase.ts';
@@ -31,6 +32,7 @@ export const definitions: Readonly<Record<NotificationType, NotificationDefiniti
   'task.started': taskStarted,
   'task.completed': taskCompleted,
   'task.cancelled': taskCancelled,
+  'task.unblocked': taskUnblocked,
   'task.due_soon': taskDueSoon,
   'task.overdue': taskOverdue,
   // a user who is mentioned is not also notified of the comment, because the mention comes first

@@ -1,5 +1,6 @@
 import { say } from './phrase.ts';
 import { defineTaskNotification } from './definition.ts';
+import { noLongerTheirs } from './no-longer-theirs.ts';
 import { actorIn, linkToTask, taskIn } from './wording.ts';
 
 export const taskAssigned = defineTaskNotification({
@@ -7,11 +8,7 @@ export const taskAssigned = defineTaskNotification({
   recipient: 'the performer',
   audience: ['named'],
   whenDeleted: 'skip',
-  obsoleteReason({ state, assigneeId }, recipientId) {
-    if (state === 'completed' || state === 'cancelled') return `the task was ${state}`;
-    if (state === 'draft') return 'the task is no longer assigned to anyone';
-    return assigneeId !== null && assigneeId !== recipientId ? 'the task is assigned to someone else' : undefined;
-  },
+  obsoleteReason: noLongerTheirs,
   inApp: (input) => ({
     title: 'A task was assigned to you',
     body: say`${actorIn(input)} assigned ${taskIn(input)} to you.`,
