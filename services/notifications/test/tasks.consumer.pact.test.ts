@@ -176,7 +176,7 @@ describePact('notifications', 'tasks', (pact) => {
 
     it('notifies the performer of a task that is no longer blocked', async () => {
       const type = 'tasks.task.unblocked';
-      const payload = { ...fact, actor: named, assigned_to: named };
+      const payload = { ...fact, assigned_to: named };
       await receives({ type, payload, notifies: [performerId, 'task.unblocked'] });
     });
 

@@ -5,7 +5,7 @@ import { broken, type Violation } from './violation.ts';
 /** The workload, the recorder and the databases use the clock of one machine; they only read it at slightly different moments. */
 const toleranceMs = 5;
 const notified =
-  /^tasks\.(task\.(assigned|unassigned|started|completed|cancelled|due_soon|overdue)|comment\.(added|changed))$/;
+  /^tasks\.(task\.(assigned|unassigned|started|completed|cancelled|unblocked|due_soon|overdue)|comment\.(added|changed))$/;
 
 type EventSteps = JourneyOfTask['events'][number];
 type MessageSteps = JourneyOfTask['messages'][number];
@@ -117,7 +117,7 @@ function disorder(event: RecordedEvent, step: EventSteps, message: MessageSteps 
 }
 
 /** The requests that may have caused an event: changes of its actor to its task, or to many. The id of a created task without a response is not known. */
-function causesOf({ actor, aggregateId, task }: RecordedEvent, operations: readonly Operation[]): Operation[] {
+function causesOf({ type, actor, aggregateId, task }: RecordedEvent, operations: readonly Operation[]): Operation[] {
   return operations.filter(
     ({ intent: { kind }, actorId, subjectId, answer, outcome }) =>
       changing.has(kind) &&
@@ -128,13 +128,23 @@ function causesOf({ actor, aggregateId, task }: RecordedEvent, operations: reado
         answer?.id === aggregateId ||
         answer?.ids?.includes(aggregateId) === true ||
         kind === 'shuffle' ||
+        (elsewhere[type] ?? []).includes(kind) ||
         ((kind === 'create_task' || kind === 'bulk') && answer === undefined)),
   );
 }
 
+/** Requests about other tasks that may cause an event: the end of a blocker, and the deletion or restoration of a task in the same tree. */
+const elsewhere: Readonly<Record<string, readonly string[]>> = {
+  'tasks.task.unblocked': ['transition', 'delete_task'],
+  'tasks.task.unassigned': ['delete_task'],
+  'tasks.task.deleted': ['delete_task'],
+  'tasks.task.restored': ['restore_task'],
+  'tasks.task.assigned': ['restore_task'],
+};
+
 const changing: ReadonlySet<string> = new Set([
   ...['create_task', 'assign', 'transition', 'edit_task', 'delete_task', 'restore_task', 'bulk', 'shuffle'],
-  ...['add_comment', 'change_comment', 'delete_comment'],
+  ...['add_comment', 'change_comment', 'delete_comment', 'add_blocker', 'remove_blocker'],
 ]);
 
 type Workload = { causes: readonly Operation[]; arrivals: readonly number[]; trafficBegan: number };

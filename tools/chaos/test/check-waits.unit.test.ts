@@ -31,8 +31,8 @@ function waiting(run: Evidence): void {
     const received = { message_id: messageId, handler: 'notify', received_at: at(20 + index) };
     run.world.inbox.push({ service: 'notifications', ...received });
   }
-  const told = { id: 'n-unblocked', event_id: 'm-unblocked', user_id: ann, type: 'task.unblocked', task_id: task };
-  run.world.notifications.push({ ...told, created_at: at(25), is_in_app: true });
+  const notified = { id: 'n-unblocked', event_id: 'm-unblocked', user_id: ann, type: 'task.unblocked', task_id: task };
+  run.world.notifications.push({ ...notified, created_at: at(25), is_in_app: true });
   const attempts = [{ began: 2_000, ended: 2_010, status: 204 }];
   const operation = { at: 2_000, actorId: mia, subjectId: null, replays: [], attempts };
   run.operations.push(

@@ -129,7 +129,9 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
     const isDue = requests !== 'requests of release 0.2.0' && random.chance(0.1);
     const due = isDue ? { dueInMs: random.between(1_000, longestDueMs) } : {};
     const parent =
-      traffic === 'all requests' && random.chance(0.15) ? pick(tasks('draft', 'assigned', 'in_progress')) : undefined;
+      requests !== 'requests of release 0.2.0' && random.chance(0.15)
+        ? pick(tasks('draft', 'assigned', 'in_progress'))
+        : undefined;
     const place = parent === undefined ? {} : { parent: parent.name };
     if (manager === undefined) {
       const creator = known.userById(parent?.creatorId ?? null);

@@ -25,7 +25,10 @@ export function closesCycle(
 ): Problem {
   const details = {
     task_cycle: 'The parent is the task itself, or one of the tasks below it.',
-    dependency_cycle: `None of ${counted(count, 'task')} could be completed, because each would wait for the next.`,
+    dependency_cycle:
+      count === 1
+        ? 'A task cannot wait for itself.'
+        : `${count} tasks would wait for each other, so none of them could be completed.`,
   };
   return problem(code, details[code], { members: { path: named, task_count: count } });
 }
