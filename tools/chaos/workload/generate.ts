@@ -266,7 +266,10 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
   }
 
   return (now) => {
-    const [intent, twist] = [drawIntent(), drawTwist()];
+    const intent = drawIntent();
+    // bulk requests are rare, and their repetitions are what has to be tested
+    const isRepeated = intent.kind === 'bulk' && random.chance(0.4);
+    const twist = isRepeated ? ({ kind: 'again' } as const) : drawTwist();
     const actor = 'actor' in intent ? known.users.get(intent.actor) : undefined;
     if (actor === undefined || actor.token !== undefined) return { intent, twist };
     // a user who is not logged in must log in first; after a failed log-in, other users act first

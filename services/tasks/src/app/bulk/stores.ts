@@ -18,7 +18,7 @@ export function storeOfOperation(tasks: TaskStore, request: IdempotentRequest | 
         result = await work(tx);
         return isDocument(result) ? result : nothing;
       });
-      // a result that another process stored at the same moment: what it means is known to the use case, whose type it has
+      // another process may have stored the result at the same moment; the same use case made it, so it has the same type
       return (replayed ? stored : result) as T;
     },
   };
