@@ -14,6 +14,8 @@ import { storeDecisions, type Decision } from './store-decisions.ts';
 const batch = 100;
 /** Occurrences after which a transaction leaves the other schedules to the next one: about half a second of work. */
 const mostOccurrences = 1_000;
+/** One whose performer is chosen at random takes as long as this many others, because each choice depends on the last one. */
+const perRandomChoice = 20;
 /** Transactions at a time for due schedules: this process prepares one while the database stores the other. */
 const atOnce = 2;
 
@@ -75,7 +77,7 @@ async function advanceDue(ports: SchedulePorts, limit: number): Promise<number> 
       const decision =
         plan === undefined ? pausedAsTooComplex(schedule, now) : advance(schedule, { now, plan, situation });
       decisions.push(decision);
-      occurrences += decision.rows.length;
+      occurrences += decision.rows.length * (choosesAtRandom(schedule) ? perRandomChoice : 1);
       if (occurrences >= mostOccurrences) break;
     }
     await storeDecisions(ports, tx, decisions);
@@ -93,6 +95,10 @@ async function withSituations<S extends Schedule>(
     const schedule = locked[place];
     return schedule === undefined ? [] : [{ schedule, situation }];
   });
+}
+
+function choosesAtRandom({ target }: Schedule): boolean {
+  return target.kind === 'task' && target.assign === 'random';
 }
 
 /** The assignment lock comes before the locks of jobs and tasks, which a schedule may cancel. */
