@@ -55,7 +55,10 @@ export async function useSchedules({ admin, random, record, endsAt, ending }: Op
     const { outcome, body: answer } = created;
     const id = (answer['id'] as string | undefined) ?? null;
     record({ kind: 'create', name, outcome, id, startsAt, endsAt: lastAt });
-    if (id !== null) ids.push(id);
+    if (id === null) return;
+    ids.push(id);
+    // so that the first occurrence of the rule overlaps with it, even in a run of one minute
+    if (body.overlap === 'skip') await trigger(id);
   }
 
   async function trigger(scheduleId: string): Promise<void> {
