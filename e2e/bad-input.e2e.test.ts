@@ -131,7 +131,9 @@ describe('Bad input, at every public endpoint', () => {
     if (route.path.endsWith('/backfill')) return { from: '2026-11-01T00:00:00Z', to: '2026-11-02T00:00:00Z' };
     if (route.path.includes('/comments')) return { body: 'Done.' };
     if (route.path.includes('/members')) return { role: 'viewer' };
-    if (/\/(views|projects)/.test(route.path)) return { name: 'Mine' };
+    if (route.path.endsWith('/move')) return { view_id: unknownId, before_id: unknownId };
+    if (route.path.endsWith('/instantiate')) return { values: {} };
+    if (/\/(views|projects|task_templates)/.test(route.path)) return { name: 'Mine' };
     if (route.path.includes('/schedules')) return { expression: '0 9 * * *' };
     if (route.optionalBody === true) return {};
     return route.path.includes('/users') ? { name: 'Renamed' } : { title: 'Something' };
