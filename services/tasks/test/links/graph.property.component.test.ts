@@ -114,7 +114,7 @@ describe('The graph of tasks', function () {
       for (const { task, waitsFor } of waits) expect(pathOfWaits(waits, waitsFor, task), 'a cycle').to.equal(undefined);
       expect(await rows(leftBelowDeleted, ids)).to.deep.equal([]);
       for (const id of ids)
-        expect(await announced(id, ids), 'times announced').to.deep.equal(await unblockings(id, ids));
+        expect(await announced(id, ids), 'times announced').to.deep.equal(await timesUnblocked(id, ids));
     });
     await fc.assert(run, { ...propertyRuns({ test: 3, drill: 200 }), endOnFailure: true });
   });
@@ -128,7 +128,7 @@ describe('The graph of tasks', function () {
     (await entries(ids)).filter((entry) => entry.id === id && entry.action === 'unblocked').length;
 
   /** How often a task lost its last blocker, from the activity log. A deletion that took the task too does not count. */
-  async function unblockings(id: string, ids: readonly string[]): Promise<number> {
+  async function timesUnblocked(id: string, ids: readonly string[]): Promise<number> {
     const [blockers, ended] = [new Set<string>(), new Set<string>()];
     const isWaiting = () => [...blockers].some((one) => !ended.has(one));
     const log = await entries(ids);
