@@ -195,7 +195,7 @@ describe('Dependencies', () => {
       }
       expect((await links.move(manager, task, 'in_progress', override)).body).to.include({ state: 'in_progress' });
       expect((await harness.activity(ann, task)).at(-1)).to.deep.include({
-        ...{ action: 'started', reason: '1 open blocker overridden: The paint is dry.' },
+        ...{ action: 'started', reason: '1 open blocker overridden', why: 'The paint is dry.' },
         actor: { id: manager.id, name: 'Mona' },
       });
       expectProblem(await links.move(ann, task, 'completed'), 'task_blocked');
@@ -205,7 +205,7 @@ describe('Dependencies', () => {
       expectProblem(await links.move(manager, task, 'completed', { force: true }), 'task_blocked');
       expect((await links.move(manager, task, 'completed', { ...override, force: true })).status).to.equal(200);
       expect((await harness.activity(ann, task)).at(-1)).to.include({
-        reason: '1 open blocker overridden, 1 open sub-task left open: The paint is dry.',
+        ...{ reason: '1 open blocker overridden, 1 open sub-task left open', why: 'The paint is dry.' },
       });
     });
 

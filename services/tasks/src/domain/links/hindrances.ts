@@ -6,7 +6,7 @@ import { counted } from './related.ts';
 /** The ids of what hinders a task: its open blockers, and its open sub-tasks, which hinder only its completion. */
 export type Hindrances = { blockers: readonly string[]; subtasks: readonly string[] };
 
-/** What a manager or admin overrides. `reason` is the user's own. */
+/** What a manager or admin overrides. `reason` is the user's own, which the entry has as `why`. */
 export type Overrides = { force: boolean; overrideBlocked: boolean; reason: string | null };
 
 /** Starting or completing a task. */
@@ -39,6 +39,5 @@ export function judge(actor: Actor, task: ActedTask, { to, overrides }: Step, hi
     ...(subtasks.length > 0 ? [`${counted(subtasks.length, 'open sub-task')} left open`] : []),
   ];
   if (overridden.length === 0) authorizeTransition(actor, task, to);
-  const parts = [overridden.join(', '), overrides.reason ?? ''].filter((part) => part !== '');
-  return { code: 'possible', explanation: overridden.length === 0 ? null : parts.join(': ') };
+  return { code: 'possible', explanation: overridden.length === 0 ? null : overridden.join(', ') };
 }
