@@ -1,6 +1,7 @@
 import type { Bug } from './bug.ts';
 import { jobBugs } from './bugs-jobs.ts';
 import { journeyBugs } from './bugs-journeys.ts';
+import { projectBugs } from './bugs-projects.ts';
 import { undoBugs } from './bugs-undo.ts';
 import { waitBugs } from './bugs-waits.ts';
 
@@ -66,7 +67,15 @@ export type BugName =
   | keyof typeof jobBugs
   | keyof typeof journeyBugs
   | keyof typeof undoBugs
-  | keyof typeof waitBugs;
+  | keyof typeof waitBugs
+  | keyof typeof projectBugs;
 
-export const bugs: Record<BugName, Bug> = { ...messageBugs, ...jobBugs, ...journeyBugs, ...undoBugs, ...waitBugs };
+export const bugs: Record<BugName, Bug> = {
+  ...messageBugs,
+  ...jobBugs,
+  ...journeyBugs,
+  ...undoBugs,
+  ...waitBugs,
+  ...projectBugs,
+};
 export const bugNames = Object.keys(bugs) as BugName[];

@@ -130,6 +130,8 @@ export type World = {
   users: UserRow[];
   links: LinkRow[];
   tasks: TaskRow[];
+  /** The members of projects. */
+  members: MemberRow[];
   activity: ActivityRow[];
   comments: CommentRow[];
   positions: PositionRow[];
@@ -176,6 +178,7 @@ export type LinkRow = {
 };
 
 export type TaskRow = TaskAnswer & {
+  project_id: string | null;
   created_at: string;
   due_at: string | null;
   is_deleted: boolean;
@@ -187,6 +190,8 @@ export type TaskRow = TaskAnswer & {
 
 /** A dependency: the task waits for the blocker. */
 export type BlockerRow = { task_id: string; blocker_id: string };
+
+export type MemberRow = { project_id: string; user_id: string; role: string };
 
 export type ActivityRow = {
   task_id: string;

@@ -24,6 +24,7 @@ import { checkReminders } from './jobs/reminders.ts';
 import { checkStarts } from './jobs/starts.ts';
 import { checkMailOrder } from './mail-order.ts';
 import { checkMails } from './mails.ts';
+import { checkProjects } from './projects.ts';
 import { checkReads } from './reads.ts';
 import { checkNotified } from './notified.ts';
 import { checkServed } from './served.ts';
@@ -39,6 +40,7 @@ export function check(evidence: Evidence): Violation[] {
     checkWaits,
     checkUsers,
     checkReads,
+    checkProjects,
     checkServed,
     checkEvents,
     checkConsumption,

@@ -28,18 +28,24 @@ export function checkPerformers({ world }: Evidence): Violation[] {
     world.users.filter((user) => user.role === 'member' && !user.is_deleted).map(({ id }) => id),
   );
   const living = world.tasks.filter((task) => !task.is_deleted);
+  const contributors = Map.groupBy(
+    world.members.filter(({ role, user_id }) => role !== 'viewer' && performers.has(user_id)),
+    ({ project_id }) => project_id,
+  );
+  const candidates = (projectId: string | null): ReadonlySet<string> =>
+    projectId === null ? performers : new Set((contributors.get(projectId) ?? []).map(({ user_id }) => user_id));
   return broken('open tasks have performers', [
     ...living.map(
-      ({ id, title, state, assignee_id }) =>
+      ({ id, title, state, assignee_id, project_id }) =>
         (state === 'assigned' || state === 'in_progress') &&
-        !performers.has(assignee_id ?? '') &&
+        !candidates(project_id).has(assignee_id ?? '') &&
         `task ${id} (${title}) is ${state}, and ${assignee_id} is not a performer`,
     ),
     ...living.map(
-      ({ id, title, awaiting_performer }) =>
+      ({ id, title, awaiting_performer, project_id }) =>
         awaiting_performer &&
-        performers.size > 0 &&
-        `task ${id} (${title}) awaits a performer, although ${performers.size} exist`,
+        candidates(project_id).size > 0 &&
+        `task ${id} (${title}) awaits a performer, although ${candidates(project_id).size} exist`,
     ),
   ]);
 }

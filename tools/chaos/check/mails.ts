@@ -15,6 +15,10 @@ export function checkMails(evidence: Evidence): Violation[] {
   const hasVoidLink = new Set(world.links.flatMap((link) => (link.is_void ? [link.user_id] : [])));
   const known = new Set(deliveries.map(({ notification_id }) => notification_id));
   const strays = [...arrived.keys()].filter((id) => !known.has(id));
+  const inProject = new Set(world.tasks.flatMap(({ id, project_id }) => (project_id === null ? [] : [id])));
+  const hidden = new Set(
+    world.notifications.flatMap(({ id, task_id }) => (task_id !== null && inProject.has(task_id) ? [id] : [])),
+  );
   // the attempt of a process that died while sending is not counted yet
   return broken('mails are not duplicated', [
     ...strays.map((id) => `a mail with the Message-ID ${id} belongs to no delivery`),
@@ -24,6 +28,8 @@ export function checkMails(evidence: Evidence): Violation[] {
       if (count > 1 + unknown_outcomes) return text;
       if (state === 'sent' && count === 0) return text;
       if (state === 'failed' && !deleted.has(user_id)) return `${text}; ${last_error}`;
+      // a recipient may have left the project for a while
+      if (state === 'skipped' && hidden.has(id)) return false;
       if (state === 'skipped' && !pointless.has(id) && !deleted.has(user_id) && !hasVoidLink.has(user_id))
         return `${text}; ${last_error}`;
       return state === 'unknown' && unknown_outcomes === 0 && text;

@@ -4,6 +4,7 @@ export type Rule =
   | 'nothing happens twice'
   | 'refused requests have no effect'
   | 'reads return states that existed'
+  | 'no leak across projects'
   | 'every change is published once'
   | 'events of one aggregate are published in order'
   | 'every event is consumed'

@@ -44,6 +44,7 @@ export async function readDatabases({ databaseUrl }: Databases): Promise<Stored>
     comments: tasks.comments,
     positions: tasks.positions,
     blockers: tasks.blockers,
+    members: tasks.members,
     reminders: tasks.reminders,
     schedules: tasks.schedules,
     occurrences: tasks.occurrences,
@@ -65,6 +66,7 @@ async function readConsumer(rows: (text: string) => Promise<Rows>) {
 
 async function readMachines(rows: (text: string) => Promise<Rows>) {
   return {
+    members: await rows(members),
     reminders: await rows(reminders),
     schedules: await rows(schedules),
     occurrences: await rows(occurrences),
@@ -133,9 +135,12 @@ const links = `
   SELECT id, user_id, purpose, revoked_at IS NOT NULL AS is_void, ${isoMicros('created_at')} AS created_at FROM account_links`;
 
 const taskRows = `
-  SELECT id, title, state, creator_id, assignee_id, version, awaiting_performer, parent_id, deletion_id, deleted_at IS NOT NULL AS is_deleted,
+  SELECT id, title, state, creator_id, assignee_id, version, awaiting_performer, project_id, parent_id,
+    deletion_id, deleted_at IS NOT NULL AS is_deleted,
     ${isoMicros('due_at')} AS due_at, ${isoMicros('created_at')} AS created_at, ${isoMicros('updated_at')} AS updated_at
   FROM tasks`;
+
+const members = 'SELECT project_id, user_id, role FROM project_members';
 
 const reminders = `SELECT task_id, kind, state, ${isoMicros('due_at')} AS due_at FROM task_reminders`;
 

@@ -95,7 +95,7 @@ export function smallRun(): Evidence {
     world: {
       deadLetters: [],
       deletedAccess: [],
-      ...{ comments: [], positions: [], blockers: [] },
+      ...{ comments: [], positions: [], blockers: [], members: [] },
       ...{ reminders: [], schedules: [], occurrences: [], jobs: [], jobAttempts: [], jobAudit: [] },
       users,
       links: [],
@@ -104,6 +104,7 @@ export function smallRun(): Evidence {
           ...started,
           created_at: second(2),
           due_at: null,
+          project_id: null,
           is_deleted: false,
           awaiting_performer: false,
           parent_id: null,

@@ -74,7 +74,7 @@ describe('the traffic', () => {
           'login',
         ],
         ...['add_comment', 'change_comment', 'delete_comment', 'add_blocker', 'remove_blocker'],
-        ...['restore_task', 'bulk', 'create_board', 'move_task'],
+        ...['restore_task', 'bulk', 'create_board', 'move_task', 'create_project', 'set_member', 'remove_member'],
         ...['read_notifications', 'read_task', 'register', 'rename_user', 'shuffle', 'transition'],
       ].toSorted(),
     );
@@ -92,7 +92,15 @@ describe('the traffic', () => {
 
   it('gives every change of tasks by POST an Idempotency-Key, and every other change a precondition', () => {
     const known = stateWithAdmin();
-    known.tasks.set('t1', { name: 't1', id: 'x', version: 3, state: 'draft', creatorId: 'y', assigneeId: null });
+    known.tasks.set('t1', {
+      name: 't1',
+      id: 'x',
+      version: 3,
+      state: 'draft',
+      creatorId: 'y',
+      assigneeId: null,
+      isInProject: false,
+    });
     const headersOf = (intent: Intent) => Object.keys(requestOf(intent, known)?.headers ?? {});
     expect(headersOf({ kind: 'create_task', actor: admin, task: 't2' })).deep.equal(['idempotency-key']);
     expect(headersOf({ kind: 'assign', actor: admin, task: 't1', to: 'random' })).deep.equal(['idempotency-key']);

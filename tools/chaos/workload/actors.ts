@@ -25,12 +25,16 @@ export type KnownTask = {
   state: string;
   creatorId: string;
   assigneeId: string | null;
+  isInProject: boolean;
 };
 
 /** A comment as last seen by the workload. */
 export type KnownComment = { name: string; id: string; version: number; taskId: string; authorId: string };
 
-/** The users, tasks and comments known so far from responses. */
+/** A project as last seen by the workload. */
+export type KnownProject = { name: string; id: string };
+
+/** The users, tasks, comments and projects known so far from responses. */
 export type KnownState = {
   users: Map<string, Actor>;
   tasks: Map<string, KnownTask>;
@@ -41,6 +45,7 @@ export type KnownState = {
   board?: string;
   /** The names of a task and its blocker. */
   dependencies: Set<`${string} ${string}`>;
+  projects: Map<string, KnownProject>;
   userById(id: string | null): Actor | undefined;
   addUser(name: string, role: Role): Actor;
 };
@@ -58,6 +63,7 @@ export function createKnownState(): KnownState {
     comments: new Map(),
     deleted: new Map(),
     dependencies: new Set(),
+    projects: new Map(),
     userById: (id) => (id === null ? undefined : [...users.values()].find((user) => user.id === id)),
     addUser(name, role) {
       const number = users.size + 1;

@@ -11,6 +11,8 @@ const minManagers = 2;
  * operation would grow with the length of the run, until two processors cannot handle them.
  */
 const maxOpenTasks = 250;
+/** Few enough that members and outsiders meet in each. */
+const maxProjects = 3;
 /** Late enough that many tasks are completed, edited or deleted before, and early enough that most reminders are sent during the run. */
 const longestDueMs = 40_000;
 
@@ -80,6 +82,8 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
           { weight: 6, make: addComment },
           { weight: 2, make: changeComment },
           { weight: 1, make: deleteComment },
+          { weight: 3 * users, make: changeMember },
+          { weight: 6 * users, make: readInProject },
           { weight: 2, make: restoreTask },
           { weight: 2, make: createInBulk },
           { weight: 4, make: moveOnBoard },
@@ -128,6 +132,8 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
     const manager = random.chance(0.8) ? pick(managers()) : undefined;
     const isDue = requests !== 'requests of release 0.2.0' && random.chance(0.1);
     const due = isDue ? { dueInMs: random.between(1_000, longestDueMs) } : {};
+    const project = requests === 'all requests' && random.chance(0.15) ? pick([...known.projects.values()]) : undefined;
+    if (project !== undefined) return createInProject(task, project.name);
     const parent =
       requests !== 'requests of release 0.2.0' && random.chance(0.15)
         ? pick(tasks('draft', 'assigned', 'in_progress'))
@@ -141,6 +147,30 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
     }
     const to = random.chance(0.4) ? 'random' : pick(members())?.name;
     return { kind: 'create_task', actor: manager.name, task, ...(to !== undefined && { to }), ...due, ...place };
+  }
+
+  /** Managers write in every project. Without a contributor, a random choice is refused. */
+  function createInProject(task: string, project: string): Intent | undefined {
+    const manager = pick(managers());
+    const to = random.chance(0.6) ? { to: 'random' } : {};
+    return manager && { kind: 'create_task', actor: manager.name, task, in: project, ...to };
+  }
+
+  /** The admin, who is no member of the others' projects, changes who is. */
+  function changeMember(): Intent | undefined {
+    if (known.projects.size < maxProjects && random.chance(0.3))
+      return { kind: 'create_project', actor: admin, project: newName('p') };
+    const [project, member] = [pick([...known.projects.values()])?.name, pick(members())?.name];
+    if (project === undefined || member === undefined) return undefined;
+    if (random.chance(0.4)) return { kind: 'remove_member', actor: admin, project, member };
+    const role = random.pick(['contributor', 'contributor', 'viewer'] as const);
+    return { kind: 'set_member', actor: admin, project, member, role };
+  }
+
+  function readInProject(): Intent | undefined {
+    const task = pick([...known.tasks.values()].filter(({ isInProject }) => isInProject));
+    const reader = pick(members());
+    return task && reader && { kind: 'read_task', actor: reader.name, task: task.name };
   }
 
   function assign(): Intent | undefined {

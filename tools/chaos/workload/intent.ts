@@ -9,8 +9,8 @@ export type Intent =
   | { kind: 'rename_user'; actor: string; user: string; name: string }
   | { kind: 'change_role'; actor: string; user: string; role: Role }
   | { kind: 'delete_user'; actor: string; user: string }
-  /** `to`: a user's name, or `random`; absent for a draft. `dueInMs`: the time from the request to the due date. `parent`: a task's name. */
-  | { kind: 'create_task'; actor: string; task: string; to?: string; dueInMs?: number; parent?: string }
+  /** `to`: a user's name, or `random`; absent for a draft. `dueInMs`: the time from the request to the due date. `parent`: a task's name; `in`: a project's. */
+  | { kind: 'create_task'; actor: string; task: string; to?: string; dueInMs?: number; parent?: string; in?: string }
   | { kind: 'assign'; actor: string; task: string; to: string }
   | { kind: 'transition'; actor: string; task: string; state: 'in_progress' | 'completed' | 'cancelled' }
   | { kind: 'edit_task'; actor: string; task: string; title: string }
@@ -18,6 +18,7 @@ export type Intent =
   | CommentIntent
   | UndoIntent
   | DependencyIntent
+  | ProjectIntent
   | { kind: 'shuffle'; actor: string }
   | { kind: 'read_task'; actor: string; task: string }
   | { kind: 'list_tasks'; actor: string }
@@ -37,6 +38,12 @@ export type UndoIntent =
   | { kind: 'move_task'; actor: string; moved: string; beside: string; side: 'before_id' | 'after_id' };
 /** `on`: the name of the task that waits; `by`: that of its blocker. */
 export type DependencyIntent = { kind: 'add_blocker' | 'remove_blocker'; actor: string; on: string; by: string };
+
+/** `project`: a name; `member`: the name of a user. */
+export type ProjectIntent =
+  | { kind: 'create_project'; actor: string; project: string }
+  | { kind: 'set_member'; actor: string; project: string; member: string; role: 'lead' | 'contributor' | 'viewer' }
+  | { kind: 'remove_member'; actor: string; project: string; member: string };
 
 export type Role = 'admin' | 'manager' | 'member';
 

@@ -14,6 +14,8 @@ export function observe(known: KnownState, operation: Operation, now: number): v
   if ('user' in intent) observeUser(known.users.get(intent.user), operation, now);
   if ('comment' in intent) observeComment(known, operation);
   if ('by' in intent && outcome === 'acknowledged') observeDependency(known, intent);
+  if (intent.kind === 'create_project' && operation.answer?.id !== undefined)
+    known.projects.set(intent.project, { name: intent.project, id: operation.answer.id });
   if ('task' in intent) observeTask(known, intent.task, operation);
   if (intent.kind === 'create_board' && operation.answer?.id !== undefined) known.board = operation.answer.id;
   if (intent.kind === 'move_task' && operation.attempts.at(-1)?.status === 404) known.tasks.delete(intent.moved);
@@ -50,7 +52,9 @@ function observeUser(user: Actor | undefined, { intent, outcome, answer, attempt
 
 function observeTask(known: KnownState, name: string, { intent, outcome, answer, attempts }: Operation): void {
   const previous = known.tasks.get(name);
-  if (attempts.at(-1)?.status === 404 || (intent.kind === 'delete_task' && outcome === 'acknowledged')) {
+  // for an outsider of its project, a task that exists does not
+  const isGone = attempts.at(-1)?.status === 404 && previous?.isInProject !== true;
+  if (isGone || (intent.kind === 'delete_task' && outcome === 'acknowledged')) {
     known.tasks.delete(name);
     if (previous !== undefined && intent.kind === 'delete_task') known.deleted.set(name, previous);
     if (intent.kind === 'restore_task') known.deleted.delete(name);
@@ -60,7 +64,16 @@ function observeTask(known: KnownState, name: string, { intent, outcome, answer,
   const { id, state, version, creator_id: creatorId, assignee_id: assigneeId } = answer ?? {};
   if (id === undefined || state === undefined || version === undefined || creatorId === undefined) return;
   if (previous !== undefined && previous.version > version) return;
-  known.tasks.set(name, { name, id, state, version, creatorId, assigneeId: assigneeId ?? null });
+  const isInProject = previous?.isInProject ?? (intent.kind === 'create_task' && isCreatedInProject(known, intent));
+  known.tasks.set(name, { name, id, state, version, creatorId, assigneeId: assigneeId ?? null, isInProject });
+}
+
+/** A sub-task is in the project of its parent. */
+function isCreatedInProject(
+  known: KnownState,
+  { in: project, parent }: Extract<Operation['intent'], { kind: 'create_task' }>,
+): boolean {
+  return project !== undefined || (parent !== undefined && known.tasks.get(parent)?.isInProject === true);
 }
 
 function observeDependency({ dependencies }: KnownState, { kind, on, by }: DependencyIntent): void {

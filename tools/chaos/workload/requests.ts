@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Actor, KnownComment, KnownState } from './actors.ts';
-import type { Intent } from './intent.ts';
+import type { Actor, KnownComment, KnownProject, KnownState } from './actors.ts';
+import type { Intent, ProjectIntent } from './intent.ts';
 
 /** A request sent through the gateway. */
 export type WireRequest = {
@@ -67,7 +67,12 @@ export function requestOf(intent: Intent, known: KnownState): WireRequest | unde
       const due = intent.dueInMs === undefined ? {} : { due_at: new Date(Date.now() + intent.dueInMs).toISOString() };
       const parent = intent.parent === undefined ? undefined : known.tasks.get(intent.parent);
       if (intent.parent !== undefined && parent === undefined) return undefined;
-      const place = parent === undefined ? {} : { parent_id: parent.id };
+      const project = intent.in === undefined ? undefined : known.projects.get(intent.in);
+      if (intent.in !== undefined && project === undefined) return undefined;
+      const place = {
+        ...(parent !== undefined && { parent_id: parent.id }),
+        ...(project !== undefined && { project_id: project.id }),
+      };
       return whom && once('/api/v1/tasks', { title: intent.task, ...whom, ...due, ...place });
     }
     case 'assign': {
@@ -112,6 +117,11 @@ export function requestOf(intent: Intent, known: KnownState): WireRequest | unde
       const path = `/api/v1/tasks/${moved.id}/move`;
       return { ...base(as), method: 'POST', path, body, subjectId: moved.id, repeatable: true };
     }
+    case 'create_project':
+      return once('/api/v1/projects', { name: intent.project });
+    case 'set_member':
+    case 'remove_member':
+      return onMember(as, known.projects.get(intent.project), known.users.get(intent.member), intent);
     case 'shuffle':
       return once('/api/v1/tasks/shuffle');
     case 'read_task':
@@ -157,6 +167,20 @@ function onUser(as: Actor | undefined, id: string, method: 'PATCH' | 'DELETE', b
     ...(body && { body }),
     headers: { 'if-match': '*' },
   };
+}
+
+function onMember(
+  as: Actor | undefined,
+  project: KnownProject | undefined,
+  member: Actor | undefined,
+  intent: Extract<ProjectIntent, { member: string }>,
+): WireRequest | undefined {
+  if (project === undefined || member?.id === undefined) return undefined;
+  const path = `/api/v1/projects/${project.id}/members/${member.id}`;
+  const about = { ...base(as), path, subjectId: member.id, repeatable: false };
+  return intent.kind === 'set_member'
+    ? { ...about, method: 'PUT', body: { role: intent.role } }
+    : { ...about, method: 'DELETE' };
 }
 
 /** Returns a request on a task. Every second change requires the last seen version. */

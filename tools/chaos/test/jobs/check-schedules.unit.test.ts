@@ -36,7 +36,7 @@ function schedulesRun(): Evidence {
 /** A draft that the system created for Mia. */
 function addTask({ world, events }: Evidence, id: string, time: string): void {
   const task = { id, title, state: 'draft', creator_id: mia, assignee_id: null, version: 1, updated_at: time };
-  const place = { parent_id: null, deletion_id: null, is_deleted: false };
+  const place = { project_id: null, parent_id: null, deletion_id: null, is_deleted: false };
   world.tasks.push({ ...task, ...place, created_at: time, due_at: null, awaiting_performer: false });
   world.listedTasks.push(task);
   const entry = { task_id: id, seq: 1, action: 'created', actor_id: null, field: null, from: null, to: null };

@@ -1,0 +1,25 @@
+import type { Bug } from './bug.ts';
+
+/** Deliberate bugs of projects. See `bug.ts`. */
+export const projectBugs = {
+  'leak-across-projects': {
+    what: 'Every user reads the tasks of every project.',
+    patches: [
+      {
+        file: 'services/tasks/src/postgres/projects/readable.ts',
+        find: 'return `(${row}.project_id IS NULL OR ${isOneOf(`${row}.project_id`, reader)})`;',
+        put: 'return `(${row}.project_id IS NULL OR ${reader}::uuid IS NOT NULL)`;',
+      },
+    ],
+  },
+  'leave-without-reassignment': {
+    what: 'A contributor who leaves a project keeps the open tasks in it.',
+    patches: [
+      {
+        file: 'services/tasks/src/postgres/projects/contributors.ts',
+        find: 'return `(${task}.project_id IS NOT NULL AND NOT',
+        put: 'return `(false AND NOT',
+      },
+    ],
+  },
+} satisfies Record<string, Bug>;
