@@ -1,5 +1,6 @@
 import type { Evidence, NotificationRow, RecordedEvent, TaskRow } from '../evidence.ts';
 import { compare, firstOccurrences } from './event-order.ts';
+import { everDeleted } from './task-history.ts';
 import { broken, type Violation } from './violation.ts';
 
 type DatedNotification = NotificationRow & { happenedAt: string };
@@ -46,12 +47,18 @@ export function checkMailOrder(evidence: Evidence): Violation[] {
  */
 export function overtaken(evidence: Evidence): Set<string> {
   const tasks = new Map(evidence.world.tasks.map((task) => [task.id, task]));
-  const isDeleted = ({ task_id: id }: NotificationRow) => tasks.get(id ?? '')?.is_deleted === true;
+  const deletedTasks = everDeleted(evidence.world);
+  const wasDeleted = ({ task_id: id }: NotificationRow) => deletedTasks.has(id ?? '');
   return new Set([
     ...mailedOfTasks(evidence).flatMap((list) =>
-      list.filter((one, i) => i < list.length - 1 || isUntrue(one, tasks.get(one.task_id ?? ''))).map(({ id }) => id),
+      list
+        .filter(
+          (one, i) =>
+            i < list.length - 1 || isUntrue(one, { task: tasks.get(one.task_id ?? ''), wasDeleted: wasDeleted(one) }),
+        )
+        .map(({ id }) => id),
     ),
-    ...evidence.world.notifications.filter((one) => isOfComment(one) && isDeleted(one)).map(({ id }) => id),
+    ...evidence.world.notifications.filter((one) => isOfComment(one) && wasDeleted(one)).map(({ id }) => id),
   ]);
 }
 
@@ -59,11 +66,14 @@ export function isOfComment({ type }: Pick<NotificationRow, 'type'>): boolean {
   return type.startsWith('comment.');
 }
 
-function isUntrue({ type, user_id: userId }: NotificationRow, task: TaskRow | undefined): boolean {
+function isUntrue(
+  { type, user_id: userId }: NotificationRow,
+  { task, wasDeleted }: { task: TaskRow | undefined; wasDeleted: boolean },
+): boolean {
   if (task === undefined) return false;
   const isTheirs = ['assigned', 'in_progress'].includes(task.state) && task.assignee_id === userId;
   if (type === 'task.due_soon' || type === 'task.overdue')
-    return task.is_deleted || ['completed', 'cancelled'].includes(task.state);
-  if (type === 'task.assigned' || type === 'task.unblocked') return task.is_deleted || !isTheirs;
+    return wasDeleted || ['completed', 'cancelled'].includes(task.state);
+  if (type === 'task.assigned' || type === 'task.unblocked') return wasDeleted || !isTheirs;
   return type === 'task.unassigned' && isTheirs && !task.is_deleted;
 }

@@ -1,7 +1,7 @@
 import type { Evidence, NotificationRow, RecordedEvent } from '../evidence.ts';
 import { compare, firstOccurrences, label } from './event-order.ts';
 import { isOfComment } from './mail-order.ts';
-import { taskHistories } from './task-history.ts';
+import { everDeleted, taskHistories } from './task-history.ts';
 import { broken, type Violation } from './violation.ts';
 
 /** `may`: whether the notification exists depends on circumstances that the checker does not know. */
@@ -44,6 +44,7 @@ export const linkNotices = {
 export function checkNotified({ events, injections, world }: Evidence): Violation[] {
   const tasks = new Map(world.tasks.map((task) => [task.id, task]));
   const histories = taskHistories({ world });
+  const deletedTasks = everDeleted(world);
   const links = new Map(world.links.map((link) => [link.id, link]));
   const isDeleted = new Map(world.users.map((user) => [user.id, user.is_deleted]));
   const published = firstOccurrences(events);
@@ -69,10 +70,6 @@ export function checkNotified({ events, injections, world }: Evidence): Violatio
     return (notifiedOf.get(event.aggregateId) ?? []).some(({ created_at }) => created_at < received);
   }
 
-  /** Also true for a task that was restored later. */
-  const wasDeleted = (taskId: string) =>
-    (histories.get(taskId)?.versions ?? []).some(({ entries }) => entries.some(({ action }) => action === 'deleted'));
-
   const need = (userId: string, sure: boolean) => (isDeleted.get(userId) === false && sure ? 'must' : 'may');
 
   function expected(event: RecordedEvent): Expected[] {
@@ -93,7 +90,7 @@ export function checkNotified({ events, injections, world }: Evidence): Violatio
     if (rule === undefined || task === undefined) return [];
     const people = { named: event.named, creator: task.creator_id };
     const sure = (audience: Audience) =>
-      !wasDeleted(task.id) || (rule.ofDeletedToo.includes(audience) && isKnown(event));
+      !deletedTasks.has(task.id) || (rule.ofDeletedToo.includes(audience) && isKnown(event));
     const expectedOf = new Map<string, Expected>();
     for (const audience of rule.audience) {
       const userId = people[audience];
@@ -109,7 +106,7 @@ export function checkNotified({ events, injections, world }: Evidence): Violatio
     const history = histories.get(taskId);
     if (history === undefined || type === 'tasks.comment.deleted') return [];
     const { task, versions } = history;
-    const isSure = !wasDeleted(taskId);
+    const isSure = !deletedTasks.has(taskId);
     const expectedOf = new Map<string, Expected>();
     const expect = (notice: string, userId: string | null, isCertain: boolean) => {
       if (userId === null || userId === actor || expectedOf.has(userId)) return;

@@ -108,6 +108,11 @@ function expectedEvent(action: string, named: string | null): ExpectedEvent {
   return { type: `tasks.task.${action}`, named };
 }
 
+/** The ids of the tasks that were deleted at some time, also of those that were restored later: meanwhile, notifications about them were omitted. */
+export function everDeleted({ activity }: Pick<Evidence['world'], 'activity'>): ReadonlySet<string> {
+  return new Set(activity.flatMap(({ action, task_id }) => (action === 'deleted' ? [task_id] : [])));
+}
+
 /** Whether an entry is about a comment of the task. */
 export function isOfComment({ action }: ActivityRow): boolean {
   return action.startsWith('comment_');
