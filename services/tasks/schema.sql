@@ -316,6 +316,14 @@ CREATE TABLE outbox (
   CONSTRAINT outbox_pkey PRIMARY KEY (id)
 ) WITH (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=20000, vacuum_truncate=off);
 
+CREATE TABLE project_access (
+  change_no bigint NOT NULL,
+  user_id uuid NOT NULL,
+  project_id uuid NOT NULL,
+  changed_at timestamp with time zone NOT NULL,
+  CONSTRAINT project_access_pkey PRIMARY KEY (change_no)
+);
+
 CREATE TABLE project_members (
   project_id uuid NOT NULL,
   user_id uuid NOT NULL,
@@ -543,6 +551,7 @@ CREATE TABLE task_tombstones (
   change_no bigint NOT NULL,
   task_id uuid NOT NULL,
   deleted_at timestamp with time zone NOT NULL,
+  project_id uuid,
   CONSTRAINT task_tombstones_pkey PRIMARY KEY (change_no)
 );
 
@@ -650,6 +659,9 @@ CREATE INDEX jobs_with_dependents ON jobs USING btree (id) WHERE has_dependents 
 
 CREATE INDEX outbox_blocked ON outbox USING btree (aggregate_id, id) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX outbox_due ON outbox USING btree (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+
+CREATE INDEX project_access_by_age ON project_access USING btree (changed_at);
+CREATE INDEX project_access_by_user ON project_access USING btree (user_id, change_no);
 
 CREATE INDEX project_members_by_project ON project_members USING btree (project_id, user_id);
 
@@ -884,16 +896,27 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION public.leave_project()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  INSERT INTO task_tombstones (change_no, task_id, deleted_at, project_id) VALUES (NEW.change_no, OLD.id, clock_timestamp(), OLD.project_id);
+  RETURN NULL;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION public.leave_tombstone()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-  INSERT INTO task_tombstones (change_no, task_id, deleted_at) VALUES (
+  INSERT INTO task_tombstones (change_no, task_id, deleted_at, project_id) VALUES (
     -- copies have seen the number of a deletion that was followed; a row that was not deleted before needs a number that they have not seen
     CASE WHEN OLD.deleted_at IS NOT NULL AND OLD.change_no IS NOT NULL THEN OLD.change_no ELSE nextval('task_changes') END,
     OLD.id,
-    coalesce(OLD.deleted_at, clock_timestamp())
+    coalesce(OLD.deleted_at, clock_timestamp()),
+    OLD.project_id
   );
   RETURN NULL;
 END
@@ -910,6 +933,19 @@ BEGIN
   IF NEW.deleted_at IS NULL THEN
     INSERT INTO task_labels (label, task_id, project_id) SELECT DISTINCT unnest(NEW.labels), NEW.id, NEW.project_id ON CONFLICT DO NOTHING;
   END IF;
+  RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION public.note_access()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  member project_members := CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+BEGIN
+  INSERT INTO project_access (change_no, user_id, project_id, changed_at)
+  VALUES (nextval('task_changes'), member.user_id, member.project_id, clock_timestamp());
   RETURN NULL;
 END
 $function$;
@@ -1063,6 +1099,8 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON dead_letter_au
 
 CREATE TRIGGER number_change BEFORE INSERT OR UPDATE ON directory_users FOR EACH ROW EXECUTE FUNCTION number_directory_change();
 
+CREATE TRIGGER note_access AFTER INSERT OR DELETE ON project_members FOR EACH ROW EXECUTE FUNCTION note_access();
+
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON task_activity FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER number_change BEFORE INSERT OR UPDATE ON task_comments FOR EACH ROW EXECUTE FUNCTION number_comment_change();
@@ -1070,6 +1108,8 @@ CREATE TRIGGER number_change BEFORE INSERT OR UPDATE ON task_comments FOR EACH R
 CREATE TRIGGER arm_changed_reminders AFTER UPDATE ON tasks FOR EACH ROW WHEN ((old.due_at IS NOT NULL OR new.due_at IS NOT NULL) AND (old.due_at IS DISTINCT FROM new.due_at OR old.remind_before IS DISTINCT FROM new.remind_before OR old.due_time_zone IS DISTINCT FROM new.due_time_zone OR (old.deleted_at IS NULL) IS DISTINCT FROM (new.deleted_at IS NULL) OR (old.state = ANY (ARRAY['completed'::text, 'cancelled'::text])) IS DISTINCT FROM (new.state = ANY (ARRAY['completed'::text, 'cancelled'::text])))) EXECUTE FUNCTION arm_reminders();
 
 CREATE TRIGGER arm_new_reminders AFTER INSERT ON tasks FOR EACH ROW WHEN (new.due_at IS NOT NULL) EXECUTE FUNCTION arm_reminders();
+
+CREATE TRIGGER leave_project AFTER UPDATE OF project_id ON tasks FOR EACH ROW WHEN (old.project_id IS DISTINCT FROM new.project_id) EXECUTE FUNCTION leave_project();
 
 CREATE TRIGGER leave_tombstone AFTER DELETE ON tasks FOR EACH ROW EXECUTE FUNCTION leave_tombstone();
 
@@ -1184,6 +1224,10 @@ COMMENT ON COLUMN task_search_progress.comment_change_no IS 'every change of a c
 COMMENT ON COLUMN task_search_progress.comments_as_of IS 'every comment whose last change was committed by this time is in comment_search as it is';
 
 COMMENT ON COLUMN task_templates.blocks IS 'which tasks wait for which, by their indexes: 0 for task, n for the n-th of subtasks';
+
+COMMENT ON TABLE task_tombstones IS 'tasks that were removed for good, and tasks that left a project: whoever could read them there may not be able to read them now';
+
+COMMENT ON COLUMN task_tombstones.project_id IS 'the project in which the task was; null for a task that every user could read';
 
 COMMENT ON COLUMN tasks.awaiting_performer IS 'a draft that lost its assignee when no other user was a performer';
 

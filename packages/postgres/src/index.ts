@@ -13,7 +13,7 @@ export { query } from './query.ts';
 export { compareReleases, isRelease, release, sessionName } from './release.ts';
 export type { RetentionRule, TableRetention } from './retention-rule.ts';
 export { createRetention, postgresRetention } from './retention.ts';
-export { settledNumbers, type NumberedTable, type Settled } from './settled-numbers.ts';
+export { settledNumbers, type NumberedTables, type Settled } from './settled-numbers.ts';
 export { pinSession } from './session.ts';
 export { publishEpoch, raiseEpochAbove, readStoredEpoch, sessionsOf, type StoredEpoch } from './publish-epoch.ts';
 export { requireRecovered, sourceEpochOf, type SourceEpoch } from './source-epoch.ts';

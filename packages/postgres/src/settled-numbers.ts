@@ -2,8 +2,8 @@ import type { Queryable } from './handles.ts';
 import { query } from './query.ts';
 import { isoMicros } from './sql.ts';
 
-/** A table whose rows get numbers from a sequence when they are written. Both names are constants of the code. */
-export type NumberedTable = { table: string; sequence: string };
+/** Tables whose rows get numbers from one sequence when they are written. All names are constants of the code. */
+export type NumberedTables = { tables: readonly string[]; sequence: string };
 
 /**
  * Numbers up to `number` that are settled. Every row whose last change was committed by `asOf` (UTC with microseconds, the clock of the database) has one
@@ -14,18 +14,19 @@ export type Settled = { number: number; asOf: string };
 /**
  * Finds numbers up to which no unseen row can appear: all transactions with such a number have ended, and their rows are visible to later statements.
  *
- * Every writer locks the table (ROW EXCLUSIVE, which blocks no other writer) before its row gets a number, and holds the lock until its result is
+ * Every writer locks its table (ROW EXCLUSIVE, which blocks no other writer) before its row gets a number, and holds the lock until its result is
  * visible. The function reads, in this order, the last number that was given out, and the transactions that hold that lock. Once these have ended, all
  * numbers up to that one are settled. The sequence must have CACHE 1. The outbox reader works in the same way, and explains it in full.
  * @returns a function that may be called repeatedly; undefined while nothing new is settled.
  */
-export function settledNumbers({ table, sequence }: NumberedTable): (db: Queryable) => Promise<Settled | undefined> {
+export function settledNumbers({ tables, sequence }: NumberedTables): (db: Queryable) => Promise<Settled | undefined> {
   // the time of the statement is earlier than the read of the number; `clock_timestamp()` could be later, after a commit that the number misses
   const last = `
     SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS number, ${isoMicros('statement_timestamp()')} AS "asOf" FROM ${sequence}`;
+  const names = tables.map((table) => `'${table}'`).join(', ');
   const writers = `
     SELECT virtualtransaction AS id FROM pg_locks
-    WHERE locktype = 'relation' AND relation = '${table}'::regclass AND mode = 'RowExclusiveLock' AND granted
+    WHERE locktype = 'relation' AND relation = ANY (ARRAY[${names}]::regclass[]) AND mode = 'RowExclusiveLock' AND granted
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()`;
   let pending: (Settled & { writers: string[] }) | undefined;
 

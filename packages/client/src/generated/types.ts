@@ -3164,6 +3164,16 @@ export type SyncTasksResponse = {
      * if `more` is false: the copy has everything whose last change was committed by this time
      */
     as_of: string;
+    /**
+     * apply them before `data`
+     */
+    projects: Array<{
+        project_id: string;
+        /**
+         * lost: drop all tasks of the project from the copy; gained: its tasks are in this page and the next ones
+         */
+        access: string;
+    }>;
 };
 
 export type Task = {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { instant, uuid } from '../events/events.ts';
 import { defineRoute } from './route.ts';
-import { person, queryInteger, task } from './schemas.ts';
+import { openEnum, person, queryInteger, task } from './schemas.ts';
 
 /** The longest wait for a change, in seconds: shorter than the limits of the gateway and of usual proxies. */
 const longestWaitSeconds = 25;
@@ -19,6 +19,11 @@ const syncQuery = z.strictObject({
   wait: queryInteger(0, longestWaitSeconds)
     .default(0)
     .describe(`how many seconds to wait for a change if there is none, up to ${longestWaitSeconds}; the default is 0`),
+});
+
+const projectAccess = z.object({
+  project_id: uuid,
+  access: openEnum(['gained', 'lost']).describe('lost: drop all tasks of the project from the copy; gained: its tasks are in this page and the next ones'),
 });
 
 function pageOf<S extends z.ZodType>(item: S) {
@@ -54,7 +59,7 @@ export const syncRoutes = {
     operationId: 'syncTasks',
     summary: 'Follow the changes of the tasks that the caller may read',
     description: `${guarantee} A token expires after 120 days without use, when the role of the user changes, and when the database of the service was restored or replaced.`,
-    responses: { 200: pageOf(syncedTask) },
+    responses: { 200: pageOf(syncedTask).extend({ projects: z.array(projectAccess).describe('apply them before `data`') }) },
   }),
   syncPeople: defineRoute({
     ...common,

@@ -15,12 +15,14 @@ const parts = z.tuple([
   number,
   number,
   z.iso.datetime(),
+  z.tuple([z.guid(), z.guid().nullable(), number]).nullable(),
 ]);
 
 /** The token of a position in a feed. It is bound to its reader, and opaque, but not secret: it only says where the reader is. */
 export function encodeToken(feed: FeedName, readerId: string, position: Position): string {
-  const { epoch, role, after, floor, since } = position;
-  const token: z.output<typeof parts> = [1, feed, readerId, epoch, role, after, floor, since];
+  const { epoch, role, after, floor, since, refill } = position;
+  const rest: z.output<typeof parts>[8] = refill ? [refill.projectId, refill.afterId, refill.upTo] : null;
+  const token: z.output<typeof parts> = [1, feed, readerId, epoch, role, after, floor, since, rest];
   return Buffer.from(JSON.stringify(token)).toString('base64url');
 }
 
@@ -28,11 +30,13 @@ export function encodeToken(feed: FeedName, readerId: string, position: Position
 export function decodeToken(feed: FeedName, readerId: string, token: string | undefined): Position | undefined {
   if (token === undefined) return undefined;
   try {
-    const [, ofFeed, ofReader, epoch, role, after, floor, since] = parts.parse(
+    const [, ofFeed, ofReader, epoch, role, after, floor, since, rest] = parts.parse(
       JSON.parse(Buffer.from(token, 'base64url').toString('utf8')),
     );
     if (ofFeed !== feed || ofReader !== readerId) throw new Error('the token belongs to another feed or reader');
-    return { epoch, role, after, floor, since };
+    if (rest === null) return { epoch, role, after, floor, since };
+    const [projectId, afterId, upTo] = rest;
+    return { epoch, role, after, floor, since, refill: { projectId, afterId, upTo } };
   } catch (cause) {
     throw problem(
       'bad_cursor',

@@ -14,7 +14,11 @@ export function syncRoutes(ports: FollowPorts): BoundRoute[] {
   return [
     bind(tasksRoutes.syncTasks, async (request) => {
       const page = await follow(ports, 'tasks', request, request.actor.role);
-      return response(200, pageBody(tasksRoutes.syncTasks.responses[200], page, tokenOf('tasks', request.actor)));
+      const { projects } = page;
+      return response(
+        200,
+        pageBody(tasksRoutes.syncTasks.responses[200], page, tokenOf('tasks', request.actor), { projects }),
+      );
     }),
     bind(tasksRoutes.syncPeople, async (request) => {
       const page = await follow(ports, 'people', request, '');
@@ -49,7 +53,8 @@ function pageBody<S extends z.ZodType>(
   schema: S,
   page: FollowedPage,
   token: (page: FollowedPage) => string,
+  more: object = {},
 ): PreserializedJson<S> {
-  const rest = JSON.stringify({ next_token: token(page), more: page.more, as_of: page.asOf });
+  const rest = JSON.stringify({ next_token: token(page), more: page.more, as_of: page.asOf, ...more });
   return new PreserializedJson(schema, `{"data":[${page.items.join(',')}],${rest.slice(1)}` as JsonText<S>);
 }

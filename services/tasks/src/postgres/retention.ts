@@ -51,12 +51,24 @@ function ownRetention({ deletedTaskDays, occurrenceDays, ...jobPeriods }: TaskPe
     // about 10 ms of work
     batch: 1_000,
   });
+  const access = deleteInBatches({
+    table: 'project_access',
+    keeps: '121 days',
+    because:
+      'a copy that follows the changes of tasks may rest for 120 days, and then learns which projects its user has gained and lost',
+    where: "changed_at < now() - interval '121 days'",
+    orderBy: 'changed_at',
+    dueAt: "changed_at + interval '121 days'",
+    // about 10 ms of work
+    batch: 1_000,
+  });
   const jobs = jobRetention(jobPeriods);
   return {
     rules: [
       responses,
       removeDeletedTasks(deletedTaskDays),
       tombstones,
+      access,
       ...scheduleRetention(occurrenceDays),
       ...jobs.rules,
     ],

@@ -12,7 +12,7 @@ import { readInternalTask, readTask, usualList } from './reads.ts';
 import { lockDueTasks, nextReminder, readDueReminders, settleReminders } from './reminders.ts';
 import { searchStatements } from './search/follow.ts';
 import { scheduledCreationSql } from './schedules/create-tasks.ts';
-import { readChangedPeople, readChangedTasks } from './sync/feeds.ts';
+import { readChangedPeople, readChangedTasks, readGainedTasks } from './sync/feeds.ts';
 import { lockDue, lockEnded, lockOutdated, lockReleased, readWork } from './schedules/locks.ts';
 import { recordOccurrences } from './schedules/record.ts';
 import { readSituations } from './schedules/store.ts';
@@ -47,7 +47,7 @@ export const hotStatements: readonly { name: string; text: string }[] = [
   ...[insertComment, changeComment, deleteComment],
   ...jobStatements,
   ...searchStatements,
-  ...[readChangedTasks, readChangedPeople],
+  ...[readChangedTasks, readGainedTasks, readChangedPeople],
   ...Object.values(scheduledCreationSql(performer)),
   ...[lockDue, lockReleased, lockEnded, lockOutdated, readWork, readSituations, recordOccurrences],
 ];

@@ -2,8 +2,10 @@ import { isoMicros, query } from '@taskwire/postgres';
 import { expect } from 'chai';
 import type { Person, TasksHarness } from './tasks-harness.ts';
 
-type Item = { id: string; deleted?: true; version?: number };
-export type SyncPage = { data: Item[]; next_token: string; more: boolean; as_of: string };
+type Item = { id: string; deleted?: true; version?: number; project_id?: string | null };
+export type SyncPage = { data: Item[]; next_token: string; more: boolean; as_of: string } & {
+  projects?: { project_id: string; access: string }[];
+};
 type Feed = 'syncTasks' | 'syncPeople';
 
 /** A client that has only what a sync feed returns. */
@@ -25,6 +27,8 @@ export function startCopy(harness: TasksHarness, feed: Feed, { token: access }: 
     const answer = await harness.call(feed, { token: access, query: given });
     expect(answer.status, JSON.stringify(answer.body)).to.equal(200);
     const page = answer.body as SyncPage;
+    const lost = (page.projects ?? []).filter(({ access }) => access === 'lost').map(({ project_id }) => project_id);
+    for (const { id, project_id } of items.values()) if (lost.includes(project_id ?? '')) items.delete(id);
     for (const item of page.data) {
       if (item.deleted === true) items.delete(item.id);
       else items.set(item.id, item);

@@ -1,7 +1,7 @@
 import { problem, type Problem } from '@taskwire/errors';
 import type { Reader } from '../../domain/projects/reader.ts';
 import type { Waiters } from '../jobs/waiters.ts';
-import type { Feed, FeedName, Position, SettledInEpoch } from './ports.ts';
+import type { AccessChange, Feed, FeedName, Position, SettledInEpoch } from './ports.ts';
 
 /** How long a copy may rest. Tombstones are kept for a day longer, because the time of a deletion is a little earlier than that of its commit. */
 export const tokenDays = 120;
@@ -22,7 +22,7 @@ export type FollowCommand = {
   hangUp: AbortSignal;
 };
 
-export type FollowedPage = { items: string[]; next: Position; more: boolean; asOf: string };
+export type FollowedPage = { items: string[]; projects: AccessChange[]; next: Position; more: boolean; asOf: string };
 
 /**
  * Reads the changes after a position, and waits for some if there are none. No connection to the database is held while it waits. When a page is the last
@@ -42,7 +42,15 @@ export async function followChanges({ feeds, changes }: FollowPorts, command: Fo
       requireCurrent(position, settled, role);
       const page = await readPage(feed, position, { settled, limit, reader });
       const leftMs = until - performance.now();
-      if (page.items.length > 0 || leftMs <= 0 || hangUp.aborted || changes.isClosed()) return page;
+      if (
+        page.items.length > 0 ||
+        page.more ||
+        page.projects.length > 0 ||
+        leftMs <= 0 ||
+        hangUp.aborted ||
+        changes.isClosed()
+      )
+        return page;
       await waiter.next(leftMs, hangUp);
       settled = feed.known() ?? settled;
     }
@@ -62,10 +70,14 @@ async function readPage(
 ): Promise<FollowedPage> {
   const { after, floor } = position;
   const { number: upTo, asOf } = settled;
-  const { items, last } = await feed.read({ after, floor, upTo, limit, reader });
-  if (last !== undefined) return { items, next: { ...position, after: last }, more: true, asOf };
+  if (position.refill !== undefined) {
+    const { items, rest } = await feed.refill(position.refill, { limit, reader });
+    return { items, projects: [], next: { ...position, refill: rest }, more: true, asOf };
+  }
+  const { items, projects, last, refill } = await feed.read({ after, floor, upTo, limit, reader });
+  if (last !== undefined) return { items, projects, next: { ...position, after: last, refill }, more: true, asOf };
   // another process may have settled more than this one, and given a later position
-  return { items, next: { ...position, after: Math.max(after, upTo), since: asOf }, more: false, asOf };
+  return { items, projects, next: { ...position, after: Math.max(after, upTo), since: asOf }, more: false, asOf };
 }
 
 function requireCurrent(position: Position, settled: SettledInEpoch, role: string): void {

@@ -18,15 +18,33 @@ export type Position = {
   after: number;
   /** Removals up to this number are left out: they happened before the copy was begun. */
   floor: number;
+  /** A project that the reader has gained, whose tasks are sent before the feed continues. */
+  refill?: Refill | undefined;
   /** When the copy was complete for the last time, or begun; UTC with microseconds. */
   since: string;
 };
 
+/** The tasks of a project, in the order of their ids. Those with numbers above `upTo` are sent as changes. */
+export type Refill = { projectId: string; afterId: string | null; upTo: number };
+
+/** A project that the reader may read now, or not any more. */
+export type AccessChange = { project_id: string; access: 'gained' | 'lost' };
+
 /** Changes with numbers above `after`, up to `upTo`. */
 export type ChangeRange = Pick<Position, 'after' | 'floor'> & { upTo: number; limit: number; reader: Reader };
 
-/** `last` is the number of the last change of a page that another page follows. */
-export type ChangePage = { items: string[]; last: number | undefined };
+/**
+ * `last` is the number of the last change of a page that another page follows. A page ends with a project that was gained, and `refill` then has its
+ * tasks.
+ */
+export type ChangePage = {
+  items: string[];
+  projects: AccessChange[];
+  last: number | undefined;
+  refill?: Refill | undefined;
+};
+
+export type RefillPage = { items: string[]; rest: Refill | undefined };
 
 export type Feed = {
   /**
@@ -38,4 +56,6 @@ export type Feed = {
   known(): SettledInEpoch | undefined;
   /** The current state of what changed, in the order of the numbers, as JSON texts. @throws Problem `search_busy`. */
   read(range: ChangeRange): Promise<ChangePage>;
+  /** The tasks of a project, as far as the reader may read them. @throws Problem `search_busy`. */
+  refill(refill: Refill, part: Pick<ChangeRange, 'limit' | 'reader'>): Promise<RefillPage>;
 };

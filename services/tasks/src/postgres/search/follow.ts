@@ -2,6 +2,7 @@ import {
   isoMicros,
   query,
   settledNumbers,
+  type NumberedTables,
   type Database,
   type Queryable,
   type Settled,
@@ -84,7 +85,7 @@ const indexComments = {
 
 /** What the search follows: the changes of a table, and its progress in two columns of task_search_progress. */
 type Source = {
-  table: { table: string; sequence: string };
+  numbered: NumberedTables;
   index: { name: string; text: string };
   lock: { name: string; text: string };
   save: { name: string; text: string };
@@ -94,7 +95,7 @@ type Source = {
 function sourceOf(
   name: 'tasks' | 'comments',
   columns: { number: string; time: string },
-  source: Pick<Source, 'table' | 'index' | 'isIdle'>,
+  source: Pick<Source, 'numbered' | 'index' | 'isIdle'>,
 ): Source {
   const { number, time } = columns;
   return {
@@ -115,7 +116,7 @@ const sources = [
     'tasks',
     { number: 'change_no', time: 'as_of' },
     {
-      table: { table: 'tasks', sequence: 'task_changes' },
+      numbered: { tables: ['tasks'], sequence: 'task_changes' },
       index: indexChanges,
       isIdle: ({ areTasksIdle }) => areTasksIdle,
     },
@@ -124,7 +125,7 @@ const sources = [
     'comments',
     { number: 'comment_change_no', time: 'comments_as_of' },
     {
-      table: { table: 'task_comments', sequence: 'comment_changes' },
+      numbered: { tables: ['task_comments'], sequence: 'comment_changes' },
       index: indexComments,
       isIdle: ({ areCommentsIdle }) => areCommentsIdle,
     },
@@ -150,7 +151,7 @@ export function followingChanges(db: Database): () => Promise<'more' | 'idle'> {
 
 /** Indexes one batch of a source. `isIdle`: every number is indexed. */
 function following(db: Database, source: Source): (isIdle: boolean) => Promise<'more' | 'idle'> {
-  const settled = settledNumbers(source.table);
+  const settled = settledNumbers(source.numbered);
   /** The numbers that this process knows to be settled and has not indexed completely. */
   let target: Settled | undefined;
 

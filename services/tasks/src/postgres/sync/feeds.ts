@@ -1,5 +1,5 @@
 import { query, type Database } from '@taskwire/postgres';
-import type { ChangePage, ChangeRange, Feed, FeedName } from '../../app/sync/ports.ts';
+import type { AccessChange, ChangePage, Feed, FeedName } from '../../app/sync/ports.ts';
 import { boundedReads } from '../lists/bounded-reads.ts';
 import { isReadableTo } from '../projects/readable.ts';
 import { displayName, syncedTaskJson } from '../task-json.ts';
@@ -7,7 +7,10 @@ import { createSettling, type Settling } from './settling.ts';
 
 const removed = (id: string) => `json_build_object('id', ${id}, 'deleted', true)::text`;
 
-/** The tasks that changed, and those that were removed, also for good. */
+/**
+ * The tasks that changed, those that are gone, and the projects that the reader has gained or lost. A task is gone for a reader who could read it in the
+ * project of its tombstone and cannot read it now. Whether a project was gained or lost is how it is now: a later change of it follows.
+ */
 export const readChangedTasks = {
   name: 'tasks.read_changed_tasks',
   text: `
@@ -17,14 +20,33 @@ export const readChangedTasks = {
       AND ${isReadableTo('task', '$5')}
     ORDER BY task.change_no LIMIT $4
   ), gone AS MATERIALIZED (
-    SELECT change_no, task_id FROM task_tombstones
-    WHERE change_no > greatest($1::bigint, $3::bigint) AND change_no <= $2 ORDER BY change_no LIMIT $4
+    SELECT former.change_no, former.task_id FROM task_tombstones former
+    WHERE former.change_no > greatest($1::bigint, $3::bigint) AND former.change_no <= $2 AND ${isReadableTo('former', '$5')}
+      AND NOT EXISTS (
+        SELECT FROM tasks task WHERE task.id = former.task_id AND task.deleted_at IS NULL AND ${isReadableTo('task', '$5')}
+      )
+    ORDER BY former.change_no LIMIT $4
+  ), access AS MATERIALIZED (
+    SELECT change_no, project_id FROM project_access
+    WHERE user_id = $5::uuid AND change_no > greatest($1::bigint, $3::bigint) AND change_no <= $2 ORDER BY change_no LIMIT $4
   )
-  SELECT change_no AS "changeNo", json FROM (
-    SELECT task.change_no, CASE WHEN task.deleted_at IS NULL THEN ${syncedTaskJson('task')} ELSE ${removed('task.id')} END AS json
+  SELECT change_no AS "changeNo", json, project_id, access FROM (
+    SELECT task.change_no, CASE WHEN task.deleted_at IS NULL THEN ${syncedTaskJson('task')} ELSE ${removed('task.id')} END AS json,
+      NULL::uuid AS project_id, NULL AS access
     FROM changed task
-    UNION ALL SELECT change_no, ${removed('task_id')} FROM gone
+    UNION ALL SELECT change_no, ${removed('task_id')}, NULL, NULL FROM gone
+    UNION ALL SELECT change_no, NULL, project_id, CASE WHEN ${isReadableTo('access', '$5')} THEN 'gained' ELSE 'lost' END FROM access
   ) AS item ORDER BY change_no LIMIT $4`,
+};
+
+/** The tasks of a project that have not changed since the reader gained it. */
+export const readGainedTasks = {
+  name: 'tasks.read_gained_tasks',
+  text: `
+  SELECT task.id, ${syncedTaskJson('task')} AS json FROM tasks task
+  WHERE task.project_id = $1 AND ($2::uuid IS NULL OR task.id > $2) AND task.change_no <= $3 AND task.deleted_at IS NULL
+    AND ${isReadableTo('task', '$5')}
+  ORDER BY task.id LIMIT $4`,
 };
 
 /** The users whose names changed, without those whose names are not known yet. */
@@ -39,11 +61,21 @@ export const readChangedPeople = {
 };
 
 const sources = {
-  tasks: { numbered: { table: 'tasks', sequence: 'task_changes' }, statement: readChangedTasks },
-  people: { numbered: { table: 'directory_users', sequence: 'directory_changes' }, statement: readChangedPeople },
+  tasks: {
+    numbered: { tables: ['tasks', 'project_members'], sequence: 'task_changes' },
+    statement: readChangedTasks,
+    dependsOnReader: true,
+  },
+  people: {
+    numbered: { tables: ['directory_users'], sequence: 'directory_changes' },
+    statement: readChangedPeople,
+    dependsOnReader: false,
+  },
 } as const;
 
 export type SettlingFeed = Feed & Settling;
+
+type ChangeRow = { changeNo: string; json: string | null } & Partial<AccessChange>;
 
 /** The feeds of this database. `advanced` is called when a feed has more settled numbers. */
 export function createFeeds(
@@ -52,25 +84,37 @@ export function createFeeds(
 ): Readonly<Record<FeedName, SettlingFeed>> {
   const bounded = boundedReads(db);
   const feedOf = (name: FeedName): SettlingFeed => {
-    const { numbered, statement } = sources[name];
+    const { numbered, statement, dependsOnReader } = sources[name];
     return {
       ...createSettling(db, numbered, () => advanced(name)),
-      read: async ({ after, upTo, floor, limit, reader }: ChangeRange): Promise<ChangePage> => {
-        if (after >= upTo) return { items: [], last: undefined };
+      async read({ after, upTo, floor, limit, reader }) {
+        if (after >= upTo) return { items: [], projects: [], last: undefined };
+        const values = [after, upTo, floor, limit + 1, ...(dependsOnReader ? [reader] : [])];
+        return pageOf(await bounded(async (tx) => await query<ChangeRow>(tx, { ...statement, values })), limit);
+      },
+      async refill({ projectId, afterId, upTo }, { limit, reader }) {
+        const values = [projectId, afterId, upTo, limit, reader];
         const rows = await bounded(
-          async (tx) =>
-            await query<{ changeNo: string; json: string }>(tx, {
-              ...statement,
-              values: [after, upTo, floor, limit + 1, ...(name === 'tasks' ? [reader] : [])],
-            }),
+          async (tx) => await query<{ id: string; json: string }>(tx, { ...readGainedTasks, values }),
         );
-        const page = rows.slice(0, limit);
-        return {
-          items: page.map(({ json }) => json),
-          last: rows.length > limit ? Number(page.at(-1)?.changeNo) : undefined,
-        };
+        const rest = rows.length < limit ? undefined : { projectId, afterId: rows.at(-1)?.id ?? null, upTo };
+        return { items: rows.map(({ json }) => json), rest };
       },
     };
   };
   return { tasks: feedOf('tasks'), people: feedOf('people') };
+}
+
+/** A page of at most `limit` rows, which ends with the first project that was gained. A further row shows that another page follows. */
+function pageOf(rows: readonly ChangeRow[], limit: number): ChangePage {
+  const gained = rows.slice(0, limit).findIndex(({ access }) => access === 'gained');
+  const page = rows.slice(0, gained < 0 ? limit : gained + 1);
+  const last = page.at(-1);
+  const upTo = Number(last?.changeNo);
+  return {
+    items: page.flatMap(({ json }) => json ?? []),
+    projects: page.flatMap(({ project_id, access }) => (project_id && access ? { project_id, access } : [])),
+    last: gained >= 0 || rows.length > limit ? upTo : undefined,
+    refill: gained >= 0 && last?.project_id ? { projectId: last.project_id, afterId: null, upTo } : undefined,
+  };
 }

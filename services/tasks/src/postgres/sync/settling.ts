@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { problem } from '@taskwire/errors';
-import { query, settledNumbers, type Database, type NumberedTable } from '@taskwire/postgres';
+import { query, settledNumbers, type Database, type NumberedTables } from '@taskwire/postgres';
 import type { Feed, SettledInEpoch } from '../../app/sync/ports.ts';
 
 /** A transaction that writes one task takes a few milliseconds. */
@@ -13,8 +13,8 @@ export type Settling = Pick<Feed, 'settle' | 'known'> & {
   settleNew(): Promise<void>;
 };
 
-/** Finds the settled numbers of a table for all readers of this process together. `advanced` is called when there are more. */
-export function createSettling(db: Database, numbered: NumberedTable, advanced: () => void): Settling {
+/** Finds the settled numbers of a feed for all readers of this process together. `advanced` is called when there are more. */
+export function createSettling(db: Database, numbered: NumberedTables, advanced: () => void): Settling {
   const last = `SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS number FROM ${numbered.sequence}`;
   let known: SettledInEpoch | undefined;
   let settled = settledNumbers(numbered);
