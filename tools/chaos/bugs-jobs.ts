@@ -105,7 +105,7 @@ export const jobBugs = {
         find: 'const stored = await ports.schedules.insertScheduledTasks(tx, newTasks);',
         put: `const stored = await ports.tasks.transaction(async (own) => await ports.schedules.insertScheduledTasks(own, newTasks));
       // the process may be killed here, or lose its connection
-      await new Promise((later) => setTimeout(later, 1_000));`,
+      await new Promise((later) => setTimeout(later, 3_000));`,
       },
     ],
   },
