@@ -108,7 +108,7 @@ function expectedEvent(action: string, named: string | null): ExpectedEvent {
   return { type: `tasks.task.${action}`, named };
 }
 
-/** The ids of the tasks that were deleted at some time, also of those that were restored later: meanwhile, notifications about them were omitted. */
+/** The ids of the tasks that were deleted at some time, also of those that were restored later: while they were deleted, notifications about them were omitted. */
 export function everDeleted({ activity }: Pick<Evidence['world'], 'activity'>): ReadonlySet<string> {
   return new Set(activity.flatMap(({ action, task_id }) => (action === 'deleted' ? [task_id] : [])));
 }

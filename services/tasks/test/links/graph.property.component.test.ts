@@ -100,7 +100,7 @@ describe('The graph of tasks', function () {
     );
   }
 
-  it('has no cycle, no task below a deleted one, and announces each task once, whoever changes it at the same time', async () => {
+  it('has no cycle, no task below a deleted one, and announces each task once, also when several users change it at the same time', async () => {
     const workers = fc.array(fc.array(step, { minLength: 10, maxLength: 15 }), { minLength: 4, maxLength: 4 });
     const run = fc.asyncProperty(workers, async (plans) => {
       const tasks = await createTasks();
