@@ -68,6 +68,7 @@ describe('Reminders of due dates', () => {
     await tick();
     const due = {
       task_uuid: task.id,
+      project_id: null,
       actor: null,
       assigned_to: ann.id,
       due_at,

@@ -38,7 +38,10 @@ describe('Unverified accounts at Tasks', () => {
       for (const operation of operations) {
         const answer = await harness.call(operation, {
           token,
-          params: { id: task.id, comment_id: task.id, task_id: task.id, queue: 'reports', key: 'a' },
+          params: {
+            ...{ id: task.id, comment_id: task.id, task_id: task.id, other_id: task.id, user_id: manager.id },
+            ...{ queue: 'reports', key: 'a' },
+          },
         });
         expect([answer.status, codeOf(answer)], operation).to.deep.equal([403, 'email_not_verified']);
       }
