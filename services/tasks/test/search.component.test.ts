@@ -1,6 +1,7 @@
 import { waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
+import { followingChanges } from '../src/postgres/search/follow.ts';
 import { codeOf, type Task } from './support/api.ts';
 import { tasksTeam, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
@@ -175,6 +176,23 @@ describe('The search for tasks', () => {
       await query(slow, 'ROLLBACK');
       slow.release();
     }
+  });
+
+  it('does not continue with numbers of another epoch, for example when a standby with fewer changes is promoted', async () => {
+    await follow();
+    const { db } = harness.database;
+    let epoch = db.sourceEpoch().epoch;
+    const tick = followingChanges({ ...db, sourceEpoch: () => ({ ...db.sourceEpoch(), epoch }) });
+    // more than one batch, so that the follower keeps the number of the last one in memory
+    await sql(`INSERT INTO tasks (title, description, state, priority, labels, creator_id, created_at, updated_at)
+      SELECT 'Otter', '', 'draft', 'normal', '{}', '${ann.id}', now(), now() FROM generate_series(1, 501)`);
+    await waitFor(async () => (await tick()) === 'more');
+    const { tasks } = await progress();
+    await sql(`DELETE FROM tasks WHERE change_no > ${tasks}`);
+    await sql(`SELECT setval('task_changes', ${tasks})`);
+    epoch += 1;
+    for (let round = 0; round < 4; round++) await tick();
+    expect((await progress()).tasks).to.equal(tasks);
   });
 
   it('needs a word to search for', async () => {

@@ -1,7 +1,8 @@
 import { problem, type Problem } from '@taskwire/errors';
+import type { Settled } from '@taskwire/postgres';
 import type { Reader } from '../../domain/projects/reader.ts';
 import type { Waiters } from '../jobs/waiters.ts';
-import type { AccessChange, Feed, FeedName, Position, SettledInEpoch } from './ports.ts';
+import type { AccessChange, Feed, FeedName, Position } from './ports.ts';
 
 /** How long a copy may rest. Tombstones are kept for a day longer, because the time of a deletion is a little earlier than that of its commit. */
 export const tokenDays = 120;
@@ -59,14 +60,14 @@ export async function followChanges({ feeds, changes }: FollowPorts, command: Fo
   }
 }
 
-function beginning({ number, asOf, epoch }: SettledInEpoch, role: string): Position {
+function beginning({ number, asOf, epoch }: Settled, role: string): Position {
   return { epoch, role, after: 0, floor: number, since: asOf };
 }
 
 async function readPage(
   feed: Feed,
   position: Position,
-  { settled, limit, reader }: { settled: SettledInEpoch; limit: number; reader: Reader },
+  { settled, limit, reader }: { settled: Settled; limit: number; reader: Reader },
 ): Promise<FollowedPage> {
   const { after, floor } = position;
   const { number: upTo, asOf } = settled;
@@ -80,7 +81,7 @@ async function readPage(
   return { items, projects, next: { ...position, after: Math.max(after, upTo), since: asOf }, more: false, asOf };
 }
 
-function requireCurrent(position: Position, settled: SettledInEpoch, role: string): void {
+function requireCurrent(position: Position, settled: Settled, role: string): void {
   if (position.epoch !== settled.epoch) throw expired('The database of the service was restored or replaced.');
   if (position.role !== role) throw expired('The role of the user has changed.');
   const restedMs = Date.parse(settled.asOf) - Date.parse(position.since);

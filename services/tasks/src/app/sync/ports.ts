@@ -5,9 +5,6 @@ import type { Reader } from '../../domain/projects/reader.ts';
 /** The name of a feed: `tasks`, or `people` for the names of users. */
 export type FeedName = 'tasks' | 'people';
 
-/** Settled numbers of a feed, and the epoch of the database that gave them out. */
-export type SettledInEpoch = Settled & { epoch: number };
-
 /** Where a copy is in a feed. */
 export type Position = {
   /** The epoch of the database to which the numbers belong. */
@@ -51,9 +48,9 @@ export type Feed = {
    * Finds the numbers that are settled now; returns older ones while a transaction that writes takes long.
    * @throws Problem `unavailable` while none are known.
    */
-  settle(): Promise<SettledInEpoch>;
+  settle(): Promise<Settled>;
   /** The numbers that were found last. */
-  known(): SettledInEpoch | undefined;
+  known(): Settled | undefined;
   /** The current state of what changed, in the order of the numbers, as JSON texts. @throws Problem `search_busy`. */
   read(range: ChangeRange): Promise<ChangePage>;
   /** The tasks of a project, as far as the reader may read them. @throws Problem `search_busy`. */

@@ -151,13 +151,13 @@ export function followingChanges(db: Database): () => Promise<'more' | 'idle'> {
 
 /** Indexes one batch of a source. `isIdle`: every number is indexed. */
 function following(db: Database, source: Source): (isIdle: boolean) => Promise<'more' | 'idle'> {
-  const settled = settledNumbers(source.numbered);
+  const settled = settledNumbers(db, source.numbered);
   /** The numbers that this process knows to be settled and has not indexed completely. */
   let target: Settled | undefined;
 
   async function index(tx: Tx, upTo: Settled): Promise<'more' | 'idle'> {
     const [progress] = await query<{ changeNo: string }>(tx, source.lock);
-    if (progress === undefined) return 'idle';
+    if (progress === undefined || upTo.epoch !== db.sourceEpoch().epoch) return 'idle';
     const from = Number(progress.changeNo);
     const values = [from, upTo.number];
     const [indexed] = await query<{ count: number; last: string | null }>(tx, { ...source.index, values });
@@ -168,8 +168,10 @@ function following(db: Database, source: Source): (isIdle: boolean) => Promise<'
   }
 
   return async (isIdle) => {
+    // a promoted standby may have given out fewer numbers
+    if (target?.epoch !== db.sourceEpoch().epoch) target = undefined;
     if (target === undefined && isIdle) return 'idle';
-    target ??= await settled(db.pool);
+    target ??= await settled();
     const upTo = target;
     if (upTo === undefined) return 'idle';
     const progress = await db.transaction(async (tx) => await index(tx, upTo));

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { problem } from '@taskwire/errors';
-import { query, settledNumbers, type Database, type NumberedTables } from '@taskwire/postgres';
-import type { Feed, SettledInEpoch } from '../../app/sync/ports.ts';
+import { query, settledNumbers, type Database, type NumberedTables, type Settled } from '@taskwire/postgres';
+import type { Feed } from '../../app/sync/ports.ts';
 
 /** A transaction that writes one task takes a few milliseconds. */
 const pauseMs = 5;
@@ -16,30 +16,21 @@ export type Settling = Pick<Feed, 'settle' | 'known'> & {
 /** Finds the settled numbers of a feed for all readers of this process together. `advanced` is called when there are more. */
 export function createSettling(db: Database, numbered: NumberedTables, advanced: () => void): Settling {
   const last = `SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS number FROM ${numbered.sequence}`;
-  let known: SettledInEpoch | undefined;
-  let settled = settledNumbers(numbered);
-  let epoch = db.sourceEpoch().epoch;
+  let known: Settled | undefined;
+  const settled = settledNumbers(db, numbered);
   let round: Promise<void> | undefined;
   let nextRound: Promise<void> | undefined;
 
-  /** Numbers of another epoch mean nothing, also those that wait for their transactions. */
-  function forgetOtherEpoch(): boolean {
-    const current = db.sourceEpoch().epoch;
-    if (current === epoch) return false;
-    epoch = current;
-    known = undefined;
-    settled = settledNumbers(numbered);
-    return true;
-  }
+  /** Numbers of another epoch mean nothing. */
+  const current = (): Settled | undefined => (known?.epoch === db.sourceEpoch().epoch ? known : undefined);
 
   async function settleOnce(): Promise<void> {
     const until = performance.now() + patienceMs;
     for (;;) {
-      forgetOtherEpoch();
-      const found = await settled(db.pool);
-      if (found !== undefined && !forgetOtherEpoch()) {
-        const isMore = found.number > (known?.number ?? -1);
-        known = { ...found, epoch };
+      const found = await settled();
+      if (found !== undefined) {
+        const isMore = found.number > (current()?.number ?? -1);
+        known = found;
         if (isMore) advanced();
         return;
       }
@@ -66,16 +57,17 @@ export function createSettling(db: Database, numbered: NumberedTables, advanced:
   }
 
   return {
-    known: () => known,
+    known: current,
     async settle() {
       await join();
-      if (known === undefined)
+      const found = current();
+      if (found === undefined)
         throw problem('unavailable', 'A long transaction is running.', { headers: { 'Retry-After': '1' } });
-      return known;
+      return found;
     },
     async settleNew() {
       const [row] = await query<{ number: string }>(db.pool, last);
-      if (Number(row?.number) !== known?.number) await join();
+      if (Number(row?.number) !== current()?.number) await join();
     },
   };
 }
