@@ -1,4 +1,5 @@
 import type { Bug } from './bug.ts';
+import { followBugs } from './bugs-follow.ts';
 import { jobBugs } from './bugs-jobs.ts';
 import { journeyBugs } from './bugs-journeys.ts';
 import { projectBugs } from './bugs-projects.ts';
@@ -68,7 +69,8 @@ export type BugName =
   | keyof typeof journeyBugs
   | keyof typeof undoBugs
   | keyof typeof waitBugs
-  | keyof typeof projectBugs;
+  | keyof typeof projectBugs
+  | keyof typeof followBugs;
 
 export const bugs: Record<BugName, Bug> = {
   ...messageBugs,
@@ -77,5 +79,6 @@ export const bugs: Record<BugName, Bug> = {
   ...undoBugs,
   ...waitBugs,
   ...projectBugs,
+  ...followBugs,
 };
 export const bugNames = Object.keys(bugs) as BugName[];

@@ -102,6 +102,7 @@ async function main(o: Arguments): Promise<number> {
           requests: traffic === 'tasks' ? 'mostly about tasks' : 'all requests',
           users: 'sometimes impatient',
           journeys: 1_000,
+          keepsCopy: true,
         },
         time: AbortSignal.timeout(durationMs),
         disturb: injectPlan({ ...common, plan }),

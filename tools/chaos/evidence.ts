@@ -152,6 +152,8 @@ export type World = {
   queues: { name: string; messages: number }[];
   /** The journeys of random tasks, as the public API shows them. */
   journeys: JourneyOfTask[];
+  /** The tasks of a copy that only reads the sync feed. Absent in histories of earlier versions, and for releases without the feed. */
+  copiedTasks?: CopiedTask[];
   /** All tasks listed by GET /api/v1/tasks. */
   listedTasks: TaskAnswer[];
   /** The notifications listed by GET /api/v1/notifications for a user. */
@@ -187,6 +189,9 @@ export type TaskRow = TaskAnswer & {
   /** The task whose deletion deleted this one. */
   deletion_id: string | null;
 };
+
+/** A task in a copy that reads the sync feed. */
+export type CopiedTask = Pick<TaskRow, 'id' | 'version' | 'state' | 'assignee_id' | 'project_id' | 'updated_at'>;
 
 /** A dependency: the task waits for the blocker. */
 export type BlockerRow = { task_id: string; blocker_id: string };

@@ -122,6 +122,7 @@ async function mix({ from, to, seed, planted, keep, plan, releases }: Mix): Prom
           startFleet: undefined,
           requests: 'requests of release 0.2.0',
           journeys: 0,
+          keepsCopy: false,
         },
         time: done.signal,
         disturb: carryOut({ ...common, dir, plan, releases, sideOf, onDone: () => done.abort() }),

@@ -6,6 +6,7 @@ import { evidenceOf, only, type History } from './history.ts';
 import { readDatabases } from './observe/databases.ts';
 import { openMailBox } from './observe/mail-box.ts';
 import { readPublicApi } from './observe/public-api.ts';
+import { keepCopy } from './observe/synced-copy.ts';
 import { recoveredAfter, watchReadiness } from './observe/readiness.ts';
 import { serviceNames } from '../../infra/local/secrets.ts';
 import { createRandom } from './random.ts';
@@ -29,6 +30,8 @@ export type RunOptions = {
   startFleet: ((ending: AbortSignal) => Promise<Fleet>) | undefined;
   /** The number of random tasks whose journeys are checked; 0 for releases without journeys. */
   journeys: number;
+  /** Whether a copy of the tasks follows the sync feed; false for releases without it. */
+  keepsCopy: boolean;
   /** Ends the traffic. */
   time: AbortSignal;
   /** Disturbs the suite during the traffic. When it resolves, all faults have been repaired. */
@@ -60,6 +63,7 @@ export async function run(o: RunOptions): Promise<{ evidence: Evidence; violatio
   const mailBox = openMailBox(underTest.suite.mailPageUrl, (mail) => history.add({ line: 'mail', mail }));
   const ending = AbortSignal.any([o.time, o.signal]);
   const fleet = await o.startFleet?.(ending);
+  const copy = o.keepsCopy ? keepCopy(underTest.suite.url, o.known) : undefined;
   history.add({ line: 'traffic', began: performance.timeOrigin + performance.now() - o.now() });
   try {
     await useAndDisturb({ ...o, operator, ending });
@@ -76,7 +80,8 @@ export async function run(o: RunOptions): Promise<{ evidence: Evidence; violatio
       // the same tasks in each look
       const taskIds = stored.tasks.map(({ id }) => id).toSorted();
       const sampled = createRandom(`${o.seed}/journeys`).shuffled(taskIds).slice(0, o.journeys);
-      const world = { ...stored, queues, ...(await readPublicApi(underTest.suite.url, o.known, sampled)) };
+      const listed = await readPublicApi(underTest.suite.url, o.known, sampled);
+      const world = { ...stored, queues, ...listed, ...(copy && { copiedTasks: await copy.tasks() }) };
       const evidence = evidenceOf([...history.lines, { line: 'world', world }]);
       const violations = check(evidence);
       if (violations.length === 0 || looks === furtherLooks) {
@@ -88,6 +93,7 @@ export async function run(o: RunOptions): Promise<{ evidence: Evidence; violatio
     }
   } finally {
     await fleet?.stop();
+    await copy?.stop();
     await readiness.stop();
     await mailBox.stop();
   }

@@ -15,6 +15,7 @@ import {
   checkTakeovers,
 } from './end-state.ts';
 import { checkEvents } from './events.ts';
+import { checkCopy } from './copy.ts';
 import { checkJourneys } from './journeys.ts';
 import { checkKeptJobs } from './jobs/kept-jobs.ts';
 import { checkFences } from './jobs/fences.ts';
@@ -53,6 +54,7 @@ export function check(evidence: Evidence): Violation[] {
     checkDeadLetters,
     checkAccess,
     checkListings,
+    checkCopy,
     checkTakeovers,
     checkCrashes,
     checkKeptJobs,

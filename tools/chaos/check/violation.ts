@@ -20,6 +20,7 @@ export type Rule =
   | 'two releases share the work'
   | 'deleted users have no access'
   | 'the API shows the stored state'
+  | 'a copy equals the database'
   | 'a standby takes over within 5 s'
   | 'no process ends by itself'
   | 'jobs are kept'

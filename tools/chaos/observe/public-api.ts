@@ -71,7 +71,7 @@ async function readPages<T>(url: string, user: Actor, path: string): Promise<T[]
 }
 
 /** Returns false for a user who cannot log in: the user requested the deletion of the account and got no response. */
-async function logIn(url: string, user: Actor): Promise<boolean> {
+export async function logIn(url: string, user: Actor): Promise<boolean> {
   if (user.token !== undefined && (await request(url, user, '/api/v1/users/me')).status === 200) return true;
   const { email, password, ip } = user;
   const response = await fetch(`${url}/api/v1/auth/login`, {
