@@ -18,6 +18,8 @@ import { taskReads } from './reads.ts';
  * same key.
  */
 const lockTimeoutMs = 3_000;
+/** A transaction that PostgreSQL ended in a deadlock has changed nothing, and nearly always succeeds when it runs again. */
+const maxDeadlocks = 3;
 
 /**
  * Creates the PostgreSQL task store. `policy` defines who is a performer; all processes that share these tasks must use
@@ -29,10 +31,14 @@ export function createTaskStore(db: Database, policy: PerformerPolicy = { requir
   const { needReassignment } = reassignmentQueries(performer);
 
   async function transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    try {
-      return await db.transaction(work, { lockTimeoutMs });
-    } catch (error) {
-      throw isSqlState(error, sqlState.lockNotAvailable) ? busy(error) : error;
+    for (let deadlocks = 0; ;) {
+      try {
+        return await db.transaction(work, { lockTimeoutMs });
+      } catch (error) {
+        const isDeadlock = isSqlState(error, sqlState.deadlockDetected);
+        if (isDeadlock && ++deadlocks < maxDeadlocks) continue;
+        throw isDeadlock || isSqlState(error, sqlState.lockNotAvailable) ? busy(error) : error;
+      }
     }
   }
 
