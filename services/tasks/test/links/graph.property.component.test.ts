@@ -75,7 +75,7 @@ describe('The graph of tasks', function () {
       for (const one of steps) expect(await take(tasks, one), JSON.stringify(one)).to.equal(model.take(one));
       expect(await seen(tasks)).to.deep.equal(model.seen());
     });
-    await fc.assert(run, { ...propertyRuns({ test: 4, drill: 300 }), endOnFailure: true });
+    await fc.assert(run, { ...propertyRuns({ test: 4, drill: 100 }), endOnFailure: true });
   });
 
   /** What a client sees of each task; null for a deleted one. */
