@@ -28,8 +28,7 @@ import { retentionPeriods } from './wire/retention.ts';
 import { wireSchedules } from './wire/schedules.ts';
 import { createProjectStore } from './postgres/projects/project-store.ts';
 import { positions } from './postgres/positions.ts';
-import { templateStore } from './postgres/templates.ts';
-import { createViewStore } from './postgres/views.ts';
+import { savedStore, templateTable, viewTable } from './postgres/saved.ts';
 import { wireSearch } from './wire/search.ts';
 import { wireSync } from './wire/sync.ts';
 
@@ -87,9 +86,9 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
       sourceEpoch: () => db.sourceEpoch().epoch,
       activity: activityReads(db),
       comments: commentStore(db.pool),
-      views: createViewStore(db.pool),
+      views: savedStore(db.pool, viewTable),
       positions,
-      templates: templateStore(db.pool),
+      templates: savedStore(db.pool, templateTable),
       projects: createProjectStore(db.pool),
       wakeReassigner: reassigner.wake,
       commenting: createUserLimit({ what: 'comment', perMinute: env.COMMENTS_PER_MINUTE }),

@@ -1,9 +1,10 @@
 import { tasksRoutes } from '@taskwire/contracts';
-import { bind, listCursors, requireMatch, response, type BoundRoute, type IfMatch } from '@taskwire/http-server';
+import { bind, listCursors, response, type BoundRoute } from '@taskwire/http-server';
 import { instantiateTemplate } from '../app/templates/instantiate.ts';
 import type { TemplatePorts } from '../app/templates/ports.ts';
-import { changeTemplate, createTemplate, deleteTemplate, noSuchTemplate } from '../app/templates/write-templates.ts';
+import { changeTemplate, createTemplate, templateRules } from '../app/templates/write-templates.ts';
 import { pageBody, respond } from './response.ts';
+import { savedCommand } from './saved-command.ts';
 
 export function templateRoutes(ports: TemplatePorts): BoundRoute[] {
   const { templates } = ports;
@@ -18,14 +19,14 @@ export function templateRoutes(ports: TemplatePorts): BoundRoute[] {
     ),
     bind(tasksRoutes.getTaskTemplate, async ({ actor, params }) => {
       const template = await templates.read(params.id, actor.id);
-      if (template === undefined) throw noSuchTemplate();
+      if (template === undefined) throw templateRules.missing();
       return respond(tasksRoutes.getTaskTemplate, 200, template);
     }),
     bind(tasksRoutes.changeTaskTemplate, async ({ body: change, ...request }) =>
-      respond(tasksRoutes.changeTaskTemplate, 200, await changeTemplate(ports, { ...commandOf(request), change })),
+      respond(tasksRoutes.changeTaskTemplate, 200, await changeTemplate(ports, { ...savedCommand(request), change })),
     ),
     bind(tasksRoutes.deleteTaskTemplate, async (request) => {
-      await deleteTemplate(ports, commandOf(request));
+      await templateRules.remove({ tasks: ports.tasks, store: templates }, savedCommand(request));
       return response(204);
     }),
     bind(tasksRoutes.instantiateTaskTemplate, async ({ actor, params, body: { values }, idempotent: request }) => {
@@ -33,11 +34,4 @@ export function templateRoutes(ports: TemplatePorts): BoundRoute[] {
       return respond(tasksRoutes.instantiateTaskTemplate, 201, await instantiateTemplate(ports, command));
     }),
   ];
-}
-
-type Request<A> = { actor: A; params: { id: string }; ifMatch: IfMatch | undefined };
-
-/** A command on the template in the path. */
-function commandOf<A>({ actor, params: { id: templateId }, ifMatch }: Request<A>) {
-  return { actor, templateId, requireVersion: (version: number) => requireMatch(ifMatch, version) };
 }

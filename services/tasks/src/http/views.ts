@@ -1,11 +1,12 @@
 import { tasksRoutes } from '@taskwire/contracts';
-import { bind, listCursors, requireMatch, response, type BoundRoute, type IfMatch } from '@taskwire/http-server';
+import { bind, listCursors, response, type BoundRoute } from '@taskwire/http-server';
 import { listOfView } from '../app/views/list-of-view.ts';
 import { moveTask } from '../app/views/move-task.ts';
 import type { ViewPorts } from '../app/views/ports.ts';
-import { changeView, createView, deleteView, noSuchView } from '../app/views/write-views.ts';
+import { changeView, createView, viewRules } from '../app/views/write-views.ts';
 import { readList } from './reads.ts';
 import { pageBody, respond } from './response.ts';
+import { savedCommand } from './saved-command.ts';
 import { cursorsOfView } from './task-lists.ts';
 
 export function viewRoutes(ports: ViewPorts): BoundRoute[] {
@@ -21,12 +22,12 @@ export function viewRoutes(ports: ViewPorts): BoundRoute[] {
     ),
     bind(tasksRoutes.getView, async ({ actor, params }) => {
       const view = await views.read(params.id, actor.id);
-      if (view === undefined) throw noSuchView();
+      if (view === undefined) throw viewRules.missing();
       return respond(tasksRoutes.getView, 200, view);
     }),
     bind(tasksRoutes.listViewTasks, async ({ actor, params, query: { cursor, limit, include } }) => {
       const view = await views.find(params.id, actor.id);
-      if (view === undefined) throw noSuchView();
+      if (view === undefined) throw viewRules.missing();
       const list = { ...listOfView(view, actor), withStats: include === 'stats' };
       return response(
         200,
@@ -43,16 +44,11 @@ export function viewRoutes(ports: ViewPorts): BoundRoute[] {
       return response(200, { view_id, task_id: taskId, position });
     }),
     bind(tasksRoutes.changeView, async ({ body: change, ...request }) =>
-      respond(tasksRoutes.changeView, 200, await changeView(ports, { ...commandOf(request), change })),
+      respond(tasksRoutes.changeView, 200, await changeView(ports, { ...savedCommand(request), change })),
     ),
     bind(tasksRoutes.deleteView, async (request) => {
-      await deleteView(ports, commandOf(request));
+      await viewRules.remove({ tasks: ports.tasks, store: views }, savedCommand(request));
       return response(204);
     }),
   ];
-}
-
-/** A command on the view in the path. */
-function commandOf<A>({ actor, params, ifMatch }: { actor: A; params: { id: string }; ifMatch: IfMatch | undefined }) {
-  return { actor, viewId: params.id, requireVersion: (version: number) => requireMatch(ifMatch, version) };
 }

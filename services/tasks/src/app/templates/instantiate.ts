@@ -9,7 +9,7 @@ import { fillIn } from '../../domain/templates/placeholders.ts';
 import type { TemplateTask } from '../../domain/templates/template.ts';
 import type { Document, IdempotentRequest, NewTask, WriteResult } from '../ports.ts';
 import type { TemplatePorts } from './ports.ts';
-import { noSuchTemplate } from './write-templates.ts';
+import { templateRules } from './write-templates.ts';
 
 type CreatedSchema = (typeof templateRoutes.instantiateTaskTemplate.responses)[201];
 
@@ -30,7 +30,7 @@ export async function instantiateTemplate(
   { actor, templateId, values, request }: Command,
 ): Promise<WriteResult<CreatedSchema>> {
   const template = await templates.find(templateId, actor.id);
-  if (template === undefined) throw noSuchTemplate();
+  if (template === undefined) throw templateRules.missing();
   const [root, ...others] = fillIn([{ ...template.task, parent: null }, ...template.subtasks], values);
   if (root === undefined) throw new Error('the template has no task');
   for (const _ of [root, ...others]) creations.take(actor.id);

@@ -1,11 +1,11 @@
-import type { JsonText, viewRoutes } from '@taskwire/contracts';
-import type { Page, Place, Tx } from '@taskwire/postgres';
+import type { viewRoutes } from '@taskwire/contracts';
+import type { Tx } from '@taskwire/postgres';
 import type { Reader } from '../../domain/projects/reader.ts';
-import type { Document, TaskStore } from '../ports.ts';
+import type { TaskStore } from '../ports.ts';
+import type { Saved, SavedStore } from '../saved/ports.ts';
 import type { FieldOrder, TaskList } from '../task-list.ts';
 
 export type ViewSchema = (typeof viewRoutes.getView.responses)[200];
-export type ViewDocument = Document<ViewSchema>;
 
 /** What a user saves. `filter` is as it was sent. */
 export type ViewContent = {
@@ -16,22 +16,7 @@ export type ViewContent = {
   sort: string | null;
 };
 
-export type View = ViewContent & { id: string; creatorId: string; version: number };
-
-export type ViewStore = {
-  /** Undefined unless the reader created the view, or it is shared. */
-  read(id: string, readerId: string): Promise<ViewDocument | undefined>;
-  /** The reader's own and the shared ones, newest first. */
-  list(readerId: string, place: Place): Promise<Page<JsonText<ViewSchema>>>;
-  /** The content of a view that the reader may read. */
-  find(id: string, readerId: string): Promise<View | undefined>;
-  count(tx: Tx, creatorId: string): Promise<number>;
-  lock(tx: Tx, id: string): Promise<View | undefined>;
-  insert(tx: Tx, creatorId: string, content: ViewContent): Promise<ViewDocument>;
-  /** Stores the content as a new version. */
-  update(tx: Tx, id: string, content: ViewContent): Promise<ViewDocument>;
-  remove(tx: Tx, id: string): Promise<void>;
-};
+export type View = Saved<ViewContent>;
 
 /**
  * The positions of tasks in views in manual order, written only while the row of the view is locked. A position is a key; keys sort by their bytes.
@@ -64,6 +49,6 @@ export type Positions = {
 
 export type ViewPorts = {
   tasks: Pick<TaskStore, 'once' | 'transaction' | 'readTask' | 'listTasks'>;
-  views: ViewStore;
+  views: SavedStore<ViewContent, ViewSchema>;
   positions: Positions;
 };
