@@ -13,6 +13,8 @@ const blocks = [
   ...blocksOf('README.md', sectionOf(read('README.md'), '## The main flow')),
   ...blocksOf('docs/tasks.md', read('docs/tasks.md')),
 ];
+// a loaded machine gets more time than the pages promise
+const slowly = 'sleep() { command sleep $(($1 * 5)); }\n';
 const mark = '=== the next block ===';
 
 describe('The lines of README.md and docs/tasks.md, in their order, on a suite that was just started', function () {
@@ -26,7 +28,7 @@ describe('The lines of README.md and docs/tasks.md, in their order, on a suite t
     const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
     const { stdout } = await promisify(execFile)(
       'bash',
-      ['-c', script.replaceAll('http://localhost:8080', suite.url)],
+      ['-c', slowly + script.replaceAll('http://localhost:8080', suite.url)],
       { env, maxBuffer: 10_000_000 },
     );
     outputs = stdout.split(`${mark}\n`);
@@ -39,7 +41,8 @@ describe('The lines of README.md and docs/tasks.md, in their order, on a suite t
     if (output === undefined) continue;
     const [firstLine = ''] = shell.split('\n');
     it(`${page}: the output below “${firstLine.slice(0, 80)}” is the actual one`, () => {
-      expect(comparable(outputs[place] ?? '')).to.equal(comparable(output));
+      const actual = comparable(outputs[place] ?? '');
+      expect(actual, `the output is ${actual}`).to.equal(comparable(output));
     });
   }
 });

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describeExit, StartError } from '@taskwire/process-supervisor';
 import type { Release } from './own-servers.ts';
 
@@ -60,4 +61,45 @@ export async function addPeople(
   if (death.code === 0) return;
   const why = [ended, output.trim()].filter((text) => text !== '').join('; ') || `it ended ${describeExit(death)}`;
   throw new StartError(`The demo users could not be added: ${why}`);
+}
+
+const knownWithinMs = 60_000;
+
+/**
+ * Resolves when Tasks has received the users, which takes it a moment after they were added: then a task can be assigned to each of them. A user who
+ * existed with another password cannot log in here, and a release before 0.4.0 has no feed of users; the start does not wait for these.
+ * @throws StartError after 60 s.
+ */
+export async function untilTasksKnows(
+  people: readonly Person[],
+  urls: { auth: string; tasks: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const [first] = people;
+  if (first === undefined) return;
+  const request = async (url: string, init: RequestInit = {}): Promise<Response> =>
+    await fetch(url, { ...init, signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]) });
+  const login = await request(`${urls.auth}/api/v1/auth/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ email: first.email, password: first.password }),
+  });
+  if (!login.ok) return;
+  const { access_token: token } = (await login.json()) as { access_token: string };
+  const missing = new Set(people.map(({ name }) => name));
+  const deadline = performance.now() + knownWithinMs;
+  for (let next = ''; missing.size > 0;) {
+    const page = await request(`${urls.tasks}/api/v1/sync/people?limit=500${next}`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    if (page.status === 404) return;
+    if (page.ok) {
+      const { data, next_token } = (await page.json()) as { data: { name?: string }[]; next_token: string };
+      for (const { name } of data) if (name !== undefined) missing.delete(name);
+      next = `&token=${encodeURIComponent(next_token)}`;
+    }
+    if (missing.size > 0 && performance.now() > deadline)
+      throw new StartError(`Tasks did not receive the demo users within ${knownWithinMs / 1000} s.`);
+    if (missing.size > 0) await delay(50, undefined, { signal });
+  }
 }

@@ -28,7 +28,7 @@ import { serviceNames, type Secrets, type ServiceName } from './secrets.ts';
 import type { CallingService } from './service-clients.ts';
 import { serviceEnv } from './service-env.ts';
 import type { ProcessEvent, Restarts } from './supervised-process.ts';
-import { addPeople, type Person } from './people.ts';
+import { addPeople, untilTasksKnows, type Person } from './people.ts';
 import { gatewayUrl, ownPostgresUrl, suiteWiring } from './wiring.ts';
 
 export type SuiteOptions = {
@@ -152,12 +152,15 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
       await migrateService(service, { ...to, signal, release: releaseOf(service) });
     },
   });
+  const serviceUrl = (name: ServiceName): string => `http://127.0.0.1:${ports[name]}`;
   const addedPeople: Node = {
     name: 'people',
     // the other services' queues must exist before Auth's first events; otherwise these would be returned and retried
     after: [...serviceNames],
-    run: (signal) =>
-      addPeople(people, { env: envOf('auth'), logFile: logFile('people'), signal, release: releaseOf('auth') }),
+    async run(signal) {
+      await addPeople(people, { env: envOf('auth'), logFile: logFile('people'), signal, release: releaseOf('auth') });
+      await untilTasksKnows(people, { auth: serviceUrl('auth'), tasks: serviceUrl('tasks') }, signal);
+    },
   };
   const service = (name: ServiceName, ...after: string[]): Node => ({
     name,
@@ -225,7 +228,7 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
   return {
     ...graph,
     url,
-    serviceUrl: (name) => `http://127.0.0.1:${ports[name]}`,
+    serviceUrl,
     envOf,
     databaseUrl: wiring.databaseUrl,
     amqpUrl: wiring.amqpUrl,

@@ -1,10 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import Mocha from 'mocha';
-import { errorText } from '@taskwire/errors';
 import type { TestTime } from './run-stage.ts';
 
 /** Less than run-stage.ts waits for the process to end. */
 const sayOpenMs = 10_000;
+
+/** A message in one line. Of a long one, the middle is left out: a property's counterexample is long, and its error comes last. */
+function shortened(message: string): string {
+  const line = message.replaceAll(/\s+/g, ' ');
+  return line.length <= 3_000 ? line : `${line.slice(0, 1_000)} […] ${line.slice(-2_000)}`;
+}
 
 /**
  * Prints mocha's `spec` on the terminal, and writes the counts, the slowest ten tests and hooks and the duration of each file to the file named by
@@ -41,7 +46,7 @@ export default class StageReporter extends Mocha.reporters.Spec {
     // the text of a property's error has the counterexample and how to repeat it
     runner.on(Mocha.Runner.constants.EVENT_TEST_FAIL, (test, error: { message?: string }) =>
       // a parallel run passes on an object with the properties of the error
-      failed.push(`${test.fullTitle()}: ${error instanceof Error ? errorText(error) : errorText(error.message)}`),
+      failed.push(`${test.fullTitle()}: ${shortened(error.message ?? '')}`),
     );
     runner.on(Mocha.Runner.constants.EVENT_TEST_END, (test) => {
       time(test.fullTitle(), test.duration);

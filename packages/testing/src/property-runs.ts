@@ -10,13 +10,17 @@ export function faultRounds({ test = 1, drill }: { test?: number; drill: number 
 }
 
 /**
- * Returns the number of runs of a property in fast-check: a few in `npm test`, many in `npm run drills`. A drill prints its seed; TASKWIRE_TEST_SEED
- * repeats it.
+ * Returns fast-check's settings for a property: a few runs in `npm test`, many in `npm run drills`. A drill prints its seed; TASKWIRE_TEST_SEED repeats
+ * it. The message of a failed property has the error of the counterexample, because mocha's parallel workers do not pass on the cause of an error.
  */
-export function propertyRuns({ test, drill }: { test: number; drill: number }): { numRuns: number; seed: number } {
+export function propertyRuns({ test, drill }: { test: number; drill: number }): {
+  numRuns: number;
+  seed: number;
+  includeErrorInReport: true;
+} {
   const given = process.env['TASKWIRE_TEST_SEED'];
   const seed = given === undefined ? Math.trunc(Math.random() * 2 ** 31) : Number(given);
-  if (!isDrill) return { numRuns: test, seed };
+  if (!isDrill) return { numRuns: test, seed, includeErrorInReport: true };
   console.log(`    ${drill} runs with TASKWIRE_TEST_SEED=${seed}`);
-  return { numRuns: drill, seed };
+  return { numRuns: drill, seed, includeErrorInReport: true };
 }

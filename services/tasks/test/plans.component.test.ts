@@ -8,6 +8,7 @@ import { startCopy } from './support/copy.ts';
 import { linkTools } from './support/links.ts';
 import { projectOf } from './support/projects.ts';
 import { scheduleTools } from './support/schedules.ts';
+import { searchTools } from './support/search.ts';
 import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 describe("The plans of Tasks' statements", () => {
@@ -101,7 +102,7 @@ describe("The plans of Tasks' statements", () => {
     await copy.catchUp();
     await projectOf(harness, ben, [[ann, 'viewer']]);
     await copy.catchUp();
-    while ((await harness.service.search.tick()) === 'more');
+    await searchTools(harness).follow();
     await harness.call('deleteTask', { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } });
     await harness.call('listTasks', { token: ann.token, query: { deleted: 'true', label: 'garden' } });
     await harness.call('restoreTask', { token: manager.token, params: { id: task.id } });

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { followingChanges } from '../src/postgres/search/follow.ts';
 import { codeOf, type Task } from './support/api.ts';
+import { searchTools } from './support/search.ts';
 import { tasksTeam, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 describe('The search for tasks', () => {
@@ -13,29 +14,9 @@ describe('The search for tasks', () => {
   before(async () => ({ harness, manager, ann } = await tasksTeam({ PROCESS_ROLE: 'api' })));
   after(async () => await harness.stop());
 
-  /** Runs rounds of the follower until it has nothing to do, and no writer is left. */
-  const follow = async () => {
-    const last = await lastNumbers();
-    await waitFor(async () => {
-      while ((await harness.service.search.tick()) === 'more');
-      const { tasks, comments } = await progress();
-      return tasks >= last.tasks && comments >= last.comments;
-    });
-  };
   const sql = async <R extends object>(text: string) => await query<R>(harness.database.db.pool, text);
-  type Numbers = { tasks: number; comments: number };
-  const lastNumbers = async () =>
-    (
-      await sql<Numbers>(`
-        SELECT (SELECT last_value FROM task_changes)::float8 AS tasks,
-          (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM comment_changes)::float8 AS comments`)
-    )[0]!;
-  const progress = async () =>
-    (
-      await sql<Numbers>(
-        'SELECT change_no::float8 AS tasks, comment_change_no::float8 AS comments FROM task_search_progress',
-      )
-    )[0]!;
+  const follow = async () => await searchTools(harness).follow();
+  const progress = async () => await searchTools(harness).progress();
 
   async function search(given: Record<string, string>, person = ann) {
     const answer = await harness.call('listTasks', { token: person.token, query: given });

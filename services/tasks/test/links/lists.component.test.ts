@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { moveTask, projectOf } from '../support/projects.ts';
 import type { Task } from '../support/api.ts';
 import { expectDone, expectProblem, idsOf, linkTools } from '../support/links.ts';
+import { searchTools } from '../support/search.ts';
 import { tasksTeam, type Person, type TasksHarness } from '../support/tasks-harness.ts';
 
 type Listed = z.output<typeof schemas.listedTask>;
@@ -71,7 +72,7 @@ describe('Lists of linked tasks', () => {
     expect(stats(await list({ include: 'stats' }))).to.deep.equal(facts);
     expect(stats(await list({ include: 'stats', sort: '-updated_at' }))).to.have.deep.members(facts);
     expect(stats(await list({}))).to.deep.equal([undefined, undefined, undefined]);
-    while ((await harness.service.search.tick()) === 'more');
+    await searchTools(harness).follow();
     expect(stats(await list({ include: 'stats', q: 'fence' }))).to.have.deep.members([facts[0], facts[2]]);
     const body = { include: 'stats', filter: { field: 'creator', op: 'eq', value: 'me' } };
     const search = await harness.call('searchTasks', { token: ann.token, body });

@@ -3,6 +3,7 @@ import { tasksRoutes, type Route } from '@taskwire/contracts';
 import { walkAsOutsider } from '@taskwire/testing';
 import { expect } from 'chai';
 import { projectOf } from '../support/projects.ts';
+import { searchTools } from '../support/search.ts';
 import { tasksTeam, type Person, type TasksHarness } from '../support/tasks-harness.ts';
 
 const secret = 'Zanzibar';
@@ -35,7 +36,7 @@ describe('A user outside of a project', () => {
     const at = { token: ann.token, params: { id: taskId } };
     const added = await harness.call('addComment', { ...at, body: { body: `About ${secret}` } });
     commentId = (added.body as { id: string }).id;
-    while ((await harness.service.search.tick()) === 'more');
+    await searchTools(harness).follow();
   });
   after(async () => await harness.stop());
 

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Task } from '../support/api.ts';
 import { createProject, moveTask, setMember, type ProjectRole } from '../support/projects.ts';
+import { searchTools } from '../support/search.ts';
 import { tasksTeam, type Person, type TasksHarness } from '../support/tasks-harness.ts';
 
 /** Projects, users and tasks are given by their places in lists. A task outside of projects has null. */
@@ -61,7 +62,7 @@ describe('The tasks that a user reads', function () {
         moved.project = one.project;
       } else await changeMember(projects[one.project]?.id ?? '', one, members[one.project]);
     }
-    while ((await harness.service.search.tick()) === 'more');
+    await searchTools(harness).follow();
     for (const [place, user] of users.entries()) {
       const isReadable = (at: number | null) => at === null || members[at]?.has(place) === true;
       const expected = tasks.filter(({ project: at }) => isReadable(at)).map(({ task }) => task.id);

@@ -33,8 +33,16 @@ const heardEveryMs = 1_000;
 
 export const noteHeard = { name: 'jobs.note_heard', text: 'UPDATE job_contact SET heard_at = clock_timestamp()' };
 
-/** The PostgreSQL store of jobs. `once` is the task store's, because jobs share the tasks' table of idempotency keys. */
-export function createJobStore(db: Database, { once }: Pick<TaskWrites, 'once'>, given: JobHints): JobStore {
+/**
+ * The PostgreSQL store of jobs. `once` is the task store's, because jobs share the tasks' table of idempotency keys. `now` is the clock of the reaper, in
+ * milliseconds.
+ */
+export function createJobStore(
+  db: Database,
+  { once }: Pick<TaskWrites, 'once'>,
+  given: JobHints,
+  now: () => number = () => performance.now(),
+): JobStore {
   const floors = createFloors(db.pool);
   const state = { floors, keyed: new Set<string>(), turns: new Map<string, string>() };
   let heardAt = -Infinity;
@@ -93,7 +101,7 @@ export function createJobStore(db: Database, { once }: Pick<TaskWrites, 'once'>,
     },
 
     ...promoting(db, hints),
-    reap: reaping(db, hints),
+    reap: reaping(db, hints, now),
   };
 }
 
