@@ -525,7 +525,9 @@ SELECT
   CASE WHEN task.project_id IS NOT NULL THEN (SELECT role FROM project_members WHERE project_id = task.project_id AND user_id = $2::uuid) END AS project_role,
   task.project_id IS NOT NULL AND EXISTS (SELECT FROM projects WHERE id = task.project_id AND archived_at IS NOT NULL) AS project_is_archived, task.deleted_at IS NOT NULL AS is_deleted, task.deletion_id, EXISTS (
     SELECT FROM tasks parent WHERE parent.id = task.parent_id AND parent.deleted_at IS NOT NULL
-  ) AS is_below_deleted FROM tasks task WHERE task.id = $1 AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid)))) FOR UPDATE;
+  ) AS is_below_deleted, EXISTS (
+    SELECT FROM tasks parent WHERE parent.id = task.parent_id AND parent.project_id IS DISTINCT FROM task.project_id
+  ) AS is_left_behind FROM tasks task WHERE task.id = $1 AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid)))) FOR UPDATE;
 
 PREPARE "tasks.read_assignees_before_deletion" AS
 SELECT task.id, entry.from_value #>> '{}' AS "assigneeId" FROM tasks task JOIN task_activity entry ON entry.task_id = task.id

@@ -22,4 +22,24 @@ export const projectBugs = {
       },
     ],
   },
+  'move-without-subtree': {
+    what: 'A task that is moved to another project leaves its sub-tasks behind.',
+    patches: [
+      {
+        file: 'services/tasks/src/app/change-task.ts',
+        find: 'id === taskId ? [] : (locked.get(id) ?? [])',
+        put: 'id === taskId || locked.has(id) ? [] : (locked.get(id) ?? [])',
+      },
+    ],
+  },
+  'move-without-tombstone': {
+    what: 'The sync feed does not remove a task that was moved to a project which its reader may not read.',
+    patches: [
+      {
+        file: 'services/tasks/src/postgres/sync/feeds.ts',
+        find: 'WHERE former.change_no > greatest(',
+        put: 'WHERE false AND former.change_no > greatest(',
+      },
+    ],
+  },
 } satisfies Record<string, Bug>;

@@ -11,11 +11,12 @@ import type {
   ScheduleRow,
 } from './job-evidence.ts';
 import type { JourneyOfTask } from './journey-evidence.ts';
+import type { CopiedTask, MemberCopy, MemberRow } from './project-evidence.ts';
 import type { Step } from './mixed/plan.ts';
 import type { Intent } from './workload/intent.ts';
 import type { Consumer, Fault, PoisonForm } from './schedule.ts';
 
-export type { JourneyOfTask };
+export type { CopiedTask, JourneyOfTask, MemberCopy };
 
 /**
  * All records of a run, which are the checker's only input. Times `at`, `began` and `ended` are milliseconds since the start of the traffic; every
@@ -69,6 +70,8 @@ export type Answer = Partial<
       open: number;
       reassigned: number;
       ids: string[];
+      /** Of the tasks of a list, in the order of `ids`. */
+      versions: number[];
       next_cursor: string | null;
     }
 >;
@@ -79,6 +82,8 @@ type TaskAnswer = {
   state: string;
   creator_id: string;
   assignee_id: string | null;
+  /** Absent in histories of earlier versions. */
+  project_id?: string | null;
   version: number;
   updated_at: string;
 };
@@ -154,6 +159,8 @@ export type World = {
   journeys: JourneyOfTask[];
   /** The tasks of a copy that only reads the sync feed. Absent in histories of earlier versions, and for releases without the feed. */
   copiedTasks?: CopiedTask[];
+  /** The copy of the member who is never deleted or promoted. Absent in the same cases. */
+  memberCopy?: MemberCopy;
   /** All tasks listed by GET /api/v1/tasks. */
   listedTasks: TaskAnswer[];
   /** The notifications listed by GET /api/v1/notifications for a user. */
@@ -190,13 +197,8 @@ export type TaskRow = TaskAnswer & {
   deletion_id: string | null;
 };
 
-/** A task in a copy that reads the sync feed. */
-export type CopiedTask = Pick<TaskRow, 'id' | 'version' | 'state' | 'assignee_id' | 'project_id' | 'updated_at'>;
-
 /** A dependency: the task waits for the blocker. */
 export type BlockerRow = { task_id: string; blocker_id: string };
-
-export type MemberRow = { project_id: string; user_id: string; role: string };
 
 export type ActivityRow = {
   task_id: string;

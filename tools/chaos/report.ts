@@ -1,7 +1,7 @@
 import type { Violation } from './check/violation.ts';
 import { firstOccurrences } from './check/event-order.ts';
 import { requestDelays } from './check/journeys.ts';
-import type { Evidence, Line } from './evidence.ts';
+import type { Evidence, Line, MemberCopy } from './evidence.ts';
 import { only } from './history.ts';
 import { describeFault, faultLabel } from './schedule.ts';
 
@@ -54,6 +54,7 @@ function figures(lines: readonly Line[], evidence: Evidence): string {
     `consumed     after ${at(0.5)} (half of them), ${at(0.99)} (99 of 100), ${seconds(lags.at(-1) ?? 0)} (the last)`,
     `notified     ${world.notifications.length} notifications, ${mails.length} mails, ${world.deliveries.filter(({ unknown_outcomes }) => unknown_outcomes > 0).length} deliveries with an unknown outcome`,
     `journeys     ${world.journeys.length} of tasks; a request arrived after ${atDelay(0.5)} (half of them), ${atDelay(0.99)} (99 of 100)`,
+    ...(world.memberCopy === undefined ? [] : [copyFigures(world.memberCopy)]),
     `recovery     longest ${slowest ? `${seconds(slowest.ms)}, after: ${describeFault(slowest.fault)}` : 'not measured'}`,
     `takeovers    ${
       only(lines, 'takeover')
@@ -62,6 +63,11 @@ function figures(lines: readonly Line[], evidence: Evidence): string {
     }`,
     `quiescent    ${quiescent ? `after ${seconds(quiescent.tookMs)}` : 'not at all'}`,
   ].join('\n');
+}
+
+function copyFigures({ tasks, counts }: MemberCopy): string {
+  const { removed, gained, lost } = counts;
+  return `copies       a member's has ${tasks.length} tasks, after ${removed} were removed, and projects gained ${gained} times and lost ${lost} times`;
 }
 
 /** Milliseconds from each event to its arrival in each inbox, ascending; both times are from the databases' clocks. */

@@ -15,7 +15,7 @@ import { createOperator, type Operator } from './suite/operator.ts';
 import type { SuiteUnderTest } from './suite/under-test.ts';
 import { driveTraffic, replayTraffic, type Drive, type Pace } from './workload/drive.ts';
 import { createGenerator, type Generated, type Requests } from './workload/generate.ts';
-import type { KnownState } from './workload/actors.ts';
+import { admin, follower, type KnownState } from './workload/actors.ts';
 import type { Fleet } from './workload/jobs/fleet.ts';
 
 export type RunOptions = {
@@ -30,7 +30,7 @@ export type RunOptions = {
   startFleet: ((ending: AbortSignal) => Promise<Fleet>) | undefined;
   /** The number of random tasks whose journeys are checked; 0 for releases without journeys. */
   journeys: number;
-  /** Whether a copy of the tasks follows the sync feed; false for releases without it. */
+  /** Whether copies of the tasks follow the sync feed; false for releases without it. */
   keepsCopy: boolean;
   /** Ends the traffic. */
   time: AbortSignal;
@@ -63,7 +63,7 @@ export async function run(o: RunOptions): Promise<{ evidence: Evidence; violatio
   const mailBox = openMailBox(underTest.suite.mailPageUrl, (mail) => history.add({ line: 'mail', mail }));
   const ending = AbortSignal.any([o.time, o.signal]);
   const fleet = await o.startFleet?.(ending);
-  const copy = o.keepsCopy ? keepCopy(underTest.suite.url, o.known) : undefined;
+  const copies = o.keepsCopy ? keepCopies(underTest.suite.url, o.known) : undefined;
   history.add({ line: 'traffic', began: performance.timeOrigin + performance.now() - o.now() });
   try {
     await useAndDisturb({ ...o, operator, ending });
@@ -81,7 +81,7 @@ export async function run(o: RunOptions): Promise<{ evidence: Evidence; violatio
       const taskIds = stored.tasks.map(({ id }) => id).toSorted();
       const sampled = createRandom(`${o.seed}/journeys`).shuffled(taskIds).slice(0, o.journeys);
       const listed = await readPublicApi(underTest.suite.url, o.known, sampled);
-      const world = { ...stored, queues, ...listed, ...(copy && { copiedTasks: await copy.tasks() }) };
+      const world = { ...stored, queues, ...listed, ...(await copies?.read()) };
       const evidence = evidenceOf([...history.lines, { line: 'world', world }]);
       const violations = check(evidence);
       if (violations.length === 0 || looks === furtherLooks) {
@@ -93,10 +93,20 @@ export async function run(o: RunOptions): Promise<{ evidence: Evidence; violatio
     }
   } finally {
     await fleet?.stop();
-    await copy?.stop();
+    await copies?.stop();
     await readiness.stop();
     await mailBox.stop();
   }
+}
+
+/** Keeps a copy of all tasks, and one for a member, who does not read all of them. */
+function keepCopies(url: string, known: KnownState) {
+  const all = keepCopy(url, known, { user: admin, ip: '198.51.100.251' });
+  const ofMember = keepCopy(url, known, { user: follower, ip: '198.51.100.252' });
+  return {
+    read: async () => ({ copiedTasks: (await all.read()).tasks, memberCopy: await ofMember.read() }),
+    stop: async () => void (await Promise.all([all.stop(), ofMember.stop()])),
+  };
 }
 
 /** Runs traffic and faults. Resolves when the time has passed and every fault has been repaired. */

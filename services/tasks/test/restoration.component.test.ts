@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { codeOf, type Answer, type Task } from './support/api.ts';
+import { createProject } from './support/projects.ts';
 import { tasksTeam, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 describe('Restoring a deleted task', () => {
@@ -176,6 +177,22 @@ describe('Restoring a deleted task', () => {
       await restore(manager, root);
       expect(await isThere(middle)).to.equal(false);
       expect((await restore(manager, middle)).status).to.equal(200);
+    });
+
+    it('leaves a task in its project when the one above it was moved to another, where others would read it', async () => {
+      const [garden, kitchen] = [await createProject(harness, manager), await createProject(harness, manager)];
+      const root = await harness.createTask(manager, { project_id: garden.id });
+      const below = await harness.createTask(manager, { parent_id: root.id });
+      const leaf = await harness.createTask(manager, { parent_id: below.id });
+      await remove(manager, below);
+      const call = { token: manager.token, params: { id: root.id }, headers: { 'if-match': '*' } };
+      expect((await harness.call('changeTask', { ...call, body: { project_id: kitchen.id } })).status).to.equal(200);
+      expect((await restore(manager, leaf)).body).to.include({ project_id: garden.id, parent_id: below.id });
+      expect(await harness.read(manager, below)).to.include({ project_id: garden.id, parent_id: null });
+      const types = ['created', 'changed', 'deleted', 'restored', 'changed'];
+      await harness.observer.expectAbout(below.id, types);
+      const [, left] = (await harness.activity(manager, below)).slice(-2);
+      expect(left).to.include({ field: 'parent_id', from: root.id, to: null });
     });
 
     it('needs permission for the task whose deletion it was', async () => {

@@ -1,7 +1,7 @@
 import type { Answer, Evidence, Operation } from '../evidence.ts';
 import { reassigner } from '../workload/actors.ts';
 import type { Intent } from '../workload/intent.ts';
-import { taskHistories, type TaskHistory, type TaskVersion } from './task-history.ts';
+import { everBelow, taskHistories, type TaskHistory, type TaskVersion } from './task-history.ts';
 import { broken, type Violation } from './violation.ts';
 
 type Of<K extends Intent['kind']> = Operation & { intent: Extract<Intent, { kind: K }> };
@@ -25,9 +25,9 @@ export function checkTasks(evidence: Evidence): Violation[] {
 function storedState({ task, versions }: TaskHistory): string | undefined {
   const last = versions.at(-1);
   if (last === undefined) return `task ${task.id} (${task.title}) has no activity`;
-  const [stored, logged] = [task, { version: last.version, state: last.state, assignee_id: last.assigneeId }];
-  if (stored.version === logged.version && stored.state === logged.state && stored.assignee_id === logged.assignee_id)
-    return undefined;
+  const [stored, logged] = [task, { version: last.version, ...shown(last) }];
+  const compared = ['version', 'state', 'assignee_id', 'project_id'] as const;
+  if (compared.every((field) => stored[field] === logged[field])) return undefined;
   return `task ${task.id} is ${show(stored)}, but its activity log leads to ${show(logged)}`;
 }
 
@@ -63,6 +63,7 @@ function wrongAnswer(operation: Operation, answer: Answer, histories: Map<string
     version.state === answer.state &&
     version.assigneeId === answer.assignee_id &&
     version.title === answer.title &&
+    (answer.project_id === undefined || version.projectId === answer.project_id) &&
     version.at === answer.updated_at;
   return agrees
     ? undefined
@@ -136,7 +137,8 @@ function isRestoration({ entries }: TaskVersion): boolean {
  */
 function checkEffects({ operations, world }: Evidence, histories: Map<string, TaskHistory>): Violation[] {
   // a task in a tree is also restored with others of its tree
-  const inTree = new Set(world.tasks.flatMap(({ id, parent_id }) => (parent_id === null ? [] : [id, parent_id])));
+  const parents = world.tasks.flatMap(({ parent_id }) => parent_id ?? []);
+  const inTree = new Set([...everBelow(world), ...parents]);
   const groups = Map.groupBy(operations, (operation) => {
     const effect = effectOf(operation);
     return effect && `${operation.subjectId} ${operation.actorId} ${effect.what}`;
@@ -202,11 +204,11 @@ function name({ n, intent }: Operation): string {
   return `request ${n} (${Object.values(intent).join(' ')})`;
 }
 
-function shown({ state, assigneeId, title, at }: TaskVersion) {
-  return { state, assignee_id: assigneeId, title, updated_at: at };
+function shown({ state, assigneeId, projectId, title, at }: TaskVersion) {
+  return { state, assignee_id: assigneeId, project_id: projectId, title, updated_at: at };
 }
 
 function show(value: unknown): string {
-  const { version, state, assignee_id, title, updated_at } = value as Answer;
-  return JSON.stringify({ version, state, assignee_id, title, updated_at });
+  const { version, state, assignee_id, project_id, title, updated_at } = value as Answer;
+  return JSON.stringify({ version, state, assignee_id, project_id, title, updated_at });
 }

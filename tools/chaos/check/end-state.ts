@@ -99,8 +99,8 @@ export function checkAccess({ world }: Evidence): Violation[] {
 
 /** The public API lists exactly what the tables contain. */
 export function checkListings({ world }: Evidence): Violation[] {
-  const view = ({ id, title, state, assignee_id, version }: (typeof world.listedTasks)[number]) =>
-    JSON.stringify([id, title, state, assignee_id, version]);
+  const view = ({ id, title, state, assignee_id, project_id, version }: (typeof world.listedTasks)[number]) =>
+    JSON.stringify([id, title, state, assignee_id, project_id ?? null, version]);
   const stored = new Set(world.tasks.filter((task) => !task.is_deleted).map(view));
   const listed = world.listedTasks.map(view);
   const listedOnce = new Set(listed);

@@ -133,9 +133,10 @@ function causesOf({ type, actor, aggregateId, task }: RecordedEvent, operations:
   );
 }
 
-/** Requests about other tasks that may cause an event: the end of a blocker, and the deletion or restoration of a task in the same tree. */
+/** Requests about other tasks that may cause an event: the end of a blocker, and the move, deletion or restoration of a task in the same tree. */
 const elsewhere: Readonly<Record<string, readonly string[]>> = {
   'tasks.task.unblocked': ['transition', 'delete_task'],
+  'tasks.task.changed': ['move_to_project', 'restore_task'],
   'tasks.task.unassigned': ['delete_task'],
   'tasks.task.deleted': ['delete_task'],
   'tasks.task.restored': ['restore_task'],
@@ -145,6 +146,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
 const changing: ReadonlySet<string> = new Set([
   ...['create_task', 'assign', 'transition', 'edit_task', 'delete_task', 'restore_task', 'bulk', 'shuffle'],
   ...['add_comment', 'change_comment', 'delete_comment', 'add_blocker', 'remove_blocker'],
+  'move_to_project',
 ]);
 
 type Workload = { causes: readonly Operation[]; arrivals: readonly number[]; trafficBegan: number };

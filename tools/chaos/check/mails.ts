@@ -1,5 +1,6 @@
 import type { Evidence } from '../evidence.ts';
 import { overtaken } from './mail-order.ts';
+import { everInProject } from './task-history.ts';
 import { broken, type Violation } from './violation.ts';
 
 /**
@@ -15,7 +16,7 @@ export function checkMails(evidence: Evidence): Violation[] {
   const hasVoidLink = new Set(world.links.flatMap((link) => (link.is_void ? [link.user_id] : [])));
   const known = new Set(deliveries.map(({ notification_id }) => notification_id));
   const strays = [...arrived.keys()].filter((id) => !known.has(id));
-  const inProject = new Set(world.tasks.flatMap(({ id, project_id }) => (project_id === null ? [] : [id])));
+  const inProject = everInProject(world);
   const hidden = new Set(
     world.notifications.flatMap(({ id, task_id }) => (task_id !== null && inProject.has(task_id) ? [id] : [])),
   );

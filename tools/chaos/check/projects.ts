@@ -1,63 +1,104 @@
-import type { Evidence, Operation } from '../evidence.ts';
+import type { Evidence, Operation, RecordedEvent } from '../evidence.ts';
+import { firstOccurrences } from './event-order.ts';
+import { isSuccess, projectAccess, projectIds, type ProjectAccess } from './project-access.ts';
+import { everBelow, everDeleted } from './task-history.ts';
 import { broken, type Violation } from './violation.ts';
 
-/** When a request about a membership began, and when its outcome was known; Infinity if it never was. */
-type MemberChange = { began: number; ended: number; adds: boolean };
-
 /**
- * No user gets a task of a project, or changes one, at a time when they certainly were not a member: before any request that could have added them, or
- * after an acknowledged removal that no such request followed. Users who ever were managers or admins are left out.
+ * No user gets a task of a project, changes one, or is notified of one while they certainly could not read it: in a project of which they were not a
+ * member. A moved task is where its move says, and takes the tasks below it along.
  */
-export function checkProjects({ operations, world }: Evidence): Violation[] {
-  const projectOf = new Map(
-    world.tasks.flatMap(({ id, project_id }) => (project_id === null ? [] : [[id, project_id]])),
+export function checkProjects(evidence: Evidence): Violation[] {
+  const access = projectAccess(evidence);
+  return [
+    ...broken('no leak across projects', [
+      ...evidence.operations.flatMap((one) => leaksOf(one, access)),
+      ...leakedNotifications(evidence, access),
+    ]),
+    ...checkMoves(evidence),
+    ...broken('a tree of tasks is in one project', dividedTrees(evidence)),
+  ];
+}
+
+function leaksOf({ n, intent, outcome, actorId, subjectId, answer, attempts }: Operation, access: ProjectAccess) {
+  if (outcome !== 'acknowledged' || actorId === null) return [];
+  const { id, ids = [], version, versions = [] } = answer ?? {};
+  // a comment and a dependency name their task only in the request
+  const tasks = [
+    ...('on' in intent ? [{ id: subjectId ?? '' }] : [{ id: id ?? '', version }]),
+    ...ids.map((one, index) => ({ id: one, version: versions[index] })),
+  ];
+  const successes = attempts.filter(isSuccess);
+  return tasks.map(
+    (task) =>
+      successes.some((during) => access.isHidden(actorId, task, during)) &&
+      `operation ${n} (${intent.kind}) showed task ${task.id} to ${actorId}, who is outside of its project`,
   );
-  const members = new Map(world.users.map(({ id, role }) => [id, role]));
-  const changed = new Set(
-    operations.flatMap(({ intent, subjectId }) => (intent.kind === 'change_role' ? [subjectId] : [])),
+}
+
+/** Longer than it takes to store a notification after its task was read. */
+const storingMs = 1_000;
+
+/** A recipient who may not read the task has a notification without a text. For a deleted task, the last known readers count. */
+function leakedNotifications({ events, trafficBegan, world }: Evidence, { isHidden }: ProjectAccess) {
+  const happened = new Map(firstOccurrences(events).map((event): [string, RecordedEvent] => [event.messageId, event]));
+  const deleted = everDeleted(world);
+  return world.notifications.map(({ id, event_id, user_id, task_id, type, created_at, is_in_app }) => {
+    const event = happened.get(event_id);
+    if (task_id === null || event === undefined || !is_in_app || deleted.has(task_id)) return false;
+    const [began, ended] = [event.timestamp, created_at].map((at) => Date.parse(at) - trafficBegan) as [number, number];
+    return (
+      isHidden(user_id, { id: task_id }, { began, ended: ended + storingMs }) &&
+      `notification ${id} (${type}) shows task ${task_id} to ${user_id}, who is outside of its project`
+    );
+  });
+}
+
+type Move = Operation & { intent: { kind: 'move_to_project'; into: string | null } };
+
+/** Each acknowledged move led to its project, and no move has more entries in the activity log than requests. A sub-task is also moved with others. */
+function checkMoves({ operations, world }: Evidence): Violation[] {
+  const projects = projectIds(operations);
+  const targetOf = ({ intent: { into } }: Move) => (into === null ? null : (projects.get(into) ?? null));
+  const moves = operations.filter(isMove);
+  const below = everBelow(world);
+  const logged = Map.groupBy(
+    world.activity.filter(({ field }) => field === 'project_id'),
+    ({ task_id, actor_id, to }) => `${task_id} ${actor_id} ${String(to)}`,
   );
-  const isOrdinary = (id: string) => members.get(id) === 'member' && !changed.has(id);
-  const projects = new Map(
-    operations.flatMap(({ intent, answer }) =>
-      intent.kind === 'create_project' ? [[intent.project, answer?.id]] : [],
+  const groups = Map.groupBy(
+    moves.filter(({ subjectId }) => !below.has(subjectId ?? '')),
+    (move) => `${move.subjectId} ${move.actorId} ${targetOf(move)}`,
+  );
+  return [
+    ...broken(
+      'acknowledged changes persist',
+      moves.map((move) => {
+        const { n, subjectId, outcome, answer } = move;
+        const isWrong = outcome === 'acknowledged' && (answer?.project_id ?? null) !== targetOf(move);
+        return isWrong && `move ${n} of task ${subjectId} to project ${targetOf(move)} returned ${answer?.project_id}`;
+      }),
     ),
-  );
-  const changes = Map.groupBy(
-    operations.flatMap((one) => toChange(one, projects)),
-    ({ key }) => key,
-  );
-  return broken(
-    'no leak across projects',
-    operations.flatMap(({ n, intent, outcome, actorId, answer, attempts }) => {
-      if (outcome !== 'acknowledged' || actorId === null || !isOrdinary(actorId)) return [];
-      const shown = [answer?.id, ...(answer?.ids ?? [])].filter((id) => id !== undefined && projectOf.has(id));
-      const successes = attempts.filter(({ status }) => status !== null && status >= 200 && status < 300);
-      return shown.map((id = '') => {
-        const own = changes.get(`${projectOf.get(id)} ${actorId}`) ?? [];
-        const isLeak = successes.every((one) => isOutside(own, one));
-        return (
-          isLeak && `operation ${n} (${intent.kind}) showed task ${id} to ${actorId}, who is outside of its project`
-        );
-      });
+    ...[...groups].flatMap(([key, group]) => {
+      const possible = group.filter(({ outcome }) => outcome !== 'refused').length;
+      const count = logged.get(key)?.length ?? 0;
+      const text = `task, actor and project ${key}: ${count} moves in the activity log, ${possible} requests that were not refused`;
+      return broken(possible === 0 ? 'refused requests have no effect' : 'nothing happens twice', [
+        count > possible && text,
+      ]);
     }),
-  );
+  ];
 }
 
-function toChange(
-  { intent, outcome, subjectId, attempts }: Operation,
-  projects: ReadonlyMap<string, string | undefined>,
-): (MemberChange & { key: string })[] {
-  if ((intent.kind !== 'set_member' && intent.kind !== 'remove_member') || outcome === 'refused') return [];
-  const began = Math.min(...attempts.map((one) => one.began));
-  const ended = outcome === 'acknowledged' ? Math.max(...attempts.map((one) => one.ended)) : Infinity;
-  return [{ key: `${projects.get(intent.project)} ${subjectId}`, began, ended, adds: intent.kind === 'set_member' }];
+function dividedTrees({ world: { tasks } }: Evidence): (string | false)[] {
+  const byId = new Map(tasks.map((task) => [task.id, task]));
+  return tasks.map(({ id, is_deleted, parent_id, project_id }) => {
+    const parent = byId.get(parent_id ?? '');
+    if (is_deleted || parent === undefined || parent.project_id === project_id) return false;
+    return `task ${id} is in project ${project_id}, and the task ${parent.id} above it in ${parent.project_id}`;
+  });
 }
 
-/** Whether the user was certainly outside while the request ran. */
-function isOutside(changes: readonly MemberChange[], request: { began: number; ended: number }): boolean {
-  const removed = Math.max(
-    -Infinity,
-    ...changes.filter(({ adds, ended }) => !adds && ended < request.began).map(({ began }) => began),
-  );
-  return changes.every(({ adds, began, ended }) => !adds || began > request.ended || ended < removed);
+function isMove(operation: Operation): operation is Move {
+  return operation.intent.kind === 'move_to_project';
 }

@@ -13,6 +13,7 @@ export type TaskVersion = {
   title: unknown;
   state: string;
   assigneeId: string | null;
+  projectId: string | null;
   /** The events of this change, in order. */
   expectedEvents: ExpectedEvent[];
 };
@@ -45,8 +46,15 @@ export function taskHistories({ world }: Pick<Evidence, 'world'>): Map<string, T
 
 function versionsOf(task: TaskRow, entries: ActivityRow[]): TaskVersion[] {
   const inOrder = entries.toSorted((a, b) => a.seq - b.seq);
-  const firstTitle = inOrder.find(({ field }) => field === 'title')?.from ?? task.title;
-  let now = { title: firstTitle, state: 'draft', assigneeId: null as string | null };
+  const first = <T>(name: string, last: T): T => {
+    const entry = inOrder.find(({ field }) => field === name);
+    return entry === undefined ? last : (entry.from as T);
+  };
+  let now = {
+    title: first<unknown>('title', task.title),
+    projectId: first('project_id', task.project_id),
+    ...{ state: 'draft', assigneeId: null as string | null },
+  };
   return [...Map.groupBy(inOrder, ({ created_at }) => created_at)].map(([at, changes], index) => {
     for (const entry of changes) now = after(now, entry);
     const actor = changes[0]?.actor_id ?? null;
@@ -61,12 +69,13 @@ function versionsOf(task: TaskRow, entries: ActivityRow[]): TaskVersion[] {
   });
 }
 
-function after<S extends Pick<TaskVersion, 'title' | 'state' | 'assigneeId'>>(
+function after<S extends Pick<TaskVersion, 'title' | 'state' | 'assigneeId' | 'projectId'>>(
   now: S,
   { action, field, to }: ActivityRow,
 ): S {
   switch (action) {
     case 'changed':
+      if (field === 'project_id') return { ...now, projectId: to as string | null };
       return field === 'title' ? { ...now, title: to } : now;
     case 'assigned':
       return { ...now, state: 'assigned', assigneeId: to as string };
@@ -111,6 +120,18 @@ function expectedEvent(action: string, named: string | null): ExpectedEvent {
 /** The ids of the tasks that were deleted at some time, also of those that were restored later: while they were deleted, notifications about them were omitted. */
 export function everDeleted({ activity }: Pick<Evidence['world'], 'activity'>): ReadonlySet<string> {
   return new Set(activity.flatMap(({ action, task_id }) => (action === 'deleted' ? [task_id] : [])));
+}
+
+/** The ids of the tasks that were in a project at some time, in which some users could not read them. */
+export function everInProject({ tasks, activity }: Evidence['world']): ReadonlySet<string> {
+  const moved = activity.flatMap(({ field, task_id }) => (field === 'project_id' ? [task_id] : []));
+  return new Set([...moved, ...tasks.flatMap(({ id, project_id }) => (project_id === null ? [] : [id]))]);
+}
+
+/** The ids of the tasks that were below another one at some time. A restored task leaves a parent that was moved to another project. */
+export function everBelow({ tasks, activity }: Evidence['world']): ReadonlySet<string> {
+  const moved = activity.flatMap(({ field, task_id }) => (field === 'parent_id' ? [task_id] : []));
+  return new Set([...moved, ...tasks.flatMap(({ id, parent_id }) => (parent_id === null ? [] : [id]))]);
 }
 
 /** Whether an entry is about a comment of the task. */

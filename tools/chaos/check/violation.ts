@@ -5,6 +5,7 @@ export type Rule =
   | 'refused requests have no effect'
   | 'reads return states that existed'
   | 'no leak across projects'
+  | 'a tree of tasks is in one project'
   | 'every change is published once'
   | 'events of one aggregate are published in order'
   | 'every event is consumed'

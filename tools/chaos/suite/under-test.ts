@@ -8,7 +8,7 @@ import { startSuite, type Suite } from '../../../infra/local/suite.ts';
 import type { ProcessEvent, SupervisedProcess } from '../../../infra/local/supervised-process.ts';
 import type { BugName } from '../bugs.ts';
 import type { Crash, RecordedEvent } from '../evidence.ts';
-import { admin, createKnownState, reassigner, type KnownState } from '../workload/actors.ts';
+import { admin, createKnownState, follower, reassigner, type KnownState } from '../workload/actors.ts';
 import { clockFile, setClock } from './clock.ts';
 import { proxiedEnv, startProxies, stopProxies, type Proxies } from './proxied.ts';
 import { startRecorder, type Recorder } from './recorder.ts';
@@ -87,7 +87,11 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
     ...{ env, releaseOf, logFile, onEvent: onProcessEvent },
   });
   const known = createKnownState();
-  const people = [known.addUser(admin, 'admin'), known.addUser(reassigner, 'manager')];
+  const people = [
+    known.addUser(admin, 'admin'),
+    known.addUser(reassigner, 'manager'),
+    known.addUser(follower, 'member'),
+  ];
   let suite: Suite | undefined;
   const processNamed = (name: ProcessName) => further[name as ReplicaName] ?? suite?.process(name);
 

@@ -28,6 +28,21 @@ describe('The check of a copy that only reads the sync feed', () => {
     expect(found()[0]).to.match(/another version/);
     copied[copied.length - 1] = task;
     copied.push({ ...task, id: 'gone' });
-    expect(found()).to.deep.equal(['the copy has task gone, which is deleted or never existed']);
+    expect(found()).to.deep.equal([
+      'the copy has task gone (project null), which is deleted, not readable, or never existed',
+    ]);
+  });
+
+  it('compares the copy of a member with the tasks that they may read', () => {
+    run.world.users.push({ ...run.world.users[0]!, id: 'reader', email: 'follower@chaos.test' });
+    run.world.tasks = run.world.tasks.map((task) => ({ ...task, project_id: 'garden' }));
+    delete run.world.copiedTasks;
+    const tasks = run.world.tasks.map((task) => ({ ...task }));
+    run.world.memberCopy = { tasks, counts: { removed: 0, gained: 0, lost: 0 } };
+    expect(found().join()).to.match(/the copy of a member has task .* \(project garden\)/);
+    run.world.members.push({ project_id: 'garden', user_id: 'reader', role: 'viewer' });
+    expect(found()).to.deep.equal([]);
+    tasks.pop();
+    expect(found().join()).to.match(/the copy of a member lacks task/);
   });
 });

@@ -75,6 +75,7 @@ describe('the traffic', () => {
         ],
         ...['add_comment', 'change_comment', 'delete_comment', 'add_blocker', 'remove_blocker'],
         ...['restore_task', 'bulk', 'create_board', 'move_task', 'create_project', 'set_member', 'remove_member'],
+        'move_to_project',
         ...['read_notifications', 'read_task', 'register', 'rename_user', 'shuffle', 'transition'],
       ].toSorted(),
     );

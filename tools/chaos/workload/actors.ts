@@ -24,7 +24,9 @@ export type KnownTask = {
   version: number;
   state: string;
   creatorId: string;
+  /** Null also for a task that was assigned to another user, who is not known yet. */
   assigneeId: string | null;
+  /** As of the last response about this task. A task below one that was moved is moved with it. */
   isInProject: boolean;
 };
 
@@ -54,6 +56,8 @@ export type KnownState = {
 export const admin = 'admin';
 /** A manager who does nothing but reassign all tasks, so that the effects can be distinguished from all others. */
 export const reassigner = 'reassigner';
+/** A member who is never deleted and never gets another role, so that a copy can follow what they may read from the start to the end. */
+export const follower = 'follower';
 
 export function createKnownState(): KnownState {
   const users = new Map<string, Actor>();

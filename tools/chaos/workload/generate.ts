@@ -1,6 +1,7 @@
 import type { Random } from '../random.ts';
-import { admin, reassigner, type Actor, type KnownTask, type KnownState } from './actors.ts';
+import { admin, follower, reassigner, type Actor, type KnownTask, type KnownState } from './actors.ts';
 import type { Intent, Twist } from './intent.ts';
+import { projectRequests } from './project-requests.ts';
 
 /** Enough users to give random assignment a choice, but few enough that each has work. */
 const minMembers = 6;
@@ -11,8 +12,6 @@ const minManagers = 2;
  * operation would grow with the length of the run, until two processors cannot handle them.
  */
 const maxOpenTasks = 250;
-/** Few enough that members and outsiders meet in each. */
-const maxProjects = 3;
 /** Late enough that many tasks are completed, edited or deleted before, and early enough that most reminders are sent during the run. */
 const longestDueMs = 40_000;
 
@@ -30,6 +29,8 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
   const living = () => [...known.users.values()].filter((user) => !user.isDeleted && user.id !== undefined);
   const ordinary = () => living().filter((user) => user.name !== admin && user.name !== reassigner);
   const members = () => ordinary().filter((user) => user.role === 'member');
+  /** The members who may be deleted or promoted. */
+  const passing = () => members().filter((user) => user.name !== follower);
   const managers = () => ordinary().filter((user) => user.role === 'manager');
   const tasks = (...states: string[]) => [...known.tasks.values()].filter((task) => states.includes(task.state));
   const pick = <T>(list: readonly T[]): T | undefined => (list.length === 0 ? undefined : random.pick(list));
@@ -49,6 +50,8 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
     const leader = task && leaderOf(task);
     return task && leader && make(task, leader);
   };
+
+  const inProjects = projectRequests({ random, known, members, managers, aboutTask, newName });
 
   const often = requests === 'mostly about tasks' ? 4 : 1;
   const users = requests === 'mostly about tasks' ? 0 : 1;
@@ -82,8 +85,9 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
           { weight: 6, make: addComment },
           { weight: 2, make: changeComment },
           { weight: 1, make: deleteComment },
-          { weight: 3 * users, make: changeMember },
-          { weight: 6 * users, make: readInProject },
+          { weight: 3 * users, make: inProjects.changeMember },
+          { weight: 3 * users, make: inProjects.moveToProject },
+          { weight: 6 * users, make: inProjects.readInProject },
           { weight: 2, make: restoreTask },
           { weight: 2, make: createInBulk },
           { weight: 4, make: moveOnBoard },
@@ -132,45 +136,21 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
     const manager = random.chance(0.8) ? pick(managers()) : undefined;
     const isDue = requests !== 'requests of release 0.2.0' && random.chance(0.1);
     const due = isDue ? { dueInMs: random.between(1_000, longestDueMs) } : {};
-    const project = requests === 'all requests' && random.chance(0.15) ? pick([...known.projects.values()]) : undefined;
-    if (project !== undefined) return createInProject(task, project.name);
+    if (requests === 'all requests' && known.projects.size > 0 && random.chance(0.15))
+      return inProjects.createInProject(task);
     const parent =
       requests !== 'requests of release 0.2.0' && random.chance(0.15)
         ? pick(tasks('draft', 'assigned', 'in_progress'))
         : undefined;
     const place = parent === undefined ? {} : { parent: parent.name };
     if (manager === undefined) {
-      const creator = known.userById(parent?.creatorId ?? null);
+      const creator = parent?.isInProject === true ? undefined : known.userById(parent?.creatorId ?? null);
       if (creator !== undefined && !creator.isDeleted)
         return { kind: 'create_task', actor: creator.name, task, ...due, ...place };
       return byAnyone((actor) => ({ kind: 'create_task', actor, task, ...due }));
     }
     const to = random.chance(0.4) ? 'random' : pick(members())?.name;
     return { kind: 'create_task', actor: manager.name, task, ...(to !== undefined && { to }), ...due, ...place };
-  }
-
-  /** Managers write in every project. Without a contributor, a random choice is refused. */
-  function createInProject(task: string, project: string): Intent | undefined {
-    const manager = pick(managers());
-    const to = random.chance(0.6) ? { to: 'random' } : {};
-    return manager && { kind: 'create_task', actor: manager.name, task, in: project, ...to };
-  }
-
-  /** The admin, who is no member of the others' projects, changes who is. */
-  function changeMember(): Intent | undefined {
-    if (known.projects.size < maxProjects && random.chance(0.3))
-      return { kind: 'create_project', actor: admin, project: newName('p') };
-    const [project, member] = [pick([...known.projects.values()])?.name, pick(members())?.name];
-    if (project === undefined || member === undefined) return undefined;
-    if (random.chance(0.4)) return { kind: 'remove_member', actor: admin, project, member };
-    const role = random.pick(['contributor', 'contributor', 'viewer'] as const);
-    return { kind: 'set_member', actor: admin, project, member, role };
-  }
-
-  function readInProject(): Intent | undefined {
-    const task = pick([...known.tasks.values()].filter(({ isInProject }) => isInProject));
-    const reader = pick(members());
-    return task && reader && { kind: 'read_task', actor: reader.name, task: task.name };
   }
 
   function assign(): Intent | undefined {
@@ -190,6 +170,13 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
   }
 
   function readTask(): Intent | undefined {
+    // managers, who read every task, find out who carries it out now
+    const [open, manager] = [
+      tasks('assigned', 'in_progress').find(({ assigneeId }) => assigneeId === null),
+      pick(managers()),
+    ];
+    if (open !== undefined && manager !== undefined && random.chance(0.7))
+      return { kind: 'read_task', actor: manager.name, task: open.name };
     const task = pick([...known.tasks.values()]);
     return task && byAnyone((actor) => ({ kind: 'read_task', actor, task: task.name }));
   }
@@ -267,12 +254,12 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
     if (demoted !== undefined && random.chance(0.6)) {
       return { kind: 'change_role', actor: admin, user: demoted.name, role: 'member' };
     }
-    const promoted = members().length > minMembers ? pick(members()) : undefined;
+    const promoted = members().length > minMembers ? pick(passing()) : undefined;
     return promoted && { kind: 'change_role', actor: admin, user: promoted.name, role: 'manager' };
   }
 
   function deleteUser(): Intent | undefined {
-    const user = members().length > minMembers ? pick(members()) : undefined;
+    const user = members().length > minMembers ? pick(passing()) : undefined;
     const actor = random.chance(0.3) ? user?.name : admin;
     return user && actor ? { kind: 'delete_user', actor, user: user.name } : undefined;
   }

@@ -43,7 +43,9 @@ export type DependencyIntent = { kind: 'add_blocker' | 'remove_blocker'; actor: 
 export type ProjectIntent =
   | { kind: 'create_project'; actor: string; project: string }
   | { kind: 'set_member'; actor: string; project: string; member: string; role: 'lead' | 'contributor' | 'viewer' }
-  | { kind: 'remove_member'; actor: string; project: string; member: string };
+  | { kind: 'remove_member'; actor: string; project: string; member: string }
+  /** `into`: the name of a project, or null for none. */
+  | { kind: 'move_to_project'; actor: string; task: string; into: string | null };
 
 export type Role = 'admin' | 'manager' | 'member';
 

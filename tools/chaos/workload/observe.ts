@@ -18,7 +18,7 @@ export function observe(known: KnownState, operation: Operation, now: number): v
     known.projects.set(intent.project, { name: intent.project, id: operation.answer.id });
   if ('task' in intent) observeTask(known, intent.task, operation);
   if (intent.kind === 'create_board' && operation.answer?.id !== undefined) known.board = operation.answer.id;
-  if (intent.kind === 'move_task' && operation.attempts.at(-1)?.status === 404) known.tasks.delete(intent.moved);
+  if (intent.kind === 'move_task' && isGone(known, operation)) known.tasks.delete(intent.moved);
   if (actor !== undefined && intent.kind === 'list_tasks') setCursor(actor, 'tasks', operation);
   if (actor !== undefined && intent.kind === 'read_notifications') setCursor(actor, 'notifications', operation);
   if (outcome === 'acknowledged' && intent.kind === 'shuffle') {
@@ -50,30 +50,34 @@ function observeUser(user: Actor | undefined, { intent, outcome, answer, attempt
   if (answer?.role !== undefined) user.role = answer.role as Role;
 }
 
-function observeTask(known: KnownState, name: string, { intent, outcome, answer, attempts }: Operation): void {
+/** Whether a task does not exist. A member may be an outsider of its project, for whom a task that exists does not. */
+function isGone({ users }: KnownState, { intent, attempts }: Operation): boolean {
+  const role = 'actor' in intent ? users.get(intent.actor)?.role : undefined;
+  return attempts.at(-1)?.status === 404 && role !== 'member';
+}
+
+function isForbidden({ attempts }: Operation): boolean {
+  return attempts.at(-1)?.status === 403;
+}
+
+function observeTask(known: KnownState, name: string, operation: Operation): void {
+  const { intent, outcome, answer } = operation;
   const previous = known.tasks.get(name);
-  // for an outsider of its project, a task that exists does not
-  const isGone = attempts.at(-1)?.status === 404 && previous?.isInProject !== true;
-  if (isGone || (intent.kind === 'delete_task' && outcome === 'acknowledged')) {
+  if (isGone(known, operation) || (intent.kind === 'delete_task' && outcome === 'acknowledged')) {
     known.tasks.delete(name);
     if (previous !== undefined && intent.kind === 'delete_task') known.deleted.set(name, previous);
     if (intent.kind === 'restore_task') known.deleted.delete(name);
     return;
   }
   if (intent.kind === 'restore_task' && outcome === 'acknowledged') known.deleted.delete(name);
+  // only the assignee carries out a task
+  if (intent.kind === 'transition' && previous?.assigneeId === operation.actorId && isForbidden(operation))
+    known.tasks.set(name, { ...previous, assigneeId: null });
   const { id, state, version, creator_id: creatorId, assignee_id: assigneeId } = answer ?? {};
   if (id === undefined || state === undefined || version === undefined || creatorId === undefined) return;
   if (previous !== undefined && previous.version > version) return;
-  const isInProject = previous?.isInProject ?? (intent.kind === 'create_task' && isCreatedInProject(known, intent));
+  const isInProject = typeof answer?.project_id === 'string';
   known.tasks.set(name, { name, id, state, version, creatorId, assigneeId: assigneeId ?? null, isInProject });
-}
-
-/** A sub-task is in the project of its parent. */
-function isCreatedInProject(
-  known: KnownState,
-  { in: project, parent }: Extract<Operation['intent'], { kind: 'create_task' }>,
-): boolean {
-  return project !== undefined || (parent !== undefined && known.tasks.get(parent)?.isInProject === true);
 }
 
 function observeDependency({ dependencies }: KnownState, { kind, on, by }: DependencyIntent): void {

@@ -125,6 +125,7 @@ const kept = [
   'creator_id',
   'assignee_id',
   'version',
+  'project_id',
   'updated_at',
   'email',
   'name',
@@ -132,7 +133,7 @@ const kept = [
 ];
 const alsoKept = ['position', 'open', 'reassigned', 'access_token', 'user'];
 
-/** Reduces a body to the fields that the checker and the workload read, and a list to its ids. */
+/** Reduces a body to the fields that the checker and the workload read, and a list to its ids and versions. */
 function trimmed(body: Record<string, unknown>): Answer {
   const { data, next_cursor } = body as { data?: unknown; next_cursor?: string | null };
   if (Array.isArray(data) && data.some((item: object) => 'status' in item)) {
@@ -140,7 +141,13 @@ function trimmed(body: Record<string, unknown>): Answer {
     return { ids: results.map(({ body: task }) => task?.id ?? ''), statuses: results.map(({ status }) => status) };
   }
   if (Array.isArray(data)) {
-    return { ids: data.map((item: { id: string }) => item.id), ...(next_cursor !== undefined && { next_cursor }) };
+    const items = data as { id: string; version?: number }[];
+    const versions = items.flatMap(({ version }) => version ?? []);
+    return {
+      ids: items.map(({ id }) => id),
+      ...(versions.length > 0 && { versions }),
+      ...(next_cursor !== undefined && { next_cursor }),
+    };
   }
   const fields = [...kept, ...alsoKept].filter((name) => name in body);
   return Object.fromEntries(fields.map((name) => [name, body[name]]));

@@ -119,6 +119,10 @@ export function requestOf(intent: Intent, known: KnownState): WireRequest | unde
     }
     case 'create_project':
       return once('/api/v1/projects', { name: intent.project });
+    case 'move_to_project': {
+      const project = intent.into === null ? null : known.projects.get(intent.into);
+      return task && project !== undefined ? onTask(as, task, 'PATCH', { project_id: project?.id ?? null }) : undefined;
+    }
     case 'set_member':
     case 'remove_member':
       return onMember(as, known.projects.get(intent.project), known.users.get(intent.member), intent);

@@ -35,8 +35,11 @@ export type IdempotentRequest = {
 
 export type NewTask = TaskFields & Pick<Task, 'creator_id' | 'assignee_id' | 'parent_id' | 'project_id'>;
 
-/** A task that may be deleted. `is_below_deleted`: whether its parent is deleted. */
-export type DeletableTask = ActedTask & { is_deleted: boolean; deletion_id: string | null; is_below_deleted: boolean };
+/** A task that may be deleted. `is_below_deleted`: whether its parent is deleted; `is_left_behind`: whether its parent is in another project. */
+export type DeletableTask = ActedTask & { is_deleted: boolean; deletion_id: string | null } & {
+  is_below_deleted: boolean;
+  is_left_behind: boolean;
+};
 
 /** The fields of a task that distribution needs. The small size matters when there are many tasks. */
 export type OpenTask = Pick<Task, 'id' | 'state' | 'assignee_id' | 'project_id'>;

@@ -49,7 +49,7 @@ async function restoreDeletion({ tasks, links }: Ports, tx: Tx, command: Command
     authorize('restore', actor, set.get(found.deletion_id ?? found.id) ?? found);
   });
   const root = set.get(task.deletion_id ?? task.id) ?? task;
-  if (root.is_below_deleted)
+  if (root.is_below_deleted && !root.is_left_behind)
     throw problem('illegal_transition', 'A task above this one is deleted. Restore that task first.');
   const former = await formerAssignees(tasks, tx, [...set.values()]);
   const changes = [...set.values()].map((one) => [one, restore(one, former.get(one.id))] as const);

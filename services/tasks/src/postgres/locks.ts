@@ -47,7 +47,9 @@ export const lockTasksToEnd = {
 
 const deletableColumns = `${actedTaskColumns}, task.deleted_at IS NOT NULL AS is_deleted, task.deletion_id, EXISTS (
     SELECT FROM tasks parent WHERE parent.id = task.parent_id AND parent.deleted_at IS NOT NULL
-  ) AS is_below_deleted`;
+  ) AS is_below_deleted, EXISTS (
+    SELECT FROM tasks parent WHERE parent.id = task.parent_id AND parent.project_id IS DISTINCT FROM task.project_id
+  ) AS is_left_behind`;
 
 export const lockTaskOrDeleted = {
   name: 'tasks.lock_task_or_deleted',
