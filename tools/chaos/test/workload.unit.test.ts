@@ -109,6 +109,23 @@ describe('the traffic', () => {
     expect(headersOf({ kind: 'delete_task', actor: admin, task: 't1' })).deep.equal(['if-match']);
   });
 
+  it('does not know who carries out a task after its assignee was refused, and still knows the task after a 404 for a member', () => {
+    const known = stateWithAdmin();
+    const [user, task] = [known.addUser('u1', 'member'), { name: 't1', id: 'x', version: 3, creatorId: 'y' }];
+    known.tasks.set('t1', { ...task, state: 'assigned', assigneeId: 'id-1', isInProject: true });
+    const intent = { kind: 'transition', actor: user.name, task: 't1', state: 'in_progress' } as const;
+    const refusedWith = (status: number): Operation => ({
+      ...{ n: 1, at: 1, intent, actorId: 'id-1', subjectId: 'x', outcome: 'refused', replays: [] },
+      attempts: [{ began: 1, ended: 1, status }],
+    });
+    observe(known, refusedWith(404), 1);
+    expect(known.tasks.get('t1')?.assigneeId).equal('id-1');
+    observe(known, refusedWith(403), 1);
+    expect(known.tasks.get('t1')?.assigneeId).equal(null);
+    observe(known, { ...refusedWith(404), intent: { kind: 'read_task', actor: admin, task: 't1' } }, 1);
+    expect([...known.tasks]).deep.equal([]);
+  });
+
   it('makes no request for an unknown task, user or actor', () => {
     expect(requestOf({ kind: 'read_task', actor: admin, task: 't9' }, stateWithAdmin())).equal(undefined);
     expect(requestOf({ kind: 'rename_user', actor: admin, user: 'u9', name: 'x' }, stateWithAdmin())).equal(undefined);
