@@ -29,8 +29,8 @@ export async function changeTask(ports: Ports, command: Command): Promise<Docume
 }
 
 /**
- * Locks a task with its future parent, if any, and checks that it may be moved there. A task that is moved to another project takes the tasks below it
- * along. An assignee who is not a contributor of that project then loses the task to another, as one who leaves a project does.
+ * Locks a task with its future parent, if any, and checks that it may be moved there. A task that moves to another project takes its sub-tasks
+ * along. If its assignee is not a contributor of that project, the task is then reassigned, as it is when an assignee leaves a project.
  */
 async function changePlace(ports: Ports, tx: Tx, command: Command): Promise<Document> {
   const { tasks, links, wakeReassigner } = ports;

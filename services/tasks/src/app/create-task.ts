@@ -24,7 +24,7 @@ type Command = {
 };
 
 /**
- * Creates a task, either as a draft or assigned at once, or a task with the job that carries it out. A replayed response also counts against the creation limit.
+ * Creates a task: a draft, an assigned task, or a task with the job that carries it out. A replayed response also counts against the creation limit.
  */
 export async function createTask(ports: Ports, { actor, input, request }: Command): Promise<WriteResult> {
   ports.creations.take(actor.id);
@@ -83,7 +83,7 @@ async function insertAssignedAtRandom(tasks: TaskStore, tx: Tx, task: NewTask): 
 /** `projectId` is undefined if the caller named no project. */
 type InPlace = { task: NewTask; isRandom: boolean; projectId: string | null | undefined; request: Command['request'] };
 
-/** Creates a task in a project, or a sub-task, in the project of its parent and behind the locks of the graph and the parent. */
+/** Creates a task in a project, or a sub-task in the project of its parent. A sub-task needs the locks of the graph and of the parent. */
 async function createInPlace(
   ports: Ports,
   actor: Actor,

@@ -11,8 +11,8 @@ import type { TaskStore } from './ports.ts';
 type Ports = { tasks: TaskStore; links: LinkStore };
 
 /**
- * Soft-deletes a task and the tasks below it: the rows stay in the database, hidden, with the id of this task as their deletion. Their jobs are
- * cancelled.
+ * Soft-deletes a task and its sub-tasks at all levels. The hidden rows stay in the database, with the id of this task as their `deletion_id`. Their
+ * jobs are cancelled.
  */
 export async function deleteTask({ tasks, links }: Ports, command: TaskCommand): Promise<void> {
   try {
@@ -23,7 +23,7 @@ export async function deleteTask({ tasks, links }: Ports, command: TaskCommand):
   }
 }
 
-/** Ends a transaction, because the lock of the graph comes before that of the task. */
+/** Rolls back a transaction that turns out to need the lock of the graph, which comes before the lock of the task. */
 class MayHaveSubtasks extends Error {}
 
 async function deleteAlone(tasks: TaskStore, tx: Tx, command: TaskCommand): Promise<void> {

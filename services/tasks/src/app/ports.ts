@@ -9,7 +9,7 @@ import type { Reader } from '../domain/projects/reader.ts';
 import type { ActedTask, Task, TaskFields } from '../domain/task.ts';
 import type { TaskList } from './task-list.ts';
 
-/** The journey of an event of a task, or of the comment with this id. */
+/** The journey of an event about a task, or about the comment with this id. */
 export type TaskEventJourney = Omit<EventJourney, 'aggregate_id'> & { comment_id: string | null };
 
 /** JSON text as built by the database, sent unchanged. `etag` is the version of the resource, if it has one. */
@@ -35,7 +35,7 @@ export type IdempotentRequest = {
 
 export type NewTask = TaskFields & Pick<Task, 'creator_id' | 'assignee_id' | 'parent_id' | 'project_id'>;
 
-/** A task that may be deleted. `is_below_deleted`: whether its parent is deleted; `is_left_behind`: whether its parent is in another project. */
+/** A task, deleted or not. `is_below_deleted`: whether its parent is deleted; `is_left_behind`: whether its parent is in another project. */
 export type DeletableTask = ActedTask & { is_deleted: boolean; deletion_id: string | null } & {
   is_below_deleted: boolean;
   is_left_behind: boolean;
@@ -53,7 +53,7 @@ export type OrphanedTask = Task & { assignee_is_deleted: boolean; assignee_eligi
  */
 export type TaskStore = TaskReads & TaskLocks & Assignment & TaskWrites;
 
-/** What a reader may not read is missing, as if it did not exist. */
+/** A task that the reader may not read is treated as missing. */
 export type TaskReads = {
   /** Includes deleted tasks; `isDeleted` marks them. */
   readTask(id: string, reader: Reader): Promise<(Document & { isDeleted: boolean }) | undefined>;
@@ -64,10 +64,10 @@ export type TaskReads = {
     id: string,
     reader: Reader,
   ): Promise<(Document<typeof schemas.readTask> & { isDeleted: boolean }) | undefined>;
-  /** Whether a task with this id was removed for good, as far as is still known. */
+  /** Whether a task with this id was purged, as far as tombstones still show. */
   wasRemoved(id: string): Promise<boolean>;
   /**
-   * `asOf`, for a filter with a text, is when the text search was up to date.
+   * `asOf`, for a filter with a text, is the time at which the text search was up to date.
    * @throws Problem `search_busy` when this filter and order take too long.
    */
   listTasks(list: TaskList, place: Place): Promise<Page<ListedTaskJson> & { asOf?: string }>;
@@ -86,13 +86,13 @@ export type TaskReads = {
 export type TaskLocks = {
   /** Locks and returns the task; undefined when it is deleted or never existed, or the reader may not read it. */
   lockTask(tx: Tx, id: string, reader: Reader): Promise<ActedTask | undefined>;
-  /** Like `lockTask`, for a task that ends: locks its job before, and the tasks that it blocks too. */
+  /** Like `lockTask`, for a task that is about to end: first locks its job, and also locks the tasks that it blocks. */
   lockTaskToEnd(tx: Tx, id: string, reader: Reader): Promise<ActedTask | undefined>;
   /** Like `lockTask`, but finds deleted tasks too. */
   lockTaskOrDeleted(tx: Tx, id: string, reader: Reader): Promise<DeletableTask | undefined>;
   /** Locks and returns a task, deleted or not, and the tasks that were deleted with it, in the order of their ids. Requires the lock of the graph. */
   lockDeletion(tx: Tx, id: string, reader: Reader): Promise<Map<string, DeletableTask>>;
-  /** The assignees whom locked, deleted tasks lost with their deletion, by the ids of the tasks. */
+  /** The assignees of locked, deleted tasks at the time of their deletion, by task id. */
   assigneesBeforeDeletion(tx: Tx, taskIds: readonly string[]): Promise<Map<string, string>>;
   /**
    * Locks everything that several operations of one transaction need, in the order of all transactions: the assignment lock if one of them `assigns`,
@@ -111,7 +111,7 @@ export type TaskLocks = {
 };
 
 /**
- * Chooses and locks performers, for the tasks of a project among its contributors and leads. A performer locked FOR SHARE stays one until the
+ * Chooses and locks performers; for a task of a project, among its contributors and leads. A performer locked FOR SHARE stays one until the
  * transaction ends, and stays in the project.
  */
 export type Assignment = {
@@ -156,15 +156,15 @@ export type TaskWrites = {
   createTaskWithin(tx: Tx, task: NewTask): Promise<Document | undefined>;
   /** Stores a new task whose assignee, if any, this transaction has locked. */
   insertTask(tx: Tx, task: NewTask, grounds: Grounds): Promise<Document>;
-  /** An id for a new task, from the clock of the database. */
+  /** Returns an id for a new task, made from the clock of the database. */
   newTaskId(tx: Tx): Promise<string>;
-  /** Stores a new task that this job carries out, with this id. */
+  /** Stores a new task with this id, which this job carries out. */
   insertJobTask(tx: Tx, task: NewTask, ids: { id: string; jobId: string }): Promise<Document>;
   /** Cancels the job of a task, which this transaction has locked with its task; a leased job ends as cancelled with its lease. */
   cancelJobOf(tx: Tx, task: { job_id: string | null }, actorId: string): Promise<void>;
   /**
    * Stores a change to a locked task with its events and activity entries. `actorId` is null for the system. Returns
-   * the task after the change. A change that ends the task also announces the tasks whose last blocker it was.
+   * the task after the change. A change that ends the task also announces the tasks of which it was the last open blocker.
    */
   applyChange(tx: Tx, task: { id: string }, change: Change, actorId: string | null): Promise<Document>;
   /** Applies many changes at once. */

@@ -26,7 +26,7 @@ export async function restoreTask({ tasks, links }: Ports, command: Command): Pr
   }
 }
 
-/** Ends a transaction, because the lock of the graph comes before that of the task. */
+/** Rolls back a transaction that turns out to need the lock of the graph, which comes before the lock of the task. */
 class MayHaveRelatives extends Error {}
 
 async function restoreAlone(tasks: TaskStore, tx: Tx, command: Command): Promise<Document> {
@@ -57,7 +57,7 @@ async function restoreDeletion({ tasks, links }: Ports, tx: Tx, command: Command
   return await tasks.applyChange(tx, task, noChange, actor.id);
 }
 
-/** Locks the former assignees too, so that they stay performers until the tasks are theirs. */
+/** Also locks the former assignees, so that they stay performers until the tasks are assigned to them. */
 async function formerAssignees(
   tasks: TaskStore,
   tx: Tx,
@@ -68,7 +68,7 @@ async function formerAssignees(
   // tasks that were deleted together are in one project
   const projectId = deleted[0]?.project_id ?? null;
   const eligibilities = new Map<string, FormerAssignee['eligibility']>();
-  // in the order of their ids, as other transactions that lock several users
+  // in the order of their ids, like every transaction that locks several users
   for (const id of [...new Set(former.values())].toSorted())
     eligibilities.set(id, await tasks.lockEligibility(tx, id, projectId));
   return new Map([...former].map(([taskId, id]) => [taskId, { id, eligibility: eligibilities.get(id) ?? 'unknown' }]));

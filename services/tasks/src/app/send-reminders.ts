@@ -14,8 +14,8 @@ export type Reminders = {
    */
   untilNextMs(): Promise<number | undefined>;
   /**
-   * Locks up to `limit` tasks that have a due reminder, the earliest first, and returns their ids. Skips tasks that
-   * another transaction has locked: another replica reminds of them, or a user is changing them.
+   * Locks up to `limit` tasks that have a due reminder, the earliest first, and returns their ids. Skips tasks that another transaction has locked:
+   * another replica is sending their reminders, or a user is changing them.
    */
   lockDueTasks(tx: Tx, limit: number): Promise<string[]>;
   /** The due reminders of locked tasks, in a later statement than the lock, so that it sees changes made before the lock. */
@@ -24,7 +24,7 @@ export type Reminders = {
   settle(tx: Tx, settlements: readonly Settlement[]): Promise<SettledReminder[]>;
 };
 
-/** Tasks per transaction: some milliseconds of work, during which these tasks can't be changed. */
+/** Tasks per transaction: a few milliseconds of work, during which these tasks can't be changed. */
 const batch = 100;
 
 type Ports = {

@@ -13,15 +13,15 @@ type Ports = { tasks: TaskStore; shuffles: UserLimit };
 type Command = { actor: Actor; request: IdempotentRequest | undefined };
 
 /**
- * Redistributes all open tasks evenly among the performers, and those of each project evenly among its contributors and leads. A task that falls to its
- * current assignee is left unchanged, and so are the tasks of a project without a performer.
+ * Redistributes all open tasks evenly among the performers, and those of each project evenly among its contributors and leads. A task that is dealt
+ * to its current assignee is left unchanged, and so are the tasks of a project without a performer.
  */
 export async function shuffleTasks(
   { tasks, shuffles }: Ports,
   { actor, request }: Command,
 ): Promise<WriteResult<typeof shuffled>> {
   return await tasks.once(request, async (tx) => {
-    // counted only here, because a repeated key gets its first response whatever the limit
+    // counted only here, because a repeated key gets the saved response whatever the limit
     shuffles.take(actor.id);
     await tasks.lockAssignments(tx);
     const open = await tasks.lockOpenTasks(tx);

@@ -3,7 +3,7 @@ import type { FilterNode } from '../domain/search/filter-tree.ts';
 import type { TextQuery } from '../domain/search/text-query.ts';
 import type { Priority, Task, TaskState } from '../domain/task.ts';
 
-/** The tasks of a list: those that the reader may read and that match every filter that is given, in this order. */
+/** The tasks of a list: those that the reader may read and that match every given filter, in this order. */
 export type TaskList<O extends TaskOrder = TaskOrder> = {
   reader: Reader;
   filter: TaskFilter;
@@ -23,7 +23,7 @@ export type TaskFilter = {
    */
   mine?: { userId: string; is: boolean } | undefined;
   kind?: Task['kind'] | undefined;
-  /** Only deleted tasks instead of the others. */
+  /** Selects deleted tasks only; without it, the list has none of them. */
   isDeleted?: true | undefined;
   /** A project's id; `none` for tasks outside of projects. */
   project?: string | undefined;
@@ -31,9 +31,9 @@ export type TaskFilter = {
   parent?: string | undefined;
   /** Whether a blocker that has not ended exists. */
   isBlocked?: boolean | undefined;
-  /** The id of a task: its blockers, also those that have ended. */
+  /** The id of a task: selects its blockers, including those that have ended. */
   blocks?: string | undefined;
-  /** The id of a task: the tasks that wait for it. */
+  /** The id of a task: selects the tasks that wait for it. */
   blockedBy?: string | undefined;
   priority?: Priority | undefined;
   anyLabel?: readonly string[] | undefined;
@@ -46,7 +46,7 @@ export type TaskFilter = {
 };
 
 /**
- * Tasks without a due date come last in both directions. Equal tasks are in the order of their ids, in the same direction. `relevance` is for a
+ * Tasks without a due date come last in both directions. Ties are broken by id, in the same direction. `relevance` is for a
  * filter with a text, and returns only the best `mostRelevant` tasks.
  */
 export type TaskOrder = FieldOrder | typeof byRelevance | ManualOrder;

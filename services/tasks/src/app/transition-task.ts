@@ -29,7 +29,10 @@ export async function transitionTask({ tasks, links }: Ports, command: Command):
   });
 }
 
-/** Checks that nothing hinders a step, or that it is overridden. Returns what explains it. @throws Problem `task_blocked`, `open_subtasks`. */
+/**
+ * Checks that a task has no open blockers or sub-tasks, or that the actor overrides them. Returns the explanation for the activity log.
+ * @throws Problem `task_blocked`, `open_subtasks`.
+ */
 async function overcome(
   links: LinkStore,
   tx: Tx,

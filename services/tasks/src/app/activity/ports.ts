@@ -7,13 +7,13 @@ import type { ActivityJson } from '../ports.ts';
 
 export type ExplanationJson = JsonText<(typeof tasksRoutes.whyAssigned.responses)[200]>;
 
-/** A task as it is now, as the API returns it, and what its log says about another time. */
+/** The current task as the API returns it, and the state that its log records for another time. */
 export type TaskWithHistory = { now: ShownTask; history: History };
 
 /** A task as the API returns it. */
 export type ShownTask = z.output<typeof schemas.task>;
 
-/** An instant of a task, as a user reads it. */
+/** A task and an instant, with the user who reads them. */
 export type AskedTime = { taskId: string; reader: Reader; at: string };
 
 export type ActivityReads = {
@@ -21,7 +21,7 @@ export type ActivityReads = {
   listAll(reader: Reader, place: Place): Promise<Page<ActivityJson>>;
   /** Undefined when the task doesn't exist. */
   explainAssignment(taskId: string, reader: Reader): Promise<ExplanationJson | undefined>;
-  /** The task and its history at an instant. Undefined when the task doesn't exist, or didn't then, or the reader may not read it. */
+  /** The task and its history at an instant. Undefined when the task doesn't exist, didn't exist at that instant, or is not readable. */
   readHistory(asked: AskedTime): Promise<TaskWithHistory | undefined>;
   /** A user as others see them. */
   readPerson(id: string): Promise<{ id: string; name: string }>;

@@ -5,7 +5,7 @@ import type { Document } from '../ports.ts';
 import type { ActivityReads, AskedTime } from './ports.ts';
 
 /**
- * Reconstructs a task as it was at an instant, from its activity log. Names of users, and the job of the task, are as they are now.
+ * Reconstructs a task as it was at an instant, from its activity log. The names of users and the job of the task are the current ones.
  * @throws Problem `not_found` also if the task was created later, or was deleted at that time.
  */
 export async function readTaskAt(

@@ -4,8 +4,8 @@ import type { Eligibility } from '../../domain/performer.ts';
 import type { Document, IdempotentRequest, TaskStore, Users, WriteResult } from '../ports.ts';
 
 /**
- * The store for one operation of a bulk request: its result commits with its change, under its own key, so that the operation is carried out once.
- * Without a key, nothing is stored.
+ * The store for one operation of a bulk request. The result commits with the change, under the operation's own key, so the operation is carried out
+ * once. Without a key, no result is stored.
  */
 export function storeOfOperation(tasks: TaskStore, request: IdempotentRequest | undefined): TaskStore {
   return {
@@ -47,7 +47,7 @@ export function storeWithin(tasks: TaskStore, tx: Tx): TaskStore {
   };
 }
 
-/** Ends a transaction, because a user has to be looked up in Auth first: no transaction waits for another service. */
+/** Rolls back a transaction, because a user must be looked up in Auth first: no transaction waits for another service. */
 export class UserNeeded extends Error {
   readonly userId: string;
   constructor(userId: string) {
@@ -56,7 +56,7 @@ export class UserNeeded extends Error {
   }
 }
 
-/** The users who have been looked up. @throws UserNeeded for any other. */
+/** The users who have already been looked up. @throws UserNeeded for any other user. */
 export function lookedUp(users: ReadonlyMap<string, Eligibility>): Users {
   return {
     async eligibilityOf(userId) {

@@ -35,7 +35,7 @@ export async function withKnownMentions<T>(
     return await write();
   } catch (error) {
     if (!(error instanceof UnknownMentions)) throw error;
-    // the first user who doesn't exist ends this, so that one request can't cause 50
+    // stop at the first user who doesn't exist, so that one request can't cause 50 look-ups
     for (const id of error.ids) if (!(await users.exists(id))) throw unknownMention(id);
   }
   try {

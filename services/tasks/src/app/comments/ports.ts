@@ -22,7 +22,7 @@ export type CommentStore = {
   /** An undefined revision changes nothing. */
   revise(tx: Tx, comment: Comment, revision: Revision | undefined): Promise<CommentDocument>;
   remove(tx: Tx, comment: Comment, actorId: string): Promise<void>;
-  /** Those of the users whom the directory doesn't know, or knows as deleted. */
+  /** Returns the given users whom the directory doesn't know, or knows as deleted. */
   unknownUsers(tx: Tx, ids: readonly string[]): Promise<string[]>;
 };
 

@@ -55,7 +55,7 @@ export async function changeComment(
   );
 }
 
-/** Deletes a comment for good. */
+/** Deletes a comment permanently. */
 export async function deleteComment(ports: CommentPorts, command: CommentCommand): Promise<void> {
   await ports.tasks.transaction(async (tx) => {
     const comment = await loadComment(ports, tx, command, authorizeRemoval);

@@ -36,7 +36,7 @@ export async function replayJobs(ports: Ports, actor: JobActor, { filter, reason
   return { replayed, more: replayed === limit };
 }
 
-/** Ends dead jobs for good. */
+/** Cancels dead jobs permanently. */
 export async function dropJobs(ports: Ports, actor: JobActor, { filter, reason, limit }: Batch) {
   const dropped = await ports.jobs.drop({ ...filter, limit }, { ...operatorOf(actor), reason });
   return { dropped, more: dropped === limit };

@@ -76,7 +76,7 @@ export type Claim = {
 /** A lease that was extended. */
 export type Extension = { leaseMs: number; leaseExpiresAt: string; cancelRequested: boolean };
 
-/** How a worker ends a lease. `result` and `error` are JSON text. */
+/** A settlement of a lease by its worker. `result` and `error` are JSON text. */
 export type Settlement = {
   lease: Lease;
   ending: Exclude<Ending, { kind: 'expired' }>;
@@ -126,7 +126,7 @@ export type JobOperating = {
   cancel(id: string, by: Omit<Operator, 'reason'>): Promise<JobDocument | undefined>;
   /** Queues dead jobs again. Returns their number. */
   replay(jobs: DeadJobs, by: Operator): Promise<number>;
-  /** Cancels dead jobs for good. Returns their number. */
+  /** Cancels dead jobs permanently. Returns their number. */
   drop(jobs: DeadJobs, by: Operator): Promise<number>;
 };
 
@@ -151,7 +151,7 @@ export type JobUpkeep = {
   reap(): Promise<{ expired: number; isComplete: boolean } | undefined>;
 };
 
-/** Hints that this process has work to do. They are sent after a commit and may be lost: polling is the guarantee. */
+/** Hints that this process has work to do. A hint is sent after a commit and may be lost, so correctness rests on polling. */
 export type JobHints = {
   /** Jobs were queued. `rankAt` is the lowest of their ranks. */
   queued(queue: string, jobs: { count: number; rankAt: string }): void;
@@ -159,6 +159,6 @@ export type JobHints = {
   scheduled(): void;
   /** A job with a concurrency key ended, or a limit changed: another job of the queue may start. */
   freed(queue: string): void;
-  /** A lease expired, and its job is in this state now. */
+  /** A lease expired, and its job is now in this state. */
   expired(queue: string, state: string): void;
 };

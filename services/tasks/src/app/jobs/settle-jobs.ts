@@ -8,7 +8,7 @@ type Batch = typeof tasksRoutes.settleJobs;
 type Item = z.output<Batch['body']>['items'][number];
 type Ports = { jobs: JobLeases };
 
-/** Ends leases of a worker, each with its own outcome. */
+/** Settles leases of a worker, each with its own outcome. */
 export async function settleJobs(
   { jobs }: Ports,
   { queues, input }: { queues: readonly string[]; input: readonly Item[] },
@@ -27,7 +27,7 @@ export async function settleJobs(
   };
 }
 
-/** Ends one lease. @throws Problem `lease_lost`; `invalid_input` for the lease of another job. */
+/** Settles one lease. @throws Problem `lease_lost`; `invalid_input` for the lease of another job. */
 export async function settleJob(
   { jobs }: Ports,
   { queues, jobId, input }: { queues: readonly string[]; jobId: string; input: Item },

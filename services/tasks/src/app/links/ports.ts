@@ -14,20 +14,20 @@ import type { ActedTask } from '../../domain/task.ts';
 export type LinkStore = {
   /** Waits for the lock of the graph and holds it until the transaction ends. Only its holder sets a parent or adds a dependency. */
   lockGraph(tx: Tx): Promise<void>;
-  /** Locks and returns those of the tasks that exist and that the reader may read, by id. */
+  /** Locks the tasks that exist and that the reader may read. Returns them by id. */
   lockTasks(tx: Tx, ids: readonly string[], reader: Reader): Promise<Map<string, ActedTask>>;
   /** The ids of a task and the tasks below it, without deleted ones; at most `limit`. Requires the lock of the graph. */
   listSubtree(tx: Tx, rootId: string, limit: number): Promise<string[]>;
-  /** Like `lockTasks`, for tasks that end: locks their jobs before, and the tasks that they block too. */
+  /** Like `lockTasks`, for tasks that are about to end: first locks their jobs, and also locks the tasks that they block. */
   lockTasksToEnd(tx: Tx, ids: readonly string[], reader: Reader): Promise<Map<string, ActedTask>>;
-  /** Where a task would be as a sub-task of `parentId`. `taskId` is null for a new task. */
+  /** The place that a task would have as a sub-task of `parentId`. `taskId` is null for a new task. */
   readPlace(tx: Tx, o: { taskId: string | null; parentId: string }): Promise<Place>;
   /**
-   * The waits of a task, of the tasks that it waits for, and so on: for blockers and sub-tasks that have not ended, deleted or not, because a deleted
-   * task may be restored. Undefined if there are too many.
+   * The waits of a task, of the tasks that it waits for, and so on. A task waits for its blockers and sub-tasks that have not ended, including
+   * deleted ones, which may be restored. Undefined if there are too many.
    */
   readWaits(tx: Tx, taskId: string): Promise<Wait[] | undefined>;
-  /** What hinders a task that this transaction has locked. */
+  /** The open blockers and open sub-tasks of a task that this transaction has locked. */
   readHindrances(tx: Tx, taskId: string): Promise<Hindrances>;
   countDependencies(
     tx: Tx,
@@ -43,8 +43,8 @@ export type LinkStore = {
     tx: Tx,
     o: { taskId: string; blockerId: string; change: DependencyChange; actorId: string },
   ): Promise<void>;
-  /** Notes that a locked task has sub-tasks. */
+  /** Records that a locked task has sub-tasks. */
   markLinked(tx: Tx, taskId: string): Promise<void>;
-  /** Those of the tasks that the reader may read, in this order. Every title in a problem comes from here. */
+  /** Returns the given tasks that the reader may read, in this order. Every title in a problem comes from here. */
   nameTasks(tx: Tx, ids: readonly string[], reader: Reader): Promise<NamedTask[]>;
 };

@@ -7,7 +7,7 @@ import type { LinkStore } from './ports.ts';
 
 type Naming = Pick<LinkStore, 'nameTasks'>;
 
-/** The problem of a task that others hinder. Names the first of them. */
+/** The problem of a task with open blockers or open sub-tasks. Names the first of them. */
 export async function hindered(
   links: Naming,
   tx: Tx,

@@ -9,7 +9,7 @@ import type { ProjectStore } from './ports.ts';
 
 export type Places = { links: LinkStore; projects: Pick<ProjectStore, 'find'> };
 
-/** A project, or none, with what it says about an actor. */
+/** A project, or none, with the role of an actor in it. */
 type ProjectOfTask = Pick<Subject, 'project_id' | 'project_role' | 'project_is_archived'>;
 
 /**
@@ -29,7 +29,7 @@ export async function placeInProject(
 }
 
 /**
- * The project in which an actor creates a task, or into which they move one.
+ * The project in which an actor creates a task, or to which they move a task.
  * @throws Problem `unknown_project`, also for a project that the actor may not read; `forbidden`, `project_archived`.
  */
 export async function enterProject(

@@ -12,12 +12,12 @@ export type ProjectDocument = Document<ProjectSchema>;
 export type MemberSchema = (typeof projectRoutes.setProjectMember.responses)[200];
 export type MemberJson = JsonText<MemberSchema>;
 
-/** The store of projects and their members. A project that the actor may not read is missing, as if it did not exist. */
+/** The store of projects and their members. A project that the actor may not read is treated as missing. */
 export type ProjectStore = {
   read(id: string, actor: Actor): Promise<ProjectDocument | undefined>;
   /** Newest first. */
   list(actor: Actor, filter: { archived: boolean }, place: Place): Promise<Page<JsonText<ProjectSchema>>>;
-  /** In the order of their ids; undefined if there is no such project. */
+  /** Members in the order of their ids; undefined if the project doesn't exist. */
   listMembers(id: string, actor: Actor, place: Place): Promise<Page<MemberJson> | undefined>;
   /** Reads a project without locking it. */
   find(tx: Tx, id: string, actor: Actor): Promise<Project | undefined>;
@@ -29,11 +29,11 @@ export type ProjectStore = {
   update(tx: Tx, id: string, actor: Actor, content: ProjectContent): Promise<ProjectDocument>;
   /** The role of a member of a locked project. */
   roleOf(tx: Tx, id: string, userId: string): Promise<ProjectRole | undefined>;
-  /** Whether a locked project has a lead besides this user, who is not deleted. */
+  /** Whether a locked project has another lead, who is not deleted, besides this user. */
   hasOtherLead(tx: Tx, id: string, userId: string): Promise<boolean>;
   /** Waits for assignments to the member that are not committed yet. */
   setMember(tx: Tx, id: string, userId: string, role: ProjectRole): Promise<MemberJson>;
-  /** Waits in the same way. */
+  /** Also waits for assignments to the member that are not committed yet. */
   removeMember(tx: Tx, id: string, userId: string): Promise<void>;
 };
 
@@ -43,6 +43,6 @@ export type ProjectPorts = {
   users: MentionedUsers;
   /** Limits how often a user may create a task or a project. */
   creations: UserLimit;
-  /** Moves the tasks of former contributors on, and assigns those that await a contributor. */
+  /** Reassigns the tasks of former contributors, and assigns the tasks that await a contributor. */
   wakeReassigner(): void;
 };

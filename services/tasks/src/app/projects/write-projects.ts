@@ -49,7 +49,7 @@ export async function setMember(
   { role, ...command }: MemberCommand & { role: ProjectRole },
 ): Promise<MemberJson> {
   const { tasks, projects, users } = ports;
-  // before Auth is asked about the user, and again with the lock
+  // checked before Auth is queried, and again under the lock
   await tasks.transaction(async (tx) => await loadManaged(projects, tx, command));
   if (!(await users.exists(command.userId))) throw problem('unknown_member', 'Use the id of a user.');
   return await tasks.transaction(async (tx) => {
@@ -105,7 +105,7 @@ async function load(
   return project;
 }
 
-/** Texts as they are stored: well-formed Unicode. */
+/** Normalises texts to the form in which they are stored: well-formed Unicode. */
 function wellFormed<C extends NewProject>(content: C): C {
   return { ...content, name: content.name.toWellFormed(), description: content.description.toWellFormed() };
 }

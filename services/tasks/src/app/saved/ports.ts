@@ -10,9 +10,9 @@ export type Saved<C> = C & { id: string; creatorId: string; version: number };
 export type SavedStore<C, S extends z.ZodType> = {
   /** Undefined unless the reader created it, or it is shared. */
   read(id: string, readerId: string): Promise<Document<S> | undefined>;
-  /** The content, under the same condition. */
+  /** The content. Undefined unless the reader created it, or it is shared. */
   find(id: string, readerId: string): Promise<Saved<C> | undefined>;
-  /** The reader's own and the shared ones, newest first. */
+  /** Those that the reader created, and those that are shared, newest first. */
   list(readerId: string, place: Place): Promise<Page<JsonText<S>>>;
   count(tx: Tx, creatorId: string): Promise<number>;
   lock(tx: Tx, id: string): Promise<Saved<C> | undefined>;

@@ -5,7 +5,7 @@ import type { Actor } from '../../domain/task.ts';
 import type { TaskStore } from '../ports.ts';
 import type { Saved, SavedStore } from './ports.ts';
 
-/** More than a person can keep apart, and few enough for one list. */
+/** More than a person can tell apart, and few enough for one list. */
 const mostOfAUser = 100;
 
 /** A user's command on something saved. `requireVersion` throws when the caller expects another version. */
@@ -14,7 +14,9 @@ export type SavedCommand = { actor: Actor; id: string; requireVersion: (version:
 type Sharable = { shared: boolean };
 type Kind = { noun: 'view' | 'template'; tooMany: 'too_many_views' | 'too_many_templates' };
 
-/** Who may do what with something that users save: its creator changes it, admins may also delete it, and others see it only if it is shared. */
+/**
+ * The permissions on something that users save. Only its creator may change it, admins may also delete it, and others may read it if it is shared.
+ */
 export function savedRules({ noun, tooMany }: Kind) {
   const missing = (): Problem => problem('not_found', `There is no ${noun} with this id, or it is not shared.`);
 
@@ -38,7 +40,7 @@ export function savedRules({ noun, tooMany }: Kind) {
         throw problem(tooMany, `A user can have ${mostOfAUser} ${noun}s. Delete one that is no longer needed.`);
     },
 
-    /** Locks it for a change. @throws Problem `not_found`, `forbidden`, and whatever `requireVersion` throws. */
+    /** Locks something saved for a change. @throws Problem `not_found`, `forbidden`, and whatever `requireVersion` throws. */
     async lockToChange<C extends Sharable, S extends z.ZodType>(
       store: SavedStore<C, S>,
       tx: Tx,
@@ -65,7 +67,7 @@ export function savedRules({ noun, tooMany }: Kind) {
   };
 }
 
-/** The content with the fields that were given. */
+/** The content after the given fields are replaced. */
 export function withChange<C extends object>(content: C, change: { [Field in keyof C]?: C[Field] | undefined }): C {
   return { ...content, ...Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) };
 }

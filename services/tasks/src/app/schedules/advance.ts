@@ -20,11 +20,11 @@ export const zoneDatabase = process.versions.tz ?? '';
 
 type Ports = Pick<SchedulePorts, 'schedules' | 'tasks' | 'jobs' | 'rules' | 'counted'>;
 
-/** The due occurrences of a schedule, and the instant after them. */
+/** The due occurrences of a schedule, and the instant that follows them. */
 export type Plan = Pick<Due, 'due' | 'complete'> & { following: number | null };
 
 /**
- * Evaluates the rule of a schedule. Everything that may be refused is evaluated here, before the first write.
+ * Evaluates the rule of a schedule. Every evaluation that may fail happens here, before the first write.
  * @throws Problem `schedule_too_complex`.
  */
 export async function planOf({ rules }: Pick<Ports, 'rules'>, schedule: Schedule, now: number): Promise<Plan> {
@@ -55,7 +55,7 @@ export function advance(
 export async function advanceToNow<S extends Schedule>(ports: Ports, tx: Tx, schedule: S, now: number): Promise<S> {
   let current = schedule;
   const isDue = schedule.dueAt !== null && schedule.dueAt <= now;
-  // lock order: before the jobs and tasks that the schedule may cancel
+  // lock order: the assignment lock comes before the jobs and tasks that the schedule may cancel
   if (isDue && assigns(schedule.target)) await ports.tasks.lockAssignments(tx);
   if (isDue) await ports.schedules.lockLastJobs(tx, [schedule]);
   while (current.dueAt !== null && current.dueAt <= now) {
@@ -67,7 +67,7 @@ export async function advanceToNow<S extends Schedule>(ports: Ports, tx: Tx, sch
   return current;
 }
 
-/** Reads what decides about the occurrences of one schedule. */
+/** Reads the situation that decides the occurrences of one schedule. */
 export async function situationOf(
   { schedules }: Pick<Ports, 'schedules'>,
   tx: Tx,
@@ -78,7 +78,7 @@ export async function situationOf(
   return situation;
 }
 
-/** When an instant is due, with its jitter. */
+/** The time at which an instant is due, with its jitter. */
 export function dueAtOf(
   schedule: Pick<Schedule, 'id' | 'jitterSeconds'>,
   nextAt: number | null,

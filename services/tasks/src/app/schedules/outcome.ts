@@ -44,7 +44,10 @@ export function outcomeOf(
   return { rows, steps, progress: state };
 }
 
-/** Counts how the last job ended: a dead one is a failure, and one that has succeeded ends the row of failures. It is then forgotten, so that it counts once. */
+/**
+ * Counts how the last job ended: a dead job is a failure, and a job that succeeded resets the count of consecutive failures. The job is then cleared
+ * from the schedule, so it counts once.
+ */
 export function countLast(
   { failures, lastJobId }: Pick<Schedule, 'failures' | 'lastJobId'>,
   last: LastRun,
@@ -92,7 +95,7 @@ function runUnlessOverlapping(
     }
     case 'cancel_running': {
       const cancel = { kind: 'cancel', lastTaskId, lastJobId } as const;
-      // an occurrence that fails leaves the last one as it is
+      // a failed occurrence doesn't replace the last one
       return mayRun ? { row: run.row, steps: [cancel, ...run.steps] } : run;
     }
   }

@@ -38,11 +38,11 @@ export type Work = {
   outdated: boolean;
 };
 
-/** What decides, besides the rule, whether the next occurrence of a schedule runs. */
+/** The facts that decide, besides the rule, whether the next occurrence of a schedule runs. */
 export type Situation = {
   /** How the last task or job ended, if it has ended. */
   last: LastRun;
-  /** Whether the user for whom the schedule acts may still create its tasks or jobs. A user whom the directory does not know yet may. */
+  /** Whether the user for whom the schedule acts may still create its tasks or jobs. True for a user whom the directory does not know yet. */
   mayRun: boolean;
 };
 
@@ -82,7 +82,7 @@ export type ScheduleReads = {
 export type ScheduleWrites = {
   insertSchedule(tx: Tx, schedule: NewSchedule): Promise<StoredSchedule>;
   lockSchedule(tx: Tx, id: string): Promise<StoredSchedule | undefined>;
-  /** Stores what a user changed, as a new version. */
+  /** Stores a user's changes as a new version. */
   updateSchedule(tx: Tx, schedule: Schedule, zoneDatabase: string): Promise<StoredSchedule>;
   deleteSchedule(tx: Tx, id: string): Promise<void>;
   /** Locks schedules that are due, the longest due first. Skips those that another transaction has locked. */

@@ -13,7 +13,7 @@ import { storeDecisions } from './store-decisions.ts';
 
 /** Occurrences of one backfill: each takes about 0.5 ms, in one transaction. */
 const mostBackfilled = 1_000;
-/** Days that a backfill may look back: occurrences are kept for longer, so a backfill sees which ones have run. */
+/** Days that a backfill may look back. Occurrences are kept for longer, so a backfill sees which ones have already run. */
 const backfillDays = 30;
 const dayMs = 86_400_000;
 
@@ -44,7 +44,7 @@ export async function triggerSchedule(ports: SchedulePorts, command: Command): P
 
 type Backfill = Command & { input: z.output<typeof tasksRoutes.backfillSchedule.body> };
 
-/** Runs the occurrences of a past period that have not run, for whatever reason, by the current rule. */
+/** Runs the occurrences of the current rule in a past period that have not run, whatever the reason. */
 export async function backfillSchedule(
   ports: SchedulePorts,
   command: Backfill,

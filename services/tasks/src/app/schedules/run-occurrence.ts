@@ -4,7 +4,7 @@ import { runIdOf } from './occurrence-id.ts';
 import type { Situation } from './ports.ts';
 
 /**
- * What a decision does besides storing its occurrences: creates the task or job of an occurrence, with this id, or cancels the last task or job
+ * A step of a decision besides storing its occurrences: creates the task or job of an occurrence, with this id, or cancels the last task or job
  * unless it has ended.
  */
 export type Step =
@@ -12,7 +12,9 @@ export type Step =
 
 type Occurrence = { at: number; cause: OccurrenceRow['cause'] };
 
-/** The row of an occurrence that is to run, and its step. It fails if the user for whom it acts may not create such a task or job any more. */
+/**
+ * The row of an occurrence that is to run, and its step. The occurrence fails if the user for whom it acts may no longer create such a task or job.
+ */
 export function runOccurrence(
   { id: scheduleId, target }: Schedule,
   { at, cause }: Occurrence,
@@ -27,7 +29,7 @@ export function runOccurrence(
   return { row, steps: [{ kind: 'run', at, id }] };
 }
 
-/** What decides about the occurrences of a schedule, for `readSituations`. */
+/** The fields of a schedule from which `readSituations` reads its situation. */
 export function askedOf({ actsFor, target, lastTaskId, lastJobId }: Schedule) {
   return { actsFor, asManager: actsAsManager(target), lastTaskId, lastJobId };
 }

@@ -14,7 +14,7 @@ import { storeDecisions, type Decision } from './store-decisions.ts';
 const batch = 100;
 /** Occurrences after which a transaction leaves the other schedules to the next one: about half a second of work. */
 const mostOccurrences = 1_000;
-/** One whose performer is chosen at random takes as long as this many others, because each choice depends on the last one. */
+/** An occurrence whose performer is chosen at random takes as long as this many others, because each choice depends on the last one. */
 const perRandomChoice = 20;
 /** Transactions at a time for due schedules: this process prepares one while the database stores the other. */
 const atOnce = 2;
@@ -68,7 +68,7 @@ async function advanceDue(ports: SchedulePorts, limit: number): Promise<number> 
     const now = await ports.clock.now(tx);
     // the rule thread evaluates them while the database reads their situations
     const plans = due.map(async (schedule) => await planUnlessTooComplex(ports, schedule, now));
-    // the error of a later one is thrown when its turn comes, or not at all if an earlier one fails
+    // the error of a later evaluation is thrown when its turn comes, or never if an earlier one fails
     for (const plan of plans) plan.catch(() => undefined);
     const decisions: Decision[] = [];
     let occurrences = 0;
@@ -134,7 +134,7 @@ async function runReleased(ports: SchedulePorts): Promise<number> {
   });
 }
 
-/** Runs a queued occurrence. One that fails, or whose last job has died, may pause the schedule. */
+/** Runs a queued occurrence. The schedule may pause itself if the occurrence fails or the last job has died. */
 function runQueued(
   schedule: Schedule,
   { at, now, situation }: { at: number; now: number; situation: Situation },

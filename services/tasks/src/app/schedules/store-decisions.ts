@@ -14,18 +14,18 @@ import type { Step } from './run-occurrence.ts';
 
 type Ports = Pick<SchedulePorts, 'schedules' | 'tasks' | 'jobs' | 'counted'>;
 
-/** What became of occurrences of a schedule. */
+/** The decided occurrences of a schedule. */
 export type Decision = {
   schedule: Schedule;
   rows: readonly OccurrenceRow[];
   progress: Progress;
-  /** In the order in which they have to happen. */
+  /** The steps, in the order in which they must happen. */
   steps: readonly Step[];
 };
 
 /**
  * Stores decisions about locked schedules, each at most once: what they create and cancel, their occurrences, and the progress of the schedules.
- * Everything that needs no certain order is stored by one statement for each table. `replaces`: see `recordOccurrences`.
+ * Everything that needs no particular order is stored by one statement for each table. `replaces`: see `recordOccurrences`.
  */
 export async function storeDecisions(
   ports: Ports,
@@ -38,7 +38,7 @@ export async function storeDecisions(
     const { target } = schedule;
     for (const step of steps) {
       if (step.kind === 'cancel') {
-        // it may have been created just now
+        // this transaction may have created it a moment ago
         await created.store();
         await cancelLast(ports, tx, schedule, step);
       } else if (target.kind === 'job') {

@@ -4,7 +4,7 @@ import type { Reader } from '../../domain/projects/reader.ts';
 import type { Waiters } from '../jobs/waiters.ts';
 import type { AccessChange, Feed, FeedName, Position } from './ports.ts';
 
-/** How long a copy may rest. Tombstones are kept for a day longer, because the time of a deletion is a little earlier than that of its commit. */
+/** How long a copy may pause. Tombstones are kept for a day longer, because a deletion's timestamp is slightly earlier than its commit. */
 export const tokenDays = 120;
 const dayMs = 86_400_000;
 
@@ -15,7 +15,7 @@ export type FollowCommand = {
   reader: Reader;
   /** The role of the reader, or an empty text for a feed that does not depend on it. */
   role: string;
-  /** Undefined for a copy that begins. */
+  /** Undefined for a new copy. */
   position: Position | undefined;
   limit: number;
   waitSeconds: number;
@@ -26,8 +26,8 @@ export type FollowCommand = {
 export type FollowedPage = { items: string[]; projects: AccessChange[]; next: Position; more: boolean; asOf: string };
 
 /**
- * Reads the changes after a position, and waits for some if there are none. No connection to the database is held while it waits. When a page is the last
- * one, the copy has every row whose last change was committed by `asOf` in exactly that state.
+ * Reads the changes after a position. If there are none, waits for the next ones. No connection to the database is held while it waits. After the
+ * last page, the copy has every row whose last change was committed by `asOf`, in exactly that state.
  * @throws Problem `sync_token_expired` for a position that cannot be continued; what the feed throws.
  */
 export async function followChanges({ feeds, changes }: FollowPorts, command: FollowCommand): Promise<FollowedPage> {
@@ -77,7 +77,7 @@ async function readPage(
   }
   const { items, projects, last, refill } = await feed.read({ after, floor, upTo, limit, reader });
   if (last !== undefined) return { items, projects, next: { ...position, after: last, refill }, more: true, asOf };
-  // another process may have settled more than this one, and given a later position
+  // the position may be later than what this process has settled, because another process gave it out
   return { items, projects, next: { ...position, after: Math.max(after, upTo), since: asOf }, more: false, asOf };
 }
 

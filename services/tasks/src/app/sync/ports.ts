@@ -5,7 +5,7 @@ import type { Reader } from '../../domain/projects/reader.ts';
 /** The name of a feed: `tasks`, or `people` for the names of users. */
 export type FeedName = 'tasks' | 'people';
 
-/** Where a copy is in a feed. */
+/** The position of a copy in a feed. */
 export type Position = {
   /** The epoch of the database to which the numbers belong. */
   epoch: number;
@@ -13,18 +13,18 @@ export type Position = {
   role: string;
   /** The copy has all changes up to this number. */
   after: number;
-  /** Removals up to this number are left out: they happened before the copy was begun. */
+  /** Removals up to this number are omitted: they happened before the copy was begun. */
   floor: number;
   /** A project that the reader has gained, whose tasks are sent before the feed continues. */
   refill?: Refill | undefined;
-  /** When the copy was complete for the last time, or begun; UTC with microseconds. */
+  /** When the copy was last complete, or else when it was begun; UTC with microseconds. */
   since: string;
 };
 
 /** The tasks of a project, in the order of their ids. Those with numbers above `upTo` are sent as changes. */
 export type Refill = { projectId: string; afterId: string | null; upTo: number };
 
-/** A project that the reader may read now, or not any more. */
+/** A project that the reader has gained or lost. */
 export type AccessChange = { project_id: string; access: 'gained' | 'lost' };
 
 /** Changes with numbers above `after`, up to `upTo`. */
@@ -45,13 +45,13 @@ export type RefillPage = { items: string[]; rest: Refill | undefined };
 
 export type Feed = {
   /**
-   * Finds the numbers that are settled now; returns older ones while a transaction that writes takes long.
-   * @throws Problem `unavailable` while none are known.
+   * Finds the numbers that are settled now. Returns older numbers while a writing transaction takes long. @throws Problem `unavailable` while none
+   * are known.
    */
   settle(): Promise<Settled>;
-  /** The numbers that were found last. */
+  /** The numbers that were last found to be settled. */
   known(): Settled | undefined;
-  /** The current state of what changed, in the order of the numbers, as JSON texts. @throws Problem `search_busy`. */
+  /** The current states of the changed rows, in the order of their numbers, as JSON texts. @throws Problem `search_busy`. */
   read(range: ChangeRange): Promise<ChangePage>;
   /** The tasks of a project, as far as the reader may read them. @throws Problem `search_busy`. */
   refill(refill: Refill, part: Pick<ChangeRange, 'limit' | 'reader'>): Promise<RefillPage>;

@@ -21,8 +21,8 @@ type Command = {
 };
 
 /**
- * Creates the tasks of a template and what they wait for, in one transaction behind the lock of the graph. The template was checked when it was saved, and
- * nothing else can refer to tasks that did not exist before, so no further check is needed.
+ * Creates the tasks of a template and their dependencies in one transaction that holds the lock of the graph. The template was checked when it was
+ * saved, and nothing else can refer to tasks that did not exist before, so no further check is needed.
  * @throws Problem `not_found`; `rate_limited`; what `fillIn` throws.
  */
 export async function instantiateTemplate(

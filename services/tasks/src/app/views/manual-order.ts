@@ -5,13 +5,13 @@ import { latestFirst, orderOf } from '../task-list.ts';
 import { shownTasks } from './list-of-view.ts';
 import type { Positions, View, ViewContent } from './ports.ts';
 
-/** Giving positions to this number of tasks takes about 0.2 s, during which the view is locked. People order far fewer by hand. */
+/** Assigning positions to this many tasks takes about 0.2 s, during which the view is locked. People order far fewer by hand. */
 const mostTasks = 10_000;
-/** A longer key gives all tasks of the view new ones: a thousand moves into one gap would make keys of 169 bytes. */
+/** When a key would be longer, all tasks of the view get new, short keys. Otherwise a thousand moves into one gap would make keys of 169 bytes. */
 const longestKey = 64;
 
 /**
- * Gives a position to every task that the view shows, in the order that it had.
+ * Gives a position to every task that the view shows, in the order that the view had before.
  * @throws Problem `view_too_large`, `search_busy`.
  */
 export async function startManualOrder(
@@ -32,7 +32,7 @@ export async function startManualOrder(
   await positions.place(tx, view.id, ids, positions.keysBetween(null, null, ids.length));
 }
 
-/** Gives positions to tasks that the view shows without one, after all others, as they are shown. */
+/** Gives positions to the shown tasks that have none: after all others, in the order in which they are shown. */
 export async function placeOthers(positions: Positions, tx: Tx, view: View, actor: Actor): Promise<void> {
   const ids = await positions.unplaced(tx, view.id, shownTasks(view, actor), mostTasks);
   const last = await positions.last(tx, view.id);
@@ -41,7 +41,7 @@ export async function placeOthers(positions: Positions, tx: Tx, view: View, acto
 
 type Gap = { viewId: string; taskId: string; beside: { id: string; key: string }; side: 'before' | 'after' };
 
-/** Puts a task into the gap directly before or after another one. Returns its position. */
+/** Moves a task into the gap directly before or after another task. Returns its position. */
 export async function placeInGap(positions: Positions, tx: Tx, gap: Gap): Promise<string> {
   const { viewId, taskId, beside, side } = gap;
   const other = await positions.neighbour(tx, viewId, { key: beside.key, side, except: taskId });
@@ -51,7 +51,7 @@ export async function placeInGap(positions: Positions, tx: Tx, gap: Gap): Promis
   return key;
 }
 
-/** Gives new positions to all tasks, with this one in its gap. */
+/** Gives new positions to all tasks, with the moved task in its gap. */
 async function placeAll(positions: Positions, tx: Tx, { viewId, taskId, beside, side }: Gap): Promise<string> {
   const ids = (await positions.all(tx, viewId)).filter((id) => id !== taskId);
   const index = ids.indexOf(beside.id) + (side === 'after' ? 1 : 0);

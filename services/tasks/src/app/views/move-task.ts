@@ -14,7 +14,7 @@ export type Move = {
 };
 
 /**
- * Moves a task within a view in manual order, and returns its position. The lock of the view makes concurrent moves into one gap follow one another.
+ * Moves a task within a view in manual order, and returns its position. The lock of the view serialises concurrent moves into one gap.
  * @throws Problem `not_found` for the task, `invalid_input` that names the field for anything else.
  */
 export async function moveTask(
@@ -33,7 +33,7 @@ export async function moveTask(
       throw invalidField('view_id', 'not_manual', 'must name a view in manual order: change its sort to manual');
     let key = await positions.keyOf(tx, viewId, id, reader);
     if (key === undefined) {
-      // it may be a task that came into the view after it was switched to manual order
+      // the task may have come into the view after the switch to manual order
       await placeOthers(positions, tx, view, actor);
       key = await positions.keyOf(tx, viewId, id, reader);
     }

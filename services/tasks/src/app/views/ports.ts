@@ -7,7 +7,7 @@ import type { FieldOrder, TaskList } from '../task-list.ts';
 
 export type ViewSchema = (typeof viewRoutes.getView.responses)[200];
 
-/** What a user saves. `filter` is as it was sent. */
+/** The content of a view. `filter` is stored as it was sent. */
 export type ViewContent = {
   name: string;
   shared: boolean;
@@ -22,9 +22,9 @@ export type View = Saved<ViewContent>;
  * The positions of tasks in views in manual order, written only while the row of the view is locked. A position is a key; keys sort by their bytes.
  */
 export type Positions = {
-  /** A new key between two others; null stands for an end of the view. */
+  /** Returns a new key between two others; null stands for an end of the view. */
   keyBetween(before: string | null, after: string | null): string;
-  /** Several of them, in order. */
+  /** Returns several new keys, in order. */
   keysBetween(before: string | null, after: string | null, count: number): string[];
   /** The ids of the tasks of a list, in its order. @throws Problem `search_busy`. */
   idsOf(tx: Tx, list: TaskList<FieldOrder>, limit: number): Promise<string[]>;
@@ -32,7 +32,7 @@ export type Positions = {
   unplaced(tx: Tx, viewId: string, list: Omit<TaskList, 'order'>, limit: number): Promise<string[]>;
   /** The position of a task that is not deleted and that the reader may read. */
   keyOf(tx: Tx, viewId: string, taskId: string, reader: Reader): Promise<string | undefined>;
-  /** The position next to a key on one side, apart from that of the task `except`. */
+  /** The position next to a key on one side, ignoring that of the task `except`. */
   neighbour(
     tx: Tx,
     viewId: string,
@@ -42,7 +42,7 @@ export type Positions = {
   last(tx: Tx, viewId: string): Promise<string | null>;
   /** The ids of all tasks with a position, in order. */
   all(tx: Tx, viewId: string): Promise<string[]>;
-  /** Gives tasks their positions, in place of earlier ones. */
+  /** Stores the positions of tasks, replacing earlier ones. */
   place(tx: Tx, viewId: string, ids: readonly string[], keys: readonly string[]): Promise<void>;
   clear(tx: Tx, viewId: string): Promise<void>;
 };

@@ -28,7 +28,7 @@ export async function createView(
   });
 }
 
-/** Changes the given fields. The same content is a new version, too. A view that is switched to manual order keeps the order that it had. */
+/** Changes the given fields. The same content is a new version, too. A view that is switched to manual order keeps its previous order. */
 export async function changeView(
   { tasks, views, positions }: ViewPorts,
   { change, ...command }: SavedCommand & { change: ViewChange },
@@ -44,7 +44,7 @@ export async function changeView(
   });
 }
 
-/** A view that could not be searched would be found out only later, by someone else. */
+/** Validates the search of a view before it is saved: otherwise someone else would find out later that it fails. */
 function requireSearch({ filter, q, sort }: ViewContent, { id: callerId }: Actor): void {
   if (filter !== null) readFilterTree(filter, { callerId, now: Date.now() });
   if (q !== null) readTextQuery(q);
