@@ -3,6 +3,7 @@ import { breaking, note, type Finding } from './finding.ts';
 import { object, resolve, strings, unjudged, type Json } from './json.ts';
 import type { Compare, Direction } from './direction.ts';
 import { propertyFindings } from './properties.ts';
+import { createUnchanged } from './unchanged.ts';
 
 const judged = new Set([
   ...['$ref', '$schema', '$id', '$comment', 'title', 'description', 'example', 'examples', 'anyOf', 'oneOf', 'allOf'],
@@ -13,7 +14,10 @@ const judged = new Set([
 
 /** The comparison of schemas of two versions of a document. */
 export function schemaComparison(beforeDocument: Json, afterDocument: Json): Compare {
+  const isUnchanged = createUnchanged(beforeDocument, afterDocument);
   const compare: Compare = (where, beforeSchema, afterSchema, direction) => {
+    // the time to compare each branch of a union with each other grows exponentially with the depth of nested unions
+    if (isUnchanged(beforeSchema, afterSchema)) return [];
     const before = flattened(beforeDocument, beforeSchema);
     const after = flattened(afterDocument, afterSchema);
     const [was, is] = [branchesOf(beforeDocument, before), branchesOf(afterDocument, after)];
