@@ -8,7 +8,7 @@ export type Known = { id: string; title: string; version: number; isDeleted: boo
 type Account = { email: string; password: string };
 
 export type FaultsOptions = {
-  /** The workers share them: together they create more tasks than Tasks allows one user. */
+  /** The workers share these users: together they create more tasks than Tasks allows one user to create. */
   accounts: readonly Account[];
   /** A proxy that loses responses. */
   url: string;

@@ -33,7 +33,7 @@ describe('The compiled client', function () {
           'access-control-allow-headers': '*',
         },
       });
-      // a preflight must end
+      // the server must also answer preflights
       if (method === 'OPTIONS') response.end();
       else response.write('{"data": [');
     });

@@ -13,7 +13,7 @@ const blocks = [
   ...blocksOf('README.md', sectionOf(read('README.md'), '## The main flow')),
   ...blocksOf('docs/tasks.md', read('docs/tasks.md')),
 ];
-// a loaded machine gets more time than the pages promise
+// allow a loaded machine more time than the pages promise
 const slowly = 'sleep() { command sleep $(($1 * 5)); }\n';
 const mark = '=== the next block ===';
 

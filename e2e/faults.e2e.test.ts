@@ -17,7 +17,7 @@ describe('An acknowledged change', function () {
     performer = await newMember(suite(), 'Fay Fault');
     // the mail with the link that verifies the address
     await waitFor(async () => (await mailsTo(suite(), performer.user.email)).length === 1);
-    // other tests kill Auth; for a few seconds after its restart, an open circuit breaker may keep Tasks from looking up the performer
+    // other tests kill Auth: for a few seconds after its restart, an open circuit breaker may keep Tasks from looking up the performer
     await waitFor(async () => (await tryAssigning('Known')).status === 201, recovery);
   });
 

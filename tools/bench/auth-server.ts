@@ -21,7 +21,7 @@ import { temporaryFolder } from './temporary-folder.ts';
 export type AuthServer = {
   url: string;
   databaseUrl: string;
-  /** An empty database on the same server, for a service that has a directory. */
+  /** An empty database on the same server, for a service with a user directory. */
   consumerDatabaseUrl: string;
   /** The credentials of that service. */
   client: { id: string; privateKey: string; issuer: string };

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobsWorld } from './jobs-world.ts';
 
-/** Due in one second; the aim of the specification. */
+/** The number that is due in one second, as the aim requires. */
 const atOnce = 1_000;
 /** Enough time to insert the rows before they are due. */
 const aheadMs = 8_000;

@@ -90,7 +90,7 @@ async function coresUsed({ processes }: JobsWorld, work: () => Promise<void>): P
   return [...used.values()].reduce((sum, ms) => sum + ms, 0) / (performance.now() - began);
 }
 
-/** The backlog of a steady flow, all of which claims scan if they do not know where to begin. */
+/** The backlog of a steady flow. A claim that does not know where to begin scans all of it. */
 const flowBatch = 2_000;
 /** Only the last part of the time counts, because dead rows accumulate. */
 const lastShare = 1 / 3;

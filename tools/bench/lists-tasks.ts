@@ -4,7 +4,7 @@ import type pg from 'pg';
 /** Words of titles and descriptions; low numbers are frequent. */
 const vocabulary = 20_000;
 const labels = 500;
-/** Rows of one INSERT: some seconds of work. */
+/** Rows of one INSERT: a few seconds of work. */
 const batch = 100_000;
 
 type Frequency = 'frequent' | 'usual' | 'rare';
@@ -25,7 +25,7 @@ function numberOf(frequency: Frequency, of: number): number {
   return Math.floor(of * (first + Math.random() * (1 - first)));
 }
 
-/** As `wordOf`: the number of a word is a random one to the third power, so that few words make up most of a text. */
+/** SQL for `wordOf`: the index of a word is a random number to the third power, so a few words make up most of a text. */
 const words = (count: number) => `(
   SELECT string_agg(left(md5(floor(${vocabulary} * random() ^ 3)::integer::text), 8), ' ') FROM generate_series(1, ${count}) WHERE n > 0)`;
 

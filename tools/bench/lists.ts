@@ -106,7 +106,7 @@ function printTimes(size: number, times: ReadonlyMap<string, Times>, smallest: R
   printFigures(`${size.toLocaleString('en-US')} tasks (aims: ${aims})`, figures);
 }
 
-/** The creation of tasks with and without the numbers of changes, their index and the follower, in turn. */
+/** Measures the creation of tasks with and without change numbers, their index and the follower, in turn. */
 async function measureWrites(world: SuiteWorld, pool: pg.Pool): Promise<void> {
   const withSearch: number[] = [];
   const without: number[] = [];

@@ -16,7 +16,7 @@ import { startBenchServers, type BenchServers } from './servers.ts';
 
 const counts = [1, 2, 4];
 const rounds = 2;
-/** Drained for some seconds by one relay. */
+/** Enough to keep one relay busy for several seconds. */
 const events = 24_000;
 /** A task's events over its life. */
 const eventsPerAggregate = 6;

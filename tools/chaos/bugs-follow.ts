@@ -1,6 +1,6 @@
 import type { Bug } from './bug.ts';
 
-/** Deliberate bugs of what clients follow. See `bug.ts`. */
+/** Deliberate bugs of the sync feeds and the search. See `bug.ts`. */
 export const followBugs = {
   'skipped-sync-row': {
     what: 'The sync feed and the search do not wait for transactions that have a number and have not committed.',

@@ -50,7 +50,7 @@ const furtherLooks = 4;
 const lookAgainMs = 3_000;
 const progressMs = 10_000;
 
-/** About as long as users wait, and short enough that a link that drops traffic is noticed within a run. */
+/** About as long as users wait, and short enough that a run notices a link that drops traffic. */
 const patienceMs = 4_000;
 /** Without faults, only a busy machine makes a request take long. The gateway itself waits for 30 s. */
 const longPatienceMs = 30_000;

@@ -7,7 +7,7 @@ export type NumberedTables = { tables: readonly string[]; sequence: string };
 
 /**
  * Numbers up to `number` that are settled. Every row whose last change was committed by `asOf` (UTC with microseconds, the clock of the database) has one
- * of them. They mean nothing in another epoch (`Database.sourceEpoch`).
+ * of them. They are meaningless in another epoch (`Database.sourceEpoch`).
  */
 export type Settled = { number: number; asOf: string; epoch: number };
 
@@ -16,8 +16,8 @@ export type Settled = { number: number; asOf: string; epoch: number };
  *
  * Every writer locks its table (ROW EXCLUSIVE, which blocks no other writer) before its row gets a number, and holds the lock until its result is
  * visible. The function reads, in this order, the last number that was given out, and the transactions that hold that lock. Once these have ended, all
- * numbers up to that one are settled. The sequence must have CACHE 1. The outbox reader works in the same way, and explains it in full. When the epoch
- * changes, it starts again.
+ * numbers up to that one are settled. The sequence must have CACHE 1. The outbox reader works in the same way, and explains it in full. When the
+ * epoch changes, the function starts again.
  * @returns a function that may be called repeatedly; undefined while nothing new is settled.
  */
 export function settledNumbers(db: Database, { tables, sequence }: NumberedTables): () => Promise<Settled | undefined> {

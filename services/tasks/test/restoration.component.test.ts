@@ -164,7 +164,7 @@ describe('Restoring a deleted task', () => {
         expect(await Promise.all([root, middle, leaf, other].map(isThere))).to.deep.equal([true, true, true, false]);
         expect(await harness.read(ann, middle)).to.include({ state: 'assigned', assignee_id: ann.id });
         await harness.observer.expectAbout(leaf.id, ['created', 'changed', 'deleted', 'restored']);
-        // what was deleted before is a deletion of its own
+        // a task that was deleted earlier belongs to its own deletion
         expect((await restore(manager, other)).status).to.equal(200);
       }
     });

@@ -56,7 +56,7 @@ describe('The search for tasks', () => {
     expect(await titles('walrus')).to.deep.equal(['Walrus C', 'Walrus B', 'Walrus A', 'Other']);
     await change(a, { title: 'Seal' });
     await harness.call('deleteTask', { token: manager.token, params: { id: b.id }, headers: { 'if-match': '*' } });
-    // the search is behind: it finds the former text, but never a deleted task
+    // the search lags behind: it finds the former text, but never a deleted task
     expect(await titles('walrus')).to.deep.equal(['Walrus C', 'Seal', 'Other']);
     await follow();
     expect(await titles('walrus')).to.deep.equal(['Walrus C', 'Other']);
@@ -205,7 +205,7 @@ describe('The search for tasks', () => {
     ]);
     expect((await suggest('zebra cross'))[0]).to.equal('Zebra crossing');
     expect(await suggest('zebra crosing')).to.include('Zebra crossing');
-    // the beginning of any word, that of the title first
+    // matches at the beginning of any word; the beginning of the title comes first
     expect((await suggest('ze'))[0]).to.equal('Zebra crossing');
     expect(await suggest('100 %')).to.deep.equal(['100 % of the zebra_crossing']);
     expect(await suggest('0_%')).to.deep.equal([]);

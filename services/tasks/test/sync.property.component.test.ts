@@ -9,7 +9,7 @@ import type { Feed, Position } from '../src/app/sync/ports.ts';
 import { migrations } from '../src/migrations.ts';
 import { createFeeds } from '../src/postgres/sync/feeds.ts';
 
-/** Something that one of several open transactions does. `row` counts the tasks that exist. */
+/** A step of one of several open transactions. `row` is an index among the existing tasks. */
 type Step = { writer: number } & (
   { kind: 'create' | 'commit' | 'roll back' | 'pause' } | { kind: 'rename' | 'delete' | 'remove for good'; row: number }
 );
@@ -49,7 +49,7 @@ const removeTask = 'DELETE FROM tasks WHERE id = $1 AND deleted_at IS NOT NULL';
 const gone = 'gone';
 /** A committed state of a task: its title, or `gone`. The times of the database before and after the commit. */
 type Committed = { id: string; state: string; before: string; after: string };
-/** What a copy held when it was complete, and a time of the database after it was read. */
+/** The content of a copy when it was complete, and a time of the database after it was read. */
 type Complete = { asOf: string; readAt: string; held: ReadonlyMap<string, string> };
 
 describe('A copy that follows the changes of tasks', function () {
@@ -161,7 +161,7 @@ describe('A copy that follows the changes of tasks', function () {
 
     async function change(writer: number, text: string, id: string | null): Promise<void> {
       const changes = open[writer]!;
-      // another writer that has the row would block this one for ever
+      // another writer that has locked the row would block this one forever
       if (open.some((other) => other !== changes && other.has(id ?? ''))) return;
       const client = clients[writer]!;
       if (changes.size === 0) await client.query('BEGIN');

@@ -58,7 +58,7 @@ describe('Views', () => {
     expect(codeOf(await on(ann, 'changeView', view, { version, body: { name: 'x' } }))).to.equal('precondition_failed');
     expect((await on(ann, 'deleteView', view)).status).to.equal(204);
     expect(codeOf(await on(ann, 'getView', view))).to.equal('not_found');
-    // what a view has can be searched
+    // the content of a view can be searched
     const { filter: saved } = view;
     expect((await harness.call('searchTasks', { token: ben.token, body: { filter: saved } })).status).to.equal(200);
   });

@@ -89,8 +89,8 @@ const actions = { in_progress: 'started', completed: 'completed', cancelled: 'ca
 type Effect = { what: string; matches(version: TaskVersion): boolean; everyTime: boolean };
 
 /**
- * The entry that an operation leaves in the activity log. Assigning a task to its current assignee, or restoring one that is not deleted, leaves no
- * entry, so the entry need not exist.
+ * The entry that an operation leaves in the activity log. The entry need not exist if the task was assigned to its current assignee, or restored
+ * without having been deleted.
  */
 function effectOf({ intent }: Operation): Effect | undefined {
   const logs = (test: (entry: TaskVersion['entries'][number]) => boolean) => (version: TaskVersion) =>
@@ -136,7 +136,7 @@ function isRestoration({ entries }: TaskVersion): boolean {
  * ones as there were requests without a response.
  */
 function checkEffects({ operations, world }: Evidence, histories: Map<string, TaskHistory>): Violation[] {
-  // a task in a tree is also restored with others of its tree
+  // a task in a tree is also restored together with the other tasks of its tree
   const parents = world.tasks.flatMap(({ parent_id }) => parent_id ?? []);
   const inTree = new Set([...everBelow(world), ...parents]);
   const groups = Map.groupBy(operations, (operation) => {

@@ -92,7 +92,7 @@ function missing(id: string, entries: readonly ActivityRow[]): string | false {
 
 type Found = { histories: ReadonlyMap<string, ActivityRow[]>; stored: ReadonlyMap<string, CommentRow> };
 
-/** Describes the effect of an acknowledged write that is missing. */
+/** Describes the missing effect of an acknowledged write. */
 function lostWrite({ n, intent, outcome, actorId, subjectId, answer, replays }: CommentOperation, found: Found) {
   if (outcome !== 'acknowledged') return [];
   const text = `operation ${n} (${intent.kind} ${intent.comment}) was acknowledged`;

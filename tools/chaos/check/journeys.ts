@@ -12,9 +12,9 @@ type MessageSteps = JourneyOfTask['messages'][number];
 type Fault = string | false | undefined;
 
 /**
- * The journey of each sampled task has every event of it and of its comments that was published, with every step, in order. The steps lie between the times at which the workload
- * sent the request and had its response, and before the event arrived in the recorder. Services' clocks are changed by faults, so a step that is taken
- * from one of them breaks the order.
+ * The journey of each sampled task has every published event of the task and of its comments, with every step, in order. The steps lie between the
+ * times at which the workload sent the request and had its response, and before the event arrived in the recorder. Services' clocks are changed by
+ * faults, so a step that is taken from one of them breaks the order.
  */
 export function checkJourneys(evidence: Evidence): Violation[] {
   const { events, operations, world, trafficBegan } = evidence;
@@ -197,7 +197,7 @@ export function requestDelays({ operations, world, trafficBegan }: Evidence): nu
     .toSorted((a, b) => a - b);
 }
 
-/** Milliseconds since 1970, with the microseconds that `Date.parse` leaves out. */
+/** Milliseconds since 1970, including the microseconds that `Date.parse` truncates. */
 function msOf(instant: string): number {
   return Date.parse(instant) + Number(instant.slice(23, 26)) / 1_000;
 }

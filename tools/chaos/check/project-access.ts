@@ -97,7 +97,7 @@ function toChange(
   return [{ key: `${projects.get(intent.project)} ${subjectId}`, began, ended, adds: intent.kind === 'set_member' }];
 }
 
-/** Whether the user was certainly outside at all times of the interval. */
+/** Whether the user was certainly not a member at any time in the interval. */
 function isOutside(changes: readonly MemberChange[], during: During): boolean {
   const removed = Math.max(
     -Infinity,

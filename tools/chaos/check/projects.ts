@@ -6,7 +6,7 @@ import { broken, type Violation } from './violation.ts';
 
 /**
  * No user gets a task of a project, changes one, or is notified of one while they certainly could not read it: in a project of which they were not a
- * member. A moved task is where its move says, and takes the tasks below it along.
+ * member. A moved task is in the project that its move names, and so are the tasks below it.
  */
 export function checkProjects(evidence: Evidence): Violation[] {
   const access = projectAccess(evidence);

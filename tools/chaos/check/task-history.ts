@@ -117,7 +117,7 @@ function expectedEvent(action: string, named: string | null): ExpectedEvent {
   return { type: `tasks.task.${action}`, named };
 }
 
-/** The ids of the tasks that were deleted at some time, also of those that were restored later: while they were deleted, notifications about them were omitted. */
+/** The ids of all tasks that were ever deleted, including those restored later: while a task was deleted, notifications about it were omitted. */
 export function everDeleted({ activity }: Pick<Evidence['world'], 'activity'>): ReadonlySet<string> {
   return new Set(activity.flatMap(({ action, task_id }) => (action === 'deleted' ? [task_id] : [])));
 }
@@ -160,7 +160,7 @@ function isReminder({ action }: ActivityRow): boolean {
   return action === 'due_soon' || action === 'overdue' || action === 'due_soon_skipped';
 }
 
-/** A reminder names the assignee at its time, and the system sends it. One that was skipped has no event. */
+/** A reminder names the assignee at its time, and the system sends it. A skipped reminder has no event. */
 function reminderOf(
   { action, created_at: at, to: dueAt }: ActivityRow,
   versions: readonly TaskVersion[],

@@ -4,7 +4,7 @@ import { broken, type Violation } from './violation.ts';
 
 type Of<K extends Intent['kind']> = Operation & { intent: Extract<Intent, { kind: K }> };
 
-/** Bulk requests are carried out once, and moves are kept. The checks of tasks cover restorations. */
+/** Bulk requests are carried out once, and moves are durable. The checks of tasks cover restorations. */
 export function checkUndo(evidence: Evidence): Violation[] {
   return [...checkBulk(evidence), ...checkMoves(evidence)];
 }
@@ -40,7 +40,7 @@ function isRefused(outcome: Operation['outcome'], status: number | undefined): b
   return outcome === 'refused' || (status !== undefined && status >= 400 && status < 500);
 }
 
-/** The last move of a task, unless another one overlaps it, determines its position; no two tasks have the same. */
+/** The last move of a task determines its position, unless another move overlaps it. No two tasks have the same position. */
 function checkMoves({ operations, world }: Evidence): Violation[] {
   const keys = new Map(world.positions.map(({ view_id, task_id, key }) => [`${view_id} ${task_id}`, key]));
   const moves = Map.groupBy(operations.filter(isOf('move_task')), ({ subjectId }) => subjectId);
@@ -71,7 +71,7 @@ function checkMoves({ operations, world }: Evidence): Violation[] {
 
 const endOf = ({ attempts }: Operation) => Math.max(...attempts.map(({ ended }) => ended));
 
-/** Whether a move was over before another one began. One without a response may still be carried out. */
+/** Whether a move had ended before another one began. A move without a response may still be carried out. */
 function isOver(one: Operation, last: Operation): boolean {
   const began = Math.min(...last.attempts.map((attempt) => attempt.began));
   return endOf(one) < began && one.attempts.every(({ status }) => status !== null && status < 500);

@@ -38,7 +38,7 @@ export function checkWaits({ operations, world }: Evidence): Violation[] {
   ];
 }
 
-/** Replays what happened to a task and its blockers. */
+/** Replays the entries about a task and its blockers. */
 function replay(task: TaskRow, entries: ReadonlyMap<string, ActivityRow[]>) {
   const own = entries.get(task.id) ?? [];
   const everBlocking = new Set(own.flatMap(({ action, to }) => (action === 'blocker_added' ? [String(to)] : [])));
@@ -71,7 +71,7 @@ function replay(task: TaskRow, entries: ReadonlyMap<string, ActivityRow[]>) {
   return { task, blockers, early, wanted, announced };
 }
 
-/** Longer than any deletion of a tree of this workload takes. */
+/** Longer than the deletion of any tree in this workload takes. */
 const deletionMs = 200;
 
 /** Whether one deletion took both tasks. The entries of the tasks below its root have a reason. */

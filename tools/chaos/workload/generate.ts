@@ -8,8 +8,8 @@ const minMembers = 6;
 const maxMembers = 14;
 const minManagers = 2;
 /**
- * With more open tasks, none is created. A user who is deleted or changes the role has all open tasks reassigned, so without a limit the events of one
- * operation would grow with the length of the run, until two processors cannot handle them.
+ * With more open tasks, none is created. When a user is deleted or changes role, all their open tasks are reassigned. Without a limit, the events of
+ * one such operation would grow with the length of the run, until two processors could not handle them.
  */
 const maxOpenTasks = 250;
 /** Late enough that many tasks are completed, edited or deleted before, and early enough that most reminders are sent during the run. */
@@ -17,7 +17,7 @@ const longestDueMs = 40_000;
 
 export type Generated = { intent: Intent; twist: Twist };
 
-/** Which requests are generated. `mostly about tasks`: users stay as they are, and most requests create tasks and lead them to their end. */
+/** Which requests are generated. `mostly about tasks`: users stay as they are, and most requests create tasks and carry them to completion. */
 export type Requests = 'all requests' | 'requests of release 0.2.0' | 'mostly about tasks';
 
 /**
@@ -216,7 +216,7 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
     return byAnyone((actor) => ({ kind: 'bulk', actor, tasks: names, atomic: random.chance(0.3) }));
   }
 
-  /** Moves one of a few tasks beside another one, so that moves meet in the same gaps. */
+  /** Moves one of a few tasks beside another one, so that concurrent moves target the same gaps. */
   function moveOnBoard(): Intent | undefined {
     if (known.board === undefined) return { kind: 'create_board', actor: admin, board: newName('v') };
     const some = [...known.tasks.values()].slice(0, 8);
@@ -284,7 +284,7 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
 
   return (now) => {
     const intent = drawIntent();
-    // bulk requests are rare, and their repetitions are what has to be tested
+    // bulk requests are rare, and the run has to test their repetitions
     const isRepeated = intent.kind === 'bulk' && random.chance(0.4);
     const twist = isRepeated ? ({ kind: 'again' } as const) : drawTwist();
     const actor = 'actor' in intent ? known.users.get(intent.actor) : undefined;

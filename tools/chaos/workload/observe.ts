@@ -43,14 +43,14 @@ function observeUser(user: Actor | undefined, { intent, outcome, answer, attempt
     return;
   }
   const status = attempts.at(-1)?.status;
-  // a user whose deletion is uncertain is not used any more either
+  // a user whose deletion is uncertain is no longer used either
   if (intent.kind === 'delete_user' && outcome !== 'refused') user.isDeleted = true;
   if (status === 404 || status === 410) user.isDeleted = true;
   if (answer?.id !== undefined) user.id = answer.id;
   if (answer?.role !== undefined) user.role = answer.role as Role;
 }
 
-/** Whether a task does not exist. A member may be an outsider of its project, for whom a task that exists does not. */
+/** Whether a task does not exist. A 404 proves nothing for a member, who may be an outsider of the task's project. */
 function isGone({ users }: KnownState, { intent, attempts }: Operation): boolean {
   const role = 'actor' in intent ? users.get(intent.actor)?.role : undefined;
   return attempts.at(-1)?.status === 404 && role !== 'member';

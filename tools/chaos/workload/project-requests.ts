@@ -2,7 +2,7 @@ import type { Random } from '../random.ts';
 import { admin, follower, type Actor, type KnownState, type KnownTask } from './actors.ts';
 import type { Intent } from './intent.ts';
 
-/** Few enough that members and outsiders meet in each. */
+/** Few enough that each has both members and outsiders. */
 const maxProjects = 3;
 /** How often a change of members is about the user whose copy is checked: often enough that they gain and lose each project during a run. */
 const shareOfFollower = 0.4;
@@ -31,7 +31,7 @@ export function projectRequests({ random, known, members, managers, aboutTask, n
       return { kind: 'create_task', actor: manager.name, task, in: project, ...to };
     },
 
-    /** The admin, who is no member of the others' projects, changes who is. */
+    /** The admin, who is not a member of the others' projects, changes their members. */
     changeMember(): Intent | undefined {
       if (known.projects.size < maxProjects && random.chance(0.3))
         return { kind: 'create_project', actor: admin, project: newName('p') };

@@ -137,7 +137,7 @@ export function requestOf(intent: Intent, known: KnownState): WireRequest | unde
   }
 }
 
-/** Creates the tasks, and changes the first: its title then has another word. */
+/** Creates the tasks, and changes the title of the first one. */
 function bulkBody({ tasks, atomic }: Extract<Intent, { kind: 'bulk' }>): object {
   const creations = tasks.map((title) => ({ op: 'create', body: { title } }));
   return { atomic, operations: [...creations, { op: 'change', ref: '$0', body: { title: `${tasks[0]} changed` } }] };

@@ -7,11 +7,11 @@ export type TaskEvent =
   | { type: 'tasks.task.unassigned'; unassigned_from: string }
   | { type: 'tasks.task.started' | 'tasks.task.completed' | 'tasks.task.cancelled'; assigned_to: string | null };
 
-/** What a choice of a performer was based on. */
+/** The figures on which the choice of a performer was based. */
 export type ChoiceBasis = {
   /** The number of performers to choose from. */
   performers: number;
-  /** Those with the fewest open tasks, with the number of open tasks that they had. */
+  /** The performers with the fewest open tasks, each with that number. */
   candidates: readonly { id: string; open_tasks: number }[];
 };
 
@@ -19,7 +19,7 @@ export type ChoiceBasis = {
 export type Grounds = {
   /** The explanation of the service; null if a user chose the performer. */
   reason: string | null;
-  /** What the user gave as the reason. */
+  /** The reason that the user gave. */
   why?: string | undefined;
   /** Set if the service chose the performer by the number of open tasks. */
   choice?: ChoiceBasis | undefined;
@@ -58,7 +58,7 @@ export type Change = {
 /** Result of a no-op request: no new version, no event, no activity entry. */
 export const noChange: Change = Object.freeze({ set: {}, events: [], log: [] });
 
-/** The change that has these activity entries, and the events that follow from them. */
+/** Makes the change with these activity entries and the events that follow from them. */
 export function changeOf(task: Pick<Task, 'assignee_id'>, set: NewValues, log: readonly LogEntry[]): Change {
   return { set, events: eventsOf(log, task.assignee_id), log };
 }

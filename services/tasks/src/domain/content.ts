@@ -39,8 +39,8 @@ export function edit(task: Task, given: { [K in keyof Edited]?: Edited[K] | unde
 }
 
 /**
- * Deletes a task. An open task is unassigned first, so its assignee is notified. A draft that awaits a performer still does if it is restored, and a
- * task of a job keeps its state. `rootId`: the task whose deletion this is; sub-tasks are deleted with it.
+ * Deletes a task. An open task is unassigned first, so its assignee is notified. A draft that awaits a performer still awaits one after a
+ * restoration, and a task of a job keeps its state. `rootId`: the task at the root of this deletion, by default the task itself.
  */
 export function remove(task: Task, rootId: string = task.id): Change {
   const isOfPeople = isOpen(task.state) && task.kind === 'task';

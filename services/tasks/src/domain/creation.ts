@@ -1,10 +1,10 @@
 import { assign } from './assignment.ts';
 import { changeOf, type Change, type Grounds } from './change.ts';
 
-/** The grounds of a performer whom a user chose, and of a task that needs none yet. */
+/** The grounds when a user chose the performer, or when the task needs none yet. */
 export const byUser: Grounds = Object.freeze({ reason: null });
 
-/** The grounds of a task that should have a performer when none is available: it awaits one. `taskAt` knows it by them. */
+/** The grounds of a task that awaits a performer, because none was available. `taskAt` recognises such a task by them. */
 export const noPerformerAvailable: Grounds = Object.freeze({ reason: 'no performer is available' });
 
 /** The events and activity entries of a new task, including its assignment if it has a performer. */

@@ -43,7 +43,7 @@ function dateIn(zone: string, instant: string): Temporal.PlainDate {
   return Temporal.Instant.from(instant).toZonedDateTimeISO(zone).toPlainDate();
 }
 
-/** The end of a day in a zone. The next day may begin after midnight, where the clocks change then. */
+/** The end of a day in a zone. Where the clocks change at midnight, the next day may begin later. */
 function endOf(day: Temporal.PlainDate, zone: string): string {
   const next = day.add({ days: 1 }).toZonedDateTime(zone).toInstant();
   return utcInstant(next.subtract({ microseconds: 1 }).toString({ fractionalSecondDigits: 6 }));

@@ -4,11 +4,11 @@ import type { TaskState } from './task.ts';
 
 /** What the activity log says about a task at one instant. */
 export type History = {
-  /** The last entry until then that determines the state. */
+  /** The last entry up to that instant that determines the state. */
   last: { action: LogEntry['action']; actor_id: string | null; reason: string | null };
   /** The assignee then. */
   assigneeId: string | null;
-  /** The values, as they were then, of the fields that have been changed since. */
+  /** The values at that instant of the fields that have been changed since. */
   before: Readonly<Record<string, unknown>>;
   version: number;
   updatedAt: string;
@@ -33,14 +33,14 @@ export const actionsOfState = Object.keys(stateAfter).filter((action) => action 
 /** The field of a restoration after which the task awaits a performer. */
 export const awaitsPerformer = 'awaiting_performer' satisfies (LogEntry & { action: 'restored' })['field'];
 
-/** The actions that are no change of the task itself, and make no version of it. */
+/** The actions that don't change the task itself, and so make no version of it. */
 export const actionsBesideTask = [
   ...['due_soon', 'due_soon_skipped', 'overdue'],
   ...['comment_added', 'comment_changed', 'comment_deleted'],
   ...['blocker_added', 'blocker_removed', 'unblocked'],
 ] as const;
 
-/** The fields of a task that differ from how it is now. */
+/** The fields of a task that differ from its current state. */
 export function fieldsAt({ last, assigneeId, before, version, updatedAt }: History) {
   const state = stateAfter[last.action as keyof typeof stateAfter];
   return {

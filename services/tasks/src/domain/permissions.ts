@@ -8,13 +8,15 @@ export type Action =
   | ('create' | 'change' | 'delete' | 'restore' | 'assign' | 'start' | 'complete' | 'cancel')
   | ('comment' | 'divide' | 'override' | 'leave');
 
-/** What a permission depends on. `project_role` is the role of the actor in the project of the task; null for a user who is not a member. */
+/**
+ * The facts on which a permission depends. `project_role` is the role of the actor in the project of the task; null for a user who is not a member.
+ */
 export type Subject = Pick<Task, 'creator_id' | 'assignee_id' | 'project_id'> & {
   project_role: ProjectRole | null;
   project_is_archived: boolean;
 };
 
-/** What the permissions on a task outside of projects depend on, besides its people. */
+/** The values of these facts for a task outside of projects. */
 export const outsideOfProjects = { project_id: null, project_role: null, project_is_archived: false } as const;
 
 type Rule = { who: string; allows(actor: Actor, task: Subject): boolean };

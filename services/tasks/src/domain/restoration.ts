@@ -34,7 +34,7 @@ function leaving(parentId: string | null): LogEntry {
   return { action: 'changed', field: 'parent_id', from: parentId, to: null, reason };
 }
 
-/** What a restored task needs besides its restoration. */
+/** The entries and fields that follow the restoration: assignment, awaiting a performer, or cancellation. */
 function resumption(task: Task, former: FormerAssignee | undefined): Pick<Change, 'set' | 'log'> {
   if (task.kind === 'job') return followJob(task, 'cancelled');
   if (former === undefined) return { set: {}, log: [] };

@@ -27,7 +27,7 @@ type ItemOf<S> =
       : never
     : never;
 
-/** Sends a page of a list, of JSON texts from the database, with more fields beside its data. */
+/** Sends a page of a list, made of JSON texts from the database, with further fields beside `data`. */
 export function pageBody<S extends z.ZodType>(
   schema: S,
   { items, next }: Page<JsonText<ItemOf<S>>>,

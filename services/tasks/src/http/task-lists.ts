@@ -10,7 +10,7 @@ type Query = z.output<(typeof tasksRoutes.listTasks)['query']>;
 type Search = Omit<z.output<(typeof tasksRoutes.searchTasks)['body']>, 'cursor' | 'limit' | 'include'>;
 
 /**
- * The filter of a list, as seen by a caller.
+ * The filter of a list as one caller means it.
  * @throws Problem `invalid_input` for an instant that PostgreSQL does not have, and what `readTextQuery` throws.
  */
 export function filterOf(given: Omit<Query, 'cursor' | 'limit' | 'sort' | 'include'>, callerId: string): TaskFilter {
@@ -33,7 +33,7 @@ export function filterOf(given: Omit<Query, 'cursor' | 'limit' | 'sort' | 'inclu
 }
 
 /**
- * The filter of a search, as seen by a caller at a time (in milliseconds).
+ * The filter of a search as one caller means it at a time (in milliseconds).
  * @throws Problem `invalid_input` that names the node at fault, and what `readTextQuery` throws.
  */
 export function searchOf({ filter, q }: Search, reader: { callerId: string; now: number }): TaskFilter {

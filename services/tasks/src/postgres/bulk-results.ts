@@ -37,7 +37,7 @@ export function bulkResults(pool: Queryable): BulkResults {
     async begin(request, count) {
       const claimed = await query(pool, claim, [request.actorId, request.key, request.fingerprint]);
       if (claimed.length === 1) return new Map();
-      // checks that the key belongs to the same request
+      // also checks that the key belongs to the same request
       await savedResponse(pool, request);
       return await read(request, [...Array(count).keys()]);
     },

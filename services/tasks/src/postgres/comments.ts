@@ -53,7 +53,7 @@ function recordSql(
   )`;
 }
 
-/** Changes of comments have locked the task, so its project stays the same. */
+/** A transaction that changes a comment has locked the task, so the task's project stays the same. */
 function projectOf(changed: string): string {
   return `(SELECT project_id FROM tasks WHERE id = ${changed}.task_id)`;
 }

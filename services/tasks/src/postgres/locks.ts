@@ -14,7 +14,7 @@ const taskColumns = `
   task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.project_id, task.parent_id, task.is_linked,
   task.version`;
 
-/** What the project of a task says about the user $2, who acts on the task; null for a user who needs no role in a project. */
+/** The role of the user $2 in the project of a task, and whether that project is archived. $2 is null for a user who needs no role in a project. */
 const actedColumns = `
   CASE WHEN task.project_id IS NOT NULL THEN (SELECT role FROM project_members WHERE project_id = task.project_id AND user_id = $2::uuid) END AS project_role,
   task.project_id IS NOT NULL AND EXISTS (SELECT FROM projects WHERE id = task.project_id AND archived_at IS NOT NULL) AS project_is_archived`;

@@ -54,7 +54,7 @@ export function assignment(performer: PerformerSql): Assignment {
   };
 }
 
-/** The candidates that the activity log keeps of a choice, about 2 kB: more than a person compares. */
+/** The number of candidates that the activity log keeps for a choice: about 2 kB, and more than a person compares. */
 const keptCandidates = 30;
 
 /**

@@ -9,8 +9,8 @@ import type { ViewContent } from '../app/views/ports.ts';
 type Content = { name: string; shared: boolean };
 
 /**
- * The table of something that users save. `columns` are those of its content besides name and sharing, with the name of their field, in the order of the
- * API. All names are constants of the code.
+ * The table of something that users save. `columns` are the columns of its content besides name and sharing, each with the name of its field, in the
+ * order of the API. All names are constants of the code.
  */
 export type SavedTable<C extends Content> = {
   table: string;

@@ -64,7 +64,7 @@ export function createRuleEvaluator(): RuleEvaluator & Component {
       if (reply.kind === 'occurrences') return reply.occurrences;
       throw problem(reply.code, reply.detail, { errors: reply.errors });
     },
-    // the first rule starts the thread, which takes 0.2 s, because most processes evaluate no rule for a long time
+    // the first rule starts the thread, which takes 0.2 s: most processes evaluate no rule for a long time
     start: async () => undefined,
     async stop() {
       await last;

@@ -4,7 +4,7 @@ import type { Telemetry } from '@taskwire/telemetry';
 import { followingChanges } from '../postgres/search/follow.ts';
 import { observeSearch } from '../postgres/search/metrics.ts';
 
-/** A change is in the search after at most two seconds: two rounds, because the first may find the transaction still running, plus their work. */
+/** A change is in the search after at most two seconds. That covers two rounds, because the first round may find the transaction still running. */
 const pollMs = 500;
 
 /** The loop that keeps the text search up to date. */

@@ -7,7 +7,7 @@ import type { FeedName } from '../app/sync/ports.ts';
 import { createFeeds } from '../postgres/sync/feeds.ts';
 import { observeFeeds } from '../postgres/sync/metrics.ts';
 
-/** A waiting client sees a change after at most this pause, the transactions that run at that moment, and the read of its page. */
+/** A waiting client sees a change after at most this pause, plus the end of the transactions that are running, plus the read of its page. */
 const pollMs = 50;
 /** Short, because clients are waiting. */
 const maxBackOffMs = 1_000;

@@ -6,7 +6,7 @@ const wait = fc
   .tuple(fc.nat(7), fc.nat(7))
   .map(([task, waitsFor]): Wait => ({ task: String(task), waitsFor: String(waitsFor) }));
 
-/** Whether there is a path, by squaring the relation until it is closed. */
+/** Whether a path exists, by squaring the relation until it is transitively closed. */
 function isReachable(waits: readonly Wait[], from: string, to: string): boolean {
   const reached = new Set([from]);
   for (let before = 0; before < reached.size;) {

@@ -12,7 +12,7 @@ describe('Dependencies', () => {
   let ann: Person;
   let ben: Person;
   let links: ReturnType<typeof linkTools>;
-  /** Of Ann, who created it. */
+  /** A task that Ann created. */
   let task: Task;
   let blocker: Task;
 
@@ -199,7 +199,7 @@ describe('Dependencies', () => {
         actor: { id: manager.id, name: 'Mona' },
       });
       expectProblem(await links.move(ann, task, 'completed'), 'task_blocked');
-      // one override does not stand for the other
+      // one kind of override does not imply the other
       await links.subtask(ann, task);
       expectProblem(await links.move(manager, task, 'completed', override), 'open_subtasks');
       expectProblem(await links.move(manager, task, 'completed', { force: true }), 'task_blocked');

@@ -51,7 +51,7 @@ function overlaps(attempts: readonly AttemptRow[]): string[] {
   });
 }
 
-/** Times are those of the database, as workers were informed of them. */
+/** Times are the database's, as reported to workers. */
 function endedEarly(acts: readonly JobAct[], attempts: readonly AttemptRow[]): (string | false)[] {
   const expiry = new Map<number, string>();
   const confirmed = new Set<number>();

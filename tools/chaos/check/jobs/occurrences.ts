@@ -10,7 +10,7 @@ const creationMs = 2_000;
 type Create = Extract<ScheduleAct, { kind: 'create' }>;
 
 /**
- * Each instant of a rule has one decision, and no other instant has any. Each decision to run made one task, and no task of a schedule exists without
+ * Each instant of a rule has one decision, and no other instant has one. Each decision to run made one task, and no task of a schedule exists without
  * one.
  */
 export function checkOccurrences(evidence: Evidence): Violation[] {

@@ -9,7 +9,7 @@ import { useSchedules } from './schedules.ts';
 import { sendJobs } from './sender.ts';
 import { work } from './worker.ts';
 
-/** Enough that two of them claim at the same time, and that the others are heard while one is silent. */
+/** Enough that two of them claim at the same time, and that the others still send heartbeats while one is silent. */
 const workers = 4;
 
 export type FleetOptions = {

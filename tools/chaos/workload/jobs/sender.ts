@@ -5,7 +5,7 @@ import type { Random } from '../../random.ts';
 import type { Calls } from './calls.ts';
 import { jobQueue, limitedKey } from './names.ts';
 
-/** About three requests with six jobs a second: a run of two minutes has some hundred jobs, and the machine is busy with other traffic too. */
+/** About three requests with six jobs a second: a run of two minutes has several hundred jobs, and the machine is busy with other traffic too. */
 const minPauseMs = 150;
 const maxPauseMs = 500;
 const largestBatch = 5;

@@ -1,6 +1,6 @@
 /**
- * The pause before the n-th attempt after a failure, with full jitter: many jobs that failed together, because what they call was down, come back spread
- * out. 5 s let a restart pass, and after an hour a shorter one would only add load.
+ * The pause before the n-th attempt after a failure, with full jitter: jobs that failed together, because a system that they call was down, are
+ * retried spread out. 5 s cover a restart. Beyond an hour, shorter pauses would only add load.
  */
 export const retryPause = { baseMs: 5_000, capMs: 3_600_000 } as const;
 

@@ -3,17 +3,17 @@ import type { ActedTask, Actor } from '../task.ts';
 import { authorizeTransition } from '../transitions.ts';
 import { counted } from './related.ts';
 
-/** The ids of what hinders a task: its open blockers, and its open sub-tasks, which hinder only its completion. */
+/** The ids of the tasks that hold up a task: its open blockers, and its open sub-tasks, which hold up only its completion. */
 export type Hindrances = { blockers: readonly string[]; subtasks: readonly string[] };
 
-/** What a manager or admin overrides. `reason` is the user's own, which the entry has as `why`. */
+/** An override by a manager or admin. `reason` is the user's own, stored as `why` in the activity entry. */
 export type Overrides = { force: boolean; overrideBlocked: boolean; reason: string | null };
 
 /** Starting or completing a task. */
 export type Step = { to: 'in_progress' | 'completed'; overrides: Overrides };
 
 /**
- * Checks that the actor may start or complete the task. An actor who overrides what hinders it need not be its assignee.
+ * Checks that the actor may start or complete the task. An actor who overrides hindrances need not be its assignee.
  * @throws Problem `forbidden`, and what `authorizeTransition` throws.
  */
 export function authorizeStep(actor: Actor, task: ActedTask, { to, overrides }: Step): void {
@@ -21,7 +21,10 @@ export function authorizeStep(actor: Actor, task: ActedTask, { to, overrides }: 
   else authorizeTransition(actor, task, to);
 }
 
-/** What stops a step, with the tasks that do; or the explanation for the activity log, null if nothing had to be overridden. */
+/**
+ * The reason why a step is not possible, with the tasks that hold it up; or the explanation for the activity log, null if nothing had to be
+ * overridden.
+ */
 export type Verdict =
   { code: 'task_blocked' | 'open_subtasks'; ids: readonly string[] } | { code: 'possible'; explanation: string | null };
 

@@ -4,12 +4,12 @@ import { authorize } from '../permissions.ts';
 import { hasEnded, type ActedTask, type Actor, type Task } from '../task.ts';
 import { mostLevels, mostOpenSubtasks } from './limits.ts';
 
-/** Where a sub-task would come to be. */
+/** The place that a sub-task would have in a tree. */
 export type Place = {
   /** The parent, its parent, and so on. */
   ancestors: readonly string[];
   openSubtasks: number;
-  /** The number of levels of the sub-task with its own sub-tasks. */
+  /** The number of levels of the subtree: the sub-task and the tasks below it. */
   levels: number;
 };
 

@@ -3,10 +3,10 @@ import { problem, type Problem, type ProblemCode } from '@taskwire/errors';
 /** A task that a problem names. */
 export type NamedTask = { id: string; title: string };
 
-/** Tasks that a problem is about: those that the caller may read, and the number of all. */
+/** The tasks that a problem concerns: those that the caller may read, and the total number. */
 export type RelatedTasks = { named: readonly NamedTask[]; count: number };
 
-/** A problem about tasks that hinder another, which are in its member `tasks`. */
+/** A problem whose member `tasks` lists the tasks that hold up another task. */
 export function hinderedBy(
   code: Extract<ProblemCode, 'open_subtasks' | 'task_blocked'>,
   { named, count }: RelatedTasks,
@@ -18,7 +18,7 @@ export function hinderedBy(
   return problem(code, details[code], { members: { tasks: named, task_count: count } });
 }
 
-/** A problem about a cycle, whose tasks are in its member `path`. */
+/** A problem whose member `path` lists the tasks of a cycle. */
 export function closesCycle(
   code: Extract<ProblemCode, 'task_cycle' | 'dependency_cycle'>,
   { named, count }: RelatedTasks,

@@ -13,7 +13,7 @@ export function authorizeManagement(actor: Actor, { role }: Pick<Project, 'role'
   throw problem('forbidden', 'Only leads of the project, managers and admins can do this.');
 }
 
-/** Whether a change of a member from one role to another, or to none, takes a lead away. */
+/** Whether changing a member's role, or removing the member, takes a lead from the project. */
 export function losesLead(from: ProjectRole | undefined, to: ProjectRole | undefined): boolean {
   return from === 'lead' && to !== 'lead';
 }

@@ -1,12 +1,12 @@
 import { isLeader, type Actor } from '../task.ts';
 
 /**
- * A user who reads only tasks outside of projects and those of the projects that have them as a member; null reads every task: managers, admins and the
+ * A user who reads only tasks outside of projects and tasks of the projects to which they belong. Null reads every task: managers, admins and the
  * service itself.
  */
 export type Reader = string | null;
 
-/** How an actor reads tasks. */
+/** The reader that an actor is. */
 export function readerOf(actor: Actor): Reader {
   return isLeader(actor.role) ? null : actor.id;
 }

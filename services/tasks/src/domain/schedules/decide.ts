@@ -42,7 +42,7 @@ export function decide(due: readonly Occurrence[], situation: Situation): Verdic
       const firstRun = recent.at(-mostRuns)?.at ?? -Infinity;
       const verdicts = verdictsOf((at) => (isOld(at) ? 'missed' : at < firstRun ? 'capped' : 'run'));
       const old = verdicts.filter(({ at }) => isOld(at));
-      // if none is old, decide all: otherwise no call would ever decide anything
+      // if none of them is old, decide all: otherwise no call would ever decide anything
       return complete || old.length === 0 ? verdicts : old;
     }
   }

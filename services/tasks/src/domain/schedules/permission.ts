@@ -9,7 +9,7 @@ export function seesAllSchedules({ role }: Actor): boolean {
   return role === 'admin' || role === 'manager';
 }
 
-/** Others learn nothing of a schedule, not even that it exists. @throws Problem `not_found`. */
+/** Other users can't find out that a schedule exists. @throws Problem `not_found`. */
 export function requireSchedule<S extends { creatorId: string }>(schedule: S | undefined, actor: Actor): S {
   if (schedule === undefined || !(schedule.creatorId === actor.id || seesAllSchedules(actor))) {
     throw problem('not_found', 'There is no schedule with this id.');
@@ -17,7 +17,10 @@ export function requireSchedule<S extends { creatorId: string }>(schedule: S | u
   return schedule;
 }
 
-/** The rules of new tasks and jobs. @throws Problem `forbidden` if the target assigns its tasks or enqueues jobs, and the user may not. */
+/**
+ * Applies the rules of new tasks and jobs to a target. @throws Problem `forbidden` if the target assigns its tasks or enqueues jobs, and the user
+ * may not.
+ */
 export function authorizeTarget(actor: Actor, target: Target): void {
   if (target.kind === 'job') requireJobSender(actor);
   else if (assigns(target)) {

@@ -11,7 +11,7 @@ export type Rule = {
   expression: string;
   /** An IANA time zone. */
   timeZone: string;
-  /** The first instant at which it may run. `every` counts from it; an RRULE takes from it what its parts leave open. Null only for `cron` and `at`. */
+  /** The first instant at which it may run. `every` counts from it; an RRULE takes the parts that it omits from it. Null only for `cron` and `at`. */
   startsAt: number | null;
   /** The last instant at which it may run. */
   endsAt: number | null;

@@ -11,7 +11,7 @@ export type TextQuery = readonly Alternative[];
 
 /** Shorter beginnings match too many words. */
 const shortestPrefix = 3;
-/** Each term costs the database a look-up, and a person does not enter more. */
+/** Each term costs the database a look-up, and people don't enter more. */
 const mostTerms = 20;
 
 const tokens = /(-?)"([^"]*)"?|(\S+)/gu;

@@ -7,7 +7,7 @@ const placeholder = /\{\{(\w{1,50})\}\}/g;
 const longest = { title: 200, description: 10_000 } as const;
 
 /**
- * Puts values in the place of placeholders in titles and descriptions, once: a value that looks like a placeholder stays as it is.
+ * Replaces the placeholders in titles and descriptions by values, in one pass: a value that looks like a placeholder stays as it is.
  * @throws Problem `invalid_input` that names a missing or unknown value, or the values of a text that becomes too long.
  */
 export function fillIn<T extends TemplateTask>(tasks: readonly T[], values: Readonly<Record<string, string>>): T[] {

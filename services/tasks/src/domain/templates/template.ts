@@ -21,7 +21,7 @@ export type TemplateTasks = {
 };
 
 /**
- * Checks that the tasks of a template can be created as they are described.
+ * Checks that the tasks of a template can be created.
  * @throws Problem `invalid_input` that names the field, `too_many_links`, `dependency_cycle`.
  */
 export function requireConsistent({ task, subtasks, blocks }: TemplateTasks): void {

@@ -9,8 +9,8 @@ export type Operation = BulkBody['operations'][number];
 type Given = { actor: UserActor; epoch: number; before: readonly Result[] };
 
 /**
- * Carries out an operation with the route that serves it by itself, so each rule exists once. `before` are the results of earlier operations. A failed
- * precondition has the current representation if `routes` has the route that reads it.
+ * Carries out an operation with the route that serves single requests, so each rule exists once. `before` are the results of earlier operations. A
+ * failed precondition has the current representation if `routes` has the route that reads it.
  * @throws Problem for every refusal.
  */
 export async function performOperation(

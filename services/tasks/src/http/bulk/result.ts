@@ -14,14 +14,14 @@ export function refusalOf(error: Problem, requestId: string): Refusal {
   return { status: error.status, text: JSON.stringify(problemDocument(error, requestId).body) };
 }
 
-/** Whether the same operation can have another outcome later although nothing else has changed, so that its refusal must not be repeated. */
+/** Whether the same operation may have another outcome later although nothing else has changed, so that its refusal must not be stored. */
 export function isPassing({ status, code }: Problem): boolean {
   return status >= 500 || status === 429 || code === 'idempotency_in_progress' || code === 'dependency_failed';
 }
 
 type Stored = { stored: StoredResult; op: BulkOperation; epoch: number; requestId: string };
 
-/** The result that was stored for an operation. */
+/** The stored result of an operation. */
 export function resultOf({ stored: { status, version, text, isHidden }, op, epoch, requestId }: Stored): Result {
   if (isHidden) {
     const hidden = problem('not_found', 'You can no longer read the result of this operation.');

@@ -40,7 +40,7 @@ export function bulkRoutes(ports: BulkPorts): BoundRoute[] {
   ];
 }
 
-/** After this time, in milliseconds, no further operation is begun: the gateway waits for 30 s, and one operation takes a few seconds at most. */
+/** No operation is begun after this time, in milliseconds: the gateway waits for 30 s, and one operation takes a few seconds at most. */
 const longestMs = 15_000;
 
 /** Carries out the operations one after the other, except those that were carried out under the same key. */
@@ -117,7 +117,7 @@ async function runAtomically(ports: BulkPorts, bulk: Bulk): Promise<AtomicResult
   }
 }
 
-/** The creations are counted before the transaction, which may run again. */
+/** Counts the creations before the transaction, because the transaction may run again. */
 const counted = { take: () => undefined, size: () => 0 };
 
 async function performAll(ports: WritePorts, { actor, operations, epoch }: Bulk): Promise<Result[]> {

@@ -24,7 +24,7 @@ export function linkConditions(
   ];
 }
 
-/** The dependencies are fewer than the tasks, so a list of blocked tasks begins with them. */
+/** There are fewer dependencies than tasks, so a list of blocked tasks starts from them. */
 const blockedTasks = `
   SELECT edge.task_id FROM task_blockers edge JOIN tasks blocker ON blocker.id = edge.blocker_id WHERE ${isUnfinished('blocker')}`;
 

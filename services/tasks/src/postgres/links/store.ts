@@ -13,7 +13,7 @@ import { changeSpan, recordChangeSql } from '../record-change.ts';
 import { lockGraph } from './graph-lock.ts';
 import { hasNotEnded, isUnfinished } from './unfinished.ts';
 
-/** More waits would keep the graph locked for more than about a tenth of a second. */
+/** Reading more waits would keep the graph locked for longer than about a tenth of a second. */
 const mostWaits = 10_000;
 
 const lockTasks = `SELECT ${actedTaskColumns} FROM tasks task

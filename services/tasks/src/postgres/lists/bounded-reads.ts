@@ -7,8 +7,7 @@ export const limitMs = 500;
 const shareOfPool = 0.4;
 
 /**
- * Reads whose cost depends on what the caller asks for, with limits, so that they never stall the pool: few at a time, and each statement for half a
- * second at most.
+ * Limits the reads whose cost depends on the request, so that they never stall the pool: a few at a time, each statement for at most half a second.
  * @throws Problem `search_busy` when a read exceeds either limit.
  */
 export type BoundedReads = <T>(read: (tx: Tx) => Promise<T>) => Promise<T>;

@@ -45,7 +45,7 @@ function withLabel(labels: readonly string[], parameter: (value: unknown) => str
   return `task.id IN (SELECT task_id FROM task_labels WHERE label ${compared})`;
 }
 
-/** The table of labels has none of deleted tasks. */
+/** `task_labels` has no rows of deleted tasks. */
 function deletedWithLabel(labels: readonly string[], parameter: (value: unknown) => string): string {
   return `task.labels && ${parameter(labels)}::text[]`;
 }

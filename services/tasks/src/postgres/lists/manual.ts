@@ -13,7 +13,10 @@ export function isUnplaced(task: string, view: string): string {
   return `NOT EXISTS (SELECT FROM task_positions WHERE view_id = ${view} AND task_id = ${task}.id)`;
 }
 
-/** A page in manual order, in two parts, as a list by due date: first the tasks with a position, by their keys, and then those without, the latest first. */
+/**
+ * A page in manual order. Like a list by due date, it has two parts: first the tasks with a position, by their keys, and then the tasks without one,
+ * the latest first.
+ */
 export async function readInManualOrder(
   db: Queryable,
   { order, ...list }: TaskList<ManualOrder>,

@@ -87,8 +87,8 @@ export function idsStatement(
 type Part = { only: string[]; order: Keyset; place: Place };
 
 /**
- * A list by due date has two parts, read one after the other: the tasks with a due date, and then those without. One index of due dates serves both
- * directions in this way: `DESC NULLS LAST` is not the reverse of `ASC NULLS LAST`.
+ * A list by due date has two parts, read one after the other: the tasks with a due date, and then the tasks without one. In this way one index of
+ * due dates serves both directions, although `DESC NULLS LAST` is not the reverse of `ASC NULLS LAST`.
  */
 function partsOf(order: FieldOrder, { after, limit }: Place): Part[] {
   if (order.by !== 'due_at') return [{ only: [], order: keysetOf(order), place: { after, limit } }];

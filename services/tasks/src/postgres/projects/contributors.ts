@@ -1,12 +1,12 @@
 import type { PerformerSql } from '../performer-sql.ts';
 
-/** A condition: whether a user may be assigned the tasks of a project. The only definition in SQL. */
+/** A condition: whether a user may be assigned the tasks of a project. This is the only definition in SQL. */
 export function isContributor(projectId: string, userId: string): string {
   return `EXISTS (SELECT FROM project_members member
       WHERE member.project_id = ${projectId} AND member.user_id = ${userId} AND member.role <> 'viewer')`;
 }
 
-/** A condition: whether a task is in a project of which its assignee is not a contributor, or lead. */
+/** A condition: whether a task is in a project of which its assignee is neither a contributor nor a lead. */
 export function hasLeftProject(task: string): string {
   return `(${task}.project_id IS NOT NULL AND NOT ${isContributor(`${task}.project_id`, `${task}.assignee_id`)})`;
 }

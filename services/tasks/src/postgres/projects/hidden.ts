@@ -1,7 +1,7 @@
 import { query, type Queryable } from '@taskwire/postgres';
 import { isReadable, isReadableProject } from './readable.ts';
 
-/** Whether the user $1 may not read one of the tasks and projects with these ids. A task that was removed for good hides nothing. */
+/** Whether the user $1 may not read one of the tasks and projects with these ids. A task that was removed permanently hides nothing. */
 const anyHidden = `
   SELECT FROM (SELECT) AS one
   WHERE NOT EXISTS (SELECT FROM directory_users WHERE id = $1 AND role IN ('admin', 'manager'))
@@ -12,8 +12,8 @@ const idFields = new Set(['id', 'task_id', 'project_id']);
 const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 
 /**
- * Whether a saved response shows a task, or a project, that its reader may not read now. It looks at the ids in the response, so that it holds for the
- * responses of all operations.
+ * Whether a saved response shows a task or a project that its reader may no longer read. The ids are taken from the response itself, so the check
+ * covers every operation.
  */
 export async function showsHidden(db: Queryable, readerId: string, response: string | null): Promise<boolean> {
   // an operation of a bulk request may have no response body

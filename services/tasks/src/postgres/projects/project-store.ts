@@ -64,7 +64,7 @@ const listMembers = `
 
 const readRole = 'SELECT role FROM project_members WHERE project_id = $1 AND user_id = $2';
 
-/** A user whom the directory does not know yet counts: they were added as an existing user. */
+/** A user whom the directory does not know yet counts too: Auth knew them when they were added. */
 const readOtherLead = `
   SELECT FROM project_members member WHERE project_id = $1 AND user_id <> $2 AND role = 'lead'
     AND NOT EXISTS (SELECT FROM directory_users known WHERE known.id = member.user_id AND known.is_deleted)

@@ -1,18 +1,18 @@
 /**
- * A condition: whether a user may read a task. This is the only definition in SQL, and every statement that shows anything of a task to a user has it.
- * `row` names a row with the `project_id` of a task; `reader` is an expression for the id of the user, see `Reader`. For a task outside of projects the
- * subquery does not run; otherwise it runs once for the statement.
+ * A condition: whether a user may read a task. This is the only definition in SQL. Every statement that shows any part of a task to a user contains
+ * it. `row` names a row with the `project_id` of a task; `reader` is an expression for the id of the user, see `Reader`. For a task outside of
+ * projects the subquery does not run; otherwise it runs once for the statement.
  */
 export function isReadable(row: string, reader: string): string {
   return `(${row}.project_id IS NULL OR ${isOneOf(`${row}.project_id`, reader)})`;
 }
 
-/** The same condition for a parameter that may be null, for a reader of every task. */
+/** The same condition for a parameter that is null for a reader of every task. */
 export function isReadableTo(row: string, reader: string): string {
   return `(${reader}::uuid IS NULL OR ${isReadable(row, `${reader}::uuid`)})`;
 }
 
-/** A condition: whether a user may read a project, for a parameter that may be null. */
+/** A condition: whether a user may read a project, for a parameter that is null for a reader of every project. */
 export function isReadableProject(project: string, reader: string): string {
   return `(${reader}::uuid IS NULL OR ${isOneOf(`${project}.id`, `${reader}::uuid`)})`;
 }
@@ -25,7 +25,7 @@ export function readersOf(task: string): string {
     ) END`;
 }
 
-/** Whether a project has the user as a member. */
+/** Whether the user is a member of a project. */
 function isOneOf(projectId: string, reader: string): string {
   return `${projectId} = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = ${reader}))`;
 }

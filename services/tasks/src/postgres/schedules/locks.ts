@@ -13,8 +13,8 @@ export const lockDue = {
 };
 
 /**
- * Whether the last task or job has ended, or was removed for good. Uses scalar subqueries, because few schedules wait for an end, and PostgreSQL may
- * turn NOT EXISTS into a join that reads all tasks.
+ * Whether the last task or job has ended, or was removed permanently. Uses scalar subqueries, because few schedules wait for an end, and PostgreSQL
+ * may turn NOT EXISTS into a join that reads all tasks.
  */
 const hasEnded = `NOT coalesce((
     SELECT task.deleted_at IS NULL AND task.state IN ('draft', 'assigned', 'in_progress') FROM tasks task WHERE task.id = schedule.last_task_id

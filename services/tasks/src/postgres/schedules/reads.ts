@@ -34,7 +34,7 @@ export function scheduleReads(db: Queryable): ScheduleReads {
     },
 
     listOccurrences: async (scheduleId, { from, until }, { after, limit }, tx) => {
-      // the position comes from the client's cursor, and may exceed PostgreSQL's range
+      // the instant comes from the client's cursor, and may exceed PostgreSQL's range
       const start = after === undefined ? from : Math.min(Math.max(from, Number(after[0]) + 1), until + 1);
       return await query<OccurrenceRecord>(tx ?? db, listOccurrences, [scheduleId, start, until, limit]);
     },

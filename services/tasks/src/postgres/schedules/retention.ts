@@ -1,6 +1,6 @@
 import { deleteInBatches, type RetentionRule } from '@taskwire/postgres';
 
-/** Deletes decided occurrences, and deleted schedules once their occurrences have gone. */
+/** Removes decided occurrences, and deleted schedules once their occurrences are removed. */
 export function scheduleRetention(days: number): RetentionRule[] {
   return [
     deleteInBatches({

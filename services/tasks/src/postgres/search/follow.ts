@@ -18,7 +18,7 @@ const lastNumber = (sequence: string): string =>
 
 /**
  * When the search was up to date: every task and comment whose last change was committed by then is in it. If no number was given out after the last
- * one that is indexed, this is the time of the statement, which began before it read the number; so a follower without work need not write the time.
+ * indexed one, this is the time of the statement, which began before it read the number. So an idle follower need not write the time.
  */
 export const readAsOf = {
   name: 'tasks.read_search_time',
@@ -83,7 +83,7 @@ const indexComments = {
   SELECT count(*)::integer AS count, max(change_no) AS last FROM changed`,
 };
 
-/** What the search follows: the changes of a table, and its progress in two columns of task_search_progress. */
+/** A source that the search follows: the changes of a table, and the progress in two columns of task_search_progress. */
 type Source = {
   numbered: NumberedTables;
   index: { name: string; text: string };

@@ -8,8 +8,9 @@ import { createSettling, type Settling } from './settling.ts';
 const removed = (id: string) => `json_build_object('id', ${id}, 'deleted', true)::text`;
 
 /**
- * The tasks that changed, those that are gone, and the projects that the reader has gained or lost. A task is gone for a reader who could read it in the
- * project of its tombstone and cannot read it now. Whether a project was gained or lost is how it is now: a later change of it follows.
+ * The tasks that changed, the tasks that are gone, and the projects that the reader has gained or lost. A task is gone for a reader who could read
+ * it in the project of its tombstone and cannot read it now. A project counts as gained or lost by the reader's access now; a later change of the
+ * access follows in a later page.
  */
 export const readChangedTasks = {
   name: 'tasks.read_changed_tasks',

@@ -9,7 +9,7 @@ const pauseMs = 5;
 const patienceMs = 200;
 
 export type Settling = Pick<Feed, 'settle' | 'known'> & {
-  /** Settles again if numbers were given out since. */
+  /** Settles again if numbers were given out since the last round. */
   settleNew(): Promise<void>;
 };
 
