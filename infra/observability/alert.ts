@@ -14,7 +14,7 @@ export type Alert = {
   summary: string;
   /** The cause that this alert is about. */
   cause?: Cause;
-  /** The causes that this alert may follow from, for some minutes even after they have ended. */
+  /** The causes that this alert may follow from, even for a few minutes after they have ended. */
   causes?: readonly Cause[];
   /** The same for an alert that looks back half an hour. */
   pastCauses?: readonly Cause[];

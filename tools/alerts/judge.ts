@@ -22,7 +22,7 @@ const bySlowBurn = new Set([
 type Part = (name: string, work: () => Promise<string | void>) => Promise<void>;
 
 export type Judge = {
-  /** Rejects unless every target is up and no alert fires, for some seconds. */
+  /** Rejects unless every target is up and no alert fires, for several seconds. */
   isQuiet(): Promise<string>;
   /** Makes a fault, expects its alerts, heals it, and expects their end. */
   fire(fault: Fault): Promise<void>;

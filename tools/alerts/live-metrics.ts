@@ -35,7 +35,7 @@ export async function checkMetrics(world: World): Promise<string> {
   return `${wanted.size} metrics of rules and panels`;
 }
 
-/** The main flow has run many times by then; a recorded series and a slow scrape take some seconds more. */
+/** The main flow has run many times by then; a recorded series and a slow scrape take a few seconds more. */
 const patienceMs = 30_000;
 
 /** Rejects with the panels of which a query returns no number, although the main flow has run. */

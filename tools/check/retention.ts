@@ -61,7 +61,7 @@ How long each table keeps its rows, with the default periods. Generated from the
 table that has neither a rule nor a reason to keep its rows. Names in capitals are environment variables of the service; each service reads
 them at its start.
 
-A loop of each service (\`PROCESS_ROLE\` \`worker\` or \`all\`) applies its rules every few minutes, in batches of some hundred or thousand rows, one batch of
+A loop of each service (\`PROCESS_ROLE\` \`worker\` or \`all\`) applies its rules every few minutes, in batches of a few hundred or thousand rows, one batch of
 each rule in turn. Any number of processes may run it. Two metrics have the label \`rule\`:
 
 - \`retention_rows_total\`: rows that were deleted or erased.

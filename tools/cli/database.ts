@@ -74,7 +74,7 @@ export function isOfRunningSuite(service: ConsumerName, env: Environment): boole
   return running !== undefined && (named === undefined || named === running.consumers[service].databaseUrl);
 }
 
-/** The database of a service of the running suite. */
+/** The database of a service in the running suite. */
 async function runningDatabase(service: ServiceName, env: Environment): Promise<string | undefined> {
   const running = runningSuite(env);
   if (running === undefined || service !== 'auth') return running?.consumers[service as ConsumerName].databaseUrl;

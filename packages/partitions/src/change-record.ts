@@ -9,7 +9,7 @@ export type ChangeRecord = {
   write(record: PartitionRecord): Promise<void>;
   /** Resolves to whether no other change is under way in this database. */
   tryLockChange(): Promise<boolean>;
-  /** Resolves to true if no relay of this database is leader any more; from then on, none can become leader until `close`. */
+  /** Resolves to true once no relay of this database is leader; from then on, none can become leader until `close`. */
   tryLockRelays(): Promise<boolean>;
   close(): Promise<void>;
 };

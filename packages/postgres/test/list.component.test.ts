@@ -115,7 +115,7 @@ describe('a list of an entity', () => {
     expect(await work.catch((error: unknown) => error)).to.equal(undone);
   });
 
-  it('reads a page along an index, and is prepared once per combination of filters if asked to be', async () => {
+  it('reads a page along an index, and is prepared once per combination of filters on request', async () => {
     const log = recordStatements(database.db.pool);
     const found = list().prepared('things.list');
     const first = await found.page(order('DESC'), { after: undefined, limit: 50 });

@@ -92,7 +92,7 @@ describe('publisher', () => {
   it('reconnects after an operator has closed its connections', async () => {
     const publisher = (await bench.rabbit()).publisher();
     await publisher.publish(aMessage());
-    // the management plugin lists a connection only some seconds after it was opened
+    // the management plugin lists a connection only a few seconds after it was opened
     await waitFor(async () => (await bench.closeConnections()) > 0, { timeoutMs: 10_000 });
     await waitFor(async () => (await publisher.publish(aMessage())) === 'confirmed');
   });

@@ -92,7 +92,7 @@ describe('verified addresses in a user directory', () => {
       expect(await world.metric('user_directory_drift_total')).to.equal(0);
       const pages = world.auth.listed.length;
       await reconciliation();
-      expect(world.auth.listed, 'nothing is unknown any more').to.have.length(pages);
+      expect(world.auth.listed, 'nothing is still unknown').to.have.length(pages);
     });
 
     it('are added by a fetch', async () => {

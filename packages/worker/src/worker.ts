@@ -134,7 +134,7 @@ class RunningWorker {
     closing();
   }
 
-  /** Resolves when no job is held any more, after a time, or when the stop becomes urgent. */
+  /** Resolves when no job is held, when the time is up, or when the stop becomes urgent. */
   async #emptied(ms: number): Promise<void> {
     let isOver = this.#isHurried;
     const end = () => {

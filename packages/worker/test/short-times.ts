@@ -1,6 +1,6 @@
 import { settingsOf, type Settings, type Times } from '../src/settings.ts';
 
-/** Settings with a lease of some seconds: long enough for a busy machine, short enough for a test. */
+/** Settings with a lease of a few seconds: long enough for a busy machine, short enough for a test. */
 export function shortSettings(
   url: string,
   { concurrency = 1, ...times }: Partial<Times> & { concurrency?: number } = {},

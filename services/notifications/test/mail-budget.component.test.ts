@@ -218,7 +218,7 @@ describe('Mail budgets', () => {
     expect(await sentOf([later, ...more])).to.equal(5);
   });
 
-  it('store no address, and delete counts that no delivery needs any more', async () => {
+  it('store no address, and delete counts that no delivery still needs', async () => {
     await notifyOften(3, 'task.assigned');
     await send();
     const rows = await query<{ text: string }>(

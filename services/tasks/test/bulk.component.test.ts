@@ -60,7 +60,7 @@ describe('A bulk request', () => {
     await harness.observer.expectAbout(results[0]?.body?.id ?? '', types);
   });
 
-  it('goes on after a refusal, and reports each with its problem', async () => {
+  it('continues after a refusal, and reports each refusal with its problem', async () => {
     const task = await harness.createTask(manager, { assignee_id: ann.id });
     const at = { id: task.id };
     const results = await resultsOf(
@@ -101,7 +101,7 @@ describe('A bulk request', () => {
     expect(await harness.read(manager, task)).to.deep.equal(task);
   });
 
-  it('does not carry out what depends on a task that was not created', async () => {
+  it('does not carry out operations on a task that was not created', async () => {
     const results = await resultsOf([
       create('', {}),
       { op: 'change', ref: '$0', body: { title: 'x' } },
@@ -139,7 +139,7 @@ describe('A bulk request', () => {
     }
   });
 
-  it('carries out nothing again under the same key, and repeats each result, refusals included', async () => {
+  it('carries out no operation twice under the same key, and repeats each result, refusals included', async () => {
     const key = crypto.randomUUID();
     const task = await harness.createTask(ann);
     const operations = [
@@ -152,7 +152,7 @@ describe('A bulk request', () => {
     const first = await send(operations, { key });
     expect(shown((first.body as { data: Result[] }).data)).to.deep.equal([201, 200, 204, 'not_found', 'forbidden']);
     expect(first.headers.get('idempotency-replayed')).to.equal(null);
-    // what was refused could now succeed
+    // the refused operation could now succeed
     await harness.call('restoreTask', { token: ann.token, params: { id: task.id } });
     const second = await send(operations, { key });
     expect(second.body).to.deep.equal(first.body);
@@ -175,7 +175,7 @@ describe('A bulk request', () => {
     expect(await titled('Simultaneous')).to.equal(10);
   });
 
-  it('tries again what was refused for a passing reason', async () => {
+  it('retries operations that were refused for a temporary reason', async () => {
     const key = crypto.randomUUID();
     const [operations, task] = [[create('Later')], await harness.createTask(manager)];
     const assign = { op: 'assign', id: task.id, body: { assignee_id: crypto.randomUUID() } };
@@ -244,7 +244,7 @@ describe('A bulk request', () => {
       expect(unknown.body).to.have.nested.property('cause.code', 'unknown_assignee');
     });
 
-    it('never ends in a deadlock with others that change the same tasks in another order', async () => {
+    it('never deadlocks with requests that change the same tasks in another order', async () => {
       const tasks = await Promise.all([1, 2, 3, 4].map(async () => await harness.createTask(ann)));
       const change = ({ id }: Task) => ({ op: 'change', id, if_match: '*', body: { title: crypto.randomUUID() } });
       const answers = await Promise.all(

@@ -108,7 +108,7 @@ describe('Comments', () => {
     });
   });
 
-  it('are deleted for good by their author or an admin, and the activity log keeps no text', async () => {
+  it('are deleted permanently by their author or an admin, and the activity log keeps no text', async () => {
     const admin = await harness.join('Ada', 'admin');
     const [first, second, third] = [await added(ann, 'first'), await added(ann, 'second'), await added(ann, 'third')];
     expect(codeOf(await harness.call('deleteComment', at(manager, first)))).to.equal('forbidden');

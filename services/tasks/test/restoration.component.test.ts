@@ -84,7 +84,7 @@ describe('Restoring a deleted task', () => {
     expect((await restore(manager, task)).body).to.include({ state: 'cancelled', assignee_id: ann.id });
   });
 
-  it('makes it a draft that awaits a performer if its former assignee is not one any more', async () => {
+  it('makes it a draft that awaits a performer if its former assignee is no longer one', async () => {
     const eve = await harness.join('Eve', 'member');
     const task = await harness.createTask(manager, { assignee_id: eve.id });
     await remove(manager, task);

@@ -67,7 +67,7 @@ describe('The sync feeds', () => {
     expect(await copy.read()).to.deep.include({ data: [], more: false });
   });
 
-  it('report a deletion after the task was removed for good', async () => {
+  it('report a deletion even after the task was removed permanently', async () => {
     const task = await harness.createTask(ann);
     const copy = follow();
     await copy.catchUp();
@@ -151,7 +151,7 @@ describe('The sync feeds', () => {
     expect(decodeToken('tasks', ann.id, (page as { next_token: string }).next_token)).to.include({ since });
   });
 
-  it('tell the names of users, also of those who were renamed or deleted, and repeat none for other changes', async () => {
+  it('list the names of users, including renamed and deleted ones, and repeat none for other changes', async () => {
     const people = startCopy(harness, 'syncPeople', ann, 2);
     const eve = await harness.join('Eve', 'member');
     await people.catchUp();

@@ -149,7 +149,7 @@ describe('Templates of tasks', () => {
     ).to.deep.equal(template);
   });
 
-  it('need a value for each placeholder, which is put in once', async () => {
+  it('need a value for each placeholder, and replace placeholders in one pass', async () => {
     const template = await saved(ann);
     const faults: [object, string][] = [
       [{ values: {} }, 'values.customer'],

@@ -47,7 +47,7 @@ describe('Views', () => {
     return (body as { data: View[] }).data.map(({ name }) => name);
   }
 
-  it('keep what a search takes, as it was sent, and are changed under If-Match and deleted', async () => {
+  it('keep the body of a search as it was sent, and are changed under If-Match and deleted', async () => {
     const view = await save(ann, { filter, q: 'fence ', sort: '-due_at' });
     expect(view).to.deep.include({ name: 'Soon', shared: false, filter, q: 'fence ', sort: '-due_at', version: 1 });
     const { body: read, headers } = await on(ann, 'getView', view);
@@ -82,7 +82,7 @@ describe('Views', () => {
     expect((await on(admin, 'deleteView', shared)).status).to.equal(204);
   });
 
-  it('are refused if they could not be searched, and beyond a hundred for a user', async () => {
+  it('are refused if their search would be refused, and beyond a hundred for a user', async () => {
     const refused = async (body: object) =>
       codeOf(await harness.call('createView', { token: ben.token, body: { name: 'x', ...body } }));
     expect(await refused({ filter: { field: 'state', op: 'eq', value: 'done' } })).to.equal('invalid_input');

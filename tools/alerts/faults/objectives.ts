@@ -3,7 +3,7 @@ import type { Fault } from '../fault.ts';
 
 /** Events of the first forty seconds are then more than a minute late. */
 const overAMinuteMs = 100_000;
-/** Slow enough that the late events arrive over some seconds, as an alert with a waiting time requires. */
+/** Slow enough that the late events arrive over several seconds, as an alert with a waiting time requires. */
 const slowBytesPerSecond = 12_000;
 /** In each direction: a request with two statements takes longer than 250 ms, and the metrics are still read in time. */
 const slowDatabaseMs = 80;

@@ -35,7 +35,7 @@ export const causeFaults: readonly Fault[] = [
 /** Faults of the monitoring itself. */
 export const monitoringFaults: readonly Fault[] = [
   {
-    title: 'the program of the probe has ended',
+    title: 'the probe has ended',
     alerts: ['TargetIsDown'],
     async begin({ suite }) {
       const probe = suite.process('probe');

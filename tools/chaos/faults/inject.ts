@@ -89,7 +89,7 @@ export function createInject(tools: FaultTools): Inject {
     return undefined;
   }
 
-  /** Waits if necessary, because the management plugin lists a connection only some seconds after it was opened. */
+  /** Waits if necessary, because the management plugin lists a connection only a few seconds after it was opened. */
   async function closeBrokerConnections(of: string): Promise<string> {
     const management = rabbitManagement(suite.managementUrl);
     for (let tries = 0; tries < maxTries && !ending.aborted; tries++) {

@@ -6,7 +6,7 @@ import type { Catalogue } from './catalogue.ts';
  */
 export type Finding = { kind: 'break' | 'lock'; what: string; remedy: string; line: number; gone?: Gone };
 
-/** A table or column that no source of a release may name any more. */
+/** A table or column that the sources of a release may no longer name. */
 export type Gone = { table: string; column?: string };
 
 /** The state of the rules while they check the statements of an owner, file by file. */

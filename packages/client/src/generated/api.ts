@@ -198,12 +198,12 @@ export type Api = {
     create(body: T.CreateTaskData['body'], options?: CallOptions): Call<Opened<T.CreateTaskResponses[201]>>;
     /**
      * Read a task.
-     * With `at`, the task as it was at that time: its fields, state and assignee come from the activity log; the names of users and the job are as they are now. A task that was created later, or was deleted at that time, is not found. A response with `stats` has no ETag.
+     * With `at`, the task as it was at that time: its fields, state and assignee come from the activity log; the names of users and the job are the current ones. A task that was created later, or was deleted at that time, is not found. A response with `stats` has no ETag.
      */
     get(id: string, options?: CallOptions & { query?: T.GetTaskData['query'] }): Call<Opened<T.GetTaskResponses[200]>>;
     /**
      * Change fields of a task.
-     * Moving a task out of its project needs a lead, a manager or an admin; moving it into a project needs a contributor or lead of that project, a manager or an admin. Its sub-tasks move with it. An assignee who is not a contributor or lead of the new project loses the task to another.
+     * Moving a task out of its project needs a lead, a manager or an admin; moving it into a project needs a contributor or lead of that project, a manager or an admin. Its sub-tasks move with it. If the assignee is neither a contributor nor a lead of the new project, the task is reassigned.
      */
     change(id: string, body: T.ChangeTaskData['body'], options: VersionedOptions): Call<Opened<T.ChangeTaskResponses[200]>>;
     /**
@@ -242,7 +242,7 @@ export type Api = {
     whyAssigned(id: string, options?: CallOptions): Call<Opened<T.WhyAssignedResponses[200]>>;
     /**
      * Carry out many operations on tasks.
-     * Each operation commits by itself, in order, and has a result as if it had been requested by itself. With `atomic`, all are carried out or none: the first that fails is named by `index` of the problem `bulk_aborted`. An operation whose `ref` was not created has the problem `dependency_failed`. One Idempotency-Key covers all operations: after an interruption, the same request carries out what is left, and repeats the other results, refusals included. Results with status 429 or 5xx are not stored: the same request tries these operations again. After a 5xx, the rest is not attempted.
+     * Each operation commits separately, in order, and has the result of a single request. With `atomic`, all operations are carried out or none: `index` of the problem `bulk_aborted` names the first one that failed. An operation whose `ref` was not created has the problem `dependency_failed`. One Idempotency-Key covers all operations: after an interruption, the same request carries out the rest, and repeats the stored results, refusals included. Results with status 429 or 5xx are not stored, so the same request tries these operations again. After a 5xx, the rest is not attempted.
      */
     bulk(body: T.BulkTasksData['body'], options?: CallOptions): Call<Opened<T.BulkTasksResponses[200]>>;
     /**
@@ -270,7 +270,7 @@ export type Api = {
   activity: {
     /**
      * List the activity of all tasks that the caller may read, newest first.
-     * Without the activity of deleted tasks.
+     * The activity of deleted tasks is left out.
      */
     list(query?: T.ListAllActivityData['query'], options?: CallOptions): List<Opened<T.ListAllActivityResponses[200]['data'][number]>>;
   };
@@ -295,7 +295,7 @@ export type Api = {
     change(id: string, comment_id: string, body: T.ChangeCommentData['body'], options: VersionedOptions): Call<Opened<T.ChangeCommentResponses[200]>>;
     /**
      * Delete a comment.
-     * The text is deleted for good; the activity log records only the deletion.
+     * The text is deleted permanently; the activity log records only the deletion.
      */
     delete(id: string, comment_id: string, options: VersionedOptions): Call<void>;
   };
@@ -464,7 +464,7 @@ export type Api = {
     list(query?: T.ListTaskTemplatesData['query'], options?: CallOptions): List<Opened<T.ListTaskTemplatesResponses[200]['data'][number]>>;
     /**
      * Save a template of a task with sub-tasks.
-     * The tasks and what they wait for are checked now, as for tasks. A user can have 100 templates.
+     * The tasks and their dependencies are checked now, by the rules for tasks. A user can have 100 templates.
      */
     create(body: T.CreateTaskTemplateData['body'], options?: CallOptions): Call<Opened<T.CreateTaskTemplateResponses[201]>>;
     /**
@@ -484,7 +484,7 @@ export type Api = {
     delete(id: string, options: VersionedOptions): Call<void>;
     /**
      * Create the tasks of a template.
-     * Creates all tasks as drafts of the caller, with what they wait for, or none. Each placeholder of the template needs a value.
+     * Creates all tasks with their dependencies as drafts of the caller, or none of them. Each placeholder of the template needs a value.
      */
     instantiate(id: string, body: T.InstantiateTaskTemplateData['body'], options?: CallOptions): Call<Opened<T.InstantiateTaskTemplateResponses[201]>>;
   };
@@ -506,7 +506,7 @@ export type Api = {
     get(id: string, options?: CallOptions): Call<Opened<T.GetProjectResponses[200]>>;
     /**
      * Change or archive a project.
-     * The tasks of an archived project can be read, but neither changed nor added to. `{"archived": false}` returns the project to use.
+     * An archived project is read-only: its tasks can be read, but no task can be changed or added. `{"archived": false}` returns the project to use.
      */
     change(id: string, body: T.ChangeProjectData['body'], options: VersionedOptions): Call<Opened<T.ChangeProjectResponses[200]>>;
     /**

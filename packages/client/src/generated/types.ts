@@ -701,7 +701,7 @@ export type BulkTasksResponse = {
      */
     data: Array<{
         /**
-         * the status that the operation has by itself
+         * the status of the operation as a single request
          */
         status: number;
         etag?: string;
@@ -850,7 +850,7 @@ export type ChangeProjectResponse = {
     created_at: string;
     updated_at: string;
     /**
-     * since when the project is archived; null for a project in use
+     * when the project was archived; null for a project in use
      */
     archived_at: string | null;
 };
@@ -1160,7 +1160,7 @@ export type CreateProjectResponse = {
     created_at: string;
     updated_at: string;
     /**
-     * since when the project is archived; null for a project in use
+     * when the project was archived; null for a project in use
      */
     archived_at: string | null;
 };
@@ -1840,7 +1840,7 @@ export type GetProjectResponse = {
     created_at: string;
     updated_at: string;
     /**
-     * since when the project is archived; null for a project in use
+     * when the project was archived; null for a project in use
      */
     archived_at: string | null;
 };
@@ -1921,7 +1921,7 @@ export type GetTaskResponse = {
     created_at: string;
     updated_at: string;
     /**
-     * only with `include=stats`: facts that follow from other resources, and change without a new version of the task
+     * only with `include=stats`: facts derived from other resources, which change without a new version of the task
      */
     stats?: {
         /**
@@ -2017,7 +2017,7 @@ export type InstantiateTaskTemplateRequest = {
 
 export type InstantiateTaskTemplateResponse = {
     /**
-     * the task of `task`
+     * the task that `task` describes
      */
     id: string;
     /**
@@ -2166,7 +2166,7 @@ export type ListProjectsResponse = {
         created_at: string;
         updated_at: string;
         /**
-         * since when the project is archived; null for a project in use
+         * when the project was archived; null for a project in use
          */
         archived_at: string | null;
     }>;
@@ -2331,7 +2331,7 @@ export type ListTasksResponse = {
         created_at: string;
         updated_at: string;
         /**
-         * only with `include=stats`: facts that follow from other resources, and change without a new version of the task
+         * only with `include=stats`: facts derived from other resources, which change without a new version of the task
          */
         stats?: {
             /**
@@ -2438,7 +2438,7 @@ export type ListViewTasksResponse = {
         created_at: string;
         updated_at: string;
         /**
-         * only with `include=stats`: facts that follow from other resources, and change without a new version of the task
+         * only with `include=stats`: facts derived from other resources, which change without a new version of the task
          */
         stats?: {
             /**
@@ -2829,7 +2829,7 @@ export type SearchTasksRequest = {
      */
     q?: string;
     /**
-     * the order; a minus sign means descending. `relevance`, for a list with `q`, returns only the best 200 tasks. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation. If omitted: `relevance` with `q`, and otherwise `-created_at`.
+     * the order; a minus sign means descending. `relevance`, for a list with `q`, returns only the best 200 tasks. Tasks without a due date come last in both orders by due_at. Ties are in the order of creation. If omitted: `relevance` with `q`, and otherwise `-created_at`.
      */
     sort?: 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | 'due_at' | '-due_at' | 'priority' | '-priority' | 'relevance';
     /**
@@ -2920,7 +2920,7 @@ export type SearchTasksResponse = {
         created_at: string;
         updated_at: string;
         /**
-         * only with `include=stats`: facts that follow from other resources, and change without a new version of the task
+         * only with `include=stats`: facts derived from other resources, which change without a new version of the task
          */
         stats?: {
             /**
@@ -3081,7 +3081,7 @@ export type SyncPeopleResponse = {
     } | {
         id: string;
         /**
-         * remove it from the copy; it may not be there
+         * remove the row from the copy, if the copy has it
          */
         deleted: true;
     }>;
@@ -3148,7 +3148,7 @@ export type SyncTasksResponse = {
     } | {
         id: string;
         /**
-         * remove it from the copy; it may not be there
+         * remove the row from the copy, if the copy has it
          */
         deleted: true;
     }>;
@@ -3298,7 +3298,7 @@ export type WhyAssignedResponse = {
      */
     performers: number | null;
     /**
-     * at most 30 of them, those with the fewest open tasks at that moment; null unless the service chose by the number of open tasks
+     * at most 30 performers, those with the fewest open tasks at that moment; null unless the service chose by the number of open tasks
      */
     candidates: Array<{
         id: string;
@@ -4290,7 +4290,7 @@ export type ListTasksData = {
          */
         blocked?: 'true' | 'false';
         /**
-         * the id of a task: only its blockers, also those that have ended
+         * the id of a task: only its blockers, including those that have ended
          */
         blocks?: string;
         /**
@@ -4319,11 +4319,11 @@ export type ListTasksData = {
          */
         q?: string;
         /**
-         * true: only deleted tasks, which can still be restored; the default is false. The text search does not know deleted tasks.
+         * true: only deleted tasks, which can still be restored; the default is false. The text search does not find deleted tasks.
          */
         deleted?: 'true' | 'false';
         /**
-         * the order; a minus sign means descending. `relevance`, for a list with `q`, returns only the best 200 tasks. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation. If omitted: `relevance` with `q`, and otherwise `-created_at`.
+         * the order; a minus sign means descending. `relevance`, for a list with `q`, returns only the best 200 tasks. Tasks without a due date come last in both orders by due_at. Ties are in the order of creation. If omitted: `relevance` with `q`, and otherwise `-created_at`.
          */
         sort?: 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | 'due_at' | '-due_at' | 'priority' | '-priority' | 'relevance';
         /**

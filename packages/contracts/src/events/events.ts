@@ -143,12 +143,12 @@ export const events = {
     .object({
       ...commentEventFields,
       mentions: mentions.describe('the users whom the comment mentions now'),
-      mentions_added: mentions.describe('those whom it did not mention before'),
+      mentions_added: mentions.describe('the users whom it did not mention before'),
     })
     .describe('The text of a comment was changed.'),
   'tasks.comment.deleted': z.object(commentEventFields).describe('A comment was deleted.'),
   'tasks.job.succeeded': jobEvent.describe('A job was completed.'),
-  'tasks.job.dead': jobEvent.describe('A job failed for good; an operator can replay it.'),
+  'tasks.job.dead': jobEvent.describe('A job failed permanently; an operator can replay it.'),
   'tasks.job.cancelled': jobEvent.describe('A job was cancelled or dropped.'),
   'tasks.schedule.skipped': z
     .object({

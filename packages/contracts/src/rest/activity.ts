@@ -15,7 +15,7 @@ const assignmentExplanation = z.object({
   candidates: z
     .array(person.extend({ open_tasks: z.int() }))
     .nullable()
-    .describe('at most 30 of them, those with the fewest open tasks at that moment; null unless the service chose by the number of open tasks'),
+    .describe('at most 30 performers, those with the fewest open tasks at that moment; null unless the service chose by the number of open tasks'),
 });
 
 const common = {
@@ -42,7 +42,7 @@ export const activityRoutes = {
     path: '/api/v1/activity',
     operationId: 'listAllActivity',
     summary: 'List the activity of all tasks that the caller may read, newest first',
-    description: 'Without the activity of deleted tasks.',
+    description: 'The activity of deleted tasks is left out.',
     query: z.strictObject(page),
     responses: { 200: listOf(activity) },
     problems: ['bad_cursor', 'search_busy'],

@@ -11,7 +11,7 @@ import { task } from './schemas.ts';
  */
 export const largestTaskBytes = 72 * 1024;
 
-/** The operations of a bulk request, each with the operation that it stands for. */
+/** The operations of a bulk request, each with the id of the single operation that it carries out. */
 export const bulkOperations = {
   create: 'createTask',
   change: 'changeTask',
@@ -64,7 +64,7 @@ const operations = z
   });
 
 const result = z.object({
-  status: z.int().describe('the status that the operation has by itself'),
+  status: z.int().describe('the status of the operation as a single request'),
   etag: z.string().optional(),
   body: task.optional(),
   problem: problem.extend({ current: z.looseObject({}).optional().describe('as in the problem of the operation') }).optional(),
@@ -77,7 +77,7 @@ export const bulkRoutes = {
     operationId: 'bulkTasks',
     summary: 'Carry out many operations on tasks',
     description:
-      'Each operation commits by itself, in order, and has a result as if it had been requested by itself. With `atomic`, all are carried out or none: the first that fails is named by `index` of the problem `bulk_aborted`. An operation whose `ref` was not created has the problem `dependency_failed`. One Idempotency-Key covers all operations: after an interruption, the same request carries out what is left, and repeats the other results, refusals included. Results with status 429 or 5xx are not stored: the same request tries these operations again. After a 5xx, the rest is not attempted.',
+      'Each operation commits separately, in order, and has the result of a single request. With `atomic`, all operations are carried out or none: `index` of the problem `bulk_aborted` names the first one that failed. An operation whose `ref` was not created has the problem `dependency_failed`. One Idempotency-Key covers all operations: after an interruption, the same request carries out the rest, and repeats the stored results, refusals included. Results with status 429 or 5xx are not stored, so the same request tries these operations again. After a 5xx, the rest is not attempted.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:write'] },
     body: z.strictObject({ atomic: z.boolean().default(false), operations }),

@@ -96,7 +96,7 @@ export const commentRoutes = {
     path: '/api/v1/tasks/{id}/comments/{comment_id}',
     operationId: 'deleteComment',
     summary: 'Delete a comment',
-    description: 'The text is deleted for good; the activity log records only the deletion.',
+    description: 'The text is deleted permanently; the activity log records only the deletion.',
     tag,
     access: { kind: 'user', scopes: ['tasks:write'], objects: ['admin', 'author'] },
     params: commentParams,

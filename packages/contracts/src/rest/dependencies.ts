@@ -8,7 +8,7 @@ export const parentId = uuid.describe(
   'the task of which this is a sub-task: a task for people that has not ended. A tree has at most 5 levels, and a task at most 500 open sub-tasks',
 );
 
-/** The body of a transition, by which managers and admins can override what hinders it. */
+/** The body of a transition. With it, managers and admins can override open blockers and open sub-tasks. */
 export const transition = z
   .strictObject({
     state: taskState,

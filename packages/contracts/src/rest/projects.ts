@@ -16,7 +16,7 @@ export const project = z.object({
   version: z.int(),
   created_at: instant,
   updated_at: instant,
-  archived_at: instant.nullable().describe('since when the project is archived; null for a project in use'),
+  archived_at: instant.nullable().describe('when the project was archived; null for a project in use'),
 });
 
 export const projectMember = z.object({
@@ -32,7 +32,7 @@ const tag = 'Projects';
 const read = { kind: 'user', scopes: ['tasks:read'], objects: ['reader'] } as const;
 const manage = { kind: 'user', scopes: ['tasks:write'], objects: ['admin', 'manager', 'lead'] } as const;
 
-/** Projects, whose members alone read their tasks, and their members. */
+/** Projects and their members. Only members, managers and admins read the tasks of a project. */
 export const projectRoutes = {
   listProjects: defineRoute({
     method: 'get',
@@ -84,7 +84,7 @@ export const projectRoutes = {
     operationId: 'changeProject',
     summary: 'Change or archive a project',
     description:
-      'The tasks of an archived project can be read, but neither changed nor added to. `{"archived": false}` returns the project to use.',
+      'An archived project is read-only: its tasks can be read, but no task can be changed or added. `{"archived": false}` returns the project to use.',
     tag,
     access: manage,
     params: idParams,

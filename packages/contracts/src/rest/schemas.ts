@@ -190,7 +190,7 @@ export const readTask = task.extend({
       comments: z.int(),
     })
     .optional()
-    .describe('only with `include=stats`: facts that follow from other resources, and change without a new version of the task'),
+    .describe('only with `include=stats`: facts derived from other resources, which change without a new version of the task'),
 });
 
 /** A task in a list. */

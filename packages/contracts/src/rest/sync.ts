@@ -6,12 +6,12 @@ import { openEnum, person, queryInteger, task } from './schemas.ts';
 /** The longest wait for a change, in seconds: shorter than the limits of the gateway and of usual proxies. */
 const longestWaitSeconds = 25;
 
-/** A task as a copy keeps it: with ids instead of names, which a feed of their own has, and without its job, which changes without its task. */
+/** A task as a copy keeps it. It has ids instead of names, which have a separate feed, and no `job`, because a job changes without its task. */
 export const syncedTask = task
   .omit({ creator: true, assignee: true, job: true })
   .extend({ job_id: uuid.nullable().describe('the job that carries out the task; null unless kind is job') });
 
-const removed = z.object({ id: uuid, deleted: z.literal(true).describe('remove it from the copy; it may not be there') });
+const removed = z.object({ id: uuid, deleted: z.literal(true).describe('remove the row from the copy, if the copy has it') });
 
 const syncQuery = z.strictObject({
   token: z.string().min(1).max(1000).optional().describe('the next_token of the previous page; without it, the feed starts from the beginning'),

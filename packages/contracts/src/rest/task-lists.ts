@@ -26,7 +26,7 @@ const searchedText = z
   // eslint-disable-next-line no-control-regex -- the pattern rejects control characters
   .regex(/^[^\u0000-\u001f\u007f]*$/u, 'must not have control characters');
 
-/** The filters of a list of tasks. A task has to match all that are given. */
+/** The filters of a list of tasks. A task must match all given filters. */
 export const taskFilters = {
   state: taskState.optional(),
   assignee: z
@@ -54,7 +54,7 @@ export const taskFilters = {
     .optional()
     .describe('the id of a task whose sub-tasks are listed, or none for tasks without a parent'),
   blocked: z.enum(['true', 'false']).optional().describe('true: only tasks that wait for a task that has not ended; false: only other tasks'),
-  blocks: uuid.optional().describe('the id of a task: only its blockers, also those that have ended'),
+  blocks: uuid.optional().describe('the id of a task: only its blockers, including those that have ended'),
   blocked_by: uuid.optional().describe('the id of a task: only tasks that wait for it'),
   priority: priority.optional(),
   label: labelsOfFilter.optional().describe('tasks with this label; repeated: with any of these labels'),
@@ -72,7 +72,7 @@ const sort = z
   .enum(taskSorts)
   .optional()
   .describe(
-    'the order; a minus sign means descending. `relevance`, for a list with `q`, returns only the best 200 tasks. Tasks without a due date come last in both orders by due_at. Equal tasks are in the order of their creation. If omitted: `relevance` with `q`, and otherwise `-created_at`.',
+    'the order; a minus sign means descending. `relevance`, for a list with `q`, returns only the best 200 tasks. Tasks without a due date come last in both orders by due_at. Ties are in the order of creation. If omitted: `relevance` with `q`, and otherwise `-created_at`.',
   );
 
 /** Derived facts that a read or a list may include. */
@@ -84,14 +84,14 @@ const needsText = { path: ['sort'], message: 'must not be relevance without q' }
 const deleted = z
   .enum(['true', 'false'])
   .optional()
-  .describe('true: only deleted tasks, which can still be restored; the default is false. The text search does not know deleted tasks.');
+  .describe('true: only deleted tasks, which can still be restored; the default is false. The text search does not find deleted tasks.');
 
 export const taskListQuery = z
   .strictObject({ ...page, ...taskFilters, deleted, sort, include })
   .refine(fits, needsText)
   .refine((given) => given.deleted !== 'true' || given.q === undefined, { path: ['deleted'], message: 'must not be true with q' });
 
-/** What a search has, besides its page. */
+/** The criteria of a search, without its page. */
 export const searchFields = {
   filter: z
     .looseObject({})

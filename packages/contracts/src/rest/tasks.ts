@@ -135,7 +135,7 @@ export const tasksRoutes = {
     operationId: 'getTask',
     summary: 'Read a task',
     description:
-      'With `at`, the task as it was at that time: its fields, state and assignee come from the activity log; the names of users and the job are as they are now. A task that was created later, or was deleted at that time, is not found. A response with `stats` has no ETag.',
+      'With `at`, the task as it was at that time: its fields, state and assignee come from the activity log; the names of users and the job are the current ones. A task that was created later, or was deleted at that time, is not found. A response with `stats` has no ETag.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:read'], objects: ['reader'] },
     params: idParams,
@@ -151,7 +151,7 @@ export const tasksRoutes = {
     operationId: 'changeTask',
     summary: 'Change fields of a task',
     description:
-      'Moving a task out of its project needs a lead, a manager or an admin; moving it into a project needs a contributor or lead of that project, a manager or an admin. Its sub-tasks move with it. An assignee who is not a contributor or lead of the new project loses the task to another.',
+      'Moving a task out of its project needs a lead, a manager or an admin; moving it into a project needs a contributor or lead of that project, a manager or an admin. Its sub-tasks move with it. If the assignee is neither a contributor nor a lead of the new project, the task is reassigned.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:write'], objects: ['admin', 'manager', 'creator', 'lead', 'contributor'] },
     params: idParams,

@@ -69,7 +69,7 @@ export const templateRoutes = {
     path: '/api/v1/task_templates',
     operationId: 'createTaskTemplate',
     summary: 'Save a template of a task with sub-tasks',
-    description: 'The tasks and what they wait for are checked now, as for tasks. A user can have 100 templates.',
+    description: 'The tasks and their dependencies are checked now, by the rules for tasks. A user can have 100 templates.',
     tag,
     access: { kind: 'user', scopes: ['tasks:write'], objects: ['everyone'] },
     body: z.strictObject({
@@ -144,7 +144,7 @@ export const templateRoutes = {
     operationId: 'instantiateTaskTemplate',
     summary: 'Create the tasks of a template',
     description:
-      'Creates all tasks as drafts of the caller, with what they wait for, or none. Each placeholder of the template needs a value.',
+      'Creates all tasks with their dependencies as drafts of the caller, or none of them. Each placeholder of the template needs a value.',
     tag,
     access: { kind: 'user', scopes: ['tasks:write'], objects: ['everyone'] },
     params: idParams,
@@ -154,7 +154,7 @@ export const templateRoutes = {
         .describe('the values of the placeholders, by name'),
     }),
     idempotent: true,
-    responses: { 201: z.object({ id: uuid.describe('the task of `task`'), data: z.array(task).describe('all tasks, in the order of the template') }) },
+    responses: { 201: z.object({ id: uuid.describe('the task that `task` describes'), data: z.array(task).describe('all tasks, in the order of the template') }) },
     location: '/api/v1/tasks/{id}',
     problems: ['not_found'],
   }),

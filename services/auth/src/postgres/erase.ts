@@ -24,7 +24,7 @@ export function eraseDeletedUsers({ usersAfterDays }: ErasureSettings): Retentio
   return {
     name: 'deleted users',
     table: 'users',
-    keeps: `name and address ${usersAfterDays} days after the deletion (ERASE_DELETED_USERS_DAYS); the rest of the row for good`,
+    keeps: `name and address ${usersAfterDays} days after the deletion (ERASE_DELETED_USERS_DAYS); the rest of the row permanently`,
     because:
       'time to notice a mistake, or to answer questions; ids stay, so that the audit log and the copies of other services can refer to them',
     async run(db) {

@@ -44,7 +44,8 @@ function ownRetention({ deletedTaskDays, occurrenceDays, ...jobPeriods }: TaskPe
   const tombstones = deleteInBatches({
     table: 'task_tombstones',
     keeps: '121 days after the task was deleted',
-    because: 'a copy that follows the changes of tasks may rest for 120 days, and then learns which tasks are gone',
+    because:
+      'a copy that follows the changes of tasks may pause for 120 days, and must then learn which tasks are gone',
     where: "deleted_at < now() - interval '121 days'",
     orderBy: 'deleted_at',
     dueAt: "deleted_at + interval '121 days'",
@@ -55,7 +56,7 @@ function ownRetention({ deletedTaskDays, occurrenceDays, ...jobPeriods }: TaskPe
     table: 'project_access',
     keeps: '121 days',
     because:
-      'a copy that follows the changes of tasks may rest for 120 days, and then learns which projects its user has gained and lost',
+      'a copy that follows the changes of tasks may pause for 120 days, and must then learn which projects its user has gained and lost',
     where: "changed_at < now() - interval '121 days'",
     orderBy: 'changed_at',
     dueAt: "changed_at + interval '121 days'",
@@ -80,7 +81,7 @@ function ownRetention({ deletedTaskDays, occurrenceDays, ...jobPeriods }: TaskPe
       task_labels: 'a row for each label of a task; it is deleted with the label or the task',
       task_blockers: 'a row for each dependency between two tasks; it is deleted with either of them',
       task_positions:
-        'a row for each task of a view in manual order, at most some thousands for a view; it is deleted with either',
+        'a row for each task of a view in manual order, at most a few thousand for a view; it is deleted with either',
       task_templates: 'saved by users; at most 100 for each user, who deletes them',
       task_views: 'a search that a user saved; at most 100 for each user, who deletes them',
       projects: 'archived, never deleted, because their tasks stay readable for their members',

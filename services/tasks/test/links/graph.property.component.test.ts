@@ -68,7 +68,7 @@ describe('The graph of tasks', function () {
     }
   }
 
-  it('is what a model says after any steps, as is the answer to each of them', async () => {
+  it('equals a model after any steps, and so does the response to each step', async () => {
     const run = fc.asyncProperty(fc.array(step, { minLength: 15, maxLength: 30 }), async (steps) => {
       const tasks = await createTasks();
       const model = graphModel(count);

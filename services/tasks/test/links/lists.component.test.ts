@@ -52,7 +52,7 @@ describe('Lists of linked tasks', () => {
     expect(idsOf(await list({ blocks: subtask.id }))).to.deep.equal([blocker.id]);
   });
 
-  it('do not tell what waits for a task that the caller may not read', async () => {
+  it('do not reveal what waits for a task that the caller may not read', async () => {
     const { id } = await projectOf(harness, manager, [[ben, 'contributor']]);
     await moveTask(harness, manager, blocker, id);
     expect(idsOf(await list({ blocked_by: blocker.id }))).to.deep.equal([]);

@@ -134,7 +134,7 @@ describe('Sub-tasks', () => {
       await harness.observer.expectAbout(task.id, ['created', 'changed', 'changed', 'changed']);
     });
 
-    it('never come to be below themselves, and the problem names the cycle', async () => {
+    it('never end up below themselves, and the problem names the cycle', async () => {
       const [root, middle, leaf] = (await chain(3)) as [Task, Task, Task];
       const problem = expectProblem(await links.place(ann, root, leaf), 'task_cycle');
       expect(idsOf(problem.path)).to.deep.equal([root.id, middle.id, leaf.id]);
@@ -268,7 +268,7 @@ describe('Sub-tasks', () => {
       expect(await rows('SELECT FROM tasks WHERE deletion_id = $1', parent.id)).to.have.length(1_000);
     });
 
-    it('are never left behind by a deletion at the same time', async () => {
+    it('are never left behind by a concurrent deletion', async () => {
       for (let round = 0; round < 5; round++) {
         const root = await harness.createTask(ann);
         const child = await links.subtask(ann, root);

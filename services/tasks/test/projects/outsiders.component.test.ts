@@ -103,7 +103,7 @@ describe('A user outside of a project', () => {
     expect(operations).to.be.greaterThan(30);
   });
 
-  it('would be found out if an operation showed them (canary: a viewer walks)', async () => {
+  it('would fail this walk if an operation showed them (canary: the walk of a viewer)', async () => {
     const { faults } = await walk(viewer);
     for (const operation of ['listTasks', 'searchTasks', 'suggestTasks', 'listLabels', 'getTask', 'listActivity']) {
       expect(

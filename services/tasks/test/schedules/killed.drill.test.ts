@@ -9,7 +9,7 @@ import { tasksHarness, type Person, type TasksHarness } from '../support/tasks-h
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
-/** An hour of occurrences of ten schedules, which a worker needs some seconds to decide. */
+/** An hour of occurrences of ten schedules, which a worker needs several seconds to decide. */
 const minutes = 60;
 const kills = 8;
 
