@@ -15,7 +15,7 @@ import type { SuitePorts } from './ports.ts';
 import { serviceNames, type Secrets, type ServiceName } from './secrets.ts';
 import { shutdownTimeoutMs } from './service-env.ts';
 
-/** A checked-out release with its dependencies: its folder, and the Node that is one of them. */
+/** A checked-out release with its dependencies: its folder, and the Node among these dependencies. */
 export type Release = { root: string; node: string };
 
 export const thisRelease: Release = {

@@ -70,7 +70,7 @@ export type Answer = Partial<
       open: number;
       reassigned: number;
       ids: string[];
-      /** Of the tasks of a list, in the order of `ids`. */
+      /** The versions of the tasks of a list, in the order of `ids`. */
       versions: number[];
       next_cursor: string | null;
     }

@@ -27,7 +27,7 @@ export type Settings = {
   budget: RetryBudget;
 };
 
-/** What a call sends: the path with its parameters and its query, and the body. */
+/** The input of a call: the path with its parameters and query, and the body. */
 export type Input = { path: string; body?: unknown };
 
 /** Makes a call, with as many attempts as are needed and allowed. */

@@ -14,7 +14,7 @@ export type Batch = { filter: DeadLetterFilter; limit: number };
 export type BatchResult = { resolved: number; more: boolean; until: string };
 
 /**
- * Those messages of a service that failed permanently. Needs only the service's database, so that both an API and a command can use it. The service's
+ * The messages of a service that failed permanently. Needs only the service's database, so that both an API and a command can use it. The service's
  * own inbox handles replayed messages within a second or two.
  */
 export type DeadLetters = {

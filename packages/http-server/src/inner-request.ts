@@ -19,7 +19,7 @@ export type InnerRequest = {
 export type InnerResponse = { status: number; etag: string | undefined; text: string | undefined };
 
 /**
- * Performs an operation as if it had been requested by itself: access, validity of the request and If-Match are checked in the same way. The handler gets
+ * Performs an operation as if it were a single request: access, validity and If-Match are checked in the same way. The handler gets
  * no Idempotency-Key, no query and nothing else of the outer request. `reading` is the operation that reads the same resource.
  * @throws Problem for every refusal.
  */

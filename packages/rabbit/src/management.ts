@@ -7,7 +7,7 @@ export type Management = {
   bindings(destination: Destination, signal: AbortSignal): Promise<Binding[]>;
 };
 
-/** What a binding leads to. */
+/** The destination of a binding. */
 export type Destination = { kind: 'queue' | 'exchange'; name: string };
 
 /** `partition` is the header of a binding to a headers exchange. */

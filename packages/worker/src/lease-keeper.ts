@@ -6,7 +6,7 @@ import type { Times } from './settings.ts';
 /** A lease to keep. `endsAt` counts from the time at which the claim was sent; after `runUntil`, the lease is no longer extended. */
 export type Lease = { token: string; endsAt: number; runUntil: number };
 
-/** What happens to leases. `extended` is sent with the first heartbeat of a lease, and `ended` when the lease is over by our own clock. */
+/** A notice about leases. `extended` is sent with the first heartbeat of a lease, and `ended` when the lease is over by our own clock. */
 export type Notice =
   | { kind: 'extended'; token: string }
   | { kind: 'abort'; token: string; reason: AbortReason }

@@ -153,7 +153,7 @@ describe('E-mails with account links', () => {
       expect((await delivery(id)).state).to.equal('sent');
     });
 
-    it('wait while Auth is unavailable, as long as it requests', async () => {
+    it('wait while Auth is unavailable, for as long as its Retry-After says', async () => {
       const id = await notify('security.verify_email');
       harness.link = async () => ({
         kind: 'unavailable',

@@ -39,7 +39,7 @@ describe('A bulk request', () => {
     return (await query<{ count: number }>(harness.database.db.pool, text, [title]))[0]?.count;
   };
 
-  it('carries out every kind of operation, with the results that each has by itself', async () => {
+  it('carries out every kind of operation, with the results that each has as a single request', async () => {
     const task = await harness.createTask(ann);
     const results = await resultsOf([
       create('Bulk'),

@@ -16,7 +16,7 @@ const change = fc.oneof(
   }),
 );
 
-/** What happens to one task. Many attempts are refused. */
+/** A step on one task. Many steps are refused. */
 const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('change' as const), body: change }) },
   {

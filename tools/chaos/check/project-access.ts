@@ -13,11 +13,11 @@ type Stay = { projectId: string | null; from: number; until: number };
 /** Between the clock of the databases and the one of the workload. */
 const toleranceMs = 5;
 
-/** What is certain about who could not read which tasks. */
+/** Which users certainly could not read which tasks. */
 export type ProjectAccess = {
   /**
-   * Whether a user certainly could not read a task at any time in this interval, or not the given version of it: wherever the task may have been, it was
-   * in a project of which they were not a member. Never for users who ever were managers or admins.
+   * Whether a user certainly could not read a task, or the given version of it, at any time in this interval: wherever the task may have been, it
+   * was in a project of which they were not a member. False for users who were ever managers or admins.
    */
   isHidden(userId: string, task: { id: string; version?: number | undefined }, during: During): boolean;
 };

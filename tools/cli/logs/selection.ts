@@ -1,6 +1,6 @@
 import { fieldOf, type LogLine } from './log-line.ts';
 
-/** What the lines have to be about. */
+/** The subject that the selected lines concern. */
 export type Subject = { kind: 'task' | 'request'; id: string };
 
 /**

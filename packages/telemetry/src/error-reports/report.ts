@@ -3,7 +3,7 @@ export type ErrorReport = {
   kind: 'uncaught' | 'server_error' | 'dead_letter';
   /** The error, if there is one. Only its class, its code and the frames of its stack are sent. */
   error?: unknown;
-  /** Where it happened, from values of the code base: routes, codes, types of events, names of handlers, ids. Never text from outside. */
+  /** The place of the error, in values that the code defines: routes, codes, event types, handler names, ids. Never text from outside. */
   tags?: Readonly<Record<string, string | number | undefined>>;
 };
 

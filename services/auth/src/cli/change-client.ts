@@ -44,7 +44,7 @@ function changedClient(
 ): RegisteredClient {
   const isForPeople = client.grant_types.includes('authorization_code');
   if (!isForPeople && (given['redirect-uri'] ?? given['own-grant']) !== undefined) {
-    // the client's grants are for its own behalf; with a redirect URI, they would become scopes to which users consent
+    // the client's scopes apply on its own behalf; with a redirect URI, they would become scopes to which users consent
     throw new UsageError(
       `${client.client_id} acts for itself: its scopes are given by --grant. Add another client for users.`,
     );

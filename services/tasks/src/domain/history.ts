@@ -2,7 +2,7 @@ import type { LogEntry } from './change.ts';
 import { noPerformerAvailable } from './creation.ts';
 import type { TaskState } from './task.ts';
 
-/** What the activity log says about a task at one instant. */
+/** The state of a task at one instant, according to the activity log. */
 export type History = {
   /** The last entry up to that instant that determines the state. */
   last: { action: LogEntry['action']; actor_id: string | null; reason: string | null };

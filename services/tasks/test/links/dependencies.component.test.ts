@@ -273,7 +273,7 @@ describe('Dependencies', () => {
       expect(await actions(task)).to.deep.equal(['blocker_added', 'blocker_added', 'unblocked']);
     });
 
-    it('says nothing of a task that has ended or was deleted, or whose dependency was removed', async () => {
+    it('does not announce a task that has ended or was deleted, or whose dependency was removed', async () => {
       const [ended, deleted, free] = [await harness.createTask(ann), await harness.createTask(ann), task];
       for (const one of [ended, deleted, free]) expectDone(await links.block(ann, one, blocker));
       await harness.transition(ann, ended, 'cancelled');

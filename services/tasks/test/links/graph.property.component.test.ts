@@ -78,7 +78,7 @@ describe('The graph of tasks', function () {
     await fc.assert(run, { ...propertyRuns({ test: 4, drill: 100 }), endOnFailure: true });
   });
 
-  /** What a client sees of each task; null for a deleted one. */
+  /** Each task as a client sees it; null for a deleted task. */
   async function seen(tasks: readonly Task[]) {
     return await Promise.all(
       tasks.map(async ({ id }) => {

@@ -1,7 +1,7 @@
 import { pathOfWaits, type Wait } from '../../src/domain/links/cycle.ts';
 import { mostLevels } from '../../src/domain/links/limits.ts';
 
-/** What someone does with tasks, which are named by their places. */
+/** A step of a user. Tasks are given by their index. */
 export type GraphStep =
   | { kind: 'block' | 'unblock'; task: number; other: number }
   /** A parent that is the task itself stands for none. */
@@ -16,7 +16,7 @@ type Modelled = {
   unblocked: number;
 };
 
-/** The rules of sub-tasks and dependencies, stated once more in the simplest way. */
+/** A second, simplest possible statement of the rules of sub-tasks and dependencies. */
 export function graphModel(count: number) {
   const tasks = Array.from({ length: count }, (): Modelled => ({
     state: 'assigned',
@@ -119,7 +119,7 @@ export function graphModel(count: number) {
           return remove(step.task);
       }
     },
-    /** What a client sees of each task; null for a deleted one. */
+    /** Each task as a client sees it; null for a deleted task. */
     seen: () =>
       places.map((one) => {
         if (at(one).isDeleted) return null;

@@ -19,7 +19,7 @@ export function searchTools({ service, database }: Pick<TasksHarness, 'service' 
       SELECT (SELECT last_value FROM task_changes)::float8 AS tasks,
         (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM comment_changes)::float8 AS comments`);
   return {
-    /** What the search has indexed. */
+    /** The last numbers that the search has indexed. */
     progress,
     /**
      * Resolves when the search has every change that was committed before the call. One round is not enough: it indexes nothing while a transaction

@@ -38,8 +38,8 @@ export function addition(blockerId: string): DependencyChange {
 }
 
 /**
- * What announces a task whose last open blocker has ended. The function `unblock_tasks` (migration 0032) implements it, because tasks of jobs end in the
- * database; a test compares the two.
+ * The event and the entry that announce a task whose last open blocker has ended. The function `unblock_tasks` (migration 0032) implements it,
+ * because tasks of jobs end in the database; a test compares the two.
  */
 export function unblocking({ assignee_id }: Pick<Task, 'assignee_id'>) {
   return {
