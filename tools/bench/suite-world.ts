@@ -12,6 +12,8 @@ export type SuiteWorld = {
   suite: Suite;
   manager: LoggedIn;
   members: LoggedIn[];
+  /** Logs the manager in again: a token is valid for 15 minutes. */
+  renew(): Promise<LoggedIn>;
   /** Calls the gateway. @throws when the response is not 2xx. */
   call<T>(method: string, path: string, o: { token: string; body?: unknown }): Promise<T>;
   /** Resolves when all events are published and all mails are sent. @throws after a minute without progress. */
@@ -76,15 +78,20 @@ export async function startSuiteWorld(): Promise<SuiteWorld> {
   }
 
   try {
-    const loggedIn = await Promise.all(
-      demoPeople.map(async ({ role, email, password }) => ({ role, ...(await logIn(email, password)) })),
-    );
-    const [manager] = loggedIn.filter(({ role }) => role === 'manager');
-    if (manager === undefined) throw new Error('the demo users have no manager');
+    const logInAll = async (role: 'manager' | 'member'): Promise<LoggedIn[]> => {
+      const people = demoPeople.filter((person) => person.role === role);
+      return await Promise.all(people.map(async ({ email, password }) => await logIn(email, password)));
+    };
+    const renew = async (): Promise<LoggedIn> => {
+      const [manager] = await logInAll('manager');
+      if (manager === undefined) throw new Error('the demo users have no manager');
+      return manager;
+    };
     return {
       suite,
-      manager,
-      members: loggedIn.filter(({ role }) => role === 'member'),
+      manager: await renew(),
+      members: await logInAll('member'),
+      renew,
       call,
       async idle() {
         let [least, since] = [Number.POSITIVE_INFINITY, performance.now()];
