@@ -20,9 +20,10 @@ type Attempt = { holder: TokenHolder; isGranted: boolean };
 type Answer = { status: number; code: string };
 
 /**
- * Calls every operation of a contract with tokens of each single scope, of all scopes except those that the operation needs, of all scopes, of the
- * first-party front end, and of services. Reports each response that differs from the contract: 403 if the contract denies access, any other status
- * if it grants access.
+ * Calls every operation of a contract with tokens of all scopes except those that the operation needs, of each scope that it needs alone, of no scope,
+ * of all scopes, of the first-party front end, and of services. A scope never takes access away, so a scope that is refused together with all the
+ * others is not tried alone. Reports each response that differs from the contract: 403 if the contract denies access, any other status if it grants
+ * access.
  */
 export async function walkScopes(options: WalkOptions): Promise<{ answers: number; faults: string[] }> {
   let answers = 0;
@@ -44,24 +45,29 @@ function attemptsOn({ access }: Route, audience: Audience): Attempt[] {
   if (access.kind === 'anyone') return [];
   if (access.kind === 'service') {
     return [
-      ...service.map((scope) => ({ holder: services(scope), isGranted: scope === access.scope })),
-      { holder: services(...userScopes.filter((scope) => scope !== access.scope)), isGranted: false },
+      { holder: services(access.scope), isGranted: true },
+      { holder: services(...without([...service, ...userScopes], access.scope)), isGranted: false },
       { holder: thirdParty(...userScopes), isGranted: false },
       { holder: { kind: 'first_party' }, isGranted: false },
     ];
   }
   const isForThirdParties = access.firstParty !== true;
+  const needed = access.service === undefined ? [] : [access.service];
   return [
-    ...userScopes.map((scope) => ({
-      holder: thirdParty(scope),
-      isGranted: isForThirdParties && access.scopes.includes(scope),
-    })),
+    ...access.scopes.map((scope) => ({ holder: thirdParty(scope), isGranted: isForThirdParties })),
     { holder: thirdParty(), isGranted: false },
-    { holder: thirdParty(...userScopes.filter((scope) => !access.scopes.includes(scope))), isGranted: false },
+    { holder: thirdParty(...without(userScopes, ...access.scopes)), isGranted: false },
+    // requests the admin's own account
+    { holder: thirdParty(...without(userScopes, ...access.scopes, 'admin')), isGranted: false },
     { holder: thirdParty(...userScopes), isGranted: isForThirdParties },
     { holder: { kind: 'first_party' }, isGranted: true },
-    ...[...service, ...userScopes].map((scope) => ({ holder: services(scope), isGranted: scope === access.service })),
+    ...needed.map((scope) => ({ holder: services(scope), isGranted: true })),
+    { holder: services(...without([...service, ...userScopes], ...needed)), isGranted: false },
   ];
+}
+
+function without<S extends string>(scopes: readonly S[], ...excluded: readonly string[]): S[] {
+  return scopes.filter((scope) => !excluded.includes(scope));
 }
 
 function thirdParty(...scopes: UserScope[]): TokenHolder {
