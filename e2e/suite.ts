@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePorts } from '@taskwire/process-supervisor';
+import { disposableSettings, freePorts } from '@taskwire/process-supervisor';
 import { startReceiver, type Receiver } from '@taskwire/testing';
 import { demoPeople } from '../infra/local/people.ts';
 import { freeSuitePorts } from '../infra/local/ports.ts';
@@ -68,8 +68,7 @@ export async function startNewSuite(name: string, options: Partial<SuiteOptions>
     secrets: newSecrets(),
     restarts: 'manual',
     people: demoPeople,
-    // fast, and committed data survives a test killing the server; only a crash of the machine would lose it
-    postgresSettings: { fsync: 'off', full_page_writes: 'off' },
+    postgresSettings: disposableSettings,
     ...options,
   });
 }

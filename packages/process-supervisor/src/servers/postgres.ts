@@ -32,8 +32,11 @@ export type PostgresServer = ManagedProcess & {
 // crash recovery of a large data folder can be slow; a normal start takes well under a second
 const readyTimeoutMs = 60_000;
 
-/** For disposable data: committed transactions survive a kill of the server, but not a crash of the machine. */
-export const disposableSettings = { fsync: 'off', full_page_writes: 'off' };
+/**
+ * For disposable data and random passwords: committed transactions survive a kill of the server, but not a crash of the machine. A connection costs
+ * its client a hash for each iteration, and tests open thousands of connections.
+ */
+export const disposableSettings = { fsync: 'off', full_page_writes: 'off', scram_iterations: '1' };
 
 const defaultSettings = {
   listen_addresses: '127.0.0.1',
