@@ -98,6 +98,8 @@ export const canary: readonly Canary[] = [
   ),
   fine('tools/test/servers.ts', "import { startPostgres } from '@taskwire/process-supervisor';"),
   fine('e2e/suite.ts', "import { startSuite } from '../infra/local/suite.ts';"),
+  fine('e2e/auth-command.ts', "import { runCommand } from '../services/auth/src/cli/run-command.ts';"),
+  breaks('service-apart', 'e2e/auth-command.ts', "import { wire } from '../services/auth/src/wire.ts';"),
 
   breaks('package-order', 'packages/rabbit/src/rabbit.ts', "import { createRelay } from '@taskwire/outbox';"),
   breaks('package-order', 'packages/rabbit/src/rabbit.ts', "import type { Relay } from '@taskwire/outbox';"),
