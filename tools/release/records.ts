@@ -52,7 +52,7 @@ export function fileOfRelease(
 ): string | undefined {
   requireCommit(root, { version, commit });
   try {
-    return git(root, 'show', `${commit}:${path}`);
+    return gitOnce(root, 'show', `${commit}:${path}`);
   } catch {
     return undefined;
   }
@@ -65,13 +65,13 @@ export function filesOfRelease(
   folder: string,
 ): string[] {
   requireCommit(root, { version, commit });
-  return git(root, 'ls-tree', '-r', '--name-only', commit, folder).split('\n').filter(Boolean);
+  return gitOnce(root, 'ls-tree', '-r', '--name-only', commit, folder).split('\n').filter(Boolean);
 }
 
 /** @throws an error with the command that fetches the commit of a release, if the clone lacks it. */
 export function requireCommit(root: string, { version, commit }: Pick<ReleaseRecord, 'version' | 'commit'>): void {
   try {
-    git(root, 'cat-file', '-e', `${commit}^{commit}`);
+    gitOnce(root, 'cat-file', '-e', `${commit}^{commit}`);
   } catch {
     throw new Error(
       `this clone lacks commit ${commit} of release ${version}; fetch it with: git fetch --unshallow, or git fetch origin ${commit}`,
@@ -82,6 +82,16 @@ export function requireCommit(root: string, { version, commit }: Pick<ReleaseRec
 /** Runs git in the repository and returns its output. */
 export function git(root: string, ...args: string[]): string {
   return execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+const outputs = new Map<string, string>();
+
+/** Runs git and keeps its output, for commands that only read a commit, which never changes. A start of git takes longer than what it does. */
+function gitOnce(root: string, ...args: string[]): string {
+  const key = JSON.stringify([root, ...args]);
+  const output = outputs.get(key) ?? git(root, ...args);
+  outputs.set(key, output);
+  return output;
 }
 
 /** Returns the last migration of each owner in the working tree, for the record. */

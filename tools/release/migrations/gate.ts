@@ -24,9 +24,9 @@ export type MigrationResult = { release: string; files: number; faults: string[]
 export function judgeMigrations(root: string): MigrationResult {
   const record = lastRelease(root);
   requireCommit(root, record);
-  const owners = ownersIn(root);
-  const judged = owners.map((owner) => judgeOwner(root, record, owner));
-  const canary = canaryFaults(root, record, owners);
+  const owners = ownersIn(root).map((owner) => ({ owner, base: baseOf(root, record, owner) }));
+  const judged = owners.map((one) => judgeOwner(root, record, one));
+  const canary = canaryFaults(record, owners);
   const faults = judged.flatMap(({ faults: found }) => found);
   const accepted = acceptedSchema.parse(JSON.parse(readFileSync(join(root, acceptedFile), 'utf8')));
   return {
@@ -46,7 +46,10 @@ function ownersIn(root: string): string[] {
   );
 }
 
-function judgeOwner(root: string, record: ReleaseRecord, owner: string): { files: number; faults: Fault[] } {
+/** An owner of migrations, and the release that its migrations are compared with. */
+type Owner = { owner: string; base: Base };
+
+function judgeOwner(root: string, record: ReleaseRecord, { owner, base }: Owner): { files: number; faults: Fault[] } {
   const folder = `${owner}/migrations`;
   const last = Number(record.migrations[owner.split('/')[1] ?? '']?.slice(0, 4) ?? 0);
   const files: MigrationFile[] = readdirSync(join(root, folder))
@@ -60,7 +63,7 @@ function judgeOwner(root: string, record: ReleaseRecord, owner: string): { files
     const text = `was changed after release ${record.version}`;
     return { path, line: 1, kind: 'header', text, remedy: 'undo the change, and add a new migration' };
   });
-  return { files: added.length, faults: [...edited, ...judgeFiles(added, baseOf(root, record, owner))] };
+  return { files: added.length, faults: [...edited, ...judgeFiles(added, base)] };
 }
 
 /** Returns the schema and the sources of a release that an owner's migrations may affect. */
@@ -95,9 +98,8 @@ function placeOf({ table, column }: Gone, find: (...args: string[]) => string[])
 }
 
 /** Proves that the check detects a dropped column, and reports nothing for a comment; otherwise it could be passing everything. */
-function canaryFaults(root: string, record: ReleaseRecord, owners: readonly string[]): string[] {
-  return owners.flatMap((owner) => {
-    const base = baseOf(root, record, owner);
+function canaryFaults(record: ReleaseRecord, owners: readonly Owner[]): string[] {
+  return owners.flatMap(({ owner, base }) => {
     const [table] = base.schema.tables;
     const column = [...(table?.[1].columns.keys() ?? [])][0];
     const header = `-- min_version: ${record.version}\n`;
