@@ -55,7 +55,7 @@ describe('the rights of an application acting for a user', () => {
         changePassword: { current_password: 'x', new_password: 'x' },
       },
     });
-    expect(answers).to.be.above(250);
+    expect(answers).to.be.above(130);
     expect(faults).to.deep.equal([]);
   });
 
