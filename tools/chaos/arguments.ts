@@ -9,7 +9,8 @@ export type Arguments = {
   replicas: 1 | 2;
   /** `tasks`: users stay as they are and work faster, so that there are several times as many tasks and journeys. */
   traffic: 'all' | 'tasks';
-  bug: BugName | undefined;
+  /** Deliberate bugs that have to be found. */
+  planted: BugName[];
   /** Whether to keep the suite's folder, with its logs and data, and print its path. */
   keep: boolean;
   /** A history whose faults and requests are repeated at the same times. */
@@ -18,7 +19,7 @@ export type Arguments = {
   check: string | undefined;
 };
 
-export const usage = `npm run chaos -- [--minutes 2] [--seed text] [--replicas 1|2] [--traffic all|tasks] [--bug ${bugNames.join('|')}] [--keep]
+export const usage = `npm run chaos -- [--minutes 2] [--seed text] [--replicas 1|2] [--traffic all|tasks] [--bug ${bugNames.join('|')}]… [--keep]
 npm run chaos -- --replay <history>     the same faults and requests at the same times
 npm run chaos -- --check <history>      runs nothing, and checks the history again`;
 
@@ -39,7 +40,7 @@ function parse(args: string[]): Arguments {
       seed: { type: 'string', default: randomBytes(4).toString('hex') },
       replicas: { type: 'string', default: '2' },
       traffic: { type: 'string', default: 'all' },
-      bug: { type: 'string' },
+      bug: { type: 'string', multiple: true, default: [] },
       keep: { type: 'boolean', default: false },
       replay: { type: 'string' },
       check: { type: 'string' },
@@ -53,7 +54,10 @@ function parse(args: string[]): Arguments {
   if (replicas === undefined) throw new Error(`--replicas ${values.replicas} is neither 1 nor 2.`);
   const traffic = (['all', 'tasks'] as const).find((name) => name === values.traffic);
   if (traffic === undefined) throw new Error(`--traffic ${values.traffic} is neither all nor tasks.`);
-  const bug = bugNames.find((name) => name === values.bug);
-  if (values.bug !== undefined && bug === undefined) throw new Error(`There is no bug ${values.bug}.`);
-  return { minutes, seed, replicas, traffic, bug, keep, replay, check };
+  const planted = values.bug.map((wanted) => {
+    const name = bugNames.find((one) => one === wanted);
+    if (name === undefined) throw new Error(`There is no bug ${wanted}.`);
+    return name;
+  });
+  return { minutes, seed, replicas, traffic, planted, keep, replay, check };
 }

@@ -1,4 +1,4 @@
-// npm run chaos -- [--minutes 2] [--seed text] [--replicas 1|2] [--traffic all|tasks] [--bug name] [--keep] [--replay history] [--check history]
+// npm run chaos -- [--minutes 2] [--seed text] [--replicas 1|2] [--traffic all|tasks] [--bug name]… [--keep] [--replay history] [--check history]
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,15 +59,15 @@ async function main(o: Arguments): Promise<number> {
 
   const historyDir = join(root, '.local/chaos');
   mkdirSync(historyDir, { recursive: true });
-  const name = [seed, o.bug, replayed && 'replay'].filter((part) => part !== undefined).join('-');
+  const name = [seed, ...o.planted, replayed && 'replay'].filter((part) => part !== undefined).join('-');
   const history = createHistory(join(historyDir, `${name}.jsonl`));
-  const bug = o.bug ?? null;
+  const bug = o.planted.join() || null;
   history.add({ line: 'run', seed, minutes, replicas, traffic, bug, startedAt: new Date().toISOString() });
   const durationMs = minutes * 60_000;
   const plan =
     replayed === undefined ? planFaults(createRandom(`${seed}/faults`), durationMs, replicas) : only(replayed, 'plan');
   for (const { at, fault } of plan) history.add({ line: 'plan', at, fault });
-  say(`seed ${seed}, ${plan.length} faults in ${minutes} minutes${o.bug ? `, with a bug: ${bugs[o.bug].what}` : ''}`);
+  say(`seed ${seed}, ${plan.length} faults in ${minutes} minutes${describePlanted(o)}`);
 
   const dir = mkdtempSync(join(tmpdir(), 'taskwire-chaos-'));
   chmodSync(dir, 0o711); // root runs PostgreSQL as another user, who must be able to traverse the folder
@@ -76,7 +76,7 @@ async function main(o: Arguments): Promise<number> {
     let epoch = performance.now();
     const now = () => performance.now() - epoch;
     const { underTest, known } = await startUnderTest({
-      ...{ dir, say, signal: stopping.signal, bug: o.bug, replicas },
+      ...{ dir, say, signal: stopping.signal, planted: o.planted, replicas },
       onEvent: (event) => history.add({ line: 'event', at: now(), event }),
       onCrash: (crash) => history.add({ line: 'crash', at: now(), crash }),
     });
@@ -123,6 +123,10 @@ async function main(o: Arguments): Promise<number> {
   }
 }
 
+function describePlanted({ planted }: Arguments): string {
+  return planted.map((name) => `, with a bug: ${bugs[name].what}`).join('');
+}
+
 /** Keeps the files needed to investigate a violation. */
 function keepLogs(dir: string, to: string): void {
   rmSync(to, { recursive: true, force: true });
@@ -141,6 +145,6 @@ function conclude(lines: Parameters<typeof evidenceOf>[0], file: string): number
 }
 
 function commandOf(run: Extract<Line, { line: 'run' }> | undefined): string {
-  const bug = typeof run?.bug === 'string' ? ` --bug ${run.bug}` : '';
+  const bug = (run?.bug?.split(',') ?? []).map((name) => ` --bug ${name}`).join('');
   return `npm run chaos -- --minutes ${run?.minutes} --seed ${run?.seed} --replicas ${run?.replicas} --traffic ${run?.traffic ?? 'all'}${bug}`;
 }

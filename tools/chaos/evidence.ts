@@ -277,6 +277,7 @@ export type Line =
       replicas: 1 | 2;
       /** Absent in histories of earlier versions. */
       traffic?: 'all' | 'tasks';
+      /** The names of deliberate bugs, with commas. */
       bug: string | null;
       startedAt: string;
     }

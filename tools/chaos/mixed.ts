@@ -102,7 +102,7 @@ async function mix({ from, to, seed, planted, keep, plan, releases }: Mix): Prom
     let epoch = performance.now();
     const now = () => performance.now() - epoch;
     const { underTest, known } = await startUnderTest({
-      ...{ dir, say, signal, bug: undefined, replicas: 'two of each role' },
+      ...{ dir, say, signal, planted: [], replicas: 'two of each role' },
       releaseOf: (process) => releases[sideOf.get(process) ?? 'old'],
       onEvent: (event) => history.add({ line: 'event', at: now(), event }),
       onCrash: (crash) => history.add({ line: 'crash', at: now(), crash }),

@@ -1,10 +1,10 @@
-// Loaded into a service with --import: patches one deliberate bug into the product's source text as it is loaded.
+// Loaded into a service with --import: patches deliberate bugs into the product's source text as it is loaded.
 import { registerHooks } from 'node:module';
 import { bugs, type BugName } from '../bugs.ts';
 
 const root = new URL('../../../', import.meta.url).href;
-const name = process.env['TASKWIRE_CHAOS_BUG'] as BugName;
-const { patches } = bugs[name];
+const names = process.env['TASKWIRE_CHAOS_BUGS']?.split(',') as BugName[];
+const patches = names.flatMap((name) => bugs[name].patches.map((patch) => ({ name, ...patch })));
 
 registerHooks({
   load(url, context, nextLoad) {
@@ -12,7 +12,7 @@ registerHooks({
     const wanted = patches.filter(({ file }) => url === root + file);
     if (wanted.length === 0) return loaded;
     let source = String(loaded.source);
-    for (const { file, find, put } of wanted) {
+    for (const { name, file, find, put } of wanted) {
       if (source.split(find).length !== 2)
         throw new Error(`The text that the bug ${name} replaces does not occur exactly once in ${file}.`);
       source = source.replace(find, () => put);

@@ -40,17 +40,17 @@ const withoutBudgets = {
 
 /**
  * Returns a service's environment, as in production except for the means of injecting faults: addresses that lead through the proxies, a clock that
- * can be moved, and optionally one deliberate bug that is patched in when its file is loaded.
+ * can be moved, and deliberate bugs, if any, that are patched in when their files are loaded.
  */
 export function proxiedEnv(
   service: ServiceName,
-  o: { proxies: Proxies; ports: SuitePorts; secrets: Secrets; clockFile: string; bug: BugName | undefined },
+  o: { proxies: Proxies; ports: SuitePorts; secrets: Secrets; clockFile: string; planted: readonly BugName[] },
 ): Record<string, string> {
   const { proxies, ports, secrets } = o;
   const port = (to: string) => proxies[`${service}-${to}` as LinkName].port;
   const http = (to: ServiceName) => `http://127.0.0.1:${port(to)}`;
   const login = { database: `taskwire_${service}`, login: service, password: secrets.database[service] };
-  const imports = [preload('clock'), ...(o.bug === undefined ? [] : [preload('bug')])];
+  const imports = [preload('clock'), ...(o.planted.length === 0 ? [] : [preload('bug')])];
   const wiring = {
     ...{ secrets, ports },
     publicUrl: `http://localhost:${ports.gateway}`,
@@ -74,6 +74,6 @@ export function proxiedEnv(
     ...(service === 'notifications' && { TASKS_INTERNAL_URL: http('tasks') }),
     NODE_OPTIONS: imports.map((file) => `--import=${file}`).join(' '),
     TASKWIRE_CHAOS_CLOCK_FILE: o.clockFile,
-    ...(o.bug !== undefined && { TASKWIRE_CHAOS_BUG: o.bug }),
+    ...(o.planted.length > 0 && { TASKWIRE_CHAOS_BUGS: o.planted.join() }),
   };
 }

@@ -43,7 +43,8 @@ export type UnderTestOptions = {
   replicas: 1 | 2 | 'two of each role';
   /** Returns the release with which a process starts; by default this one. */
   releaseOf?: (process: Replica['name']) => Release;
-  bug: BugName | undefined;
+  /** Deliberate bugs. */
+  planted: readonly BugName[];
   onEvent: (event: RecordedEvent) => void;
   onCrash: (crash: Crash) => void;
   say: (text: string) => void;
@@ -69,7 +70,7 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
   const fileOf = (service: ServiceName) => clockFile(o.dir, service);
   for (const service of serviceNames) setClock(fileOf(service), 0);
   const env = (name: Replica['name']) => ({
-    ...proxiedEnv(serviceOf(name), { proxies, ports, secrets, clockFile: fileOf(serviceOf(name)), bug: o.bug }),
+    ...proxiedEnv(serviceOf(name), { proxies, ports, secrets, clockFile: fileOf(serviceOf(name)), planted: o.planted }),
     ...(o.replicas === 'two of each role' && { PROCESS_ROLE: name.endsWith(' worker') ? 'worker' : 'api' }),
   });
 

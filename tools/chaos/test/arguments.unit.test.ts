@@ -4,10 +4,16 @@ import { readArguments } from '../arguments.ts';
 describe('the arguments of a chaos run', () => {
   it('default to two minutes and a new seed', () => {
     const [one, other] = [readArguments([]), readArguments([])];
-    expect(one).include({ minutes: 2, replicas: 2, traffic: 'all', bug: undefined, keep: false });
+    expect(one).include({ minutes: 2, replicas: 2, traffic: 'all', keep: false });
     expect(one)
       .property('seed')
       .not.equal((other as { seed: string }).seed);
+  });
+
+  it('name any number of bugs', () => {
+    expect(readArguments([])).property('planted').deep.equal([]);
+    const several = readArguments(['--bug', 'unblocked-twice', '--bug', 'blocked-tasks-start']);
+    expect(several).property('planted').deep.equal(['unblocked-twice', 'blocked-tasks-start']);
   });
 
   it('are refused with the reason', () => {

@@ -38,7 +38,9 @@ describe('the deliberate bugs', () => {
     const load = `const { jobEventsSql } = await import(${JSON.stringify(product(patch!.file))});
       console.log(jobEventsSql({ changed: 'ended', actor: 'NULL', headers: '$1' }))`;
     const args = [`--import=${preload('bug')}`, '--input-type=module', '-e', load];
-    const { stdout } = await run(process.execPath, args, { env: { ...inheritedEnv(), TASKWIRE_CHAOS_BUG: name } });
+    const { stdout } = await run(process.execPath, args, {
+      env: { ...inheritedEnv(), TASKWIRE_CHAOS_BUGS: `unblocked-twice,${name}` },
+    });
     expect(stdout).include(patch!.put);
   });
 });
