@@ -48,6 +48,8 @@ export type KnownState = {
   /** The names of a task and its blocker. */
   dependencies: Set<`${string} ${string}`>;
   projects: Map<string, KnownProject>;
+  /** The names of the tasks that have had sub-tasks. */
+  parents: Set<string>;
   userById(id: string | null): Actor | undefined;
   addUser(name: string, role: Role): Actor;
 };
@@ -68,6 +70,7 @@ export function createKnownState(): KnownState {
     deleted: new Map(),
     dependencies: new Set(),
     projects: new Map(),
+    parents: new Set(),
     userById: (id) => (id === null ? undefined : [...users.values()].find((user) => user.id === id)),
     addUser(name, role) {
       const number = users.size + 1;

@@ -51,7 +51,7 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
     return task && leader && make(task, leader);
   };
 
-  const inProjects = projectRequests({ random, known, members, managers, aboutTask, newName });
+  const inProjects = projectRequests({ random, known, members, managers, tasks, leaderOf, newName });
 
   const often = requests === 'mostly about tasks' ? 4 : 1;
   const users = requests === 'mostly about tasks' ? 0 : 1;
@@ -86,7 +86,7 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
           { weight: 2, make: changeComment },
           { weight: 1, make: deleteComment },
           { weight: 3 * users, make: inProjects.changeMember },
-          { weight: 3 * users, make: inProjects.moveToProject },
+          { weight: 5 * users, make: inProjects.moveToProject },
           { weight: 6 * users, make: inProjects.readInProject },
           { weight: 2, make: restoreTask },
           { weight: 2, make: createInBulk },

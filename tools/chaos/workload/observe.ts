@@ -14,6 +14,8 @@ export function observe(known: KnownState, operation: Operation, now: number): v
   if ('user' in intent) observeUser(known.users.get(intent.user), operation, now);
   if ('comment' in intent) observeComment(known, operation);
   if ('by' in intent && outcome === 'acknowledged') observeDependency(known, intent);
+  if (intent.kind === 'create_task' && intent.parent !== undefined && outcome === 'acknowledged')
+    known.parents.add(intent.parent);
   if (intent.kind === 'create_project' && operation.answer?.id !== undefined)
     known.projects.set(intent.project, { name: intent.project, id: operation.answer.id });
   if ('task' in intent) observeTask(known, intent.task, operation);

@@ -12,13 +12,14 @@ type Choices = {
   known: KnownState;
   members(): Actor[];
   managers(): Actor[];
-  /** A task in one of these states, with a user who may change it, unless it is in a project of which they are not a member. */
-  aboutTask(states: string[], make: (task: KnownTask, leader: Actor) => Intent | undefined): Intent | undefined;
+  tasks(...states: string[]): KnownTask[];
+  /** A user who may change the task, unless it is in a project of which they are not a member. */
+  leaderOf(task: KnownTask): Actor | undefined;
   newName(letter: string): string;
 };
 
 /** Requests about projects: who is a member, which tasks are in them, and who reads these. Each is undefined while it is not possible. */
-export function projectRequests({ random, known, members, managers, aboutTask, newName }: Choices) {
+export function projectRequests({ random, known, members, managers, tasks, leaderOf, newName }: Choices) {
   const pick = <T>(list: readonly T[]): T | undefined => (list.length === 0 ? undefined : random.pick(list));
   const anyProject = () => pick([...known.projects.values()])?.name;
 
@@ -43,12 +44,15 @@ export function projectRequests({ random, known, members, managers, aboutTask, n
       return { kind: 'set_member', actor: admin, project, member, role };
     },
 
-    /** Moves a task, with those below it, to a project, to another one, or out of it. */
+    /** Moves a task, with those below it, to a project, to another one, or out of it. A sub-task is not moved by itself. */
     moveToProject(): Intent | undefined {
-      return aboutTask(['draft', 'assigned', 'in_progress', 'completed'], ({ name, isInProject }, leader) => {
-        const into = isInProject && random.chance(0.5) ? null : anyProject();
-        return into === undefined ? undefined : { kind: 'move_to_project', actor: leader.name, task: name, into };
-      });
+      const movable = tasks('draft', 'assigned', 'in_progress', 'completed');
+      const parents = movable.filter(({ name }) => known.parents.has(name));
+      const task = random.chance(0.5) ? (pick(parents) ?? pick(movable)) : pick(movable);
+      const leader = task && leaderOf(task);
+      const into = task?.isInProject === true && random.chance(0.5) ? null : anyProject();
+      if (task === undefined || leader === undefined || into === undefined) return undefined;
+      return { kind: 'move_to_project', actor: leader.name, task: task.name, into };
     },
 
     readInProject(): Intent | undefined {
