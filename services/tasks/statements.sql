@@ -292,8 +292,11 @@ FROM tasks task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
 WHERE task.id = $1 AND ($2::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2::uuid))));
 
-PREPARE "tasks.read_internal_task" AS
-SELECT task.version, task.deleted_at IS NOT NULL AS is_deleted, (
+PREPARE "tasks.read_internal_tasks" AS
+SELECT given.id, read.version, read.is_deleted, read.json
+FROM (SELECT DISTINCT id FROM unnest((SELECT $1::uuid[])) AS id) AS given
+CROSS JOIN LATERAL (
+  SELECT task.version, task.deleted_at IS NOT NULL AS is_deleted, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
       to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
@@ -311,10 +314,11 @@ SELECT task.version, task.deleted_at IS NOT NULL AS is_deleted, (
   ) END AS readers
   ) AS shown
 ) AS json
-FROM tasks task
+  FROM tasks task
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
-WHERE task.id = $1;
+  WHERE task.id = given.id OFFSET 0
+) AS read;
 
 PREPARE "tasks.list_d2015723" AS
   WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND true ORDER BY task.id DESC LIMIT $1)

@@ -138,4 +138,5 @@ export const names: Readonly<Record<string, string>> = {
   listInternalUsers: 'internal.users',
   getAccountLink: 'internal.accountLink',
   getInternalTask: 'internal.task',
+  getInternalTasks: 'internal.tasks',
 };

@@ -2,8 +2,9 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { recordedSpan, withLinkedSpan, type SpanContext } from '@taskwire/telemetry';
 
 /**
- * Runs items in batches. Items that arrive while a batch runs form the next one, so that a single item never waits and many share a round trip. `run`
- * returns one result per item, in the same order. If it rejects, every item of the batch rejects.
+ * Runs items in batches. Items of the same turn of the event loop share a batch. Items that arrive while `maxRunning` batches run (by default, one) form
+ * the next one. A single item therefore never waits, and many share a round trip. `run` returns one result per item, in the same order. If it rejects,
+ * every item of the batch rejects.
  *
  * A batch of one item runs in the trace and log context of that item. A larger batch belongs to no single item: it runs outside their contexts, in a
  * span called `name` that is linked to their spans.
@@ -11,6 +12,7 @@ import { recordedSpan, withLinkedSpan, type SpanContext } from '@taskwire/teleme
 export function createBatches<I, R>(options: {
   name: string;
   maxItems: number;
+  maxRunning?: number;
   run: (items: I[]) => Promise<R[]>;
 }): (item: I) => Promise<R> {
   type Waiting = {
@@ -22,12 +24,15 @@ export function createBatches<I, R>(options: {
   };
   const outside = AsyncLocalStorage.snapshot();
   let waiting: Waiting[] = [];
-  let running = false;
+  const { maxRunning = 1 } = options;
+  let running = 0;
+  let isGathering = false;
 
   async function runAll(): Promise<void> {
-    running = true;
-    // items delivered in the same turn of the event loop share a batch
+    running += 1;
+    isGathering = true;
     await new Promise((resolve) => setImmediate(resolve));
+    isGathering = false;
     while (waiting.length > 0) {
       const batch = waiting.slice(0, options.maxItems);
       waiting = waiting.slice(options.maxItems);
@@ -42,7 +47,7 @@ export function createBatches<I, R>(options: {
         for (const { reject } of batch) reject(error);
       }
     }
-    running = false;
+    running -= 1;
   }
 
   async function runBatch(batch: readonly Waiting[]): Promise<R[]> {
@@ -57,6 +62,6 @@ export function createBatches<I, R>(options: {
   return (item) =>
     new Promise((resolve, reject) => {
       waiting.push({ item, inContext: AsyncLocalStorage.snapshot(), span: recordedSpan(), resolve, reject });
-      if (!running) void outside(runAll);
+      if (!isGathering && running < maxRunning) void outside(runAll);
     });
 }

@@ -8,11 +8,11 @@ export type FakeService = { url: string; stop(): Promise<void> };
 
 /** Serves responses by method and path on a free port. */
 export async function startFakeService(
-  respond: (path: string, method: string) => Promise<FakeResponse>,
+  respond: (path: string, method: string, query: URLSearchParams) => Promise<FakeResponse>,
 ): Promise<FakeService> {
   const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://fake.test');
-    void respond(pathname, request.method ?? '').then(([status, body]) => {
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://fake.test');
+    void respond(pathname, request.method ?? '', searchParams).then(([status, body]) => {
       response.writeHead(status, { 'content-type': status < 400 ? 'application/json' : 'application/problem+json' });
       response.end(JSON.stringify(body));
     });

@@ -18,12 +18,14 @@ const headers = { authorization: `Bearer ${exampleToken}` };
 describePact('notifications', 'tasks', (pact) => {
   const telemetry = createTelemetry({ service: 'notifications', stream: silent() });
 
-  const ask = async (baseUrl: string): ReturnType<FetchTask> =>
+  const withTasks = async <T>(baseUrl: string, read: (fetch: FetchTask) => Promise<T>): Promise<T> =>
     await readAsConsumer(
       targetsOf({ AUTH_INTERNAL_URL: baseUrl, TASKS_INTERNAL_URL: baseUrl }).tasks,
       telemetry,
-      async (client) => await fetchTask(client)(taskId, AbortSignal.timeout(5_000)),
+      async (client) => await read(fetchTask(client)),
     );
+  const ask = async (baseUrl: string): ReturnType<FetchTask> =>
+    await withTasks(baseUrl, async (fetch) => await fetch(taskId, AbortSignal.timeout(5_000)));
 
   const path = is.fromProviderState('/tasks/${id}', `/tasks/${taskId}`);
 
@@ -75,6 +77,45 @@ describePact('notifications', 'tasks', (pact) => {
         });
     });
   }
+
+  it('reads several tasks, deleted and unknown ones among them', async () => {
+    const deletedId = '019a9d5e-b5ee-7f70-8bac-9d0e1f2a3b4c';
+    const unknownId = '019a9d5e-c6ff-7081-9cbd-0e1f2a3b4c5d';
+    await pact()
+      .addInteraction()
+      .given('a task and one that was deleted')
+      .uponReceiving('a request for both, and for a task that never existed')
+      .withRequest('GET', '/tasks', (request) =>
+        request.headers(headers).query({
+          ids: is.fromProviderState(`\${id},\${deleted},${unknownId}`, `${taskId},${deletedId},${unknownId}`),
+        }),
+      )
+      .willRespondWith(200, (response) =>
+        response.jsonBody({
+          data: [
+            {
+              id: is.fromProviderState('${id}', taskId),
+              title: is.string('Paint the fence'),
+              state: 'draft',
+              creator_id: is.uuid(creatorId),
+              assignee_id: null,
+              due_at: null,
+              readers: null,
+              version: is.integer(1),
+              updated_at: exampleInstant(is),
+            },
+          ],
+          deleted: [is.fromProviderState('${deleted}', deletedId)],
+        }),
+      )
+      .executeTest(async ({ url }) => {
+        const answers = await withTasks(url, async (fetch) =>
+          Promise.all([taskId, deletedId, unknownId].map(async (id) => await fetch(id, AbortSignal.timeout(5_000)))),
+        );
+        expect(answers.map(({ kind }) => kind)).to.deep.equal(['ok', 'gone', 'not_found']);
+        expect(answers[0]).to.have.nested.property('value.title', 'Paint the fence');
+      });
+  });
 
   it('learns that a task was deleted', async () => {
     await pact()

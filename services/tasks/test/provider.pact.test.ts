@@ -63,6 +63,11 @@ describe('Tasks, as a provider', () => {
     const answer = await harness.call('addComment', { token: manager.token, params: { id: taskId }, body: { body } });
     return { taskId, id: (answer.body as { id: string }).id };
   }
+  async function deletedTask(): Promise<string> {
+    const { id } = await harness.createTask(manager);
+    await harness.call('deleteTask', { token: manager.token, params: { id }, headers: { 'if-match': '*' } });
+    return id;
+  }
   const mention = async () => `<@${(await harness.join('Ann', 'member')).id}>`;
 
   const passed = '2026-01-01T12:00:00Z';
@@ -104,11 +109,11 @@ describe('Tasks, as a provider', () => {
           const { id: project_id } = await projectOf(harness, manager, []);
           return { id: (await harness.createTask(manager, { project_id })).id };
         },
-        'a task that was deleted': async () => {
-          const { id } = await harness.createTask(manager);
-          await harness.call('deleteTask', { token: manager.token, params: { id }, headers: { 'if-match': '*' } });
-          return { id };
-        },
+        'a task that was deleted': async () => ({ id: await deletedTask() }),
+        'a task and one that was deleted': async () => ({
+          id: (await harness.createTask(manager)).id,
+          deleted: await deletedTask(),
+        }),
       },
       messages: {
         'an event tasks.task.assigned': async () => await published('tasks.task.assigned', (await assigned()).task.id),

@@ -61,6 +61,9 @@ describe('the retention of deleted tasks', () => {
     const read = async (id: string) => await harness.call('getInternalTask', { token, params: { id } });
     expect((await read(tombstones[0]?.id ?? '')).status).to.equal(410);
     expect((await read(crypto.randomUUID())).status).to.equal(404);
+    const ids = tombstones.slice(0, 2).map(({ id }) => id);
+    const several = await harness.call('getInternalTasks', { token, query: { ids: ids.join() } });
+    expect((several.body as { deleted: string[] }).deleted).to.have.members(ids);
   });
 });
 

@@ -253,6 +253,23 @@ describe('Tasks', () => {
       expect((await harness.call('getInternalTask', internal)).status).to.equal(410);
     });
 
+    it('lists the task as deleted when services read several tasks, in which unknown ones are missing', async () => {
+      const [one, other, deleted] = [
+        await harness.createTask(ann),
+        await harness.createTask(ann),
+        await harness.createTask(ann),
+      ];
+      await remove(ann, deleted, '*');
+      const ids = [one, other, deleted, one, { id: crypto.randomUUID() }].map(({ id }) => id);
+      const token = await harness.auth.serviceToken('tasks:read');
+      const read = await harness.call('getInternalTasks', { token, query: { ids: ids.join() } });
+      const { data, deleted: gone } = read.body as { data: { id: string }[]; deleted: string[] };
+      expect(data.map(({ id }) => id)).to.have.members([one.id, other.id]);
+      expect(gone).to.deep.equal([deleted.id]);
+      const alone = await harness.call('getInternalTask', { token, params: { id: one.id } });
+      expect(data).to.deep.include(alone.body);
+    });
+
     it('shows services the epoch of the database once the suite is consistent in it', async () => {
       const task = await harness.createTask(ann);
       const internal = { token: await harness.auth.serviceToken('tasks:read'), params: { id: task.id } };
@@ -263,8 +280,10 @@ describe('Tasks', () => {
       // without loops: a connection that one of them opens later would read the epoch below
       const restarted = await harness.replica({ PROCESS_ROLE: 'api' });
       await set('(1, 1)');
-      const url = new URL(`/tasks/${task.id}`, restarted.http.url());
-      const answer = await fetch(url, { headers: { authorization: `Bearer ${internal.token}` } });
+      const asService = { headers: { authorization: `Bearer ${internal.token}` } };
+      const several = await fetch(new URL(`/tasks?ids=${task.id}`, restarted.http.url()), asService);
+      expect(await several.json()).to.have.nested.property('data[0].source_epoch', 2);
+      const answer = await fetch(new URL(`/tasks/${task.id}`, restarted.http.url()), asService);
       expect(schemas.internalTask.parse(await answer.json())).to.include({ id: task.id, source_epoch: 2 });
       expect(answer.headers.get('etag')).to.match(/^"e2-1-/);
       const read = await fetch(new URL(`/api/v1/tasks/${task.id}`, restarted.http.url()), {

@@ -174,6 +174,11 @@ export type Api = {
      * Read a task, for services.
      */
     task(id: string, options?: CallOptions): Call<Opened<T.GetInternalTaskResponses[200]>>;
+    /**
+     * Read several tasks, for services.
+     * `data` has the tasks that exist, and `deleted` the ids of deleted tasks, both in any order. All other ids are unknown.
+     */
+    tasks(query?: T.GetInternalTasksData['query'], options?: CallOptions): Call<Opened<T.GetInternalTasksResponses[200]>>;
   };
   tasks: {
     /**

@@ -47,6 +47,7 @@ export type OperationTypes = {
   transitionTask: { input: T.TransitionTaskData; answer: T.TransitionTaskResponses[200] };
   shuffleTasks: { input: T.ShuffleTasksData; answer: T.ShuffleTasksResponses[200] };
   getInternalTask: { input: T.GetInternalTaskData; answer: T.GetInternalTaskResponses[200] };
+  getInternalTasks: { input: T.GetInternalTasksData; answer: T.GetInternalTasksResponses[200] };
   listActivity: { input: T.ListActivityData; answer: T.ListActivityResponses[200] };
   listAllActivity: { input: T.ListAllActivityData; answer: T.ListAllActivityResponses[200] };
   whyAssigned: { input: T.WhyAssignedData; answer: T.WhyAssignedResponses[200] };

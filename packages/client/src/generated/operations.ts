@@ -48,6 +48,7 @@ export const operations = frozenTable({
     accountLink: { id: 'getAccountLink', method: 'GET', path: '/account_links/{id}', status: 200, idempotent: true },
     users: { id: 'listInternalUsers', method: 'GET', path: '/users', status: 200, query: ['cursor', 'limit', 'updated_since'], list: true },
     task: { id: 'getInternalTask', method: 'GET', path: '/tasks/{id}', status: 200 },
+    tasks: { id: 'getInternalTasks', method: 'GET', path: '/tasks', status: 200, query: ['ids'] },
   },
   tasks: {
     list: { id: 'listTasks', method: 'GET', path: '/api/v1/tasks', status: 200, query: ['cursor', 'limit', 'state', 'assignee', 'creator', 'mine', 'kind', 'project', 'parent', 'blocked', 'blocks', 'blocked_by', 'priority', 'label', 'label_all', 'due_before', 'due_after', 'q', 'deleted', 'sort', 'include'], list: true },

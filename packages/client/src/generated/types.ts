@@ -3307,6 +3307,11 @@ export type WhyAssignedResponse = {
     }> | null;
 };
 
+export type GetInternalTasksResponse = {
+    data: Array<InternalTask>;
+    deleted: Array<string>;
+};
+
 export type InternalTask = {
     id: string;
     title: string;
@@ -6261,6 +6266,27 @@ export type GetInternalTaskResponses = {
 };
 
 export type GetInternalTaskResponse = GetInternalTaskResponses[keyof GetInternalTaskResponses];
+
+export type GetInternalTasksData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * the ids of the tasks, separated by commas
+         */
+        ids: string;
+    };
+    url: '/tasks';
+};
+
+export type GetInternalTasksResponses = {
+    /**
+     * OK
+     */
+    200: GetInternalTasksResponse;
+};
+
+export type GetInternalTasksResponse2 = GetInternalTasksResponses[keyof GetInternalTasksResponses];
 
 export type ListNotificationsData = {
     body?: never;

@@ -8,13 +8,14 @@ import { dependencyRoutes, parentId, transition } from './dependencies.ts';
 import { taskJourneyRoutes } from './journeys.ts';
 import { dueAllDay, newDueDateFields, remindBefore, timeZone } from './due-dates.ts';
 import { assignmentHints, changedTaskHints, newTaskHints, taskFilterHints, transitionHints } from './field-hints.ts';
+import { internalTaskRoutes } from './internal-tasks.ts';
 import { largestJobBytes, newJob, valuesOfJob } from './job-schemas.ts';
 import { jobsRoutes } from './jobs.ts';
 import { defineRoute } from './route.ts';
 import { include, labelInUse, labelListQuery, taskListQuery, taskPage, taskSearch, taskSuggestion, taskSuggestionQuery } from './task-lists.ts';
 import { projectRoutes } from './projects.ts';
 import { scheduleRoutes } from './schedules.ts';
-import { description, givenInstant, idParams, internalTask, labels, listOf, priority, readTask, reasonText, task, taskKinds, title } from './schemas.ts';
+import { description, givenInstant, idParams, labels, listOf, priority, readTask, reasonText, task, taskKinds, title } from './schemas.ts';
 import { syncRoutes } from './sync.ts';
 import { templateRoutes } from './templates.ts';
 import { viewRoutes } from './views.ts';
@@ -265,18 +266,7 @@ export const tasksRoutes = {
     responses: { 200: z.object({ open: z.int(), reassigned: z.int() }) },
     problems: ['no_performers'],
   }),
-  getInternalTask: defineRoute({
-    method: 'get',
-    path: '/tasks/{id}',
-    operationId: 'getInternalTask',
-    summary: 'Read a task, for services',
-    tag: 'Internal',
-    access: { kind: 'service', scope: 'tasks:read' },
-    params: idParams,
-    responses: { 200: internalTask },
-    etag: true,
-    problems: ['not_found', 'gone'],
-  }),
+  ...internalTaskRoutes,
   ...activityRoutes,
   ...bulkRoutes,
   ...commentRoutes,

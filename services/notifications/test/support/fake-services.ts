@@ -64,7 +64,7 @@ export type FakeServices = {
   stop(): Promise<void>;
 };
 
-/** Fakes the parts of Auth and Tasks that this service uses: keys, service tokens, `GET /users`, `GET /tasks/{id}`. */
+/** Fakes the parts of Auth and Tasks that this service uses: keys, service tokens, `GET /users`, `GET /tasks`, `GET /tasks/{id}`. */
 export async function startFakeServices(): Promise<FakeServices> {
   const { issuer, jwks, userToken, serviceToken } = await createTokenIssuer(audience);
   const users: FakeServices['users'] = new Map();
@@ -87,17 +87,24 @@ export async function startFakeServices(): Promise<FakeServices> {
     return user.isDeleted ? gone : [200, shownUser(user)];
   }
 
-  async function tasksAnswer(path: string): Promise<FakeResponse> {
+  async function tasksAnswer(path: string, query: URLSearchParams): Promise<FakeResponse> {
     if (down.has('tasks')) return [503, {}];
+    if (path === '/tasks') {
+      const ids = query.get('ids')?.split(',') ?? [];
+      const found = ids.flatMap((id) => tasks.get(id) ?? []).filter((task) => task !== 'deleted');
+      return [200, { data: found.map(shownTask), deleted: ids.filter((id) => tasks.get(id) === 'deleted') }];
+    }
     const task = tasks.get(path.replace('/tasks/', ''));
     if (task === undefined) return notFound;
     return task === 'deleted' ? gone : [200, shownTask(task)];
   }
 
-  const recorded = (respond: (path: string) => Promise<FakeResponse>) => async (path: string, method: string) => {
-    requests.push(`${method} ${path}`);
-    return await respond(path);
-  };
+  const recorded =
+    (respond: (path: string, query: URLSearchParams) => Promise<FakeResponse>) =>
+    async (path: string, method: string, query: URLSearchParams) => {
+      requests.push(`${method} ${path}`);
+      return await respond(path, query);
+    };
 
   const [authServer, tasksServer] = [
     await startFakeService(recorded(auth)),

@@ -57,15 +57,18 @@ export type TaskStore = TaskReads & TaskLocks & Assignment & TaskWrites;
 export type TaskReads = {
   /** Includes deleted tasks; `isDeleted` marks them. */
   readTask(id: string, reader: Reader): Promise<(Document & { isDeleted: boolean }) | undefined>;
-  /** Like `readTask` for a reader of every task, with the users who may read the task. */
-  readInternalTask(id: string): Promise<(Document<typeof schemas.internalTask> & { isDeleted: boolean }) | undefined>;
+  /**
+   * Reads tasks for a reader of every task, with the users who may read each of them. `deleted`: the ids of tasks that were deleted or, as far as
+   * tombstones still show, purged.
+   */
+  readInternalTasks(
+    ids: readonly string[],
+  ): Promise<{ found: Document<typeof schemas.internalTask>[]; deleted: string[] }>;
   /** Like `readTask`, with `stats`. Facts of other resources change without a new version, so the document has no version. */
   readTaskWithStats(
     id: string,
     reader: Reader,
   ): Promise<(Document<typeof schemas.readTask> & { isDeleted: boolean }) | undefined>;
-  /** Whether a task with this id was purged, as far as tombstones still show. */
-  wasRemoved(id: string): Promise<boolean>;
   /**
    * `asOf`, for a filter with a text, is the time at which the text search was up to date.
    * @throws Problem `search_busy` when this filter and order take too long.

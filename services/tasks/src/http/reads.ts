@@ -20,6 +20,7 @@ import { cursorsOf, cursorsOfSearch, filterOf, searchOf } from './task-lists.ts'
 import { pageBody, respond } from './response.ts';
 
 const suggestions = tasksRoutes.suggestTasks.responses[200];
+const internalTasks = tasksRoutes.getInternalTasks.responses[200];
 
 export type ReadPorts = {
   tasks: TaskReads;
@@ -73,10 +74,17 @@ export function readRoutes({ tasks, activity, publishedEpoch }: ReadPorts): Boun
     }),
     // lets services distinguish a deleted task from one that never existed
     bind(tasksRoutes.getInternalTask, async ({ params }) => {
-      const task = await tasks.readInternalTask(params.id);
-      if (task === undefined && !(await tasks.wasRemoved(params.id))) throw noSuchTask();
-      if (task === undefined || task.isDeleted) throw problem('gone', 'The task was deleted.');
+      const { found, deleted } = await tasks.readInternalTasks([params.id]);
+      if (deleted.length > 0) throw problem('gone', 'The task was deleted.');
+      const [task] = found;
+      if (task === undefined) throw noSuchTask();
       return respond(tasksRoutes.getInternalTask, 200, { ...task, text: ofEpoch(task.text, publishedEpoch()) });
+    }),
+    bind(tasksRoutes.getInternalTasks, async ({ query: { ids } }) => {
+      const { found, deleted } = await tasks.readInternalTasks(ids);
+      const texts = found.map(({ text }) => ofEpoch(text, publishedEpoch()));
+      const body = `{"data":[${texts.join(',')}],"deleted":${JSON.stringify(deleted)}}`;
+      return response(200, new PreserializedJson(internalTasks, body as JsonText<typeof internalTasks>));
     }),
     bind(tasksRoutes.listActivity, async ({ actor, params, query: { cursor, limit } }) => {
       const cursors = listCursors('number', { name: 'activity', filter: { task: params.id } });

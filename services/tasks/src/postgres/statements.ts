@@ -8,7 +8,7 @@ import { unblockTasks } from './links/unblock.ts';
 import { lockTask, lockTaskOrDeleted, lockTasksToEnd, needReassignment, readAssigneesBeforeDeletion } from './locks.ts';
 import { performerSql } from './performer-sql.ts';
 import { pickLeastLoaded, pickLeastLoadedInProject } from './performers.ts';
-import { readInternalTask, readTask, usualList } from './reads.ts';
+import { readInternalTasks, readTask, usualList } from './reads.ts';
 import { lockDueTasks, nextReminder, readDueReminders, settleReminders } from './reminders.ts';
 import { searchStatements } from './search/follow.ts';
 import { scheduledCreationSql } from './schedules/create-tasks.ts';
@@ -34,7 +34,7 @@ const lists: readonly Omit<TaskList, 'order'>[] = [
 /** The prepared statements, for `statements.sql`. A test compares them with those that run. */
 export const hotStatements: readonly { name: string; text: string }[] = [
   ...[...Object.values(creationSql(performer)), ...otherCreations],
-  ...[readTask, readInternalTask],
+  ...[readTask, readInternalTasks],
   ...lists.map((list) => usualList(list, { limit: 1, after: undefined })).map(({ name, text }) => ({ name, text })),
   ...[lockTask, lockTasksToEnd, lockTaskOrDeleted, readAssigneesBeforeDeletion],
   applyOne,
