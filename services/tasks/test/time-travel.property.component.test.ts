@@ -2,6 +2,8 @@ import { propertyRuns, propertyTimeoutMs, waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Answer, Task } from './support/api.ts';
+import { linkTools } from './support/links.ts';
+import { projectOf } from './support/projects.ts';
 import { tasksTeam, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 const change = fc.oneof(
@@ -38,10 +40,22 @@ const step = fc.oneof(
     }),
   },
   {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('move' as const), to: fc.constantFrom('one', 'other', 'none') }),
+  },
+  {
     weight: 1,
     arbitrary: fc.oneof(
       fc.record({ kind: fc.constant('comment' as const) }),
       fc.record({ kind: fc.constant('delete and restore' as const) }),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.oneof(
+      fc.record({ kind: fc.constant('go below' as const) }),
+      fc.record({ kind: fc.constant('leave' as const) }),
+      fc.record({ kind: fc.constant('delete and restore all' as const) }),
     ),
   },
 );
@@ -51,7 +65,23 @@ describe('A task at an earlier time', function () {
   this.timeout(propertyTimeoutMs);
   let harness: TasksHarness;
   let team: { manager: Person; ann: Person; ben: Person };
-  before(async () => ({ harness, ...team } = await tasksTeam()));
+  /** Reads one of the projects only. */
+  let viewer: Person;
+  let projects: Record<string, string | null>;
+  before(async () => {
+    ({ harness, ...team } = await tasksTeam());
+    viewer = await harness.join('Vic', 'member');
+    const { manager, ann, ben } = team;
+    const [one, other] = [
+      await projectOf(harness, manager, [
+        [ann, 'contributor'],
+        [ben, 'contributor'],
+        [viewer, 'viewer'],
+      ]),
+      await projectOf(harness, manager, [[ann, 'contributor']]),
+    ];
+    projects = { one: one.id, other: other.id, none: null };
+  });
   after(async () => await harness.stop());
 
   const at = (task: Task, { token } = team.manager) => ({
@@ -59,10 +89,31 @@ describe('A task at an earlier time', function () {
     params: { id: task.id },
     headers: { 'if-match': '*' },
   });
-  const readAt = async (task: Task, instant: string) =>
-    await harness.call('getTask', { ...at(task), query: { at: instant } });
+  const readAt = async (task: Task, instant: string, reader = team.manager) =>
+    await harness.call('getTask', { ...at(task, reader), query: { at: instant } });
+  const isOpenToViewer = ({ project_id: id }: Task) => id === null || id === projects['one'];
 
-  async function take(task: Task, one: Step, { ann, ben, manager }: typeof team): Promise<Answer | undefined> {
+  /** A move of a sub-task moves the task above it, which takes it along. */
+  async function move(task: Task, above: Task, to: string): Promise<Answer | undefined> {
+    const { parent_id: parentId } = await harness.read(team.manager, task);
+    const body = { project_id: projects[to] };
+    if (parentId === null) return await harness.call('changeTask', { ...at(task), body });
+    await harness.call('changeTask', { ...at(above), body });
+    return undefined;
+  }
+
+  async function take(task: Task, above: Task, one: Step): Promise<Answer | undefined> {
+    const { ann, ben, manager } = team;
+    if (one.kind === 'move') return await move(task, above, one.to);
+    if (one.kind === 'go below') {
+      const { project_id } = await harness.read(manager, above);
+      return await harness.call('changeTask', { ...at(task), body: { parent_id: above.id, project_id } });
+    }
+    if (one.kind === 'leave') return await linkTools(harness).place(manager, task, null);
+    if (one.kind === 'delete and restore all') {
+      await harness.call('deleteTask', at(above));
+      return void (await harness.call('restoreTask', at(above)));
+    }
     if (one.kind === 'change') return await harness.call('changeTask', { ...at(task), body: one.body });
     if (one.kind === 'comment') return void (await harness.call('addComment', { ...at(task), body: { body: 'Hm.' } }));
     if (one.kind === 'delete and restore') {
@@ -87,12 +138,13 @@ describe('A task at an earlier time', function () {
 
   it('is what was returned for each of its versions', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 15, maxLength: 25 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { minLength: 12, maxLength: 20 }), async (steps) => {
+        const above = await harness.createTask(team.manager, { title: 'Prepare the garden' });
         const task = await harness.createTask(team.manager, { description: 'At first' });
         const versions = new Map([[task.version, task]]);
         const restored = new Set<number>();
         for (const one of steps) {
-          const answer = await take(task, one, team);
+          const answer = await take(task, above, one);
           if (one.kind === 'delete and restore') restored.add((answer!.body as Task).version);
           const states = [await harness.read(team.manager, task)];
           if (answer !== undefined && answer.status < 300) states.unshift(answer.body as Task);
@@ -100,6 +152,8 @@ describe('A task at an earlier time', function () {
         }
         const known = [...versions.values()].toSorted((a, b) => a.version - b.version);
         for (const [index, version] of known.entries()) {
+          const isOpen = isOpenToViewer(version) && isOpenToViewer(known.at(-1)!);
+          expect((await readAt(task, version.updated_at, viewer)).status, 'to a viewer').to.equal(isOpen ? 200 : 404);
           expect((await readAt(task, version.updated_at)).body).to.deep.equal(version);
           const next = known[index + 1];
           if (restored.has(version.version))

@@ -21,7 +21,10 @@ export type ActivityReads = {
   listAll(reader: Reader, place: Place): Promise<Page<ActivityJson>>;
   /** Undefined when the task doesn't exist. */
   explainAssignment(taskId: string, reader: Reader): Promise<ExplanationJson | undefined>;
-  /** The task and its history at an instant. Undefined when the task doesn't exist, didn't exist at that instant, or is not readable. */
+  /**
+   * The task and its history at an instant. Undefined when the task doesn't exist, or didn't then, or the reader may not read its project, or the one in
+   * which it was then.
+   */
   readHistory(asked: AskedTime): Promise<TaskWithHistory | undefined>;
   /** A user as others see them. */
   readPerson(id: string): Promise<{ id: string; name: string }>;

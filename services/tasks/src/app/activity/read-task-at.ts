@@ -6,7 +6,7 @@ import type { ActivityReads, AskedTime } from './ports.ts';
 
 /**
  * Reconstructs a task as it was at an instant, from its activity log. The names of users and the job of the task are the current ones.
- * @throws Problem `not_found` also if the task was created later, or was deleted at that time.
+ * @throws Problem `not_found` also if the task was created later, or was deleted at that time, or was in a project that the reader may not read.
  */
 export async function readTaskAt(
   activity: ActivityReads,

@@ -34,7 +34,10 @@ const explainAssignment = `
 
 const actions = (names: readonly string[]) => names.map((name) => `'${name}'`).join(', ');
 
-/** One pass over the entries of the task: the log of a task is short, and the index has them together. */
+/**
+ * One pass over the entries of the task: the log of a task is short, and the index has them together. The reader may read the project of today and that of
+ * then: a task that was moved out of a project does not take the past in that project along.
+ */
 const readHistory = `
   WITH entry AS MATERIALIZED (
     SELECT * FROM task_activity WHERE task_id = $1 AND action NOT IN (${actions(actionsBesideTask)})
@@ -57,7 +60,12 @@ const readHistory = `
       ) AS undone
     ) AS before
   FROM tasks task ${joinUsers('task')} CROSS JOIN past
-  WHERE task.id = $1 AND task.deleted_at IS NULL AND past.version > 0 AND NOT past.is_deleted AND ${isReadableTo('task', '$3')}`;
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN count(*) = 0 THEN task.project_id ELSE (array_agg(from_value #>> '{}' ORDER BY seq))[1]::uuid END AS project_id
+    FROM entry WHERE created_at > $2 AND action = 'changed' AND field = 'project_id'
+  ) AS place
+  WHERE task.id = $1 AND task.deleted_at IS NULL AND past.version > 0 AND NOT past.is_deleted
+    AND ${isReadableTo('task', '$3')} AND ${isReadableTo('place', '$3')}`;
 
 const readPerson = `
   SELECT given.id, ${displayName('person')} AS name FROM (SELECT $1::uuid AS id) AS given ${joinUser('person', 'given.id')}`;
