@@ -66,6 +66,16 @@ export const symptoms: readonly Alert[] = [
     summary: 'Reminders of due dates are more than 2 s late',
   },
   {
+    name: 'SyncIsBehind',
+    expr: 'max by (namespace, service) (tasks_sync_age_seconds) > 10',
+    for: '1m',
+    severity: 'ticket',
+    causes: ['postgres', 'service'],
+    summary: "Clients' copies of tasks have been more than 10 s behind for a minute",
+    because:
+      'only a transaction that writes tasks or users for long delays the feeds, and a shuffle of many tasks takes seconds',
+  },
+  {
     name: 'MailsAreLate',
     expr: 'max by (namespace, service) (notifications_deliveries_oldest_seconds) > 3600',
     severity: 'ticket',

@@ -82,8 +82,8 @@ export const rowFaults: readonly Fault[] = [
     },
   },
   {
-    title: 'a session holds a task whose reminder is due',
-    alerts: ['RemindersAreLate'],
+    title: 'a session has changed a task whose reminder is due, and does not commit',
+    alerts: ['RemindersAreLate', 'SyncIsBehind'],
     async begin({ call, connect }) {
       const me = await call('ann', 'GET', '/api/v1/users/me');
       const { body } = await call('manager', 'POST', '/api/v1/tasks', {
@@ -94,7 +94,7 @@ export const rowFaults: readonly Fault[] = [
       });
       const holding = await connect('tasks');
       await holding.query('BEGIN');
-      await holding.query('SELECT FROM tasks WHERE id = $1 FOR UPDATE', [body['id']]);
+      await holding.query('UPDATE tasks SET title = title WHERE id = $1', [body['id']]);
       return async () => await holding.end();
     },
   },
