@@ -8,6 +8,7 @@ import { measureMixed } from './mixed.ts';
 import { measurePartitions } from './partitions.ts';
 import { measureBacklog, measureSnapshot } from './relay-long.ts';
 import { measureDrain, onOutbox } from './relay.ts';
+import { measureSync } from './sync.ts';
 import { measureTokens } from './tokens.ts';
 import { measureWriteTraces } from './write-traces.ts';
 import { measureWrite } from './write.ts';
@@ -46,6 +47,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: 'the same with 10 million tasks; an hour, and 20 GB',
     run: () => measureLists([10_000, 1_000_000, 10_000_000]),
   },
+  sync: { about: 'first copies of 100,000 tasks, and the time until a change is visible; 2 minutes', run: measureSync },
   mixed: { about: 'response times of mixed traffic at fixed rates; 1 minute', run: measureMixed },
   jobs: { about: 'jobs, schedules and reminders beside pg-boss and graphile-worker; 4 minutes', run: measureJobs },
   'jobs-snapshot': { about: 'the same with a snapshot held for 10 minutes', run: () => measureJobs(600) },
