@@ -713,6 +713,7 @@ CREATE INDEX tasks_deleted ON tasks USING btree (deleted_at) WHERE deleted_at IS
 CREATE INDEX tasks_of_jobs ON tasks USING btree (id) WHERE kind = 'job'::text AND deleted_at IS NULL;
 CREATE INDEX tasks_open ON tasks USING btree (assignee_id, id) WHERE (state = ANY (ARRAY['assigned'::text, 'in_progress'::text])) AND deleted_at IS NULL;
 CREATE INDEX tasks_open_in_projects ON tasks USING btree (project_id, assignee_id) WHERE project_id IS NOT NULL AND (state = ANY (ARRAY['assigned'::text, 'in_progress'::text])) AND deleted_at IS NULL;
+CREATE INDEX tasks_outside_projects ON tasks USING btree (id) WHERE project_id IS NULL AND deleted_at IS NULL;
 
 CREATE OR REPLACE FUNCTION public.arm_reminders()
  RETURNS trigger

@@ -310,7 +310,6 @@ CROSS JOIN LATERAL (
           'reason', job.reason, 'progress', job.progress)
         FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at, CASE WHEN task.project_id IS NOT NULL THEN ARRAY(
     SELECT user_id FROM project_members WHERE project_id = task.project_id
-    UNION SELECT id FROM directory_users WHERE role IN ('admin', 'manager') AND NOT is_deleted
   ) END AS readers
   ) AS shown
 ) AS json
@@ -342,8 +341,12 @@ PREPARE "tasks.list_d2015723" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_a4e7098c" AS
-  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $1))) AND true ORDER BY task.id DESC LIMIT $2)
+PREPARE "tasks.list_839a94b5" AS
+  WITH page AS MATERIALIZED (
+    SELECT task.* FROM (
+      SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND true ORDER BY task.id DESC LIMIT 1000
+    ) AS task
+    WHERE (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $1))) ORDER BY task.id DESC LIMIT $2)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
@@ -364,8 +367,72 @@ PREPARE "tasks.list_a4e7098c" AS
   LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
   ORDER BY task.id DESC;
 
-PREPARE "tasks.list_ae09a21b" AS
-  WITH page AS MATERIALIZED (SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.state = $1 AND (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2))) AND true ORDER BY task.id DESC LIMIT $3)
+PREPARE "tasks.list_ca2c055b" AS
+  WITH page AS MATERIALIZED (
+    SELECT task.* FROM (
+      SELECT task.id FROM (
+        (SELECT task.id FROM tasks task WHERE task.project_id IS NULL AND task.deleted_at IS NULL AND true ORDER BY task.id DESC LIMIT $2)
+        UNION ALL
+        SELECT own.id FROM project_members member CROSS JOIN LATERAL (SELECT task.id FROM tasks task WHERE task.project_id = member.project_id AND task.deleted_at IS NULL AND true ORDER BY task.id DESC LIMIT $2) AS own
+        WHERE member.user_id = $1
+      ) AS task ORDER BY task.id DESC LIMIT $2
+    ) AS latest CROSS JOIN LATERAL (SELECT * FROM tasks WHERE id = latest.id LIMIT 1) AS task)
+  SELECT task.id, (
+  SELECT to_json(shown)::text FROM (
+    SELECT task.id, task.title, task.description, task.state, task.priority,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer,
+      json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
+      CASE WHEN task.assignee_id IS NOT NULL
+        THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+  ) AS shown
+) AS json
+  FROM page task
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
+  ORDER BY task.id DESC;
+
+PREPARE "tasks.list_caa9685e" AS
+  WITH page AS MATERIALIZED (
+    SELECT task.* FROM (
+      SELECT task.* FROM tasks task WHERE task.deleted_at IS NULL AND task.state = $1 AND true ORDER BY task.id DESC LIMIT 1000
+    ) AS task
+    WHERE (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $2))) ORDER BY task.id DESC LIMIT $3)
+  SELECT task.id, (
+  SELECT to_json(shown)::text FROM (
+    SELECT task.id, task.title, task.description, task.state, task.priority,
+      to_char(task.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS due_at, task.due_time_zone, task.due_all_day, task.remind_before,
+      task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer,
+      json_build_object('id', task.creator_id, 'name', CASE WHEN creator.is_deleted THEN 'Deleted user' ELSE coalesce(creator.name, '') END) AS creator,
+      CASE WHEN task.assignee_id IS NOT NULL
+        THEN json_build_object('id', task.assignee_id, 'name', CASE WHEN assignee.is_deleted THEN 'Deleted user' ELSE coalesce(assignee.name, '') END) END AS assignee,
+      task.kind, CASE WHEN task.job_id IS NOT NULL THEN (
+        SELECT json_build_object('id', task.job_id, 'queue', job.queue, 'kind', job.kind, 'state', coalesce(job.state,
+          CASE task.state WHEN 'completed' THEN 'succeeded' WHEN 'cancelled' THEN 'cancelled' ELSE 'dead' END),
+          'reason', job.reason, 'progress', job.progress)
+        FROM (SELECT) AS one LEFT JOIN jobs job ON job.id = task.job_id) END AS job, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
+  ) AS shown
+) AS json
+  FROM page task
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.creator_id LIMIT 1) creator ON true
+  LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = task.assignee_id LIMIT 1) assignee ON true
+  ORDER BY task.id DESC;
+
+PREPARE "tasks.list_88e50705" AS
+  WITH page AS MATERIALIZED (
+    SELECT task.* FROM (
+      SELECT task.id FROM (
+        (SELECT task.id FROM tasks task WHERE task.project_id IS NULL AND task.deleted_at IS NULL AND task.state = $1 AND true ORDER BY task.id DESC LIMIT $3)
+        UNION ALL
+        SELECT own.id FROM project_members member CROSS JOIN LATERAL (SELECT task.id FROM tasks task WHERE task.project_id = member.project_id AND task.deleted_at IS NULL AND task.state = $1 AND true ORDER BY task.id DESC LIMIT $3) AS own
+        WHERE member.user_id = $2
+      ) AS task ORDER BY task.id DESC LIMIT $3
+    ) AS latest CROSS JOIN LATERAL (SELECT * FROM tasks WHERE id = latest.id LIMIT 1) AS task)
   SELECT task.id, (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
@@ -1284,6 +1351,10 @@ SELECT change_no AS "changeNo", json, project_id, access FROM (
   UNION ALL SELECT change_no, json_build_object('id', task_id, 'deleted', true)::text, NULL, NULL FROM gone
   UNION ALL SELECT change_no, NULL, project_id, CASE WHEN ($5::uuid IS NULL OR (access.project_id IS NULL OR access.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $5::uuid)))) THEN 'gained' ELSE 'lost' END FROM access
 ) AS item ORDER BY change_no LIMIT $4;
+
+PREPARE "tasks.read_last_passed" AS
+SELECT task.change_no AS number FROM tasks task WHERE task.change_no > $1 AND task.change_no <= $2
+ORDER BY task.change_no OFFSET 4999 LIMIT 1;
 
 PREPARE "tasks.read_gained_tasks" AS
 SELECT task.id, (

@@ -64,6 +64,7 @@ export const problemTypes = {
   unknown_assignee: { status: 422, title: 'The assignee does not exist' },
   ineligible_assignee: { status: 422, title: 'This user cannot be assigned tasks' },
   unknown_member: { status: 422, title: 'The new member does not exist' },
+  too_many_members: { status: 422, title: 'The project has too many members' },
   last_lead: { status: 422, title: 'The project would have no lead' },
   unknown_project: { status: 422, title: 'The project does not exist' },
   project_archived: { status: 422, title: 'The project is archived' },

@@ -20,6 +20,7 @@ export {
   fillTables,
   largeTableScans,
   planSizes,
+  rowsRead,
   recordStatements,
   tablesScanned,
   type RanStatement,

@@ -59,7 +59,15 @@ export async function fillTables(
   }
 }
 
-type PlanNode = { 'Node Type': string; 'Relation Name'?: string; Plans?: PlanNode[] };
+type PlanNode = {
+  'Node Type': string;
+  'Relation Name'?: string;
+  Plans?: PlanNode[];
+  /** Averages of the loops; only if the statement was run. */
+  'Actual Rows'?: number;
+  'Rows Removed by Filter'?: number;
+  'Actual Loops'?: number;
+};
 
 /**
  * The tables that a statement scans sequentially, according to the plan for its values and, if it is prepared, the generic plan, since PostgreSQL
@@ -98,6 +106,17 @@ async function explain(pool: Pool, text: string, values: readonly unknown[]): Pr
   const plan = rows[0]?.['QUERY PLAN'][0].Plan;
   if (plan === undefined) throw new Error(`no plan for ${text}`);
   return plan;
+}
+
+/** The number of rows that a reading statement takes from tables and indexes for its values, with those that its conditions then remove. Runs it. */
+export async function rowsRead(pool: Pool, { text, values }: RanStatement): Promise<number> {
+  return rowsIn(await explain(pool, `EXPLAIN (ANALYZE, FORMAT JSON) ${text}`, values));
+}
+
+function rowsIn(node: PlanNode): number {
+  const { 'Actual Rows': rows = 0, 'Actual Loops': loops = 0, 'Rows Removed by Filter': removed = 0 } = node;
+  const own = node['Relation Name'] === undefined ? 0 : (rows + removed) * loops;
+  return (node.Plans ?? []).reduce((sum, plan) => sum + rowsIn(plan), own);
 }
 
 function scannedIn(node: PlanNode): string[] {

@@ -54,7 +54,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
     ...lookups,
     findLink: findLink(clients.authLinks),
   });
-  const delivery = wireDelivery(env, { db, channels, findTaskNow: findTaskNow(taskSources), telemetry });
+  const delivery = wireDelivery(env, { db, channels, findTaskNow: findTaskNow(taskSources), ...lookups, telemetry });
 
   // from event to notification
   const buildNotification = notificationBuilder(contentInApp, channels);

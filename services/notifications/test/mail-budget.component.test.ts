@@ -21,7 +21,7 @@ describe('Mail budgets', () => {
     while ((await loop.tick()) === 'more');
   };
   const recipient = (email: string, isEmailVerified = true) => {
-    harness.user = { kind: 'user', id: randomUUIDv7(), name: 'Ann', email, isEmailVerified };
+    harness.user = { kind: 'user', id: randomUUIDv7(), name: 'Ann', email, isEmailVerified, isLeader: false };
   };
   const linkTo = (email: string) => {
     harness.link = async () => ({ ...openLink, email });
@@ -256,6 +256,7 @@ describe('A mail to an unverified address', () => {
         name: stranger,
         email: 'victim@taskwire.test',
         isEmailVerified: false,
+        isLeader: false,
       };
       harness.link = async () => ({ ...openLink, email: 'victim@taskwire.test' });
       await harness.notify(type);
@@ -278,6 +279,7 @@ describe('A mail to an unverified address', () => {
       name: 'Ann',
       email: 'ann@taskwire.test',
       isEmailVerified: true,
+      isLeader: false,
     };
     await harness.notify('task.assigned');
     await harness.loopAt(harness.smtp.url).tick();

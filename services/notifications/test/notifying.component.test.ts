@@ -95,11 +95,15 @@ describe('Notifying users', () => {
 
   it('shows a task to no one who may not read it, and records why the e-mail was skipped', async () => {
     o.task.readers = [o.mia.id];
+    const boss = o.around.others.addUser('Bo', 'manager');
     await o.around.publish('tasks.task.unassigned', { ...fact(null), unassigned_from: o.ann.id });
     const author = o.around.others.addUser('Ada', 'admin');
     const comment = { comment_uuid: crypto.randomUUID(), author: author.id };
-    await o.around.publish('tasks.comment.added', { ...fact(author), ...comment, mentions: [o.ben.id] });
+    await o.around.publish('tasks.comment.added', { ...fact(author), ...comment, mentions: [o.ben.id, boss.id] });
     expect((await mailed(({ to }) => to.includes(o.mia.email))).text).to.include('Ada commented on “Paint the fence”.');
+    // managers and admins may read every task
+    expect((await mailed(({ to }) => to.includes(boss.email))).text).to.include('Ada mentioned you');
+    expect(await typesOf(boss)).to.deep.equal(['comment.mentioned']);
     const skipped = async () =>
       await o.rows<{ last_error: string }>(
         "SELECT last_error FROM deliveries JOIN notifications n ON n.id = notification_id WHERE state = 'skipped' AND n.task_id = $1",

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { NotificationType } from '../src/app/notification-types.ts';
-import { obsoleteReason } from '../src/app/recheck.ts';
+import { mayRead, obsoleteReason } from '../src/app/recheck.ts';
 
 const [ann, ben] = ['ann', 'ben'];
 const task = (state: string, assigneeId: string | null) =>
@@ -72,7 +72,8 @@ describe('The reason why a waiting notification is obsolete', () => {
   ];
   for (const [type, how, now, reason] of cases) {
     it(`is "${reason ?? 'none'}" for ${type} if ${how}`, () => {
-      expect(obsoleteReason({ type, userId: ann, templateData: { due } }, now)).to.equal(reason);
+      const isReadable = mayRead(now, { id: ann, isLeader: false });
+      expect(obsoleteReason({ type, userId: ann, templateData: { due }, isReadable }, now)).to.equal(reason);
     });
   }
 });

@@ -34,7 +34,7 @@ describe("The plans of Tasks' statements", () => {
     await fillTables(database, [fillUsers], [Math.max(1_000, count / 10)]);
     await fillTables(database, [fillProjects], [count / 10]);
     await fillTables(database, [fillTasks], [stored + 1, count, ann.id]);
-    await fillTables(database, [fillSearch], []);
+    await fillTables(database, [useNumbers, fillSearch, followSearch], []);
     await fillTables(database, [fillKeys], [count]);
     await fillTables(database, [fillSchedules], [count / 10, filledTarget]);
     await fillTables(database, [fillOccurrences], []);
@@ -64,7 +64,7 @@ describe("The plans of Tasks' statements", () => {
     const filters: Record<string, string>[] = [
       {},
       { mine: 'true' },
-      { state: 'assigned' },
+      ...[{ state: 'assigned' }, { state: 'draft' }],
       { assignee: ann.id },
       { creator: ann.id },
       { kind: 'job' },
@@ -212,10 +212,10 @@ describe("The plans of Tasks' statements", () => {
   });
 });
 
-/** One of a thousand is an admin. The others were deleted, because a member would be chosen to carry out a task. */
+/** None of them can be chosen to carry out a task. */
 const fillUsers = `
   INSERT INTO directory_users (id, event_at, name, email, role, version, is_deleted, email_verified, updated_at, fetched_at)
-  SELECT gen_random_uuid(), now(), 'Person ' || n, n || '@example.org', 'admin', 1, n % 1000 > 0, true, now(), now()
+  SELECT gen_random_uuid(), now(), 'Person ' || n, n || '@example.org', 'admin', 1, false, true, now(), now()
   FROM generate_series((SELECT count(*) FROM directory_users), $1) AS n`;
 
 const fillProjects = `
@@ -225,14 +225,18 @@ const fillProjects = `
   )
   INSERT INTO project_members (project_id, user_id, role) SELECT id, gen_random_uuid(), 'lead' FROM stored`;
 
-/** Every fourth task is in a project. */
+/**
+ * Every fourth task is in a project, and so are the latest: the list of a member is then read from each project. Only these have a number above 0, so that
+ * a copy passes over many tasks and gets few.
+ */
 const fillTasks = `
   WITH people AS MATERIALIZED (SELECT array_agg(id) AS ids FROM (SELECT id FROM directory_users LIMIT 1000) AS person),
   held AS MATERIALIZED (SELECT array_agg(id) AS ids FROM (SELECT id FROM projects LIMIT 1000) AS project),
   stored AS (
-    INSERT INTO tasks (title, description, state, priority, labels, creator_id, assignee_id, project_id, created_at, updated_at)
+    INSERT INTO tasks (title, description, state, priority, labels, creator_id, assignee_id, project_id, created_at, updated_at, change_no)
     SELECT 'Task ' || n, '', CASE WHEN n % 20 = 0 THEN 'assigned' ELSE 'completed' END, 'normal', '{}', people.ids[n % 1000 + 1],
-      CASE WHEN n % 20 = 0 THEN $3::uuid ELSE people.ids[n % 1000 + 1] END, CASE WHEN n % 4 = 2 THEN held.ids[n % 1000 + 1] END, now(), now()
+      CASE WHEN n % 20 = 0 THEN $3::uuid ELSE people.ids[n % 1000 + 1] END, CASE WHEN n % 4 = 2 OR n > $2 - 1100 THEN held.ids[n % 1000 + 1] END, now(), now(),
+      CASE WHEN n % 4 = 2 OR n > $2 - 1100 THEN nextval('task_changes') ELSE 0 END
     FROM people, held, generate_series($1::integer, $2::integer) AS n
     RETURNING id, created_at, title
   )
@@ -241,6 +245,10 @@ const fillTasks = `
 
 const fillSearch = `
   INSERT INTO task_search (task_id, title, document) SELECT id, lower(title), to_tsvector('task_text', title) FROM tasks ON CONFLICT DO NOTHING`;
+
+/** So many that a copy may pass over tasks. */
+const useNumbers = "SELECT setval('task_changes', (SELECT last_value FROM task_changes) + 10000)";
+const followSearch = 'UPDATE task_search_progress SET change_no = (SELECT last_value FROM task_changes)';
 
 const fillKeys = `
   INSERT INTO idempotency_keys (actor_id, key, fingerprint, response_body, etag)

@@ -520,7 +520,7 @@ export type Api = {
     members(id: string, query?: T.ListProjectMembersData['query'], options?: CallOptions): List<Opened<T.ListProjectMembersResponses[200]['data'][number]>>;
     /**
      * Add a member to a project, or change the role of one.
-     * A project keeps at least one lead. The open tasks of a contributor or lead who becomes a viewer are assigned to others, as if the user had lost the role of a performer.
+     * A project has at least one lead, and at most 1,000 members. The open tasks of a contributor or lead who becomes a viewer are assigned to others, as if the user had lost the role of a performer.
      */
     setMember(id: string, user_id: string, body: T.SetProjectMemberData['body'], options?: CallOptions): Call<Opened<T.SetProjectMemberResponses[200]>>;
     /**

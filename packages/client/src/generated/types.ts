@@ -3090,7 +3090,7 @@ export type SyncPeopleResponse = {
      */
     next_token: string;
     /**
-     * whether another page follows at once
+     * whether another page follows at once, also after one without data
      */
     more: boolean;
     /**
@@ -3157,7 +3157,7 @@ export type SyncTasksResponse = {
      */
     next_token: string;
     /**
-     * whether another page follows at once
+     * whether another page follows at once, also after one without data
      */
     more: boolean;
     /**
@@ -3388,7 +3388,7 @@ export type InternalTask = {
     created_at: string;
     updated_at: string;
     /**
-     * the users who may read the task: the members of its project, managers and admins; null if every user may
+     * the members of its project, who may read the task besides managers and admins; null if every user may
      */
     readers: Array<string> | null;
     /**

@@ -115,13 +115,13 @@ export const projectRoutes = {
     operationId: 'setProjectMember',
     summary: 'Add a member to a project, or change the role of one',
     description:
-      'A project keeps at least one lead. The open tasks of a contributor or lead who becomes a viewer are assigned to others, as if the user had lost the role of a performer.',
+      'A project has at least one lead, and at most 1,000 members. The open tasks of a contributor or lead who becomes a viewer are assigned to others, as if the user had lost the role of a performer.',
     tag,
     access: manage,
     params: memberParams,
     body: z.strictObject({ role }),
     responses: { 200: projectMember },
-    problems: ['not_found', 'unknown_member', 'last_lead'],
+    problems: ['not_found', 'unknown_member', 'too_many_members', 'last_lead'],
   }),
   removeProjectMember: defineRoute({
     method: 'delete',

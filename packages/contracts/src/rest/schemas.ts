@@ -202,7 +202,10 @@ export const listedTask = readTask.extend({
 
 /** A task as returned to services. */
 export const internalTask = task.extend({
-  readers: z.array(uuid).nullable().describe('the users who may read the task: the members of its project, managers and admins; null if every user may'),
+  readers: z
+    .array(uuid)
+    .nullable()
+    .describe('the members of its project, who may read the task besides managers and admins; null if every user may'),
   source_epoch: sourceEpoch,
 });
 

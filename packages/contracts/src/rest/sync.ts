@@ -30,7 +30,7 @@ function pageOf<S extends z.ZodType>(item: S) {
   return z.object({
     data: z.array(z.union([item, removed])),
     next_token: z.string().describe('continues after this page; it can be used more than once, by the same user'),
-    more: z.boolean().describe('whether another page follows at once'),
+    more: z.boolean().describe('whether another page follows at once, also after one without data'),
     as_of: instant.describe('if `more` is false: the copy has everything whose last change was committed by this time'),
   });
 }

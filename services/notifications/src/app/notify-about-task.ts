@@ -51,7 +51,7 @@ export function notifyAboutTask({ findTask, findUser, buildNotification }: Needs
         buildNotification({
           eventId,
           userId: recipient.id,
-          isReadable: mayRead(task, recipient.id),
+          isReadable: mayRead(task, recipient),
           type,
           actorId: event.actor,
           happenedAt: standsAlone === true ? null : event.timestamp,

@@ -1,7 +1,9 @@
 import type { Unavailable } from '@taskwire/http-client';
 import type { DeliveryPolicy, TemplateData, NotificationType } from './notification-types.ts';
 
-/** The users who may read a task, or may have read it before it was deleted; null if every user may. */
+/**
+ * The users who may read a task, or may have read it before it was deleted, besides managers and admins, who may read every task; null if every user may.
+ */
 export type Readers = readonly string[] | null;
 
 /** A task, in a state that is at least as recent as requested. */
@@ -41,7 +43,15 @@ export type FindTaskNow = (
   asking: { recentMs: number; signal: AbortSignal },
 ) => Promise<{ now: TaskNow | undefined; uncertainty: string | null }>;
 
-export type User = { kind: 'user'; id: string; name: string; email: string; isEmailVerified: boolean };
+export type User = {
+  kind: 'user';
+  id: string;
+  name: string;
+  email: string;
+  isEmailVerified: boolean;
+  /** Whether the user is a manager or an admin. */
+  isLeader: boolean;
+};
 
 /**
  * Name and address are null until the next reconciliation if the deletion was the first event about the user. After the erasure, the address is

@@ -1,6 +1,6 @@
 import type { Delivery } from './channel.ts';
 import type { TemplateData } from './notification-types.ts';
-import type { FindTaskNow, Readers, TaskNow } from './ports.ts';
+import type { FindTaskNow, FindUser, Readers, TaskNow, User } from './ports.ts';
 import { definitions } from './notifications/definitions.ts';
 
 /**
@@ -22,19 +22,28 @@ const recentMs = 2_000;
 
 /**
  * Rechecks a planned delivery right before the handoff. While a mail waited, its task may have been reassigned, ended or deleted. The returned
- * templateData contain the current title of the task.
+ * templateData contain the current title of the task. @throws when it is not known whether the recipient may read the task.
  */
-export function recheck({ findTaskNow }: { findTaskNow: FindTaskNow }): Recheck {
+export function recheck({ findTaskNow, findUser }: { findTaskNow: FindTaskNow; findUser: FindUser }): Recheck {
   async function check(
     { type, templateData, userId }: Delivery,
     ...asking: Parameters<FindTaskNow>
   ): Promise<Rechecked> {
     const { now, uncertainty } = await findTaskNow(...asking);
     if (now === undefined) return { kind: 'deliver', templateData, uncertainty };
-    const reason = obsoleteReason({ type, userId, templateData }, now);
+    const isReadable = await isReadableTo(now, userId);
+    const reason = obsoleteReason({ type, userId, templateData, isReadable }, now);
     return reason === undefined
       ? { kind: 'deliver', templateData: currentData(templateData, now), uncertainty }
       : { kind: 'obsolete', reason, uncertainty };
+  }
+
+  async function isReadableTo(now: TaskNow, userId: string | null): Promise<boolean> {
+    if (userId === null) return now.readers === null;
+    if (mayRead(now, { id: userId, isLeader: false })) return true;
+    const user = await findUser(userId);
+    if (user.kind === 'unavailable') throw new Error(`unknown whether the recipient may read the task: ${user.detail}`);
+    return user.kind === 'user' && user.isLeader;
   }
 
   return async (delivery, signal) => {
@@ -56,19 +65,22 @@ function currentData(templateData: TemplateData, now: TaskNow): TemplateData {
   };
 }
 
-/** Whether a user may read a task; `readers` is null for a task that every user may read. */
-export function mayRead({ readers }: { readers: Readers }, userId: string | null): boolean {
-  return readers === null || (userId !== null && readers.includes(userId));
+/** Whether a user may read a task. */
+export function mayRead({ readers }: { readers: Readers }, { id, isLeader }: Pick<User, 'id' | 'isLeader'>): boolean {
+  return readers === null || isLeader || readers.includes(id);
 }
 
+type Waiting = Pick<Delivery, 'type' | 'userId'> & {
+  templateData: Pick<TemplateData, 'due'>;
+  /** Whether the recipient may read the task. */
+  isReadable: boolean;
+};
+
 /** Says why a notification is obsolete given the current state of its task; undefined if it is still worth sending. */
-export function obsoleteReason(
-  { type, userId, templateData }: Pick<Delivery, 'type' | 'userId'> & { templateData: Pick<TemplateData, 'due'> },
-  now: TaskNow,
-): string | undefined {
+export function obsoleteReason({ type, userId, templateData, isReadable }: Waiting, now: TaskNow): string | undefined {
   const definition = definitions[type];
   if (definition.about !== 'task') return undefined;
-  if (!mayRead(now, userId)) return 'the recipient may no longer read the task';
+  if (!isReadable) return 'the recipient may no longer read the task';
   if (now.kind === 'deleted') return definition.whenDeleted === 'skip' ? 'the task was deleted' : undefined;
   return definition.obsoleteReason?.(now, userId, templateData);
 }

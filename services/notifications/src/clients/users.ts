@@ -13,7 +13,12 @@ function toUser(id: string, response: ReadThrough): Awaited<ReturnType<FindUser>
   if (user.isDeleted) {
     return { kind: 'deleted', name: user.name, email: user.email, isEmailVerified: user.emailVerified === true };
   }
-  return { kind: 'user', id, name: user.name, email: user.email, isEmailVerified: user.emailVerified === true };
+  const { name, email, emailVerified, role } = user;
+  return { kind: 'user', id, name, email, isEmailVerified: emailVerified === true, isLeader: isLeader(role) };
+}
+
+function isLeader(role: string): boolean {
+  return role === 'manager' || role === 'admin';
 }
 
 /**
@@ -28,7 +33,7 @@ export function findAccountHolder(directory: UserDirectory, users: UsersClient):
     const response = await users.getUser(id);
     if (response.kind === 'unavailable') return response;
     if (response.kind !== 'ok') return known;
-    const { name, email, email_verified: isEmailVerified } = response.value;
-    return { kind: 'user', id, name, email, isEmailVerified };
+    const { name, email, email_verified: isEmailVerified, role } = response.value;
+    return { kind: 'user', id, name, email, isEmailVerified, isLeader: isLeader(role) };
   };
 }

@@ -42,16 +42,22 @@ export function wireChannels(env: Env, db: Database, lookups: Lookups) {
 /** One delivery loop for each channel that sends. */
 export function wireDelivery(
   env: Env,
-  needs: { db: Database; channels: readonly Channel[]; findTaskNow: FindTaskNow; telemetry: Telemetry },
+  needs: {
+    db: Database;
+    channels: readonly Channel[];
+    findTaskNow: FindTaskNow;
+    findUser: FindUser;
+    telemetry: Telemetry;
+  },
 ) {
-  const { db, channels, findTaskNow, telemetry } = needs;
+  const { db, channels, findTaskNow, findUser, telemetry } = needs;
   const log = deliveryLog(db.pool);
   const ended = deliveryMetrics(telemetry.metrics, db.pool);
   const loops = channels.filter(sends).map((channel) =>
     deliveryLoop({
       log,
       channel,
-      recheck: recheck({ findTaskNow }),
+      recheck: recheck({ findTaskNow, findUser }),
       concurrency: env.SMTP_CONNECTIONS,
       intervalMs: deliveryPollMs,
       telemetry: { logger: telemetry.logger, ended, inContextOf },

@@ -94,6 +94,7 @@ export function deliveryHarness(): DeliveryHarness {
       name: 'Ann',
       email: 'ann@taskwire.test',
       isEmailVerified: true,
+      isLeader: false,
     };
     harness.budgets = generous;
     await query(database.db.pool, 'TRUNCATE notifications CASCADE');
@@ -140,7 +141,10 @@ export function deliveryHarness(): DeliveryHarness {
       deliveryLoop({
         log: harness.log,
         channel: channelAt(smtpUrl),
-        recheck: recheck({ findTaskNow: async (id, asking) => await harness.taskNow(id, asking) }),
+        recheck: recheck({
+          findTaskNow: async (id, asking) => await harness.taskNow(id, asking),
+          findUser: async () => harness.user,
+        }),
         concurrency: 3,
         intervalMs: 60_000,
         telemetry: { logger, ended: () => undefined, inContextOf },

@@ -58,7 +58,7 @@ export type TaskReads = {
   /** Includes deleted tasks; `isDeleted` marks them. */
   readTask(id: string, reader: Reader): Promise<(Document & { isDeleted: boolean }) | undefined>;
   /**
-   * Reads tasks for a reader of every task, with the users who may read each of them. `deleted`: the ids of tasks that were deleted or, as far as
+   * Reads tasks for a reader of every task, with the members of the project of each. `deleted`: the ids of tasks that were deleted or, as far as
    * tombstones still show, purged.
    */
   readInternalTasks(

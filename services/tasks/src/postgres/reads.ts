@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { JsonText, schemas } from '@taskwire/contracts';
 import { readEventJourneys, type EventJourney } from '@taskwire/outbox';
 import { pageOf, query, type Database, type Keyset, type Page, type Place, type Tx } from '@taskwire/postgres';
@@ -9,6 +8,7 @@ import { readLabels } from './lists/labels.ts';
 import { readInManualOrder } from './lists/manual.ts';
 import { keysetOf, pageStatement } from './lists/page.ts';
 import { readByRelevance } from './lists/relevance.ts';
+import { isUsual, readUsualList } from './lists/usual.ts';
 import { isReadableTo, readersOf } from './projects/readable.ts';
 import { readCurrency } from './search/follow.ts';
 import { suggestTasks } from './search/suggest.ts';
@@ -47,10 +47,7 @@ export function taskReads(db: Database): Omit<TaskReads, 'needReassignment'> {
     },
 
     async listTasks(list, place) {
-      if (isUsual(list)) {
-        const rows = await query<Item<ListedTaskJson>>(db.pool, usualList(list, place));
-        return toPage(rows, keysetOf(latestFirst), place.limit);
-      }
+      if (isUsual(list)) return toPage(await readUsualList(db.pool, list, place), keysetOf(latestFirst), place.limit);
       return await bounded(async (tx) => {
         if (list.filter.text === undefined) return await readPage(tx, list, place);
         // read before the page, so that the page includes at least the changes up to this time
@@ -107,7 +104,7 @@ function toPage<J>(rows: readonly Item<J>[], order: Keyset, limit: number): Page
 type InternalRow = { id: string; version: number; is_deleted: boolean; json: JsonText<typeof schemas.internalTask> };
 
 /**
- * Tasks with the users who may read them; null if every user may. OFFSET 0 makes PostgreSQL probe the index for each task, and the subquery hides the
+ * Tasks with the members of their projects; null if every user may read the task. OFFSET 0 makes PostgreSQL probe the index for each task, and the subquery hides the
  * number of tasks from the planner, so that it keeps one plan.
  */
 export const readInternalTasks = {
@@ -136,23 +133,6 @@ const readTaskWithStats = `
   SELECT task.deleted_at IS NOT NULL AS is_deleted, ${taskJson('task', 'creator', 'assignee', statsColumn)} AS json
   FROM tasks task ${joinUsers('task')}
   WHERE task.id = $1 AND ${isReadableTo('task', '$2')}`;
-
-/**
- * The statement of a list in the default order with filters that have an index, prepared for each shape (864 at most). PostgreSQL plans the first calls
- * for their own values, and then keeps one plan for all values only if it expects that to cost no more. Unprepared, planning is most of a list: 1.2 to 7
- * times the CPU time (ADR 35).
- */
-export function usualList({ reader, filter }: Omit<TaskList, 'order'>, place: Place) {
-  const { text, values } = pageStatement({ reader, filter, order: latestFirst }, place);
-  return { name: `tasks.list_${hash('sha1', text).slice(0, 8)}`, text, values };
-}
-
-const usualFilters = new Set(['state', 'assignee', 'creator', 'mine', 'kind', 'project']);
-
-function isUsual({ filter, order, withStats }: TaskList): boolean {
-  const given = Object.entries(filter).filter(([, value]) => value !== undefined);
-  return order === latestFirst && withStats !== true && given.every(([name]) => usualFilters.has(name));
-}
 
 /** Returns one row without an entry when the task's page is empty, and no rows when the task doesn't exist or is not readable. */
 const listActivity = `

@@ -3,16 +3,17 @@ import { applyOne, readUnchanged } from './apply.ts';
 import { changeComment, deleteComment, insertComment } from './comments.ts';
 import { creationSql, otherCreations } from './create.ts';
 import { jobStatements } from './jobs/statements.ts';
+import { mergedList, passesOver, usualList } from './lists/usual.ts';
 import { readHindrances } from './links/store.ts';
 import { unblockTasks } from './links/unblock.ts';
 import { lockTask, lockTaskOrDeleted, lockTasksToEnd, needReassignment, readAssigneesBeforeDeletion } from './locks.ts';
 import { performerSql } from './performer-sql.ts';
 import { pickLeastLoaded, pickLeastLoadedInProject } from './performers.ts';
-import { readInternalTasks, readTask, usualList } from './reads.ts';
+import { readInternalTasks, readTask } from './reads.ts';
 import { lockDueTasks, nextReminder, readDueReminders, settleReminders } from './reminders.ts';
 import { searchStatements } from './search/follow.ts';
 import { scheduledCreationSql } from './schedules/create-tasks.ts';
-import { readChangedPeople, readChangedTasks, readGainedTasks } from './sync/feeds.ts';
+import { readChangedPeople, readChangedTasks, readGainedTasks, readLastPassed } from './sync/feeds.ts';
 import { lockDue, lockEnded, lockOutdated, lockReleased, readWork } from './schedules/locks.ts';
 import { recordOccurrences } from './schedules/record.ts';
 import { readSituations } from './schedules/store.ts';
@@ -35,7 +36,7 @@ const lists: readonly Omit<TaskList, 'order'>[] = [
 export const hotStatements: readonly { name: string; text: string }[] = [
   ...[...Object.values(creationSql(performer)), ...otherCreations],
   ...[readTask, readInternalTasks],
-  ...lists.map((list) => usualList(list, { limit: 1, after: undefined })).map(({ name, text }) => ({ name, text })),
+  ...lists.flatMap(statementsOf).map(({ name, text }) => ({ name, text })),
   ...[lockTask, lockTasksToEnd, lockTaskOrDeleted, readAssigneesBeforeDeletion],
   applyOne,
   readUnchanged,
@@ -47,7 +48,12 @@ export const hotStatements: readonly { name: string; text: string }[] = [
   ...[insertComment, changeComment, deleteComment],
   ...jobStatements,
   ...searchStatements,
-  ...[readChangedTasks, readGainedTasks, readChangedPeople],
+  ...[readChangedTasks, readLastPassed, readGainedTasks, readChangedPeople],
   ...Object.values(scheduledCreationSql(performer)),
   ...[lockDue, lockReleased, lockEnded, lockOutdated, readWork, readSituations, recordOccurrences],
 ];
+
+function statementsOf(list: (typeof lists)[number]) {
+  const place = { limit: 1, after: undefined };
+  return [usualList(list, place), ...(passesOver(list) ? [mergedList(list, place)] : [])];
+}

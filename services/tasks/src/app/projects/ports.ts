@@ -27,6 +27,8 @@ export type ProjectStore = {
   insert(tx: Tx, actor: Actor, content: Omit<ProjectContent, 'archived'>): Promise<ProjectDocument>;
   /** Stores the content as a new version. */
   update(tx: Tx, id: string, actor: Actor, content: ProjectContent): Promise<ProjectDocument>;
+  /** The number of members of a locked project. */
+  countMembers(tx: Tx, id: string): Promise<number>;
   /** The role of a member of a locked project. */
   roleOf(tx: Tx, id: string, userId: string): Promise<ProjectRole | undefined>;
   /** Whether a locked project has another lead, who is not deleted, besides this user. */

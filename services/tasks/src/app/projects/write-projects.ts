@@ -1,6 +1,12 @@
 import { problem, type Problem } from '@taskwire/errors';
 import type { Tx } from '@taskwire/postgres';
-import { authorizeManagement, losesLead, type Project, type ProjectContent } from '../../domain/projects/project.ts';
+import {
+  authorizeManagement,
+  losesLead,
+  requireRoom,
+  type Project,
+  type ProjectContent,
+} from '../../domain/projects/project.ts';
 import type { ProjectRole } from '../../domain/projects/role.ts';
 import type { Actor } from '../../domain/task.ts';
 import type { IdempotentRequest, WriteResult } from '../ports.ts';
@@ -42,7 +48,7 @@ export type MemberCommand = ProjectCommand & { userId: string };
 
 /**
  * Adds a member, or gives a member another role.
- * @throws Problem `unknown_member`; `unavailable` when Auth is needed to know the user and unavailable; `last_lead`.
+ * @throws Problem `unknown_member`; `unavailable` when Auth is needed to know the user and unavailable; `too_many_members`, `last_lead`.
  */
 export async function setMember(
   ports: ProjectPorts,
@@ -55,6 +61,7 @@ export async function setMember(
   return await tasks.transaction(async (tx) => {
     const { id } = await loadManaged(projects, tx, command);
     const held = await projects.roleOf(tx, id, command.userId);
+    if (held === undefined) requireRoom(await projects.countMembers(tx, id));
     await requireLead(ports, tx, command, { from: held, to: role });
     tx.afterCommit(ports.wakeReassigner);
     return await projects.setMember(tx, id, command.userId, role);

@@ -31,8 +31,8 @@ export type AccessChange = { project_id: string; access: 'gained' | 'lost' };
 export type ChangeRange = Pick<Position, 'after' | 'floor'> & { upTo: number; limit: number; reader: Reader };
 
 /**
- * `last` is the number of the last change of a page that another page follows. A page ends with a project that was gained, and `refill` then has its
- * tasks.
+ * `last` is the number of the last change of a page that another page follows; a page that passed over many tasks of others may be empty. A page ends with
+ * a project that was gained, and `refill` then has its tasks.
  */
 export type ChangePage = {
   items: string[];

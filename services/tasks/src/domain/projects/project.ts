@@ -18,6 +18,14 @@ export function losesLead(from: ProjectRole | undefined, to: ProjectRole | undef
   return from === 'lead' && to !== 'lead';
 }
 
+/** Services get the members of the project with each of its tasks. */
+const mostMembers = 1_000;
+
+/** @throws Problem `too_many_members` unless a project with so many members can have another one. */
+export function requireRoom(members: number): void {
+  if (members >= mostMembers) throw problem('too_many_members', `A project has at most ${mostMembers} members.`);
+}
+
 /** @throws Problem `project_archived`. */
 export function requireInUse({ isArchived }: { isArchived: boolean }): void {
   if (isArchived)

@@ -58,14 +58,16 @@ export function pageStatement(
   const limit = `$${values.push(place.limit + 1)}`;
   const rows = parts.length === 1 ? parts.join('') : `(${parts.join(') UNION ALL (')}) LIMIT ${limit}`;
   if (parts.length === 1) values.pop();
-  return {
-    text: `
+  return { text: shown(rows, order, more), values };
+}
+
+/** The statement of a page whose tasks are these rows. */
+export function shown(rows: string, order: FieldOrder, more = ''): string {
+  return `
     WITH page AS MATERIALIZED (${rows})
     SELECT task.id, ${positionOf[order.by]}${taskJson('task', 'creator', 'assignee', more)} AS json
     FROM page task ${joinUsers('task')}
-    ORDER BY ${orderBy(order)}`,
-    values,
-  };
+    ORDER BY ${orderBy(order)}`;
 }
 
 function orderBy({ by, direction }: FieldOrder): string {

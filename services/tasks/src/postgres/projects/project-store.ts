@@ -64,7 +64,9 @@ const listMembers = `
 
 const readRole = 'SELECT role FROM project_members WHERE project_id = $1 AND user_id = $2';
 
-/** A user whom the directory does not know yet counts too: Auth knew them when they were added. */
+const countMembers = 'SELECT count(*)::integer AS count FROM project_members WHERE project_id = $1';
+
+/** A user whom the directory does not know yet counts: they were added as an existing user. */
 const readOtherLead = `
   SELECT FROM project_members member WHERE project_id = $1 AND user_id <> $2 AND role = 'lead'
     AND NOT EXISTS (SELECT FROM directory_users known WHERE known.id = member.user_id AND known.is_deleted)
@@ -111,6 +113,7 @@ export function createProjectStore(db: Queryable): ProjectStore {
     insert: async (tx, actor, { name, description }) => await write(tx, insertOne, [actor.id, name, description]),
     update: async (tx, id, actor, { name, description, archived }) =>
       await write(tx, updateOne, [actor.id, id, name, description, archived]),
+    countMembers: async (tx, id) => (await query<{ count: number }>(tx, countMembers, [id]))[0]?.count ?? 0,
     roleOf: async (tx, id, userId) => (await query<{ role: ProjectRole }>(tx, readRole, [id, userId]))[0]?.role,
     hasOtherLead: async (tx, id, userId) => (await query(tx, readOtherLead, [id, userId])).length > 0,
 

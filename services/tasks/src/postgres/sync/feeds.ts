@@ -1,4 +1,4 @@
-import { query, type Database } from '@taskwire/postgres';
+import { query, type Database, type Tx } from '@taskwire/postgres';
 import type { AccessChange, ChangePage, Feed, FeedName } from '../../app/sync/ports.ts';
 import { boundedReads } from '../lists/bounded-reads.ts';
 import { isReadableTo } from '../projects/readable.ts';
@@ -38,6 +38,20 @@ export const readChangedTasks = {
     UNION ALL SELECT change_no, ${removed('task_id')}, NULL, NULL FROM gone
     UNION ALL SELECT change_no, NULL, project_id, CASE WHEN ${isReadableTo('access', '$5')} THEN 'gained' ELSE 'lost' END FROM access
   ) AS item ORDER BY change_no LIMIT $4`,
+};
+
+/**
+ * How many changed tasks a page passes over, most of which may be in projects of others. A page that ends there may be empty, and another one follows.
+ * Without an end, the first copy of a member could exceed the time of a statement for ever.
+ */
+const mostPassed = 5_000;
+
+/** The number of the change at which such a page ends, read from the index alone. */
+export const readLastPassed = {
+  name: 'tasks.read_last_passed',
+  text: `
+  SELECT task.change_no AS number FROM tasks task WHERE task.change_no > $1 AND task.change_no <= $2
+  ORDER BY task.change_no OFFSET ${mostPassed - 1} LIMIT 1`,
 };
 
 /** The tasks of a project that have not changed since the reader gained it. */
@@ -90,8 +104,13 @@ export function createFeeds(
       ...createSettling(db, numbered, () => advanced(name)),
       async read({ after, upTo, floor, limit, reader }) {
         if (after >= upTo) return { items: [], projects: [], last: undefined };
-        const values = [after, upTo, floor, limit + 1, ...(dependsOnReader ? [reader] : [])];
-        return pageOf(await bounded(async (tx) => await query<ChangeRow>(tx, { ...statement, values })), limit);
+        const passesOver = dependsOnReader && reader !== null && upTo - after > mostPassed;
+        return await bounded(async (tx) => {
+          const last = passesOver ? await lastPassed(tx, after, upTo) : undefined;
+          const values = [after, last ?? upTo, floor, limit + 1, ...(dependsOnReader ? [reader] : [])];
+          const page = pageOf(await query<ChangeRow>(tx, { ...statement, values }), limit);
+          return page.last === undefined ? { ...page, last } : page;
+        });
       },
       async refill({ projectId, afterId, upTo }, { limit, reader }) {
         const values = [projectId, afterId, upTo, limit, reader];
@@ -104,6 +123,11 @@ export function createFeeds(
     };
   };
   return { tasks: feedOf('tasks'), people: feedOf('people') };
+}
+
+async function lastPassed(tx: Tx, after: number, upTo: number): Promise<number | undefined> {
+  const [row] = await query<{ number: string }>(tx, { ...readLastPassed, values: [after, upTo] });
+  return row && Number(row.number);
 }
 
 /** A page of at most `limit` rows, which ends with the first project that was gained. A further row shows that another page follows. */
