@@ -30,6 +30,9 @@ describe('A filter tree', () => {
     expect(read(condition('label', 'ne', 'cafe\u0301'))).to.deep.equal({
       ...{ kind: 'not', node: { kind: 'is', field: 'label', values: ['caf\u00e9'] } },
     });
+    expect(read(condition('parent', 'eq', 'none'))).to.deep.equal({ kind: 'is', field: 'parent', values: [null] });
+    expect(read(condition('blocked', 'eq', false))).to.deep.equal({ kind: 'blocked', is: false });
+    expect(read(condition('blocked', 'ne', false))).to.deep.equal({ kind: 'blocked', is: true });
     expect(read(condition('due_at', 'eq', null))).to.deep.equal({ kind: 'is', field: 'due_at', values: [null] });
   });
 
@@ -74,6 +77,12 @@ describe('A filter tree', () => {
       [condition('label', 'eq', '\0'), 'filter.value'],
       [condition('creator', 'eq', 'none'), 'filter.value'],
       [condition('assignee', 'eq', 'ann'), 'filter.value'],
+      [condition('project', 'eq', 'me'), 'filter.value'],
+      [condition('parent', 'eq', 'me'), 'filter.value'],
+      [condition('blocks', 'eq', 'none'), 'filter.value'],
+      [condition('blocked_by', 'lt', me), 'filter.op'],
+      [condition('blocked', 'eq', 'true'), 'filter.value'],
+      [condition('blocked', 'in', [true]), 'filter.op'],
       [condition('due_at', 'eq', 'P7D'), 'filter.op'],
       [condition('created_at', 'eq', null), 'filter.op'],
       [condition('due_at', 'lt', null), 'filter.value'],

@@ -6,13 +6,15 @@ import { addInZone, parseDuration } from '../schedules/duration.ts';
 export type FilterNode =
   | { kind: 'and' | 'or'; nodes: readonly FilterNode[] }
   | { kind: 'not'; node: FilterNode }
-  /** The field has one of the values; null stands for no assignee, no project or no due date. */
-  | { kind: 'is'; field: ValueField; values: readonly (string | null)[] }
+  /** The field has one of the values; null stands for no assignee, no project, no parent or no due date. */
+  | { kind: 'is'; field: ValueField | 'due_at'; values: readonly (string | null)[] }
+  /** Whether the task waits for one that has not ended. */
+  | { kind: 'blocked'; is: boolean }
   /** `at` is an instant in UTC. */
   | { kind: 'time'; field: TimeField; compare: '<' | '<=' | '>' | '>='; at: string };
 
-type ValueField = 'state' | 'priority' | 'kind' | 'assignee' | 'creator' | 'project' | 'label' | 'due_at';
-type TimeField = 'due_at' | 'created_at' | 'updated_at';
+type ValueField = (typeof valueFields)[number];
+type TimeField = (typeof timeFields)[number];
 
 /** The context of a filter's values. `now` is in milliseconds. */
 type Reader = { callerId: string; now: number };
@@ -26,13 +28,24 @@ const choices: Partial<Record<string, readonly string[]>> = {
   priority: ['low', 'normal', 'high', 'urgent'],
   kind: ['task', 'job'],
 };
-const valueFields = ['state', 'priority', 'kind', 'assignee', 'creator', 'project', 'label'] as const;
-const idTexts: Readonly<Partial<Record<ValueField, string>>> = {
-  assignee: 'must be the id of a user, me or none',
-  creator: 'must be the id of a user or me',
-  project: 'must be the id of a project or none',
-};
+const valueFields = [
+  ...(['state', 'priority', 'kind', 'label'] as const),
+  ...(['assignee', 'creator', 'project', 'parent', 'blocks', 'blocked_by'] as const),
+] as const;
 const timeFields = ['due_at', 'created_at', 'updated_at'] as const;
+
+/** The fields of conditions. */
+export const treeFields = [...valueFields, 'blocked', ...timeFields] as const;
+
+/** The words that a field with ids also takes: `me` for the caller, `none` for a missing value. */
+const wordsBesideIds: Readonly<Partial<Record<ValueField, { of: string; words: readonly ('me' | 'none')[] }>>> = {
+  assignee: { of: 'a user', words: ['me', 'none'] },
+  creator: { of: 'a user', words: ['me'] },
+  project: { of: 'a project', words: ['none'] },
+  parent: { of: 'a task', words: ['none'] },
+  blocks: { of: 'a task', words: [] },
+  blocked_by: { of: 'a task', words: [] },
+};
 const comparisons = { lt: '<', lte: '<=', gt: '>', gte: '>=' } as const;
 const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
@@ -79,7 +92,14 @@ function readCondition({ field, op, value }: Condition, path: string, reader: Re
   const timeField = timeFields.find((one) => one === field);
   if (valueField !== undefined) return readValues(valueField, { op, value }, path, reader);
   if (timeField !== undefined) return readTime(timeField, { op, value }, path, reader);
-  throw invalidField(`${path}.field`, 'invalid_value', `must be one of ${[...valueFields, ...timeFields].join(', ')}`);
+  if (field === 'blocked') return readBlocked({ op, value }, path);
+  throw invalidField(`${path}.field`, 'invalid_value', `must be one of ${treeFields.join(', ')}`);
+}
+
+function readBlocked({ op, value }: Omit<Condition, 'field'>, path: string): FilterNode {
+  if (op !== 'eq' && op !== 'ne') throw invalidField(`${path}.op`, 'invalid_value', 'must be eq or ne');
+  if (typeof value !== 'boolean') throw invalidField(`${path}.value`, 'invalid_type', 'must be true or false');
+  return { kind: 'blocked', is: value === (op === 'eq') };
 }
 
 function readValues(
@@ -106,10 +126,12 @@ function readValue(field: ValueField, value: unknown, path: string, { callerId }
     throw invalidField(path, 'invalid_value', `must be one of ${known.join(', ')}`);
   }
   if (field === 'label') return value.normalize('NFC');
-  if (value === 'me' && field !== 'project') return callerId;
-  if (value === 'none' && field !== 'creator') return null;
   if (uuid.test(value)) return value.toLowerCase();
-  throw invalidField(path, 'invalid_value', idTexts[field] ?? 'must be an id');
+  const { of, words } = wordsBesideIds[field] ?? { of: 'a task', words: [] };
+  const word = words.find((one) => one === value);
+  if (word === undefined)
+    throw invalidField(path, 'invalid_value', `must be ${[`the id of ${of}`, ...words].join(' or ')}`);
+  return word === 'me' ? callerId : null;
 }
 
 function readTime(

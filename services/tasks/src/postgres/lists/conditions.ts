@@ -3,6 +3,7 @@ import { linkConditions } from '../links/filters.ts';
 import { isReadable } from '../projects/readable.ts';
 import { matchesSql } from '../search/matches.ts';
 import { textQuerySql } from '../search/text-query-sql.ts';
+import { among } from './among.ts';
 import { priorityRank, rankOf } from './priority.ts';
 import { treeSql } from './tree-sql.ts';
 
@@ -34,15 +35,13 @@ export function conditionsOf({ reader, filter }: Omit<TaskList, 'order'>): { con
   if (text !== undefined)
     conditions.push(`task.id IN (SELECT task_id FROM (${matchesSql(textQuerySql(text, parameter))}) AS matches)`);
   conditions.push(...linkConditions({ reader, filter }, parameter));
-  if (tree !== undefined) conditions.push(treeSql(tree, parameter));
+  if (tree !== undefined) conditions.push(treeSql(tree, { reader, parameter }));
   if (reader !== null) conditions.push(isReadable('task', parameter(reader)));
   return { conditions, values };
 }
 
-/** A single label is compared with =, so that its tasks come from the index in the order of their ids. */
 function withLabel(labels: readonly string[], parameter: (value: unknown) => string): string {
-  const compared = labels.length === 1 ? `= ${parameter(labels[0])}` : `= ANY (${parameter(labels)}::text[])`;
-  return `task.id IN (SELECT task_id FROM task_labels WHERE label ${compared})`;
+  return `task.id IN (SELECT task_id FROM task_labels WHERE label ${among(labels, 'text', parameter)})`;
 }
 
 /** `task_labels` has no rows of deleted tasks. */
