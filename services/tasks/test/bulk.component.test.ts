@@ -60,6 +60,42 @@ describe('A bulk request', () => {
     await harness.observer.expectAbout(results[0]?.body?.id ?? '', types);
   });
 
+  it('comments on tasks, lets them wait for each other, makes trees, and moves tasks between projects', async () => {
+    const project = await createProject(harness, ann);
+    const task = await harness.createTask(ann);
+    const operations = [
+      create('Party', { project_id: project.id }),
+      { op: 'create', parent_ref: '$0', body: { title: 'Cake' } },
+      create('Flour'),
+      { op: 'change', ref: '$2', body: { project_id: project.id } },
+      { op: 'change', ref: '$2', parent_ref: '$0', body: {} },
+      { op: 'block', ref: '$1', other_ref: '$2' },
+      { op: 'block', ref: '$1', other_id: task.id },
+      { op: 'unblock', ref: '$1', other_ref: '$2' },
+      { op: 'block', id: task.id, other_ref: '$0' },
+      { op: 'comment', ref: '$0', body: { body: `<@${ben.id}>, come!` } },
+      { op: 'comment', id: task.id, body: { body: `<@${crypto.randomUUID()}>` } },
+      { op: 'change', ref: '$2', body: { project_id: null } },
+    ];
+    const key = crypto.randomUUID();
+    const results = await resultsOf(operations, { key, as: ann });
+    expect(shown(results)).to.deep.equal([
+      ...[201, 201, 201, 200, 200, 204, 204, 204, 'dependency_cycle', 201, 'unknown_mention', 'other_project'],
+    ]);
+    const [party, cake, flour] = results.map(({ body }) => body as Task);
+    expect(cake).to.include({ parent_id: party?.id, project_id: project.id });
+    expect(await harness.read(ann, { id: flour?.id ?? '' })).to.include({ parent_id: party?.id, version: 3 });
+    expect(results[9]?.body).to.deep.include({ task_id: party?.id, mentions: [{ id: ben.id, name: 'Ben' }] });
+    const blockers = await harness.call('listTasks', { token: ann.token, query: { blocks: cake?.id ?? '' } });
+    expect((blockers.body as { data: Task[] }).data.map(({ id }) => id)).to.deep.equal([task.id]);
+    expect(await resultsOf(operations, { key, as: ann })).to.deep.equal(results);
+    const comments = await harness.call('listComments', { token: ann.token, params: { id: party?.id ?? '' } });
+    expect((comments.body as { data: unknown[] }).data).to.deep.equal([results[9]?.body]);
+    await harness.observer.expectAbout(cake?.id ?? '', [
+      ...['created', 'changed', 'blocker_added', 'blocker_added', 'blocker_removed'],
+    ]);
+  });
+
   it('continues after a refusal, and reports each refusal with its problem', async () => {
     const task = await harness.createTask(manager, { assignee_id: ann.id });
     const at = { id: task.id };
@@ -107,8 +143,11 @@ describe('A bulk request', () => {
       { op: 'change', ref: '$0', body: { title: 'x' } },
       create('Created'),
       { op: 'change', ref: '$2', body: { priority: 'low' } },
+      { op: 'block', ref: '$2', other_ref: '$0' },
+      { op: 'create', parent_ref: '$0', body: { title: 'x' } },
     ]);
-    expect(shown(results)).to.deep.equal(['invalid_input', 'dependency_failed', 201, 200]);
+    const failed = 'dependency_failed';
+    expect(shown(results)).to.deep.equal(['invalid_input', failed, 201, 200, failed, failed]);
     expect(results[1]?.status).to.equal(424);
   });
 
@@ -131,6 +170,13 @@ describe('A bulk request', () => {
         'operations.1.ref',
       ],
       [[{ op: 'delete', id: 'x' }], 'operations.0.id'],
+      [[{ op: 'block', id }], 'operations.0.other_id'],
+      [[create('x'), { op: 'block', id, other_id: id, other_ref: '$0' }], 'operations.1.other_id'],
+      [[{ op: 'comment', id, other_id: id, body: { body: 'x' } }], 'operations.0.op'],
+      [[create('x'), { op: 'block', id, other_ref: '$1' }], 'operations.1.other_ref'],
+      [[create('x'), { op: 'comment', id, parent_ref: '$0' }], 'operations.1.op'],
+      [[create('x'), { ...create('x', { parent_id: id }), parent_ref: '$0' }], 'operations.1.parent_ref'],
+      [[{ ...create('x'), parent_ref: '$0' }], 'operations.0.parent_ref'],
     ];
     for (const [operations, field] of invalid) {
       const answer = await send(operations);
@@ -231,6 +277,34 @@ describe('A bulk request', () => {
       expect(answer.body).to.have.nested.property('cause.code', 'invalid_input');
       expect(answer.body).to.have.nested.property('errors[0].field', 'operations.1.body.title');
       expect(await titled('Undone')).to.equal(0);
+    });
+
+    it('comments, blocks and moves with everything else, or does nothing', async () => {
+      const project = await createProject(harness, ann);
+      const task = await harness.createTask(ann);
+      const operations = [
+        create('All', { project_id: project.id }),
+        { op: 'create', parent_ref: '$0', body: { title: 'All' } },
+        { op: 'block', ref: '$1', other_id: task.id },
+        { op: 'comment', id: task.id, body: { body: 'Soon.' } },
+        { op: 'change', id: task.id, if_match: '*', body: { project_id: project.id } },
+      ];
+      const wrong = { op: 'comment', ref: '$0', body: { body: `<@${crypto.randomUUID()}>` } };
+      const refused = await send([...operations, wrong], { atomic: true, as: ann });
+      expect(refused.body).to.deep.include({ code: 'bulk_aborted', index: 5 });
+      expect(refused.body).to.have.nested.property('cause.code', 'unknown_mention');
+      expect(refused.body).to.have.nested.property('errors[0].field', 'operations.5.body.body');
+      expect(await harness.read(ann, task)).to.deep.equal(task);
+      expect(await titled('All')).to.equal(0);
+
+      // a user whom the directory does not know yet
+      const kim = { id: crypto.randomUUID(), name: 'Kim', role: 'member' as const };
+      harness.auth.users.set(kim.id, { ...kim, version: 1, is_deleted: false, email_verified: true });
+      const welcome = { ...wrong, body: { body: `<@${kim.id}>` } };
+      const results = await resultsOf([...operations, welcome], { atomic: true, as: ann });
+      expect(shown(results)).to.deep.equal([201, 201, 204, 201, 200, 201]);
+      expect(results[5]?.body).to.deep.include({ mentions: [{ id: kim.id, name: 'Kim' }] });
+      expect(await harness.read(ann, task)).to.include({ project_id: project.id });
     });
 
     it('looks up users whom the directory does not know yet, outside of the transaction', async () => {

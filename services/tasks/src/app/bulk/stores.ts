@@ -1,6 +1,6 @@
 import type { Tx } from '@taskwire/postgres';
 import type { z } from 'zod';
-import type { Eligibility } from '../../domain/performer.ts';
+import type { MentionedUsers } from '../comments/ports.ts';
 import type { Document, IdempotentRequest, TaskStore, Users, WriteResult } from '../ports.ts';
 
 /**
@@ -49,20 +49,26 @@ export function storeWithin(tasks: TaskStore, tx: Tx): TaskStore {
 
 /** Rolls back a transaction, because a user must be looked up in Auth first: no transaction waits for another service. */
 export class UserNeeded extends Error {
-  readonly userId: string;
-  constructor(userId: string) {
+  /** Looks the user up. */
+  readonly lookUp: () => Promise<void>;
+  constructor(userId: string, lookUp: () => Promise<void>) {
     super(`user ${userId} has to be looked up`);
-    this.userId = userId;
+    this.lookUp = lookUp;
   }
 }
 
-/** The users who have already been looked up. @throws UserNeeded for any other user. */
-export function lookedUp(users: ReadonlyMap<string, Eligibility>): Users {
-  return {
-    async eligibilityOf(userId) {
-      const known = users.get(userId);
-      if (known === undefined) throw new UserNeeded(userId);
-      return known;
-    },
+type AllUsers = Users & MentionedUsers;
+
+/** Answers only what has already been looked up about users. @throws UserNeeded for anything else. */
+export function lookedUp(users: AllUsers): AllUsers {
+  return { eligibilityOf: answered(users.eligibilityOf), exists: answered(users.exists) };
+}
+
+function answered<A>(ask: (userId: string) => Promise<A>): (userId: string) => Promise<A> {
+  const answers = new Map<string, { answer: A }>();
+  return async (userId) => {
+    const known = answers.get(userId);
+    if (known !== undefined) return known.answer;
+    throw new UserNeeded(userId, async () => void answers.set(userId, { answer: await ask(userId) }));
   };
 }

@@ -15,18 +15,28 @@ type Given = { actor: UserActor; epoch: number; before: readonly Result[] };
  */
 export async function performOperation(
   routes: readonly BoundRoute[],
-  { op, id, ref, if_match, body }: Operation,
+  operation: Operation,
   { actor, epoch, before }: Given,
 ): Promise<Result> {
+  const { op, if_match, ref } = operation;
   const bound = routes.find(({ route }) => route.operationId === bulkOperations[op]);
   if (bound === undefined) throw new Error(`no route serves ${op}`);
-  const target = ref === undefined ? id : createdBy(ref, before);
   const request = {
-    ...{ actor, epoch, body },
-    params: target === undefined ? {} : { id: target },
+    ...{ actor, epoch, body: bodyOf(operation, before) },
+    params: paramsOf(operation, before),
     ifMatch: if_match ?? (ref === undefined ? undefined : '*'),
   };
   return { ...(await performInner(bound, request, readingOf(bound, routes))), isRefusal: false };
+}
+
+function paramsOf({ id, ref, other_id, other_ref }: Operation, before: readonly Result[]): Record<string, string> {
+  const target = ref === undefined ? id : createdBy(ref, before);
+  const other = other_ref === undefined ? other_id : createdBy(other_ref, before);
+  return { ...(target !== undefined && { id: target }), ...(other !== undefined && { other_id: other }) };
+}
+
+function bodyOf({ parent_ref, body }: Operation, before: readonly Result[]): unknown {
+  return parent_ref === undefined ? body : { ...body, parent_id: createdBy(parent_ref, before) };
 }
 
 /** The id of the task that an earlier operation created. @throws Problem `dependency_failed` if it did not. */

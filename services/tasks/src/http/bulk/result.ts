@@ -35,7 +35,10 @@ export function resultOf({ stored: { status, version, text, isHidden }, op, epoc
 }
 
 export function dependencyFailed(ref: string): Problem {
-  return problem('dependency_failed', `The operation ${ref.slice(1)} did not create the task that ref names.`);
+  return problem(
+    'dependency_failed',
+    `The operation ${ref.slice(1)} did not create the task to which this one refers.`,
+  );
 }
 
 const responseSchema = tasksRoutes.bulkTasks.responses[200];

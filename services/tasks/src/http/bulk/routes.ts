@@ -4,14 +4,17 @@ import { bind, response, type BoundRoute, type IdempotentRequest, type UserActor
 import { RefusedEarlier, requestOf, type BulkResults } from '../../app/bulk/ports.ts';
 import { lookedUp, storeOfOperation, storeWithin, UserNeeded } from '../../app/bulk/stores.ts';
 import type { WriteResult } from '../../app/ports.ts';
-import type { Eligibility } from '../../domain/performer.ts';
 import type { ActivityReads } from '../../app/activity/ports.ts';
+import type { CommentPorts } from '../../app/comments/ports.ts';
+import { commentRoutes } from '../comments.ts';
 import { readRoutes } from '../reads.ts';
 import { writeRoutes, type WritePorts } from '../writes.ts';
 import { performOperation, type Operation } from './perform.ts';
 import { bodyOf, isPassing, refusalOf, refused, resultOf, textOf, type Result } from './result.ts';
 
-export type BulkPorts = WritePorts & {
+type OperationPorts = WritePorts & CommentPorts;
+
+export type BulkPorts = OperationPorts & {
   activity: ActivityReads;
   bulk: BulkResults;
   /** The epoch of the database, which entity tags contain. */
@@ -82,7 +85,7 @@ async function attempt(
     const tasks = storeOfOperation(ports.tasks, own);
     const routes = [
       ...readRoutes({ tasks, activity: ports.activity, publishedEpoch: () => epoch }),
-      ...writeRoutes({ ...ports, tasks }),
+      ...operationRoutes({ ...ports, tasks }),
     ];
     return await performOperation(routes, operation, { actor, epoch, before });
   } catch (error) {
@@ -95,33 +98,41 @@ async function attempt(
   }
 }
 
+/** The routes that serve the operations by themselves. */
+function operationRoutes(ports: OperationPorts): BoundRoute[] {
+  return [...writeRoutes(ports), ...commentRoutes(ports)];
+}
+
 type AtomicResult = WriteResult<(typeof tasksRoutes.bulkTasks.responses)[200]>;
 
 /** Carries out all operations in one transaction. @throws Problem `bulk_aborted` that names the first operation that was refused. */
 async function runAtomically(ports: BulkPorts, bulk: Bulk): Promise<AtomicResult> {
   const { actor, operations, request } = bulk;
-  for (const { op } of operations) if (op === 'create') ports.creations.take(actor.id);
-  const users = new Map<string, Eligibility>();
+  for (const { op } of operations) {
+    if (op === 'create') ports.creations.take(actor.id);
+    if (op === 'comment') ports.commenting.take(actor.id);
+  }
+  const users = lookedUp(ports.users);
   for (;;) {
     try {
       return await ports.tasks.once<(typeof tasksRoutes.bulkTasks.responses)[200]>(request, async (tx) => {
         await ports.tasks.lockForOperations(tx, locksOf(operations));
         const tasks = storeWithin(ports.tasks, tx);
-        const within = { ...ports, tasks, users: lookedUp(users), creations: counted };
+        const within = { ...ports, tasks, users, creations: counted, commenting: counted };
         return { text: textOf(await performAll(within, bulk)) };
       });
     } catch (error) {
       if (!(error instanceof UserNeeded)) throw error;
-      users.set(error.userId, await ports.users.eligibilityOf(error.userId));
+      await error.lookUp();
     }
   }
 }
 
-/** Counts the creations before the transaction, because the transaction may run again. */
+/** Counts creations and comments before the transaction, because the transaction may run again. */
 const counted = { take: () => undefined, size: () => 0 };
 
-async function performAll(ports: WritePorts, { actor, operations, epoch }: Bulk): Promise<Result[]> {
-  const routes = writeRoutes(ports);
+async function performAll(ports: OperationPorts, { actor, operations, epoch }: Bulk): Promise<Result[]> {
+  const routes = operationRoutes(ports);
   const before: Result[] = [];
   for (const [index, operation] of operations.entries()) {
     try {
@@ -142,8 +153,14 @@ function aborted(index: number, { status, code, detail, errors }: Problem): Prob
 
 function locksOf(operations: readonly Operation[]): { ids: string[]; assigns: boolean; links: boolean } {
   return {
-    ids: operations.flatMap(({ id }) => id ?? []),
+    ids: operations.flatMap(({ id, other_id: other }) => [id, other]).filter((one) => one !== undefined),
     assigns: operations.some(({ body }) => body?.['assign'] !== undefined),
-    links: operations.some(({ op, body }) => op === 'delete' || op === 'restore' || body?.['parent_id'] !== undefined),
+    links: operations.some(changesGraph),
   };
+}
+
+/** Whether an operation locks the graph of tasks: a deletion, a restoration and a move to another project take the tasks below along. */
+function changesGraph({ op, parent_ref: parentRef, body }: Operation): boolean {
+  if (op === 'delete' || op === 'restore' || op === 'block' || parentRef !== undefined) return true;
+  return body?.['parent_id'] !== undefined || body?.['project_id'] !== undefined;
 }
