@@ -25,6 +25,8 @@ const unlimited = '1000000';
 const requestTimeoutMs = 30_000;
 /** The maximum number of requests for shrinking a failed sequence; a few dozen are usually enough. */
 const shrinkingRequests = 500;
+/** After so many requests, the rarest operation has been sent about ten times. */
+const enoughRequests = 4_000;
 /** The relay publishes within milliseconds; this is enough time even on a loaded machine. */
 const settlingMs = 3_000;
 /** Access tokens are valid for ten minutes, and some operations need a log-in within the last five. */
@@ -77,6 +79,7 @@ async function fuzz(suite: Suite): Promise<void> {
   const names = { people: demoPeople.map(({ email }) => email), services: serviceActors, stranger: 'stranger' };
   const refused = new Map<string, Exchange>();
   const counts = new Map<number, number>();
+  const [tried, succeeded] = [new Set<string>(), new Set<string>()];
   let [sent, loggedInAt, most] = [0, Number.NEGATIVE_INFINITY, requests];
   let actors: Actors = {};
   let [last, failed]: [Exchange[], Exchange[]] = [[], []];
@@ -100,6 +103,8 @@ async function fuzz(suite: Suite): Promise<void> {
           },
           sent(exchange) {
             const { status, headers } = exchange.response;
+            tried.add(exchange.operationId);
+            if (status < 300) succeeded.add(exchange.operationId);
             sent += 1;
             last.push(exchange);
             counts.set(status, (counts.get(status) ?? 0) + 1);
@@ -135,6 +140,10 @@ async function fuzz(suite: Suite): Promise<void> {
   for (const [id, exchange] of effects)
     console.error(`request ${id} was refused, but published an event:\n${curlOf(exchange, originOf(exchange.server))}`);
   if (result.failed || effects.length > 0) process.exitCode = 1;
+  const without = operations.map(({ id }) => id).filter((id) => !succeeded.has(id));
+  console.log(`${tried.size} of ${operations.length} operations were sent; without a success: ${without.join(', ')}`);
+  if (tried.size < operations.length && sent >= enoughRequests && !result.failed)
+    throw new Error(`never sent: ${without.filter((id) => !tried.has(id)).join(', ')}`);
   if (causes.seen.size === 0)
     throw new Error('no request caused an event, so the check of refused requests means nothing');
 }

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { responseFaults, tagFaults, type Received } from './checks.ts';
 import { invalid, valid } from './inputs.ts';
+import { withKnownIds, type KnownIds } from './known-ids.ts';
 import type { Json, Operation, Parameter, Server } from './operations.ts';
+import { validBody } from './rich-inputs.ts';
 
 /** A planned request: when it is sent, ids and tags are filled in from earlier responses. */
 export type Step = {
@@ -20,6 +22,7 @@ export type Step = {
 
 /** A request as it was sent, with its response. */
 export type Exchange = {
+  operationId: string;
   server: Server;
   method: string;
   url: string;
@@ -43,7 +46,7 @@ export type Names = { people: readonly string[]; services: readonly string[]; st
 export function sequences(operations: readonly Operation[], actors: Names): fc.Arbitrary<Step[]> {
   const weighted = operations.map((operation) => ({
     weight: weightOf(operation),
-    arbitrary: steps(operation, actors),
+    arbitrary: steps(operation, operations, actors),
   }));
   return fc.array(fc.oneof(...weighted), {
     minLength: 1,
@@ -64,7 +67,7 @@ function weightOf({ id, path }: Operation): number {
 /**
  * Generates steps with or without a fault. OpenAPI cannot forbid parameters for an operation that has none, and the services ignore such parameters.
  */
-function steps(operation: Operation, actors: Names): fc.Arbitrary<Step> {
+function steps(operation: Operation, all: readonly Operation[], actors: Names): fc.Arbitrary<Step> {
   const { people, services, stranger } = actors;
   const callers = operation.server === 'gateway' ? people : services;
   const body = operation.body;
@@ -78,7 +81,7 @@ function steps(operation: Operation, actors: Names): fc.Arbitrary<Step> {
         { weight: 1, arbitrary: fc.constantFrom(...people, ...services, stranger) },
       ),
       isBad: fc.constant(isBad),
-      body: body === undefined ? fc.constant(undefined) : isBad ? invalid(body) : valid(body),
+      body: body === undefined ? fc.constant(undefined) : isBad ? invalid(body) : validBody(operation, all),
       query: isBad && body === undefined ? fc.constant({ no_such_parameter: 'x' }) : queryOf(queries),
       pick: fc.nat(),
       unknownId: fc.uuid(),
@@ -105,17 +108,18 @@ export type Run = {
 
 /** Sends the requests of a sequence in order. @returns the faults of the first response that has faults. */
 export async function play(run: Run, planned: readonly Step[]): Promise<string[]> {
-  const ids = new Map<string, string[]>();
+  const people = peopleOf(run.actors);
+  const ids = new Map<string, string[]>([['users', people.map(({ id }) => id)]]);
   const seen = new Map<string, { tag: string; text: string }>();
   const tags = new Map<string, string>();
   for (const step of planned) {
     const { operation } = step;
-    const path = pathOf(step, ids, peopleOf(run.actors));
+    const path = pathOf(step, ids);
     const known = tags.get(path);
     const { server, method } = operation;
     const headers = headersOf(run.actors, step, known);
-    const url = `${path}${textOf(step.query)}`;
-    const request = { server, method, url, headers, body: bodyOf(run.actors, step) };
+    const url = `${path}${textOf(step.isBad ? step.query : (withKnownIds(step.query, ids, step.pick) as Json))}`;
+    const request = { operationId: operation.id, server, method, url, headers, body: bodyOf(people, step, ids) };
     const exchange = async () => {
       const response = await run.send(request);
       run.sent({ ...request, response });
@@ -138,7 +142,7 @@ function repeatFaults(first: Received, second: Received): string[] {
   return isSame ? [] : [`the repeated Idempotency-Key got ${second.status} with other bytes`];
 }
 
-/** The ids of created resources, by the last word of the path that created them, such as `tasks`. */
+/** Adds the id of a created resource. */
 function remember(ids: Map<string, string[]>, path: string, text: string): void {
   const { id } = JSON.parse(text) as { id?: string };
   const collection = path.split('/').at(-1) ?? '';
@@ -150,15 +154,17 @@ function peopleOf(actors: Actors): Person[] {
 }
 
 /**
- * Fills the ids in a path: `{id}` belongs to the word before it, `{task_id}` to `tasks`. Internal operations only read, so they may be called with the
- * ids of the run's own users.
+ * Fills the ids in a path: `{id}` belongs to the word before it, `{task_id}` and `{other_id}` to `tasks`. The operations of Auth get no users of the run,
+ * except for internal ones, which only read.
  */
-function pathOf({ operation, pick, unknownId }: Step, ids: Map<string, string[]>, people: readonly Person[]): string {
+function pathOf({ operation, pick, unknownId }: Step, ids: KnownIds): string {
+  let place = 0;
   return operation.path.replaceAll(/(?<=\/(\w+)\/)\{(?:(\w+)_)?id\}/g, (_, before: string, name?: string) => {
-    const collection = name === undefined ? before : `${name}s`;
-    const users = operation.server === 'auth' && collection === 'users' ? people.map(({ id }) => id) : [];
-    const known = [...users, ...(ids.get(collection) ?? [])];
-    return known[pick % Math.max(1, known.length)] ?? unknownId;
+    const collection = name === undefined ? before : name === 'other' ? 'tasks' : `${name}s`;
+    const isOfRun = collection === 'users' && operation.path.startsWith('/api/v1/users');
+    const known = isOfRun ? [] : (ids.get(collection) ?? []);
+    // two ids of a path are different ones, if two are known
+    return known[(pick + place++) % Math.max(1, known.length)] ?? unknownId;
   });
 }
 
@@ -188,11 +194,11 @@ function tokenOf(actor: Actors[string] | undefined, server: Server): string | un
  * Returns the body as text. Random assignees never exist, and only one field for an assignee is allowed, so some are replaced by users of the run,
  * and most are omitted.
  */
-function bodyOf(actors: Actors, step: Step): string | undefined {
+function bodyOf(people: readonly Person[], step: Step, ids: KnownIds): string | undefined {
   const { isBad, pick } = step;
-  const body = step.operation.id === 'createTask' && !isBad ? taskBody(step.body as Json, pick) : step.body;
-  if (body === undefined) return undefined;
-  const people = peopleOf(actors);
+  const planned = step.operation.id === 'createTask' && !isBad ? taskBody(step.body as Json, pick) : step.body;
+  if (planned === undefined) return undefined;
+  const body = isBad ? planned : withKnownIds(planned, ids, pick);
   if (isBad || typeof body !== 'object' || body === null || !('assignee_id' in body) || pick % 4 === 0)
     return JSON.stringify(body);
   const assignee = pick % 4 === 1 ? people[pick % people.length]?.id : undefined;

@@ -112,6 +112,7 @@ describe('Fuzzing', () => {
 
   it('prints a request as curl, without its token', () => {
     const exchange = {
+      operationId: 'changeTask',
       server: 'gateway' as const,
       method: 'POST',
       url: '/a',
