@@ -1378,16 +1378,16 @@ ORDER BY change_no LIMIT $4;
 PREPARE "tasks.create_scheduled_drafts" AS
 WITH given AS MATERIALIZED (
   SELECT listed.*, clock.now FROM jsonb_to_recordset($1::jsonb) AS listed (id uuid, title text, description text, priority text,
-    due_at timestamptz, due_time_zone text, due_all_day boolean, remind_before text, labels text[], creator_id uuid, assignee_id uuid,
+    due_at timestamptz, due_time_zone text, due_all_day boolean, remind_before text, labels text[], creator_id uuid, assignee_id uuid, project_id uuid,
     awaiting_performer boolean, events jsonb, log jsonb), (SELECT clock_timestamp() AS now) AS clock
 ),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, awaiting_performer,
-    kind, version, created_at, updated_at
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, project_id,
+    awaiting_performer, kind, version, created_at, updated_at
   )
   SELECT given.id, title, description, 'draft', priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id,
-    awaiting_performer, 'task', 1, now, now + (jsonb_array_length(events) - 1) * interval '1 microsecond'
+    given.project_id, awaiting_performer, 'task', 1, now, now + (jsonb_array_length(events) - 1) * interval '1 microsecond'
   FROM given ORDER BY given.id
   RETURNING id, project_id, updated_at
 ), created AS (
@@ -1414,19 +1414,24 @@ SELECT id FROM stored;
 PREPARE "tasks.create_scheduled_assigned" AS
 WITH given AS MATERIALIZED (
   SELECT listed.*, clock.now FROM jsonb_to_recordset($1::jsonb) AS listed (id uuid, title text, description text, priority text,
-    due_at timestamptz, due_time_zone text, due_all_day boolean, remind_before text, labels text[], creator_id uuid, assignee_id uuid,
+    due_at timestamptz, due_time_zone text, due_all_day boolean, remind_before text, labels text[], creator_id uuid, assignee_id uuid, project_id uuid,
     awaiting_performer boolean, events jsonb, log jsonb), (SELECT clock_timestamp() AS now) AS clock
 ), performers AS MATERIALIZED (
   SELECT id FROM directory_users performer
-  WHERE performer.id = ANY (ARRAY(SELECT assignee_id FROM given)) AND (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE) ORDER BY id FOR SHARE),
+  WHERE performer.id = ANY (ARRAY(SELECT assignee_id FROM given)) AND (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE) ORDER BY id FOR SHARE), contributors AS MATERIALIZED (
+  SELECT member.user_id, member.project_id FROM project_members member
+  WHERE (member.user_id, member.project_id) IN (SELECT assignee_id, project_id FROM given) AND member.role <> 'viewer'
+  ORDER BY member.user_id, member.project_id FOR SHARE),
 stored AS (
   INSERT INTO tasks (
-    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, awaiting_performer,
-    kind, version, created_at, updated_at
+    id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, project_id,
+    awaiting_performer, kind, version, created_at, updated_at
   )
   SELECT given.id, title, description, 'assigned', priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id,
-    awaiting_performer, 'task', 1, now, now + (jsonb_array_length(events) - 1) * interval '1 microsecond'
-  FROM given JOIN performers ON performers.id = given.assignee_id ORDER BY given.id
+    given.project_id, awaiting_performer, 'task', 1, now, now + (jsonb_array_length(events) - 1) * interval '1 microsecond'
+  FROM given JOIN performers ON performers.id = given.assignee_id
+    LEFT JOIN contributors ON contributors.user_id = given.assignee_id AND contributors.project_id = given.project_id
+  WHERE given.project_id IS NULL OR contributors.user_id IS NOT NULL ORDER BY given.id
   RETURNING id, project_id, updated_at
 ), created AS (
   SELECT stored.id, stored.project_id, stored.updated_at, given.events, given.log FROM stored JOIN given USING (id)
@@ -1452,7 +1457,7 @@ SELECT id FROM stored;
 PREPARE "tasks.lock_due_schedules" AS
 SELECT
 schedule.id, schedule.creator_id AS "creatorId", schedule.kind, schedule.expression, schedule.time_zone AS "timeZone",
-(extract(epoch FROM schedule.starts_at) * 1000)::float8 AS "startsAt", (extract(epoch FROM schedule.ends_at) * 1000)::float8 AS "endsAt", schedule.dst_gap AS "dstGap", schedule.target,
+(extract(epoch FROM schedule.starts_at) * 1000)::float8 AS "startsAt", (extract(epoch FROM schedule.ends_at) * 1000)::float8 AS "endsAt", schedule.dst_gap AS "dstGap", CASE schedule.target ->> 'kind' WHEN 'task' THEN '{"project_id": null}'::jsonb || schedule.target ELSE schedule.target END AS target,
 schedule.acts_for AS "actsFor", schedule.catch_up AS "catchUp", schedule.overlap, schedule.regenerate, schedule.jitter_seconds AS "jitterSeconds",
 schedule.pause_after_failures AS "pauseAfterFailures", schedule.failures, (extract(epoch FROM schedule.paused_at) * 1000)::float8 AS "pausedAt",
 schedule.pause_reason AS "pauseReason", schedule.revision, (extract(epoch FROM schedule.next_at) * 1000)::float8 AS "nextAt", (extract(epoch FROM schedule.due_at) * 1000)::float8 AS "dueAt",
@@ -1463,7 +1468,7 @@ ORDER BY schedule.due_at LIMIT $1 FOR UPDATE SKIP LOCKED;
 PREPARE "tasks.lock_released_schedules" AS
 SELECT
 schedule.id, schedule.creator_id AS "creatorId", schedule.kind, schedule.expression, schedule.time_zone AS "timeZone",
-(extract(epoch FROM schedule.starts_at) * 1000)::float8 AS "startsAt", (extract(epoch FROM schedule.ends_at) * 1000)::float8 AS "endsAt", schedule.dst_gap AS "dstGap", schedule.target,
+(extract(epoch FROM schedule.starts_at) * 1000)::float8 AS "startsAt", (extract(epoch FROM schedule.ends_at) * 1000)::float8 AS "endsAt", schedule.dst_gap AS "dstGap", CASE schedule.target ->> 'kind' WHEN 'task' THEN '{"project_id": null}'::jsonb || schedule.target ELSE schedule.target END AS target,
 schedule.acts_for AS "actsFor", schedule.catch_up AS "catchUp", schedule.overlap, schedule.regenerate, schedule.jitter_seconds AS "jitterSeconds",
 schedule.pause_after_failures AS "pauseAfterFailures", schedule.failures, (extract(epoch FROM schedule.paused_at) * 1000)::float8 AS "pausedAt",
 schedule.pause_reason AS "pauseReason", schedule.revision, (extract(epoch FROM schedule.next_at) * 1000)::float8 AS "nextAt", (extract(epoch FROM schedule.due_at) * 1000)::float8 AS "dueAt",
@@ -1478,7 +1483,7 @@ ORDER BY schedule.id LIMIT $1 FOR UPDATE OF schedule SKIP LOCKED;
 PREPARE "tasks.lock_ended_schedules" AS
 SELECT
 schedule.id, schedule.creator_id AS "creatorId", schedule.kind, schedule.expression, schedule.time_zone AS "timeZone",
-(extract(epoch FROM schedule.starts_at) * 1000)::float8 AS "startsAt", (extract(epoch FROM schedule.ends_at) * 1000)::float8 AS "endsAt", schedule.dst_gap AS "dstGap", schedule.target,
+(extract(epoch FROM schedule.starts_at) * 1000)::float8 AS "startsAt", (extract(epoch FROM schedule.ends_at) * 1000)::float8 AS "endsAt", schedule.dst_gap AS "dstGap", CASE schedule.target ->> 'kind' WHEN 'task' THEN '{"project_id": null}'::jsonb || schedule.target ELSE schedule.target END AS target,
 schedule.acts_for AS "actsFor", schedule.catch_up AS "catchUp", schedule.overlap, schedule.regenerate, schedule.jitter_seconds AS "jitterSeconds",
 schedule.pause_after_failures AS "pauseAfterFailures", schedule.failures, (extract(epoch FROM schedule.paused_at) * 1000)::float8 AS "pausedAt",
 schedule.pause_reason AS "pauseReason", schedule.revision, (extract(epoch FROM schedule.next_at) * 1000)::float8 AS "nextAt", (extract(epoch FROM schedule.due_at) * 1000)::float8 AS "dueAt",
@@ -1496,7 +1501,7 @@ ORDER BY schedule.id LIMIT $1 FOR UPDATE OF schedule SKIP LOCKED;
 PREPARE "tasks.lock_outdated_schedules" AS
 SELECT
 schedule.id, schedule.creator_id AS "creatorId", schedule.kind, schedule.expression, schedule.time_zone AS "timeZone",
-(extract(epoch FROM schedule.starts_at) * 1000)::float8 AS "startsAt", (extract(epoch FROM schedule.ends_at) * 1000)::float8 AS "endsAt", schedule.dst_gap AS "dstGap", schedule.target,
+(extract(epoch FROM schedule.starts_at) * 1000)::float8 AS "startsAt", (extract(epoch FROM schedule.ends_at) * 1000)::float8 AS "endsAt", schedule.dst_gap AS "dstGap", CASE schedule.target ->> 'kind' WHEN 'task' THEN '{"project_id": null}'::jsonb || schedule.target ELSE schedule.target END AS target,
 schedule.acts_for AS "actsFor", schedule.catch_up AS "catchUp", schedule.overlap, schedule.regenerate, schedule.jitter_seconds AS "jitterSeconds",
 schedule.pause_after_failures AS "pauseAfterFailures", schedule.failures, (extract(epoch FROM schedule.paused_at) * 1000)::float8 AS "pausedAt",
 schedule.pause_reason AS "pauseReason", schedule.revision, (extract(epoch FROM schedule.next_at) * 1000)::float8 AS "nextAt", (extract(epoch FROM schedule.due_at) * 1000)::float8 AS "dueAt",
@@ -1520,18 +1525,18 @@ SELECT (
 ), false)) AS ended,
   EXISTS (SELECT FROM schedules schedule WHERE schedule.zone_database < $1 AND schedule.due_at > clock_timestamp()) AS outdated;
 
-PREPARE "tasks.read_schedule_situations" AS
+PREPARE "tasks.read_grounds_of_schedules" AS
 SELECT coalesce(
     (SELECT CASE WHEN deleted_at IS NOT NULL THEN 'cancelled' WHEN state = 'completed' THEN 'succeeded' WHEN state = 'cancelled' THEN state
       ELSE 'unfinished' END FROM tasks WHERE id = given.task_id),
     (SELECT CASE state WHEN 'succeeded' THEN state WHEN 'cancelled' THEN state WHEN 'dead' THEN 'failed' ELSE 'unfinished' END
       FROM jobs WHERE id = given.job_id),
     'none') AS last,
-  coalesce((
-    SELECT NOT (is_deleted OR (given.as_manager AND role IS NOT NULL AND role NOT IN ('manager', 'admin')))
-    FROM directory_users WHERE id = given.acts_for
-  ), true) AS "mayRun"
-FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::boolean[]) WITH ORDINALITY AS given (task_id, job_id, acts_for, as_manager, place)
+  (SELECT role FROM directory_users WHERE id = given.acts_for) AS role,
+  EXISTS (SELECT FROM directory_users WHERE id = given.acts_for AND is_deleted) AS "isDeleted",
+  (SELECT role FROM project_members WHERE project_id = given.project_id AND user_id = given.acts_for) AS "projectRole",
+  EXISTS (SELECT FROM projects WHERE id = given.project_id AND archived_at IS NOT NULL) AS "isArchived"
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[]) WITH ORDINALITY AS given (task_id, job_id, acts_for, project_id, place)
 ORDER BY given.place;
 
 PREPARE "tasks.record_occurrences" AS

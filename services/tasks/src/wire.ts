@@ -75,7 +75,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   });
   const outboxNotifier = createNotifier({ db, logger, relay: service.working([relay])[0] });
 
-  const { ports: schedules, rules, scheduler } = wireSchedules({ db, tasks, jobs, policy, telemetry });
+  const projects = createProjectStore(db.pool);
+  const { ports: schedules, rules, scheduler } = wireSchedules({ db, tasks, jobs, projects, policy, telemetry });
   const http = service.serve({
     routes: routes({
       ...{ tasks, users: createUsers(directory, policy), deadLetters: createDeadLetters({ db }), jobs, waiters },
@@ -89,7 +90,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
       views: savedStore(db.pool, viewTable),
       positions,
       templates: savedStore(db.pool, templateTable),
-      projects: createProjectStore(db.pool),
+      projects,
       wakeReassigner: reassigner.wake,
       commenting: createUserLimit({ what: 'comment', perMinute: env.COMMENTS_PER_MINUTE }),
       creations: createUserLimit({ what: 'create tasks', perMinute: env.TASK_CREATIONS_PER_MINUTE }),

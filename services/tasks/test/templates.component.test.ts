@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { codeOf, type Answer, type Task } from './support/api.ts';
+import { projectOf } from './support/projects.ts';
 import { tasksTeam, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 type Template = { id: string; name: string; version: number };
@@ -62,6 +63,27 @@ describe('Templates of tasks', () => {
     expect(codeOf(await harness.call('transitionTask', start))).to.equal('task_blocked');
     await harness.observer.expectAbout(rent?.id ?? '', ['created', 'changed', 'blocker_added']);
     expect(await harness.read(ann, root as Task)).to.deep.equal(root);
+  });
+
+  it('create their tasks in a project, by the rule of every new task', async () => {
+    const [outsider, viewer] = [await harness.join('Olaf', 'member'), await harness.join('Vic', 'member')];
+    const members = [
+      [ann, 'contributor'],
+      [viewer, 'viewer'],
+    ] as const;
+    const { id } = await projectOf(harness, manager, members);
+    const body = { values, project_id: id };
+    const template = await saved(ann);
+    const created = (await instantiate(ann, template, body)).body as Created;
+    expect(created.data.map(({ project_id: project }) => project)).to.deep.equal([id, id, id, id]);
+    expect((await harness.call('getTask', { token: outsider.token, params: { id: created.id } })).status).to.equal(404);
+    const unknown = await instantiate(outsider, await saved(outsider), body);
+    expect(codeOf(unknown)).to.equal('unknown_project');
+    expect(unknown.body).to.have.nested.property('errors[0].field', 'project_id');
+    expect(codeOf(await instantiate(viewer, await saved(viewer), body))).to.equal('forbidden');
+    const archive = { token: manager.token, params: { id }, body: { archived: true }, headers: { 'if-match': '*' } };
+    await harness.call('changeProject', archive);
+    expect(codeOf(await instantiate(ann, template, body))).to.equal('project_archived');
   });
 
   it('create all tasks or none, and once under one key', async () => {

@@ -671,9 +671,9 @@ export type BulkTasksRequest = {
     atomic?: boolean;
     operations: Array<{
         /**
-         * what to do: create (`createTask`), change (`changeTask`), delete (`deleteTask`), restore (`restoreTask`), assign (`assignTask`), transition (`transitionTask`)
+         * what to do: create (`createTask`), change (`changeTask`), delete (`deleteTask`), restore (`restoreTask`), assign (`assignTask`), transition (`transitionTask`), comment (`addComment`), block (`addBlocker`), unblock (`removeBlocker`)
          */
-        op: 'create' | 'change' | 'delete' | 'restore' | 'assign' | 'transition';
+        op: 'create' | 'change' | 'delete' | 'restore' | 'assign' | 'transition' | 'comment' | 'block' | 'unblock';
         /**
          * the task
          */
@@ -682,6 +682,18 @@ export type BulkTasksRequest = {
          * instead of `id`: the task that an earlier operation creates, for example `$0` for the first operation
          */
         ref?: string;
+        /**
+         * for block and unblock: the task that it waits for
+         */
+        other_id?: string;
+        /**
+         * instead of `other_id`: the task that an earlier operation creates
+         */
+        other_ref?: string;
+        /**
+         * for create and change, instead of `parent_id` in `body`: the task that an earlier operation creates
+         */
+        parent_ref?: string;
         /**
          * as the header If-Match; `*` if omitted with `ref`
          */
@@ -705,7 +717,32 @@ export type BulkTasksResponse = {
          */
         status: number;
         etag?: string;
-        body?: Task;
+        /**
+         * the task, or the comment of the operation comment
+         */
+        body?: Task | {
+            id: string;
+            task_id: string;
+            author_id: string;
+            author: {
+                id: string;
+                name: string;
+            };
+            body: string;
+            /**
+             * the mentioned users, in the order of their first mention
+             */
+            mentions: Array<{
+                id: string;
+                name: string;
+            }>;
+            /**
+             * the version of the comment; the version of its task stays the same
+             */
+            version: number;
+            created_at: string;
+            updated_at: string;
+        };
         problem?: {
             type: string;
             title: string;
@@ -887,11 +924,15 @@ export type ChangeScheduleRequest = {
         priority?: Priority;
         labels?: Array<string>;
         /**
-         * only managers and admins may send it
+         * the project of the tasks; null for tasks that every user reads. While it is archived, occurrences are skipped; when the user who chose the target may no longer create such tasks in it, they fail
+         */
+        project_id?: string | null;
+        /**
+         * only managers, admins and leads of the project may send it
          */
         assignee_id?: string;
         /**
-         * chooses a performer for each task; only managers and admins may send it
+         * chooses a performer for each task, in a project a contributor or lead; only managers, admins and leads of the project may send it
          */
         assign?: 'random';
         /**
@@ -1197,11 +1238,15 @@ export type CreateScheduleRequest = {
         priority?: Priority;
         labels?: Array<string>;
         /**
-         * only managers and admins may send it
+         * the project of the tasks; null for tasks that every user reads. While it is archived, occurrences are skipped; when the user who chose the target may no longer create such tasks in it, they fail
+         */
+        project_id?: string | null;
+        /**
+         * only managers, admins and leads of the project may send it
          */
         assignee_id?: string;
         /**
-         * chooses a performer for each task; only managers and admins may send it
+         * chooses a performer for each task, in a project a contributor or lead; only managers, admins and leads of the project may send it
          */
         assign?: 'random';
         /**
@@ -2013,6 +2058,10 @@ export type InstantiateTaskTemplateRequest = {
     values: {
         [key: string]: string;
     };
+    /**
+     * the project of the tasks; null for tasks that every user reads
+     */
+    project_id?: string | null;
 };
 
 export type InstantiateTaskTemplateResponse = {
@@ -2767,6 +2816,7 @@ export type Schedule = {
         description: string;
         priority: Priority;
         labels: Array<string>;
+        project_id: string | null;
         assignee_id: string | null;
         assign: string | null;
         due_in: string | null;
@@ -2819,7 +2869,7 @@ export type ScheduleList = {
 
 export type SearchTasksRequest = {
     /**
-     * a tree of at most 30 nodes and 5 levels: `{"and": […]}`, `{"or": […]}`, `{"not": …}`, or a condition `{"field", "op", "value"}`. Fields with `eq`, `ne` and `in` (a list): `state`, `priority`, `kind`, `assignee` (an id, `me` or `none`), `creator` (an id or `me`), `project` (an id or `none`), `label`. Fields with `lt`, `lte`, `gt` and `gte`: `due_at`, `created_at`, `updated_at`; the value is an instant, or a duration from now such as `P7D` or `-P1D`. `due_at` also takes `eq` and `ne` with null.
+     * a tree of at most 30 nodes and 5 levels: `{"and": […]}`, `{"or": […]}`, `{"not": …}`, or a condition `{"field", "op", "value"}`. Fields with `eq`, `ne` and `in` (a list): `state`, `priority`, `kind`, `assignee` (an id, `me` or `none`), `creator` (an id or `me`), `project` and `parent` (an id or `none`), `blocks` and `blocked_by` (the id of a task), `label`. `blocked` takes `eq` and `ne` with true or false. Fields with `lt`, `lte`, `gt` and `gte`: `due_at`, `created_at`, `updated_at`; the value is an instant, or a duration from now such as `P7D` or `-P1D`. `due_at` also takes `eq` and `ne` with null.
      */
     filter?: {
         [key: string]: unknown;

@@ -154,7 +154,7 @@ export const events = {
     .object({
       schedule_uuid: uuid.describe('the schedule'),
       nominal_at: instant.describe('the time at which the occurrence would have run'),
-      reason: z.string().describe('overlap, missed, paused, dst_gap or capped; more values may be added'),
+      reason: z.string().describe('overlap, missed, paused, dst_gap, capped or project_archived; more values may be added'),
       timestamp: instant.describe('when the occurrence was skipped'),
       actor: uuid.nullable().describe('always null: the system'),
     })

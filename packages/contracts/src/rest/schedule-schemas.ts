@@ -51,8 +51,17 @@ const taskTarget = z
     description: description.default(''),
     priority: priority.default('normal'),
     labels: labels.default([]),
-    assignee_id: uuid.optional().describe('only managers and admins may send it'),
-    assign: z.literal('random').optional().describe('chooses a performer for each task; only managers and admins may send it'),
+    project_id: uuid
+      .nullable()
+      .optional()
+      .describe(
+        'the project of the tasks; null for tasks that every user reads. While it is archived, occurrences are skipped; when the user who chose the target may no longer create such tasks in it, they fail',
+      ),
+    assignee_id: uuid.optional().describe('only managers, admins and leads of the project may send it'),
+    assign: z
+      .literal('random')
+      .optional()
+      .describe('chooses a performer for each task, in a project a contributor or lead; only managers, admins and leads of the project may send it'),
     due_in: duration.optional().describe('the due date of each task, counted from its occurrence; days are calendar days in the time zone'),
   })
   .refine((value) => value.assignee_id === undefined || value.assign === undefined, {
@@ -95,7 +104,7 @@ export const newSettings = {
 };
 
 export const ruleProblems = ['schedule_never_runs', 'schedule_too_complex', 'use_every_or_cron'] as const;
-export const assigneeProblems = ['unknown_assignee', 'ineligible_assignee'] as const;
+export const targetProblems = ['unknown_project', 'project_archived', 'unknown_assignee', 'ineligible_assignee'] as const;
 
 /** A future occurrence of a rule. */
 export const plannedOccurrence = z.object({
@@ -108,7 +117,7 @@ export const plannedOccurrence = z.object({
 /** An occurrence of a schedule. */
 export const occurrence = plannedOccurrence.extend({
   state: openEnum(['planned', 'ran', 'skipped', 'queued', 'failed']),
-  reason: openEnum(['overlap', 'missed', 'paused', 'dst_gap', 'capped', 'not_permitted']).nullable().describe('why it did not run'),
+  reason: openEnum(['overlap', 'missed', 'paused', 'dst_gap', 'capped', 'project_archived', 'not_permitted']).nullable().describe('why it did not run'),
   cause: openEnum(['rule', 'trigger', 'backfill']),
   task_id: uuid.nullable().describe('the task that it created'),
   job_id: uuid.nullable().describe('the job that it enqueued'),
@@ -131,6 +140,7 @@ export const schedule = z.object({
       description: z.string(),
       priority,
       labels: z.array(z.string()),
+      project_id: uuid.nullable(),
       assignee_id: uuid.nullable(),
       assign: openEnum(['random']).nullable(),
       due_in: z.string().nullable(),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { changedScheduleHints, newScheduleHints } from './field-hints.ts';
 import { valuesOfJob } from './job-schemas.ts';
 import { defineRoute } from './route.ts';
-import { assigneeProblems, largestScheduleBytes, newRule, newSettings, occurrence, plannedOccurrence, ruleFields, ruleProblems, schedule, settings } from './schedule-schemas.ts';
+import { targetProblems, largestScheduleBytes, newRule, newSettings, occurrence, plannedOccurrence, ruleFields, ruleProblems, schedule, settings } from './schedule-schemas.ts';
 import { givenInstant, idParams, listOf, page } from './schemas.ts';
 
 const tag = 'Schedules';
@@ -30,7 +30,7 @@ export const scheduleRoutes = {
     path: '/api/v1/schedules',
     operationId: 'createSchedule',
     summary: 'Create a schedule that creates tasks or enqueues jobs',
-    description: 'A `target` of kind `job` may be sent by managers and admins only. With `assignee_id` or `assign: "random"` in `target`, each task is assigned at once; only managers and admins may send these.',
+    description: 'A `target` of kind `job` may be sent by managers and admins only. With `assignee_id` or `assign: "random"` in `target`, each task is assigned at once; only managers, admins and leads of the project may send these. Each occurrence checks again whether its user may create the task.',
     tag,
     access: { kind: 'user', scopes: ['tasks:write'] },
     body: z.strictObject({ ...newRule, ...newSettings, paused: z.boolean().default(false) }),
@@ -41,7 +41,7 @@ export const scheduleRoutes = {
     responses: { 201: schedule },
     location: '/api/v1/schedules/{id}',
     etag: true,
-    problems: [...ruleProblems, ...assigneeProblems, 'too_many_schedules'],
+    problems: [...ruleProblems, ...targetProblems, 'too_many_schedules'],
   }),
   listSchedules: defineRoute({
     method: 'get',
@@ -88,7 +88,7 @@ export const scheduleRoutes = {
     ifMatch: 'required',
     responses: { 200: schedule },
     etag: true,
-    problems: ['not_found', ...ruleProblems, ...assigneeProblems],
+    problems: ['not_found', ...ruleProblems, ...targetProblems],
   }),
   deleteSchedule: defineRoute({
     method: 'delete',
@@ -144,7 +144,7 @@ export const scheduleRoutes = {
     ifMatch: 'optional',
     idempotent: true,
     responses: { 200: occurrence },
-    problems: ['not_found', 'schedule_too_complex'],
+    problems: ['not_found', 'project_archived', 'schedule_too_complex'],
   }),
   backfillSchedule: defineRoute({
     method: 'post',
@@ -159,7 +159,7 @@ export const scheduleRoutes = {
     ifMatch: 'optional',
     idempotent: true,
     responses: { 200: z.object({ ran: z.int(), failed: z.int(), had_run: z.int().describe('the number of occurrences that had run before') }) },
-    problems: ['not_found', 'schedule_too_complex'],
+    problems: ['not_found', 'project_archived', 'schedule_too_complex'],
   }),
   listOccurrences: defineRoute({
     method: 'get',

@@ -152,10 +152,11 @@ export const templateRoutes = {
       values: z
         .record(z.string().regex(/^\w{1,50}$/), line.min(1).max(200))
         .describe('the values of the placeholders, by name'),
+      project_id: uuid.nullable().optional().describe('the project of the tasks; null for tasks that every user reads'),
     }),
     idempotent: true,
     responses: { 201: z.object({ id: uuid.describe('the task that `task` describes'), data: z.array(task).describe('all tasks, in the order of the template') }) },
     location: '/api/v1/tasks/{id}',
-    problems: ['not_found'],
+    problems: ['not_found', 'unknown_project', 'project_archived'],
   }),
 };

@@ -16,6 +16,9 @@ export type Subject = Pick<Task, 'creator_id' | 'assignee_id' | 'project_id'> & 
   project_is_archived: boolean;
 };
 
+/** A project, or none, with the role of an actor in it. */
+export type ProjectOfTask = Pick<Subject, 'project_id' | 'project_role' | 'project_is_archived'>;
+
 /** The values of these facts for a task outside of projects. */
 export const outsideOfProjects = { project_id: null, project_role: null, project_is_archived: false } as const;
 

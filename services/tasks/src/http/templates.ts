@@ -29,8 +29,9 @@ export function templateRoutes(ports: TemplatePorts): BoundRoute[] {
       await templateRules.remove({ tasks: ports.tasks, store: templates }, savedCommand(request));
       return response(204);
     }),
-    bind(tasksRoutes.instantiateTaskTemplate, async ({ actor, params, body: { values }, idempotent: request }) => {
-      const command = { actor, templateId: params.id, values, request };
+    bind(tasksRoutes.instantiateTaskTemplate, async ({ actor, params, body, idempotent: request }) => {
+      const { values, project_id: projectId = null } = body;
+      const command = { actor, templateId: params.id, values, projectId, request };
       return respond(tasksRoutes.instantiateTaskTemplate, 201, await instantiateTemplate(ports, command));
     }),
   ];

@@ -16,7 +16,7 @@ import { scheduledCreationSql } from './schedules/create-tasks.ts';
 import { readChangedPeople, readChangedTasks, readGainedTasks, readLastPassed } from './sync/feeds.ts';
 import { lockDue, lockEnded, lockOutdated, lockReleased, readWork } from './schedules/locks.ts';
 import { recordOccurrences } from './schedules/record.ts';
-import { readSituations } from './schedules/store.ts';
+import { readGrounds } from './schedules/store.ts';
 
 const performer = performerSql({ requireVerifiedEmail: true });
 
@@ -50,7 +50,7 @@ export const hotStatements: readonly { name: string; text: string }[] = [
   ...searchStatements,
   ...[readChangedTasks, readLastPassed, readGainedTasks, readChangedPeople],
   ...Object.values(scheduledCreationSql(performer)),
-  ...[lockDue, lockReleased, lockEnded, lockOutdated, readWork, readSituations, recordOccurrences],
+  ...[lockDue, lockReleased, lockEnded, lockOutdated, readWork, readGrounds, recordOccurrences],
 ];
 
 function statementsOf(list: (typeof lists)[number]) {

@@ -18,19 +18,20 @@ type Parts = {
   db: Database;
   tasks: TaskStore;
   jobs: SchedulePorts['jobs'];
+  projects: SchedulePorts['projects'];
   policy: PerformerPolicy;
   telemetry: Telemetry;
 };
 
 /** Wires schedules: their ports, the thread that evaluates rules, and the loop that runs what is due. */
-export function wireSchedules({ db, tasks, jobs, policy, telemetry }: Parts) {
+export function wireSchedules({ db, tasks, jobs, projects, policy, telemetry }: Parts) {
   const schedules = createScheduleStore(db, performerSql(policy));
   const rules = createRuleEvaluator();
   const { counted } = observeSchedules(db, telemetry);
   let timer: NodeJS.Timeout | undefined;
 
   const ports: SchedulePorts = {
-    ...{ schedules, tasks, jobs, rules, counted },
+    ...{ schedules, tasks, jobs, projects, rules, counted },
     clock: databaseClock(db.pool),
     wake: () => loop.wake(),
   };

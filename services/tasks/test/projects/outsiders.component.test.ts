@@ -62,11 +62,17 @@ describe('A user outside of a project', () => {
         searchTasks: [
           { body: { q: secret } },
           { body: { filter: { field: 'project', op: 'eq', value: projectId } } },
+          ...['parent', 'blocks', 'blocked_by'].map((field) => ({
+            body: { filter: { field, op: 'eq', value: taskId } },
+          })),
           { body: { filter: { or: [{ field: 'label', op: 'eq', value: secret }] }, sort: 'due_at' } },
         ],
         suggestTasks: [{ query: { q: secret } }],
         listLabels: [{}, { query: { prefix: secret.slice(0, 3) } }],
         createTask: [{ body: { title: 'Mine' } }, { body: { title: 'Mine', project_id: projectId } }],
+        createSchedule: [null, projectId].map((project) => ({
+          body: { kind: 'every', expression: 'P1D', target: { kind: 'task', title: 'Mine', project_id: project } },
+        })),
         changeTask: [{ body: { title: 'Mine' } }, { body: { project_id: null } }],
         assignTask: [{ body: { assignee_id: reader.id } }],
         changeProject: [{ body: { name: 'Mine' } }],
@@ -89,6 +95,9 @@ describe('A user outside of a project', () => {
     { op: 'transition', body: { state: 'cancelled' } },
     { op: 'delete' },
     { op: 'restore' },
+    { op: 'comment', body: { body: 'Mine' } },
+    { op: 'block', other_id: taskId },
+    { op: 'unblock', other_id: taskId },
   ];
 
   function valueOf(name: string): string {

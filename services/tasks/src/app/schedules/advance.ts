@@ -7,7 +7,7 @@ import { jitterOf } from './occurrence-id.ts';
 import { outcomeOf } from './outcome.ts';
 import type { SchedulePorts, Situation } from './ports.ts';
 import type { RuleEvaluator } from './rule-evaluator.ts';
-import { askedOf } from './run-occurrence.ts';
+import { situationOf } from './situations.ts';
 import { storeDecisions, type Decision } from './store-decisions.ts';
 
 /** Occurrences per decision. With one a minute, this covers more than the day that `all` looks back. */
@@ -65,17 +65,6 @@ export async function advanceToNow<S extends Schedule>(ports: Ports, tx: Tx, sch
     current = { ...current, ...decision.progress };
   }
   return current;
-}
-
-/** Reads the situation that decides the occurrences of one schedule. */
-export async function situationOf(
-  { schedules }: Pick<Ports, 'schedules'>,
-  tx: Tx,
-  schedule: Schedule,
-): Promise<Situation> {
-  const [situation] = await schedules.readSituations(tx, [askedOf(schedule)]);
-  if (situation === undefined) throw new Error('SELECT returned no row');
-  return situation;
 }
 
 /** The time at which an instant is due, with its jitter. */

@@ -2,16 +2,17 @@ import { isDeepStrictEqual } from 'node:util';
 import type { tasksRoutes } from '@taskwire/contracts';
 import type { Tx } from '@taskwire/postgres';
 import type { z } from 'zod';
-import { authorizeTarget, requireSchedule } from '../../domain/schedules/permission.ts';
+import { requireSchedule } from '../../domain/schedules/permission.ts';
 import { isSameRule, type Schedule } from '../../domain/schedules/schedule.ts';
 import type { Actor } from '../../domain/task.ts';
-import { requireEligible } from '../eligibility.ts';
+import { withKnownAssignee } from '../eligibility.ts';
 import type { Document, IdempotentRequest, Users, WriteResult } from '../ports.ts';
 import { advanceToNow, dueAtOf, zoneDatabase } from './advance.ts';
 import { scheduleDocument, type ScheduleSchema } from './document.ts';
 import { changedScheduleOf } from './given-schedule.ts';
 import type { SchedulePorts, StoredSchedule } from './ports.ts';
 import { skipped } from './outcome.ts';
+import { requireTarget } from './require-target.ts';
 import { nextOccurrences } from './rule-evaluator.ts';
 import { progressOf } from './run-schedules.ts';
 
@@ -29,18 +30,18 @@ export async function changeSchedule(
   command: Change,
 ): Promise<Document<ScheduleSchema>> {
   const { actor, input } = command;
-  const assigneeId = input.target?.kind === 'task' ? input.target.assignee_id : undefined;
-  if (assigneeId !== undefined) requireEligible(await ports.users.eligibilityOf(assigneeId));
-  return await ports.tasks.transaction(async (tx) => {
+  const change = async (tx: Tx) => {
     const { schedule, now } = await lockUpToDate(ports, tx, command);
     const changed = changedScheduleOf(schedule, input, now);
-    if (input.target !== undefined) authorizeTarget(actor, changed.target);
+    if (input.target !== undefined) await requireTarget(ports, tx, actor, changed.target);
     const owned = { ...changed, actsFor: input.target === undefined ? schedule.actsFor : actor.id };
     const planned = { ...owned, ...(await placeOf(ports, schedule, owned, now)) };
     if (isDeepStrictEqual(planned, schedule)) return scheduleDocument(schedule);
     tx.afterCommit(ports.wake);
     return scheduleDocument(await ports.schedules.updateSchedule(tx, planned, zoneDatabase));
-  });
+  };
+  const assigneeId = input.target?.kind === 'task' ? (input.target.assignee_id ?? null) : null;
+  return await withKnownAssignee(ports.users, assigneeId, async () => await ports.tasks.transaction(change));
 }
 
 type Place = Pick<Schedule, 'nextAt' | 'dueAt' | 'revision' | 'awaitsEnd'>;

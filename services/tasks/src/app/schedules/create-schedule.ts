@@ -1,14 +1,15 @@
 import type { tasksRoutes } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
+import type { Tx } from '@taskwire/postgres';
 import type { z } from 'zod';
-import { authorizeTarget } from '../../domain/schedules/permission.ts';
 import type { Actor } from '../../domain/task.ts';
 import type { IdempotentRequest, Users, WriteResult } from '../ports.ts';
-import { requireEligible } from '../eligibility.ts';
+import { withKnownAssignee } from '../eligibility.ts';
 import { zoneDatabase } from './advance.ts';
 import { scheduleDocument, type ScheduleSchema } from './document.ts';
 import { newScheduleOf } from './given-schedule.ts';
 import type { SchedulePorts } from './ports.ts';
+import { requireTarget } from './require-target.ts';
 import { nextOccurrences } from './rule-evaluator.ts';
 
 /** A user's schedules may create one task a minute each, so their number bounds what one user can cause. */
@@ -27,12 +28,9 @@ export async function createSchedule(
 ): Promise<WriteResult<ScheduleSchema>> {
   const now = await ports.clock.now();
   const { rule, settings } = newScheduleOf(input, now);
-  authorizeTarget(actor, settings.target);
   const [first] = await nextOccurrences(ports.rules, rule, { after: now, limit: 1 });
-  const { target } = settings;
-  if (target.kind === 'task' && target.assignee_id !== null)
-    requireEligible(await ports.users.eligibilityOf(target.assignee_id));
-  return await ports.tasks.once<ScheduleSchema>(request, async (tx) => {
+  const create = async (tx: Tx) => {
+    await requireTarget(ports, tx, actor, settings.target);
     if ((await ports.schedules.countSchedules(actor.id)) >= mostSchedules) throw tooMany();
     const paused = input.paused
       ? ({ pausedAt: now, pauseReason: 'requested' } as const)
@@ -50,7 +48,10 @@ export async function createSchedule(
     });
     tx.afterCommit(ports.wake);
     return scheduleDocument(created);
-  });
+  };
+  const assigneeId = settings.target.kind === 'task' ? settings.target.assignee_id : null;
+  const once = async () => await ports.tasks.once<ScheduleSchema>(request, create);
+  return await withKnownAssignee(ports.users, assigneeId, once);
 }
 
 function tooMany() {

@@ -58,9 +58,9 @@ function targetOf(input: NewInput['target']): Target {
     requireShort('target.job.deadline_in', deadline_in);
     return { kind: 'job', job: { ...job, concurrency_key, deadline_in } };
   }
-  const { assignee_id, assign, due_in, ...rest } = input;
-  requireShort('target.due_in', due_in ?? null);
-  return { ...normalised(rest), assignee_id: assignee_id ?? null, assign: assign ?? null, due_in: due_in ?? null };
+  const { project_id = null, assignee_id = null, assign = null, due_in = null, ...rest } = input;
+  requireShort('target.due_in', due_in);
+  return { ...normalised(rest), project_id, assignee_id, assign, due_in };
 }
 
 function requireShort(field: string, text: string | null): void {

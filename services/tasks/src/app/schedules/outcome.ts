@@ -16,7 +16,7 @@ type Outcome = {
 export function outcomeOf(
   schedule: Schedule,
   verdicts: readonly Verdict[],
-  { now, situation: { last: lastRun, mayRun } }: { now: number; situation: Situation },
+  { now, situation: { last: lastRun, hindrance } }: { now: number; situation: Situation },
 ): Outcome {
   const { lastTaskId, lastJobId, queuedAt, awaitsEnd, failures, pausedAt, pauseReason } = schedule;
   const state = { lastTaskId, lastJobId, queuedAt, awaitsEnd, failures, pausedAt, pauseReason };
@@ -26,7 +26,7 @@ export function outcomeOf(
     if (verdict === 'run') {
       Object.assign(state, countLast(state, last));
       if (isPausedBy(schedule, state)) return { rows, steps, progress: pausedFor(state, now) };
-      const run = runUnlessOverlapping({ ...schedule, ...state }, { at, last, mayRun });
+      const run = runUnlessOverlapping({ ...schedule, ...state }, { at, last, hindrance });
       rows.push(run.row);
       steps.push(...run.steps);
     } else rows.push(skipped(at, verdict));
@@ -81,10 +81,10 @@ export function skipped(at: number, reason: Exclude<OccurrenceRow['reason'], nul
 
 function runUnlessOverlapping(
   schedule: Schedule,
-  { at, last, mayRun }: Pick<Situation, 'last' | 'mayRun'> & { at: number },
+  { at, last, hindrance }: Situation & { at: number },
 ): { row: OccurrenceRow; steps: Step[] } {
   const { overlap, queuedAt, lastTaskId, lastJobId } = schedule;
-  const run = runOccurrence(schedule, { at, cause: 'rule' }, { mayRun });
+  const run = runOccurrence(schedule, { at, cause: 'rule' }, { hindrance });
   if (overlap === 'allow' || last !== 'unfinished') return run;
   switch (overlap) {
     case 'skip':
@@ -95,8 +95,8 @@ function runUnlessOverlapping(
     }
     case 'cancel_running': {
       const cancel = { kind: 'cancel', lastTaskId, lastJobId } as const;
-      // a failed occurrence doesn't replace the last one
-      return mayRun ? { row: run.row, steps: [cancel, ...run.steps] } : run;
+      // an occurrence that does not run doesn't replace the last one
+      return run.row.state === 'ran' ? { row: run.row, steps: [cancel, ...run.steps] } : run;
     }
   }
 }

@@ -1,8 +1,10 @@
 import type { Page, Place, Tx } from '@taskwire/postgres';
 import type { Grounds } from '../../domain/change.ts';
+import type { Hindrance, Standing } from '../../domain/schedules/permission.ts';
 import type { LastRun, OccurrenceRow, PauseReason, Schedule } from '../../domain/schedules/schedule.ts';
 import type { JobEnqueuing } from '../jobs/ports.ts';
 import type { NewTask, TaskStore } from '../ports.ts';
+import type { ProjectStore } from '../projects/ports.ts';
 import type { RuleEvaluator } from './rule-evaluator.ts';
 
 /** A schedule with the times that only the API shows, formatted by the database. */
@@ -42,8 +44,8 @@ export type Work = {
 export type Situation = {
   /** How the last task or job ended, if it has ended. */
   last: LastRun;
-  /** Whether the user for whom the schedule acts may still create its tasks or jobs. True for a user whom the directory does not know yet. */
-  mayRun: boolean;
+  /** What keeps it from creating its task or job, if anything does. */
+  hindrance: Hindrance | null;
 };
 
 /** A new task with the id that its occurrence determines. */
@@ -109,11 +111,11 @@ export type ScheduleWrites = {
     decisions: readonly { schedule: Schedule; rows: readonly OccurrenceRow[]; progress: Progress }[],
     replaces?: readonly OccurrenceRow['state'][],
   ): Promise<void>;
-  /** The situations of schedules, in their order. `asManager`: whether only managers and admins may create the tasks or jobs. */
-  readSituations(
+  /** How the last tasks or jobs of schedules ended, and what is known of the users for whom they act, in their order. */
+  readGrounds(
     tx: Tx,
-    schedules: readonly (Pick<Schedule, 'actsFor' | 'lastTaskId' | 'lastJobId'> & { asManager: boolean })[],
-  ): Promise<Situation[]>;
+    schedules: readonly (Pick<Schedule, 'actsFor' | 'lastTaskId' | 'lastJobId'> & { projectId: string | null })[],
+  ): Promise<{ last: LastRun; standing: Standing }[]>;
   /** Cancels a job on behalf of the schedule, or asks its worker to cancel it. */
   cancelJob(tx: Tx, jobId: string, schedule: Schedule): Promise<void>;
   /** Stores tasks, except those whose assignee is not a performer. Returns the ids of the stored ones. */
@@ -125,6 +127,7 @@ export type ScheduleStore = ScheduleReads & ScheduleWrites;
 export type SchedulePorts = {
   schedules: ScheduleStore;
   tasks: TaskStore;
+  projects: Pick<ProjectStore, 'find'>;
   jobs: Pick<JobEnqueuing, 'enqueueWithin'>;
   rules: RuleEvaluator;
   clock: DatabaseClock;

@@ -6,7 +6,8 @@ import type { IdempotentRequest, WriteResult } from '../ports.ts';
 import { lockUpToDate, type ScheduleCommand } from './change-schedule.ts';
 import { decidedJson } from './document.ts';
 import type { SchedulePorts } from './ports.ts';
-import { situationOf } from './advance.ts';
+import { requireInUse } from '../../domain/projects/project.ts';
+import { situationOf } from './situations.ts';
 import { runOccurrence, type Step } from './run-occurrence.ts';
 import { progressOf } from './run-schedules.ts';
 import { storeDecisions } from './store-decisions.ts';
@@ -28,7 +29,9 @@ export async function triggerSchedule(ports: SchedulePorts, command: Command): P
     const { schedule, now } = await lockUpToDate(ports, tx, command);
     // rules have whole seconds, so no rule has this instant
     const at = now % 1_000 === 0 ? now + 1 : now;
-    const { row, steps } = runOccurrence(schedule, { at, cause: 'trigger' }, await situationOf(ports, tx, schedule));
+    const situation = await situationOf(ports, tx, schedule);
+    requireInUse({ isArchived: situation.hindrance === 'project_archived' });
+    const { row, steps } = runOccurrence(schedule, { at, cause: 'trigger' }, situation);
     const last = row.state === 'ran' ? { lastTaskId: row.taskId, lastJobId: row.jobId } : {};
     await storeDecisions(ports, tx, [{ schedule, rows: [row], steps, progress: { ...progressOf(schedule), ...last } }]);
     const [stored] = await ports.schedules.listOccurrences(
@@ -62,6 +65,7 @@ export async function backfillSchedule(
     const held = await ports.schedules.listOccurrences(schedule.id, range, { after: undefined, limit: 100_000 }, tx);
     const settled = new Set(held.filter(({ state }) => state === 'ran' || state === 'queued').map(({ at }) => at));
     const situation = await situationOf(ports, tx, schedule);
+    requireInUse({ isArchived: situation.hindrance === 'project_archived' });
     const [rows, steps]: [OccurrenceRow[], Step[]] = [[], []];
     for (const { at, skipped } of instants) {
       // the scheduler will decide the instants from `nextAt` on

@@ -1,4 +1,3 @@
-import { actsAsManager } from '../../domain/schedules/permission.ts';
 import type { OccurrenceRow, Schedule } from '../../domain/schedules/schedule.ts';
 import { runIdOf } from './occurrence-id.ts';
 import type { Situation } from './ports.ts';
@@ -13,23 +12,19 @@ export type Step =
 type Occurrence = { at: number; cause: OccurrenceRow['cause'] };
 
 /**
- * The row of an occurrence that is to run, and its step. The occurrence fails if the user for whom it acts may no longer create such a task or job.
+ * The row of an occurrence that is to run, and its step. The occurrence fails if the user for whom it acts may no longer create such a task or job. It is
+ * skipped while the project of its task is archived, as if the schedule were paused.
  */
 export function runOccurrence(
   { id: scheduleId, target }: Schedule,
   { at, cause }: Occurrence,
-  { mayRun }: Pick<Situation, 'mayRun'>,
+  { hindrance }: Pick<Situation, 'hindrance'>,
 ): { row: OccurrenceRow; steps: Step[] } {
-  if (!mayRun) {
-    return { row: { at, cause, state: 'failed', reason: 'not_permitted', taskId: null, jobId: null }, steps: [] };
-  }
+  const without = { at, cause, taskId: null, jobId: null };
+  if (hindrance === 'project_archived') return { row: { ...without, state: 'skipped', reason: hindrance }, steps: [] };
+  if (hindrance !== null) return { row: { ...without, state: 'failed', reason: hindrance }, steps: [] };
   const id = runIdOf(target.kind, scheduleId, at);
   const ran = { at, cause, state: 'ran', reason: null } as const;
   const row = target.kind === 'job' ? { ...ran, taskId: null, jobId: id } : { ...ran, taskId: id, jobId: null };
   return { row, steps: [{ kind: 'run', at, id }] };
-}
-
-/** The fields of a schedule from which `readSituations` reads its situation. */
-export function askedOf({ actsFor, target, lastTaskId, lastJobId }: Schedule) {
-  return { actsFor, asManager: actsAsManager(target), lastTaskId, lastJobId };
 }

@@ -7,7 +7,8 @@ import { regenerated, type Schedule } from '../../domain/schedules/schedule.ts';
 import { advance, dueAtOf, planOf, zoneDatabase, type Plan } from './advance.ts';
 import { afterRun, countLast, isPausedBy, pausedFor, skipped } from './outcome.ts';
 import type { Progress, SchedulePorts, Situation } from './ports.ts';
-import { askedOf, runOccurrence } from './run-occurrence.ts';
+import { runOccurrence } from './run-occurrence.ts';
+import { withSituations } from './situations.ts';
 import { storeDecisions, type Decision } from './store-decisions.ts';
 
 /** Schedules per transaction. More would hold their locks, and perhaps the assignment lock, for longer than requests should wait. */
@@ -85,18 +86,6 @@ async function advanceDue(ports: SchedulePorts, limit: number): Promise<number> 
   });
 }
 
-async function withSituations<S extends Schedule>(
-  { schedules }: SchedulePorts,
-  tx: Tx,
-  locked: readonly S[],
-): Promise<{ schedule: S; situation: Situation }[]> {
-  const situations = await schedules.readSituations(tx, locked.map(askedOf));
-  return situations.flatMap((situation, place) => {
-    const schedule = locked[place];
-    return schedule === undefined ? [] : [{ schedule, situation }];
-  });
-}
-
 function choosesAtRandom({ target }: Schedule): boolean {
   return target.kind === 'task' && target.assign === 'random';
 }
@@ -147,7 +136,10 @@ function runQueued(
   }
   const { row, steps } = runOccurrence(schedule, { at, cause: 'rule' }, situation);
   const decided = { schedule, rows: [row], steps };
-  if (row.state !== 'ran') return { ...decided, progress: { ...before, failures: before.failures + 1 } };
+  if (row.state !== 'ran') {
+    const failures = before.failures + (row.state === 'failed' ? 1 : 0);
+    return { ...decided, progress: { ...before, failures } };
+  }
   const after = { ...before, ...afterRun({ ...schedule, ...counted }, row) };
   return { ...decided, progress: after.awaitsEnd ? { ...after, nextAt: null, dueAt: null } : after };
 }

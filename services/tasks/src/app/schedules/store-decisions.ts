@@ -89,7 +89,7 @@ async function assignedAtRandom(
   { task, id }: Pick<ScheduledTask, 'id' | 'task'>,
 ): Promise<ScheduledTask> {
   await tasks.lockAssignments(tx);
-  const choice = await tasks.pickLeastLoaded(tx, { id: null, project_id: null });
+  const choice = await tasks.pickLeastLoaded(tx, { id: null, project_id: task.project_id });
   if (choice === undefined) return awaitingPerformer({ task, id });
   const assigned = { ...task, assignee_id: choice.performer_id };
   return { id, task: assigned, grounds: groundsOf(choice), awaitsPerformer: false };
@@ -110,7 +110,7 @@ function timeAfter(at: number, length: string | null, timeZone: string): string 
 }
 
 function taskOf(target: TaskTarget, { timeZone, creatorId }: Schedule, at: number): NewTask {
-  const { title, description, priority, labels, assignee_id, due_in: dueIn } = target;
+  const { title, description, priority, labels, project_id, assignee_id, due_in: dueIn } = target;
   const due_at = timeAfter(at, dueIn, timeZone);
   const due = {
     due_at,
@@ -118,7 +118,7 @@ function taskOf(target: TaskTarget, { timeZone, creatorId }: Schedule, at: numbe
     due_all_day: false,
     remind_before: defaultReminder,
   };
-  const place = { parent_id: null, project_id: null };
+  const place = { parent_id: null, project_id };
   return { title, description, priority, labels, ...due, ...place, creator_id: creatorId, assignee_id };
 }
 

@@ -8,6 +8,7 @@ import type { Actor } from '../../domain/task.ts';
 import { fillIn } from '../../domain/templates/placeholders.ts';
 import type { TemplateTask } from '../../domain/templates/template.ts';
 import type { Document, IdempotentRequest, NewTask, WriteResult } from '../ports.ts';
+import { enterProject } from '../projects/place-in-project.ts';
 import type { TemplatePorts } from './ports.ts';
 import { templateRules } from './write-templates.ts';
 
@@ -17,17 +18,18 @@ type Command = {
   actor: Actor;
   templateId: string;
   values: Readonly<Record<string, string>>;
+  projectId: string | null;
   request: IdempotentRequest | undefined;
 };
 
 /**
  * Creates the tasks of a template and their dependencies in one transaction that holds the lock of the graph. The template was checked when it was
- * saved, and nothing else can refer to tasks that did not exist before, so no further check is needed.
- * @throws Problem `not_found`; `rate_limited`; what `fillIn` throws.
+ * saved, and nothing else can refer to tasks that did not exist before, so their graph needs no further check.
+ * @throws Problem `not_found`; `rate_limited`; what `fillIn` and `enterProject` throw.
  */
 export async function instantiateTemplate(
-  { tasks, links, templates, creations }: TemplatePorts,
-  { actor, templateId, values, request }: Command,
+  { tasks, links, projects, templates, creations }: TemplatePorts,
+  { actor, templateId, values, projectId, request }: Command,
 ): Promise<WriteResult<CreatedSchema>> {
   const template = await templates.find(templateId, actor.id);
   if (template === undefined) throw templateRules.missing();
@@ -36,6 +38,7 @@ export async function instantiateTemplate(
   for (const _ of [root, ...others]) creations.take(actor.id);
   const now = Date.now();
   return await tasks.once<CreatedSchema>(request, async (tx) => {
+    await enterProject(projects, tx, { actor, projectId });
     await links.lockGraph(tx);
     const created: { id: string; text: string }[] = [];
     const idOf = (index: number): string => {
@@ -45,7 +48,7 @@ export async function instantiateTemplate(
     };
     for (const { parent, ...task } of [root, ...others]) {
       const parentId = parent === null ? null : idOf(parent);
-      created.push(identified(await tasks.insertTask(tx, newTask(task, { actor, parentId, now }), byUser)));
+      created.push(identified(await tasks.insertTask(tx, newTask(task, { actor, parentId, projectId, now }), byUser)));
     }
     for (const parent of new Set(others.map((one) => one.parent))) await links.markLinked(tx, idOf(parent ?? 0));
     for (const { blocker, blocked } of template.blocks) {
@@ -60,15 +63,15 @@ export async function instantiateTemplate(
 
 function newTask(
   { due_in, ...content }: TemplateTask,
-  { actor, parentId, now }: { actor: Actor; parentId: string | null; now: number },
+  o: { actor: Actor; parentId: string | null; projectId: string | null; now: number },
 ): NewTask {
   const wait = due_in === null ? undefined : parseDuration(due_in);
-  const due = wait && new Date(addInZone(now, wait, 'UTC')).toISOString();
+  const due = wait && new Date(addInZone(o.now, wait, 'UTC')).toISOString();
   return {
     ...content,
     due_at: due === undefined ? null : utcInstant(due),
     ...{ due_time_zone: null, due_all_day: false, remind_before: defaultReminder },
-    ...{ creator_id: actor.id, assignee_id: null, parent_id: parentId, project_id: null },
+    ...{ creator_id: o.actor.id, assignee_id: null, parent_id: o.parentId, project_id: o.projectId },
   };
 }
 

@@ -1,6 +1,6 @@
-import { problem } from '@taskwire/errors';
-import { authorize, outsideOfProjects } from '../permissions.ts';
-import type { Actor } from '../task.ts';
+import { problem, Problem } from '@taskwire/errors';
+import { authorize, type ProjectOfTask } from '../permissions.ts';
+import type { Actor, Role } from '../task.ts';
 import { requireJobSender } from '../jobs/permissions.ts';
 import type { Target } from './schedule.ts';
 
@@ -18,20 +18,36 @@ export function requireSchedule<S extends { creatorId: string }>(schedule: S | u
 }
 
 /**
- * Applies the rules of new tasks and jobs to a target. @throws Problem `forbidden` if the target assigns its tasks or enqueues jobs, and the user
- * may not.
+ * Applies the rules of new tasks and jobs to a target. `place` is where the tasks are created.
+ * @throws Problem `forbidden` if the user may not create or assign such tasks, or enqueue jobs; `project_archived`.
  */
-export function authorizeTarget(actor: Actor, target: Target): void {
-  if (target.kind === 'job') requireJobSender(actor);
-  else if (assigns(target)) {
-    const { assignee_id } = target;
-    authorize('assign', actor, { creator_id: actor.id, assignee_id, ...outsideOfProjects });
+export function authorizeTarget(actor: Actor, target: Target, place: ProjectOfTask): void {
+  if (target.kind === 'job') {
+    requireJobSender(actor);
+    return;
   }
+  const subject = { creator_id: actor.id, assignee_id: target.assignee_id, ...place };
+  authorize('create', actor, subject);
+  if (assigns(target)) authorize('assign', actor, subject);
 }
 
-/** Whether only managers and admins may create what the target creates. */
-export function actsAsManager(target: Target): boolean {
-  return target.kind === 'job' || assigns(target);
+/** What is known of the user for whom a schedule acts. `role` is null for a user whom the directory does not know yet. */
+export type Standing = { userId: string; role: Role | null; isDeleted: boolean; place: ProjectOfTask };
+
+/** Why an occurrence cannot run: its user may not create such a task or job any more, or the project of its task is archived. */
+export type Hindrance = 'not_permitted' | 'project_archived';
+
+/** Applies the rules of new tasks and jobs again when an occurrence is to run. A user who is not known yet may do what they could when the target was saved. */
+export function hindranceOf(target: Target, { userId, role, isDeleted, place }: Standing): Hindrance | null {
+  if (isDeleted) return 'not_permitted';
+  if (role === null) return place.project_is_archived ? 'project_archived' : null;
+  try {
+    authorizeTarget({ id: userId, role }, target, place);
+    return null;
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    return error.code === 'project_archived' ? 'project_archived' : 'not_permitted';
+  }
 }
 
 /** Whether the target assigns its tasks. */

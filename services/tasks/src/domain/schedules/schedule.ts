@@ -26,6 +26,8 @@ export type TaskTarget = {
   description: string;
   priority: Priority;
   labels: readonly string[];
+  /** The project in which the task is created; null for a task outside of projects. */
+  project_id: string | null;
   assignee_id: string | null;
   /** Whether a performer is chosen at random for each occurrence. */
   assign: 'random' | null;
@@ -77,7 +79,7 @@ export type Schedule = Rule &
   };
 
 /** Why an occurrence did not run. */
-export type SkipReason = 'overlap' | 'missed' | 'paused' | 'dst_gap' | 'capped';
+export type SkipReason = 'overlap' | 'missed' | 'paused' | 'dst_gap' | 'capped' | 'project_archived';
 type FailureReason = 'not_permitted';
 
 /** The stored row of an occurrence. */

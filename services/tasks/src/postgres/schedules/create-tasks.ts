@@ -9,18 +9,24 @@ import { recordChangeSql } from '../record-change.ts';
  * creator who is assigned their own task is notified of it.
  */
 export function scheduledCreationSql({ isPerformer }: PerformerSql) {
-  // because of the lock, an assignee remains a performer until the transaction commits
+  // because of the locks, an assignee remains a performer, and a contributor, until the transaction commits
   const performers = `
     SELECT id FROM directory_users performer
     WHERE performer.id = ANY (ARRAY(SELECT assignee_id FROM given)) AND ${isPerformer('performer')} ORDER BY id FOR SHARE`;
+  const contributors = `
+    SELECT member.user_id, member.project_id FROM project_members member
+    WHERE (member.user_id, member.project_id) IN (SELECT assignee_id, project_id FROM given) AND member.role <> 'viewer'
+    ORDER BY member.user_id, member.project_id FOR SHARE`;
   return {
     draft: { name: 'tasks.create_scheduled_drafts', text: insertSql("'draft'", '', 'given') },
     assigned: {
       name: 'tasks.create_scheduled_assigned',
       text: insertSql(
         "'assigned'",
-        `performers AS MATERIALIZED (${performers}),`,
-        'given JOIN performers ON performers.id = given.assignee_id',
+        `performers AS MATERIALIZED (${performers}), contributors AS MATERIALIZED (${contributors}),`,
+        `given JOIN performers ON performers.id = given.assignee_id
+      LEFT JOIN contributors ON contributors.user_id = given.assignee_id AND contributors.project_id = given.project_id
+    WHERE given.project_id IS NULL OR contributors.user_id IS NOT NULL`,
       ),
     },
   };
@@ -30,16 +36,16 @@ function insertSql(state: string, parts: string, from: string): string {
   return `
   WITH given AS MATERIALIZED (
     SELECT listed.*, clock.now FROM jsonb_to_recordset($1::jsonb) AS listed (id uuid, title text, description text, priority text,
-      due_at timestamptz, due_time_zone text, due_all_day boolean, remind_before text, labels text[], creator_id uuid, assignee_id uuid,
+      due_at timestamptz, due_time_zone text, due_all_day boolean, remind_before text, labels text[], creator_id uuid, assignee_id uuid, project_id uuid,
       awaiting_performer boolean, events jsonb, log jsonb), (SELECT clock_timestamp() AS now) AS clock
   ), ${parts}
   stored AS (
     INSERT INTO tasks (
-      id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, awaiting_performer,
-      kind, version, created_at, updated_at
+      id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, project_id,
+      awaiting_performer, kind, version, created_at, updated_at
     )
     SELECT given.id, title, description, ${state}, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id,
-      awaiting_performer, 'task', 1, now, now + (jsonb_array_length(events) - 1) * interval '1 microsecond'
+      given.project_id, awaiting_performer, 'task', 1, now, now + (jsonb_array_length(events) - 1) * interval '1 microsecond'
     FROM ${from} ORDER BY given.id
     RETURNING id, project_id, updated_at
   ), created AS (

@@ -11,10 +11,13 @@ export function instantOf(value: string): string {
   return `(timestamptz 'epoch' + ${value}::float8 * interval '1 millisecond')`;
 }
 
+/** Schedules that release 0.3.0 stored have no project. */
+const target = `CASE schedule.target ->> 'kind' WHEN 'task' THEN '{"project_id": null}'::jsonb || schedule.target ELSE schedule.target END`;
+
 /** The columns of a schedule under the names of the domain. */
 export const scheduleColumns = `
   schedule.id, schedule.creator_id AS "creatorId", schedule.kind, schedule.expression, schedule.time_zone AS "timeZone",
-  ${millis('schedule.starts_at')} AS "startsAt", ${millis('schedule.ends_at')} AS "endsAt", schedule.dst_gap AS "dstGap", schedule.target,
+  ${millis('schedule.starts_at')} AS "startsAt", ${millis('schedule.ends_at')} AS "endsAt", schedule.dst_gap AS "dstGap", ${target} AS target,
   schedule.acts_for AS "actsFor", schedule.catch_up AS "catchUp", schedule.overlap, schedule.regenerate, schedule.jitter_seconds AS "jitterSeconds",
   schedule.pause_after_failures AS "pauseAfterFailures", schedule.failures, ${millis('schedule.paused_at')} AS "pausedAt",
   schedule.pause_reason AS "pauseReason", schedule.revision, ${millis('schedule.next_at')} AS "nextAt", ${millis('schedule.due_at')} AS "dueAt",

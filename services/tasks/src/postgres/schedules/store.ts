@@ -1,5 +1,8 @@
 import { query, type Database } from '@taskwire/postgres';
-import type { NewSchedule, ScheduleStore, Situation } from '../../app/schedules/ports.ts';
+import type { NewSchedule, ScheduleStore } from '../../app/schedules/ports.ts';
+import type { ProjectRole } from '../../domain/projects/role.ts';
+import type { LastRun } from '../../domain/schedules/schedule.ts';
+import type { Role } from '../../domain/task.ts';
 import { cancelJobWithin } from '../jobs/cancel-within.ts';
 import type { PerformerSql } from '../performer-sql.ts';
 import { creatingScheduledTasks } from './create-tasks.ts';
@@ -27,8 +30,8 @@ const deleteSchedule = `
   UPDATE schedules SET deleted_at = clock_timestamp(), due_at = NULL, queued_at = NULL, awaits_end = false, version = version + 1 WHERE id = $1`;
 
 /** For its schedule, a deleted task counts as cancelled. A job whose row was removed ended long ago. */
-export const readSituations = {
-  name: 'tasks.read_schedule_situations',
+export const readGrounds = {
+  name: 'tasks.read_grounds_of_schedules',
   text: `
   SELECT coalesce(
       (SELECT CASE WHEN deleted_at IS NOT NULL THEN 'cancelled' WHEN state = 'completed' THEN 'succeeded' WHEN state = 'cancelled' THEN state
@@ -36,12 +39,20 @@ export const readSituations = {
       (SELECT CASE state WHEN 'succeeded' THEN state WHEN 'cancelled' THEN state WHEN 'dead' THEN 'failed' ELSE 'unfinished' END
         FROM jobs WHERE id = given.job_id),
       'none') AS last,
-    coalesce((
-      SELECT NOT (is_deleted OR (given.as_manager AND role IS NOT NULL AND role NOT IN ('manager', 'admin')))
-      FROM directory_users WHERE id = given.acts_for
-    ), true) AS "mayRun"
-  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::boolean[]) WITH ORDINALITY AS given (task_id, job_id, acts_for, as_manager, place)
+    (SELECT role FROM directory_users WHERE id = given.acts_for) AS role,
+    EXISTS (SELECT FROM directory_users WHERE id = given.acts_for AND is_deleted) AS "isDeleted",
+    (SELECT role FROM project_members WHERE project_id = given.project_id AND user_id = given.acts_for) AS "projectRole",
+    EXISTS (SELECT FROM projects WHERE id = given.project_id AND archived_at IS NOT NULL) AS "isArchived"
+  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[]) WITH ORDINALITY AS given (task_id, job_id, acts_for, project_id, place)
   ORDER BY given.place`,
+};
+
+type Grounds = {
+  last: LastRun;
+  role: Role | null;
+  isDeleted: boolean;
+  projectRole: ProjectRole | null;
+  isArchived: boolean;
 };
 
 export function createScheduleStore(db: Database, performer: PerformerSql): ScheduleStore {
@@ -74,14 +85,21 @@ export function createScheduleStore(db: Database, performer: PerformerSql): Sche
     },
 
     deleteSchedule: async (tx, id) => void (await query(tx, deleteSchedule, [id])),
-    async readSituations(tx, asked) {
+    async readGrounds(tx, asked) {
       const values = [
         asked.map(({ lastTaskId }) => lastTaskId),
         asked.map(({ lastJobId }) => lastJobId),
         asked.map(({ actsFor }) => actsFor),
-        asked.map(({ asManager }) => asManager),
+        asked.map(({ projectId }) => projectId),
       ];
-      return await query<Situation>(tx, { ...readSituations, values });
+      const rows = await query<Grounds>(tx, { ...readGrounds, values });
+      return asked.flatMap(({ actsFor: userId, projectId }, place) => {
+        const row = rows[place];
+        if (row === undefined) return [];
+        const { last, role, isDeleted, projectRole, isArchived } = row;
+        const project = { project_id: projectId, project_role: projectRole, project_is_archived: isArchived };
+        return [{ last, standing: { userId, role, isDeleted, place: project } }];
+      });
     },
     cancelJob: async (tx, jobId, { id }) =>
       await cancelJobWithin(tx, jobId, { name: `schedule:${id}`, userId: null, isFinal: false }),

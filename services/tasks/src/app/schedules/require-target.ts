@@ -1,0 +1,27 @@
+import type { Tx } from '@taskwire/postgres';
+import { outsideOfProjects } from '../../domain/permissions.ts';
+import { authorizeTarget } from '../../domain/schedules/permission.ts';
+import type { Target } from '../../domain/schedules/schedule.ts';
+import type { Actor } from '../../domain/task.ts';
+import { requireEligible } from '../eligibility.ts';
+import { enterProject } from '../projects/place-in-project.ts';
+import type { SchedulePorts } from './ports.ts';
+
+/**
+ * Requires that a user may create and assign what a schedule will create for them, in its project.
+ * @throws what `authorizeTarget`, `enterProject` and `requireEligible` throw.
+ */
+export async function requireTarget(
+  { tasks, projects }: Pick<SchedulePorts, 'tasks' | 'projects'>,
+  tx: Tx,
+  actor: Actor,
+  target: Target,
+): Promise<void> {
+  if (target.kind === 'job') {
+    authorizeTarget(actor, target, outsideOfProjects);
+    return;
+  }
+  const { project_id: projectId, assignee_id: assigneeId } = target;
+  authorizeTarget(actor, target, await enterProject(projects, tx, { actor, projectId, field: 'target.project_id' }));
+  if (assigneeId !== null) requireEligible(await tasks.lockEligibility(tx, assigneeId, projectId));
+}
