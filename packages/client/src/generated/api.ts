@@ -247,7 +247,7 @@ export type Api = {
     whyAssigned(id: string, options?: CallOptions): Call<Opened<T.WhyAssignedResponses[200]>>;
     /**
      * Carry out many operations on tasks.
-     * Each operation commits by itself, in order, and has a result as if it had been requested by itself. With `atomic`, all are carried out or none: the first that fails is named by `index` of the problem `bulk_aborted`. An operation that refers to a task which was not created has the problem `dependency_failed`. One Idempotency-Key covers all operations: after an interruption, the same request carries out what is left, and repeats the other results, refusals included. Results with status 429 or 5xx are not stored: the same request tries these operations again. After a 5xx, the rest is not attempted.
+     * Each operation commits separately, in order, and has the result of a single request. With `atomic`, all operations are carried out or none: `index` of the problem `bulk_aborted` names the first one that failed. An operation that refers to a task which was not created has the problem `dependency_failed`. One Idempotency-Key covers all operations: after an interruption, the same request carries out the rest, and repeats the stored results, refusals included. Results with status 429 or 5xx are not stored, so the same request tries these operations again. After a 5xx, the rest is not attempted.
      */
     bulk(body: T.BulkTasksData['body'], options?: CallOptions): Call<Opened<T.BulkTasksResponses[200]>>;
     /**
