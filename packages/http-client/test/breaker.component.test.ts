@@ -135,7 +135,8 @@ describe('the breaker of a client', () => {
     await openIt();
     await halfOpen();
     server.answer(problemAnswer(404, 'not_found'));
-    expect(await call()).to.equal('not_found');
+    // many, because on a busy machine the failures before may still be counted
+    for (let calls = 0; calls < 20; calls++) expect(await call()).to.equal('not_found');
     server.answer(broken);
     await call();
     expect(await call(), 'closed, not half open').to.equal('status');

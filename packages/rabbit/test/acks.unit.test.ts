@@ -56,18 +56,25 @@ describe('acks', () => {
   });
 
   it('wait for others while other messages are being handled, and not otherwise', async () => {
-    const { channel, frames } = channelOf(4);
+    const { channel, frames } = channelOf(1_000);
     let handling = 2;
+    let tag = 0;
     const acks = createAcks(channel, () => handling);
     const turn = async () => await new Promise((resolve) => setImmediate(resolve));
-    acks.ack(message(1));
-    await turn();
-    expect(frames()).to.equal(0);
-    acks.ack(message(2));
-    await waitFor(() => frames() === 1);
+    // a pause of the machine between the two separates them, too
+    await waitFor(async () => {
+      const before = frames();
+      acks.ack(message(++tag));
+      await turn();
+      const early = frames();
+      acks.ack(message(++tag));
+      await waitFor(() => frames() > before);
+      return early === before && frames() === before + 1;
+    });
     handling = 1;
-    acks.ack(message(3));
+    const before = frames();
+    acks.ack(message(++tag));
     await turn();
-    expect(frames()).to.equal(2);
+    expect(frames()).to.equal(before + 1);
   });
 });

@@ -139,7 +139,8 @@ describe('A schedule of tasks in a project', () => {
     await leave(ann);
     await tools.dueFrom(schedule, 0);
     await tools.run();
-    expect((await tools.states(schedule)).at(-1)).to.equal('ran');
+    // a minute that ends in between makes the next occurrence due, too
+    expect((await tools.states(schedule))[0]).to.equal('ran');
   });
 
   it('skips its occurrences while the project is archived, announces them, and continues when it is in use again', async () => {
@@ -159,10 +160,7 @@ describe('A schedule of tasks in a project', () => {
     expect(announced).to.have.length(states.length);
 
     const at = { token: ann.token, params: { id: schedule.id } };
-    const period = {
-      from: new Date(Date.now() - 600_000).toISOString(),
-      to: new Date(Date.now() - 1_000).toISOString(),
-    };
+    const period = { from: new Date(Date.now() - 600_000).toISOString(), to: new Date().toISOString() };
     expect(codeOf(await harness.call('triggerSchedule', at))).to.equal('project_archived');
     expect(codeOf(await harness.call('backfillSchedule', { ...at, body: period }))).to.equal('project_archived');
 
