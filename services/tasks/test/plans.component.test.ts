@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
-import { fillTables, largeTableScans, planSizes, recordStatements } from '@taskwire/testing';
+import { fillTables, largeTableScans, planSizes, propertyTimeoutMs, recordStatements } from '@taskwire/testing';
 import { defaultRetention } from '../src/wire/retention.ts';
 import { hotStatements } from '../src/postgres/statements.ts';
 import { startCopy } from './support/copy.ts';
@@ -11,7 +11,9 @@ import { scheduleTools } from './support/schedules.ts';
 import { searchTools } from './support/search.ts';
 import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
-describe("The plans of Tasks' statements", () => {
+describe("The plans of Tasks' statements", function () {
+  // filling the tables with 100,000 tasks takes a minute
+  this.timeout(propertyTimeoutMs);
   let harness: TasksHarness;
   let manager: Person;
   let ann: Person;
@@ -235,7 +237,7 @@ const fillTasks = `
   stored AS (
     INSERT INTO tasks (title, description, state, priority, labels, creator_id, assignee_id, project_id, created_at, updated_at, change_no)
     SELECT 'Task ' || n, '', CASE WHEN n % 20 = 0 THEN 'assigned' ELSE 'completed' END, 'normal', '{}', people.ids[n % 1000 + 1],
-      CASE WHEN n % 20 = 0 THEN $3::uuid ELSE people.ids[n % 1000 + 1] END, CASE WHEN n % 4 = 2 OR n > $2 - 1100 THEN held.ids[n % 1000 + 1] END, now(), now(),
+      CASE WHEN n % 20 = 0 THEN $3::uuid ELSE people.ids[n % 1000 + 1] END, CASE WHEN n % 4 = 2 OR n > $2 - 1100 THEN held.ids[n % cardinality(held.ids) + 1] END, now(), now(),
       CASE WHEN n % 4 = 2 OR n > $2 - 1100 THEN nextval('task_changes') ELSE 0 END
     FROM people, held, generate_series($1::integer, $2::integer) AS n
     RETURNING id, created_at, title
