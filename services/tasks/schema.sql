@@ -480,6 +480,7 @@ CREATE TABLE task_comments (
   created_at timestamp with time zone NOT NULL,
   updated_at timestamp with time zone NOT NULL,
   change_no bigint,
+  ever_mentioned uuid[],
   CONSTRAINT task_comments_pkey PRIMARY KEY (id),
   CONSTRAINT task_comments_task_id_fkey FOREIGN KEY (task_id) REFERENCES tasks(id) ON DELETE CASCADE
 );
@@ -1014,6 +1015,16 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION public.remember_mentions()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  NEW.ever_mentioned := ARRAY(SELECT unnest(coalesce(OLD.ever_mentioned, OLD.mentions)) UNION SELECT unnest(NEW.mentions));
+  RETURN NEW;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION public.reminder_time(due_at timestamp with time zone, remind_before text, zone text)
  RETURNS timestamp with time zone
  LANGUAGE plpgsql
@@ -1105,6 +1116,8 @@ CREATE TRIGGER note_access AFTER INSERT OR DELETE ON project_members FOR EACH RO
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON task_activity FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER number_change BEFORE INSERT OR UPDATE ON task_comments FOR EACH ROW EXECUTE FUNCTION number_comment_change();
+
+CREATE TRIGGER remember_mentions BEFORE UPDATE OF mentions ON task_comments FOR EACH ROW EXECUTE FUNCTION remember_mentions();
 
 CREATE TRIGGER arm_changed_reminders AFTER UPDATE ON tasks FOR EACH ROW WHEN ((old.due_at IS NOT NULL OR new.due_at IS NOT NULL) AND (old.due_at IS DISTINCT FROM new.due_at OR old.remind_before IS DISTINCT FROM new.remind_before OR old.due_time_zone IS DISTINCT FROM new.due_time_zone OR (old.deleted_at IS NULL) IS DISTINCT FROM (new.deleted_at IS NULL) OR (old.state = ANY (ARRAY['completed'::text, 'cancelled'::text])) IS DISTINCT FROM (new.state = ANY (ARRAY['completed'::text, 'cancelled'::text])))) EXECUTE FUNCTION arm_reminders();
 
@@ -1203,6 +1216,8 @@ COMMENT ON TABLE task_blockers IS 'which tasks wait for which; a blocker that ha
 COMMENT ON COLUMN task_comments.mentions IS 'the users in the text, in the order of their first mention';
 
 COMMENT ON COLUMN task_comments.change_no IS 'the number of the last change; numbers may commit in another order';
+
+COMMENT ON COLUMN task_comments.ever_mentioned IS 'the users whom any text of the comment mentioned; null if the mentions have never been written again';
 
 COMMENT ON TABLE task_labels IS 'the labels of tasks that are not deleted, written only by triggers of tasks';
 

@@ -108,6 +108,32 @@ describe('Comments', () => {
     });
   });
 
+  it('name each user whom they mention once in an event, also after the mention was removed and however an older release changed them', async () => {
+    const comment = await added(ann, `<@${ben.id}>`);
+    await change(ann, comment, 'no one');
+    await change(ann, comment, `<@${ben.id}> <@${manager.id}>`);
+    // as release 0.3.0 writes a comment
+    const text = 'UPDATE task_comments SET body = $2, mentions = $3 WHERE id = $1';
+    for (const mentions of [[ann.id], []])
+      await query(harness.database.db.pool, text, [comment.id, 'by another release', mentions]);
+    await change(ann, comment, `<@${manager.id}> <@${ann.id}> <@${ben.id}>`);
+    const [, ...changed] = await published('added', 'changed', 'changed', 'changed');
+    const mentionsOf = changed.map(({ mentions, mentions_added }) => [mentions, mentions_added]);
+    expect(mentionsOf).to.deep.equal([
+      [[], []],
+      [[ben.id, manager.id], [manager.id]],
+      [[manager.id, ann.id, ben.id], []],
+    ]);
+  });
+
+  it('cannot mention a deleted user again after the mention was removed', async () => {
+    const gone = await harness.join('Cas', 'member');
+    const comment = await added(ann, `<@${gone.id}>`);
+    await change(ann, comment, 'no one');
+    await harness.become(gone, 'deleted');
+    expect(codeOf(await change(ann, comment, `<@${gone.id}>`))).to.equal('unknown_mention');
+  });
+
   it('are deleted permanently by their author or an admin, and the activity log keeps no text', async () => {
     const admin = await harness.join('Ada', 'admin');
     const [first, second, third] = [await added(ann, 'first'), await added(ann, 'second'), await added(ann, 'third')];

@@ -143,7 +143,7 @@ export const events = {
     .object({
       ...commentEventFields,
       mentions: mentions.describe('the users whom the comment mentions now'),
-      mentions_added: mentions.describe('the users whom it did not mention before'),
+      mentions_added: mentions.describe('the users whom it mentions for the first time; a user is named once for each comment'),
     })
     .describe('The text of a comment was changed.'),
   'tasks.comment.deleted': z.object(commentEventFields).describe('A comment was deleted.'),

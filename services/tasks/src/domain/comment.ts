@@ -9,16 +9,17 @@ export type CommentText = {
 
 export type NewComment = CommentText & { taskId: string; authorId: string };
 
-/** A comment as stored, without its timestamps, which the database maintains. */
-export type Comment = NewComment & { id: string; version: number };
+/** A comment as stored, without its timestamps, which the database maintains. `everMentioned`: the users whom any of its texts mentioned. */
+export type Comment = NewComment & { id: string; version: number; everMentioned: readonly string[] };
 
-/** A new text of a comment. `added`: the users whom the old text did not mention. */
-export type Revision = CommentText & { added: readonly string[] };
+/** A new text of a comment. `added`: the users whom the old text did not mention; `first`: those of them whom no earlier text mentioned either. */
+export type Revision = CommentText & { added: readonly string[]; first: readonly string[] };
 
 /** Returns undefined if the text stays the same. */
 export function revise(comment: Comment, { body, mentions }: CommentText): Revision | undefined {
   if (body === comment.body) return undefined;
-  return { body, mentions, added: mentions.filter((id) => !comment.mentions.includes(id)) };
+  const added = mentions.filter((id) => !comment.mentions.includes(id));
+  return { body, mentions, added, first: added.filter((id) => !comment.everMentioned.includes(id)) };
 }
 
 /** @throws Problem `forbidden` unless the actor wrote the comment. */

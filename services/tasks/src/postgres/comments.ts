@@ -107,7 +107,8 @@ const list = `
   ORDER BY comment.id`;
 
 const lock = `
-  SELECT id, task_id AS "taskId", author_id AS "authorId", body, mentions, version FROM task_comments
+  SELECT id, task_id AS "taskId", author_id AS "authorId", body, mentions, coalesce(ever_mentioned, mentions) AS "everMentioned", version
+  FROM task_comments
   WHERE task_id = $1 AND id = $2 FOR UPDATE`;
 
 const unknownUsers = `
@@ -141,7 +142,7 @@ export function commentStore(pool: Queryable): CommentStore {
     revise: async (tx, { taskId, id }, revision) =>
       revision === undefined
         ? toDocument(await query<Row>(tx, readOne, [taskId, id, null]))
-        : await write(tx, changeComment, [id, revision.body, revision.mentions, revision.added]),
+        : await write(tx, changeComment, [id, revision.body, revision.mentions, revision.first]),
     async remove(tx, { id }, actorId) {
       await runWithEvents(tx, { ...deleteComment, values: [id, actorId, eventHeaders()] });
     },
