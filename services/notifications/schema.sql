@@ -209,6 +209,7 @@ CREATE TABLE notifications (
   actor_id uuid,
   happened_at timestamp with time zone,
   task_missing_since timestamp with time zone,
+  comment_id uuid,
   CONSTRAINT notifications_event_id_user_id_type_key UNIQUE (event_id, user_id, type),
   CONSTRAINT notifications_pkey PRIMARY KEY (id),
   CONSTRAINT notifications_read_is_seen CHECK (read_at IS NULL OR seen_at IS NOT NULL),
@@ -298,6 +299,7 @@ CREATE INDEX mail_counts_planned_at ON mail_counts USING btree (planned_at);
 CREATE INDEX mail_counts_recipient ON mail_counts USING btree (recipient, planned_at);
 
 CREATE INDEX notifications_actor_id ON notifications USING btree (actor_id) WHERE actor_id IS NOT NULL;
+CREATE UNIQUE INDEX notifications_of_comment ON notifications USING btree (comment_id, user_id) WHERE comment_id IS NOT NULL;
 CREATE INDEX notifications_of_task ON notifications USING btree (task_id, user_id, happened_at) WHERE happened_at IS NOT NULL;
 CREATE INDEX notifications_of_user ON notifications USING btree (user_id, created_at DESC, id DESC) WHERE title IS NOT NULL;
 CREATE UNIQUE INDEX notifications_one_welcome ON notifications USING btree (user_id) WHERE type = 'user.welcome'::text;

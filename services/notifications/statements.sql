@@ -3,11 +3,11 @@
 PREPARE "notifications.insert_with_deliveries" AS
 WITH given AS (
   SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(
-    event_id uuid, user_id uuid, type text, task_id uuid, actor_id uuid, happened_at timestamptz, template_data jsonb, title text, body text,
-    delivery_policy text, channels jsonb, headers json)
+    event_id uuid, user_id uuid, type text, task_id uuid, comment_id uuid, actor_id uuid, happened_at timestamptz, template_data jsonb,
+    title text, body text, delivery_policy text, channels jsonb, headers json)
 ), inserted AS (
-  INSERT INTO notifications (event_id, user_id, type, task_id, actor_id, happened_at, template_data, title, body)
-  SELECT event_id, user_id, type, task_id, actor_id, CASE WHEN happened_at IS NOT NULL THEN least(happened_at, clock_timestamp()) END, template_data, title, body FROM given
+  INSERT INTO notifications (event_id, user_id, type, task_id, comment_id, actor_id, happened_at, template_data, title, body)
+  SELECT event_id, user_id, type, task_id, comment_id, actor_id, CASE WHEN happened_at IS NOT NULL THEN least(happened_at, clock_timestamp()) END, template_data, title, body FROM given
   ON CONFLICT DO NOTHING
   RETURNING id, event_id, user_id, type
 ), planned AS (

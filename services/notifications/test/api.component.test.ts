@@ -40,6 +40,7 @@ describe('The API of Notifications', () => {
         userId: user.id,
         type: 'task.assigned',
         taskId: randomUUIDv7(),
+        commentId: null,
         actorId: null,
         happenedAt: null,
         templateData: { task: null, actor: null, recipient: user.name },

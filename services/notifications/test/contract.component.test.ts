@@ -30,7 +30,14 @@ describe('The contract of Notifications', () => {
       async (tx) =>
         await writeNotifications(tx, [
           {
-            ...{ eventId, userId: user.id, type: 'task.assigned', taskId: randomUUIDv7(), actorId: null },
+            ...{
+              eventId,
+              userId: user.id,
+              type: 'task.assigned',
+              taskId: randomUUIDv7(),
+              commentId: null,
+              actorId: null,
+            },
             ...{ happenedAt: null, templateData: { task: null, actor: null, recipient: user.name } },
             content: { title: `Title for ${user.name}`, body: 'Body' },
             deliveryPolicy: 'keep_unknown',

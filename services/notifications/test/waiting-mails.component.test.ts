@@ -74,8 +74,8 @@ describe('Changes of a task while its mail waits', () => {
 
   it('do not replace a mail about a comment, and comments do not replace the mail about the task', async () => {
     await deferred();
-    const comment = { comment_uuid: crypto.randomUUID(), author: o.mia.id, mentions: [] };
-    for (const _ of [1, 2]) await o.around.publish('tasks.comment.added', { ...fact(o.mia), ...comment });
+    const comment = () => ({ comment_uuid: crypto.randomUUID(), author: o.mia.id, mentions: [] });
+    for (const _ of [1, 2]) await o.around.publish('tasks.comment.added', { ...fact(o.mia), ...comment() });
     await o.around.publish('tasks.task.cancelled', { ...fact(o.mia), assigned_to: o.ann.id });
     await eventually(async () => (await deliveries()).length === 4);
     await retried();

@@ -8,7 +8,7 @@ export type ContentOf = (type: NotificationType, templateData: TemplateData) => 
 
 export type BuildNotification = (
   about: Pick<NewNotification, 'eventId' | 'userId' | 'type' | 'actorId' | 'templateData'> &
-    Partial<Pick<NewNotification, 'happenedAt'>> & {
+    Partial<Pick<NewNotification, 'happenedAt' | 'commentId'>> & {
       /**
        * False for a recipient who may not read the task. The notification is then not shown in the app, and its deliveries are recorded as skipped when
        * they are rechecked.
@@ -21,6 +21,7 @@ export type BuildNotification = (
 export function notificationBuilder(content: ContentOf, channels: readonly Channel[]): BuildNotification {
   return ({ isReadable = true, ...about }) => ({
     happenedAt: null,
+    commentId: null,
     ...about,
     content: isReadable ? content(about.type, about.templateData) : null,
     taskId: about.templateData.task?.id ?? null,

@@ -54,6 +54,7 @@ export function notifyAboutTask({ findTask, findUser, buildNotification }: Needs
           isReadable: mayRead(task, recipient),
           type,
           actorId: event.actor,
+          commentId: 'comment_uuid' in event ? event.comment_uuid : null,
           happenedAt: standsAlone === true ? null : event.timestamp,
           templateData: {
             task: { id: task.id, title, isDeleted: task.kind === 'deleted' },

@@ -98,6 +98,8 @@ export type NewNotification = {
   userId: string | null;
   type: NotificationType;
   taskId: string | null;
+  /** The comment that the notification is about. Of several notifications of one user about a comment, only the first is written. */
+  commentId: string | null;
   /** The user who caused the notification; null for the system itself. */
   actorId: string | null;
   /** The time of the event (ISO 8601), which orders deliveries to one user about one task; null if no order is needed. */

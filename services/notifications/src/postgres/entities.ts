@@ -18,7 +18,7 @@ export const notificationEntity = defineEntity<NotificationView>({
     user_id: { type: 'uuid', nullable: true, select: false },
   },
   // only deliveries and operators read these
-  unmapped: ['event_id', 'actor_id', 'happened_at', 'template_data', 'task_missing_since'],
+  unmapped: ['event_id', 'comment_id', 'actor_id', 'happened_at', 'template_data', 'task_missing_since'],
 });
 
 export const entities = [notificationEntity, deadLetterEntity];

@@ -21,23 +21,23 @@ function notInTheFuture(time: string): string {
   return `CASE WHEN ${time} IS NOT NULL THEN least(${time}, clock_timestamp()) END`;
 }
 
-// A conflict means that this user was already notified of this event, or already welcomed; then neither the notification nor its deliveries are
-// written. A mail to a recipient without an account has a null user, and nulls compare as equal. Waiting deliveries to the same user about the same
-// task are superseded: the later one reports the current state. They are locked in every state that may lead to another attempt, so that the next
-// step of a worker that holds one either completes before this statement or sees its result. A delivery that is being sent is not changed. Earlier
-// notifications are looked up for each given one: OFFSET 0 keeps the subquery from becoming a join. PostgreSQL expects 100 rows from each
-// jsonb_to_recordset, and would join 10,000 rows to the whole table. On a channel without a worker, the commit is the delivery, and its attempt is
+// A conflict means that this user was already notified of this event or its comment, or already welcomed; then neither the notification nor its
+// deliveries are written. A mail to a recipient without an account has a null user, and nulls compare as equal. Waiting deliveries to the same user
+// about the same task are superseded: the later one reports the current state. They are locked in every state that may lead to another attempt, so
+// that the next step of a worker that holds one either completes before this statement or sees its result. A delivery that is being sent is not
+// changed. Earlier notifications are looked up for each given one: OFFSET 0 keeps the subquery from becoming a join. PostgreSQL expects 100 rows from
+// each jsonb_to_recordset, and would join 10,000 rows to the whole table. On a channel without a worker, the commit is the delivery, and its attempt is
 // logged like any other.
 export const insertWithDeliveries = {
   name: 'notifications.insert_with_deliveries',
   text: `
     WITH given AS (
       SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(
-        event_id uuid, user_id uuid, type text, task_id uuid, actor_id uuid, happened_at timestamptz, template_data jsonb, title text, body text,
-        delivery_policy text, channels jsonb, headers json)
+        event_id uuid, user_id uuid, type text, task_id uuid, comment_id uuid, actor_id uuid, happened_at timestamptz, template_data jsonb,
+        title text, body text, delivery_policy text, channels jsonb, headers json)
     ), inserted AS (
-      INSERT INTO notifications (event_id, user_id, type, task_id, actor_id, happened_at, template_data, title, body)
-      SELECT event_id, user_id, type, task_id, actor_id, ${notInTheFuture('happened_at')}, template_data, title, body FROM given
+      INSERT INTO notifications (event_id, user_id, type, task_id, comment_id, actor_id, happened_at, template_data, title, body)
+      SELECT event_id, user_id, type, task_id, comment_id, actor_id, ${notInTheFuture('happened_at')}, template_data, title, body FROM given
       ON CONFLICT DO NOTHING
       RETURNING id, event_id, user_id, type
     ), planned AS (
@@ -121,7 +121,7 @@ export async function writeNotifications(db: Queryable, notifications: readonly 
 }
 
 async function insertGiven(db: Queryable, given: readonly GivenNotification[]): Promise<number> {
-  const values = [JSON.stringify(given), superseded];
+  const values = [JSON.stringify(inLockOrder(given)), superseded];
   return (await query(db, { ...insertWithDeliveries, values })).length;
 }
 
@@ -135,6 +135,7 @@ function toGiven(notifications: readonly NewNotification[]) {
     user_id: one.userId,
     type: one.type,
     task_id: one.taskId,
+    comment_id: one.commentId,
     actor_id: one.actorId,
     happened_at: one.happenedAt,
     template_data: one.templateData,
@@ -147,20 +148,36 @@ function toGiven(notifications: readonly NewNotification[]) {
 }
 
 /**
+ * Sorts notifications of comments, and puts them first. Each waits for a concurrent one to the same user about the same comment: without a common
+ * order, two transactions could wait for each other.
+ */
+function inLockOrder(given: readonly GivenNotification[]): GivenNotification[] {
+  const [others, ofComments] = [given.filter(isOfNoComment), given.filter((one) => !isOfNoComment(one))];
+  const key = ({ comment_id, user_id }: GivenNotification) => `${comment_id} ${user_id}`;
+  // stable: of two notifications of one comment, the first is written
+  return [...ofComments.toSorted((a, b) => (key(a) < key(b) ? -1 : Number(key(a) > key(b)))), ...others];
+}
+
+function isOfNoComment({ comment_id }: GivenNotification): boolean {
+  return comment_id === null;
+}
+
+/**
  * Divides notifications, in order, into groups of which each contains at most one notification to the same user about the same task: a statement does
- * not see the rows that it inserts, so the later notification would not supersede the earlier one.
+ * not see the rows that it inserts, so the later notification would not supersede the earlier one. Those without an order are all in the first group.
  */
 function withoutChains(given: readonly GivenNotification[]): GivenNotification[][] {
-  const groups: { members: GivenNotification[]; chains: Set<string> }[] = [];
+  let last = { members: given.filter(({ happened_at }) => happened_at === null), chains: new Set<string>() };
+  const groups = [last];
   for (const one of given) {
-    const chain = one.happened_at === null ? undefined : `${one.task_id} ${one.user_id}`;
-    let last = groups.at(-1);
-    if (last === undefined || (chain !== undefined && last.chains.has(chain))) {
+    if (one.happened_at === null) continue;
+    const chain = `${one.task_id} ${one.user_id}`;
+    if (last.chains.has(chain)) {
       last = { members: [], chains: new Set() };
       groups.push(last);
     }
     last.members.push(one);
-    if (chain !== undefined) last.chains.add(chain);
+    last.chains.add(chain);
   }
   return groups.map(({ members }) => members);
 }
