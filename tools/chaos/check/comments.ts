@@ -48,11 +48,12 @@ export function checkComments({ operations, world }: Evidence): Violation[] {
   ];
 }
 
-/** Each entry about a comment is announced by one event, with its actor and time. */
+/** Each entry about a comment is announced by one event, with its actor and time. The events of a comment name each mentioned user once. */
 export function checkCommentEvents(world: World, published: ReadonlyMap<string, RecordedEvent[]>): Violation[] {
-  return broken(
+  const histories = [...commentHistories(world)];
+  const entriesOfEvents = broken(
     'every change is published once',
-    [...commentHistories(world)].map(([id, entries]) => {
+    histories.map(([id, entries]) => {
       const expected = entries.map(({ action, actor_id: actor, created_at: at }) => [verbOf(action), actor, at]);
       const events = (published.get(id) ?? []).toSorted((a, b) => compare(a.timestamp, b.timestamp));
       const actual = events.map(({ type, actor, timestamp }) => [type, actor, timestamp]);
@@ -62,6 +63,15 @@ export function checkCommentEvents(world: World, published: ReadonlyMap<string, 
       );
     }),
   );
+  const mentionsOfEvents = broken(
+    'nothing happens twice',
+    histories.map(([id]) => {
+      const named = (published.get(id) ?? []).flatMap(({ mentioned = [] }) => mentioned);
+      const again = named.filter((user, index) => named.indexOf(user) < index);
+      return again.length > 0 && `the events of comment ${id} name ${again.join(', ')} again as mentioned`;
+    }),
+  );
+  return [...entriesOfEvents, ...mentionsOfEvents];
 }
 
 function verbOf(action: string): string {

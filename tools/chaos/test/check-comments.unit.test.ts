@@ -45,12 +45,15 @@ function commented(run: Evidence): void {
   );
   for (const [index, id] of ['m-added', 'm-changed'].entries())
     run.world.inbox.push({ service: 'notifications', message_id: id, handler: 'notify', received_at: at(12 + index) });
-  const notification = { user_id: ann, task_id: task, is_in_app: true };
-  run.world.notifications.push(
-    { ...notification, id: 'n-added', event_id: 'm-added', type: 'comment.added', created_at: at(12) },
-    { ...notification, id: 'n-changed', event_id: 'm-changed', type: 'comment.mentioned', created_at: at(13) },
-  );
+  run.world.notifications.push(notifiedOf.added);
 }
+
+const notification = { user_id: ann, task_id: task, is_in_app: true };
+/** The notification of Ann by each event. She gets that of the event which is handled first. */
+const notifiedOf = {
+  added: { ...notification, id: 'n-added', event_id: 'm-added', type: 'comment.added', created_at: at(12) },
+  changed: { ...notification, id: 'n-changed', event_id: 'm-changed', type: 'comment.mentioned', created_at: at(13) },
+};
 
 const brokenAfter = (change: (run: Evidence) => void) =>
   brokenBy((run) => {
@@ -104,14 +107,22 @@ describe('the checker, on comments', () => {
       expect(brokenAfter(change)).to.include('every change is published once');
   });
 
-  it('finds a mention of which no one was notified, and a user who was notified twice of one comment', () => {
-    expect(brokenAfter(({ world }) => void world.notifications.pop())).to.deep.equal([
-      'each recipient is notified once',
-    ]);
-    const twice = brokenAfter(({ world }) => {
-      world.notifications.push({ ...world.notifications.at(-1)!, id: 'n-twice', type: 'comment.added' });
-    });
-    expect(twice).to.deep.equal(['each recipient is notified once']);
+  it('accepts a user who was notified by the change of a comment, and not by its creation', () => {
+    const rules = brokenAfter(({ world }) => void world.notifications.splice(-1, 1, notifiedOf.changed));
+    expect(rules).to.deep.equal([]);
+  });
+
+  it('finds a comment of which a user was not notified, was notified twice, or was notified by the wrong event', () => {
+    const wrong = { ...notifiedOf.changed, event_id: 'm-added' };
+    for (const written of [[], [notifiedOf.added, notifiedOf.changed], [notifiedOf.added, wrong], [wrong]])
+      expect(brokenAfter(({ world }) => void world.notifications.splice(-1, 1, ...written))).to.deep.equal([
+        'each recipient is notified once',
+      ]);
+  });
+
+  it('finds a user whom two events of a comment name as mentioned', () => {
+    const rules = brokenAfter(({ events }) => void (events.at(-2)!.mentioned = [ann]));
+    expect(rules).to.include('nothing happens twice');
   });
 
   it('accepts a performer who was assigned after the comment, with or without a notification', () => {
@@ -122,9 +133,10 @@ describe('the checker, on comments', () => {
     const rules = (change: (run: Evidence) => void) =>
       brokenAfter((run) => {
         assign(run);
+        run.events.at(-1)!.mentioned = [];
         change(run);
       }).filter((rule) => rule === 'each recipient is notified once');
     expect(rules(() => undefined)).to.deep.equal([]);
-    expect(rules(({ world }) => void world.notifications.splice(-2, 1))).to.deep.equal([]);
+    expect(rules(({ world }) => void world.notifications.pop())).to.deep.equal([]);
   });
 });
