@@ -26,8 +26,8 @@ function notInTheFuture(time: string): string {
 // about the same task are superseded: the later one reports the current state. They are locked in every state that may lead to another attempt, so
 // that the next step of a worker that holds one either completes before this statement or sees its result. A delivery that is being sent is not
 // changed. Earlier notifications are looked up for each given one: OFFSET 0 keeps the subquery from becoming a join. PostgreSQL expects 100 rows from
-// each jsonb_to_recordset, and would join 10,000 rows to the whole table. On a channel without a worker, the commit is the delivery, and its attempt is
-// logged like any other.
+// each jsonb_to_recordset, and would join 10,000 rows to the whole table. On a channel without a worker, the commit is the delivery, and its attempt
+// is logged like any other.
 export const insertWithDeliveries = {
   name: 'notifications.insert_with_deliveries',
   text: `
