@@ -149,6 +149,15 @@ describe('Restoring a deleted task', () => {
       const middle = await harness.createTask(manager, { parent_id: root.id, assignee_id: ann.id });
       return [root, middle, await harness.createTask(manager, { parent_id: middle.id })];
     }
+    /** Adds open sub-tasks until there are 500. */
+    async function fill({ id }: Task): Promise<{ id: string }[]> {
+      const text = `
+        INSERT INTO tasks (title, description, state, priority, labels, creator_id, created_at, updated_at, parent_id)
+        SELECT 'x', '', 'draft', 'normal', '{}', $2, now(), now(), $1
+        FROM generate_series(1, 500 - (SELECT count(*) FROM tasks WHERE parent_id = $1 AND deleted_at IS NULL AND state = 'draft'))
+        RETURNING id`;
+      return await query<{ id: string }>(harness.database.db.pool, text, [id, ann.id]);
+    }
     const isThere = async ({ id }: Task) =>
       (await harness.call('getTask', { token: manager.token, params: { id } })).status === 200;
 
@@ -193,6 +202,64 @@ describe('Restoring a deleted task', () => {
       await harness.observer.expectAbout(below.id, types);
       const [, left] = (await harness.activity(manager, below)).slice(-2);
       expect(left).to.include({ field: 'parent_id', from: root.id, to: null });
+    });
+
+    it('restores an open task without its parent if that has ended in the meantime, with the tasks below it', async () => {
+      for (const end of ['completed', 'cancelled'] as const) {
+        const root = await harness.createTask(manager, { assignee_id: ben.id });
+        const below = await harness.createTask(manager, { parent_id: root.id, assignee_id: ann.id });
+        const leaf = await harness.createTask(manager, { parent_id: below.id });
+        await harness.transition(ben, root, 'in_progress');
+        await remove(manager, below);
+        await harness.transition(end === 'completed' ? ben : manager, root, end);
+        expect((await restore(manager, leaf)).body).to.include({ parent_id: below.id });
+        expect(await harness.read(ann, below)).to.include({ state: 'assigned', parent_id: null });
+        const left = (await harness.activity(manager, below)).find(({ field }) => field === 'parent_id');
+        expect(left).to.include({ from: root.id, to: null, reason: 'the task above it has ended' });
+      }
+    });
+
+    it('restores a task that has ended, or is cancelled with its job, below a parent that has ended or has no room', async () => {
+      const [root] = await tree();
+      const done = await harness.createTask(manager, { parent_id: root.id });
+      await harness.transition(manager, done, 'cancelled');
+      const job = { queue: 'restored', kind: 'test', run_at: '2100-01-01T00:00:00Z' };
+      const ofJob = await harness.createTask(manager, { parent_id: root.id, kind: 'job', job });
+      for (const task of [done, ofJob]) await remove(manager, task);
+      await fill(root);
+      expect((await restore(manager, done)).body).to.include({ state: 'cancelled', parent_id: root.id });
+      await harness.transition(manager, root, 'cancelled');
+      expect((await restore(manager, ofJob)).body).to.include({ state: 'cancelled', parent_id: root.id });
+    });
+
+    it('is refused below a parent that has 500 open sub-tasks, until one of them has ended', async () => {
+      const [root, middle] = await tree();
+      await remove(manager, middle);
+      const others = await fill(root);
+      const key = { 'idempotency-key': crypto.randomUUID() };
+      expect(codeOf(await restore(manager, middle, key))).to.equal('too_many_links');
+      expect(await isThere(middle)).to.equal(false);
+      await harness.transition(manager, others[0] as Task, 'cancelled');
+      expect((await restore(manager, middle, key)).body).to.include({ parent_id: root.id });
+      // the parent is full again, but there is nothing to restore
+      expect((await restore(manager, middle)).status).to.equal(200);
+    });
+
+    it('never leaves an open task below a parent that is completed at the same moment', async () => {
+      for (let round = 0; round < 5; round++) {
+        const root = await harness.createTask(manager, { assignee_id: ben.id });
+        const below = await harness.createTask(manager, { parent_id: root.id });
+        await harness.transition(ben, root, 'in_progress');
+        await remove(manager, below);
+        const call = { token: ben.token, params: { id: root.id }, body: { state: 'completed' } };
+        const [completed, restored] = await Promise.all([
+          harness.call('transitionTask', call),
+          restore(manager, below),
+        ]);
+        expect(restored.status).to.equal(200);
+        const parent_id = completed.status === 200 ? null : root.id;
+        expect(restored.body, `the completion was answered with ${completed.status}`).to.include({ parent_id });
+      }
     });
 
     it('needs permission for the task whose deletion it was', async () => {

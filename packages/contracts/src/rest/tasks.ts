@@ -200,7 +200,7 @@ export const tasksRoutes = {
     operationId: 'restoreTask',
     summary: 'Restore a deleted task',
     description:
-      'The task is assigned to its former assignee again, and starts over if it was in progress. If they can no longer carry out tasks, it becomes a draft that is assigned to a performer automatically. A task of kind `job` whose job had not ended is cancelled, as its job was. A task that is not deleted stays as it is. Tasks that were deleted together are restored together; while a task above them is deleted, the response is 422 `illegal_transition`. A sub-task whose parent was moved to another project stays in its own, without a parent. `listTasks` with `deleted=true` lists what can be restored.',
+      'The task is assigned to its former assignee again, and starts over if it was in progress. If they can no longer carry out tasks, it becomes a draft that is assigned to a performer automatically. A task of kind `job` whose job had not ended is cancelled, as its job was. A task that is not deleted stays as it is. Tasks that were deleted together are restored together; while a task above them is deleted, the response is 422 `illegal_transition`. A sub-task whose parent was moved to another project stays in its own, without a parent. An open sub-task whose parent was completed or cancelled is restored without a parent, too. While its parent has 500 open sub-tasks, the response is 422 `too_many_links`. `listTasks` with `deleted=true` lists what can be restored.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:write'], objects: ['admin', 'manager', 'creator', 'lead', 'contributor'] },
     params: idParams,
@@ -208,7 +208,7 @@ export const tasksRoutes = {
     idempotent: true,
     responses: { 200: task },
     etag: true,
-    problems: ['not_found', 'project_archived', 'illegal_transition'],
+    problems: ['not_found', 'project_archived', 'illegal_transition', 'too_many_links'],
   }),
   assignTask: defineRoute({
     method: 'post',

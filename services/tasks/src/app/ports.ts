@@ -93,8 +93,15 @@ export type TaskLocks = {
   lockTaskToEnd(tx: Tx, id: string, reader: Reader): Promise<ActedTask | undefined>;
   /** Like `lockTask`, but finds deleted tasks too. */
   lockTaskOrDeleted(tx: Tx, id: string, reader: Reader): Promise<DeletableTask | undefined>;
-  /** Locks and returns a task, deleted or not, and the tasks that were deleted with it, in the order of their ids. Requires the lock of the graph. */
-  lockDeletion(tx: Tx, id: string, reader: Reader): Promise<Map<string, DeletableTask>>;
+  /**
+   * Locks a task, deleted or not, the tasks that were deleted with it, and the parent of the uppermost of them, in the order of their ids. Requires the
+   * lock of the graph. Returns the parent separately; undefined without one that the reader may read.
+   */
+  lockDeletion(
+    tx: Tx,
+    id: string,
+    reader: Reader,
+  ): Promise<{ deletion: Map<string, DeletableTask>; parent: DeletableTask | undefined }>;
   /** The assignees of locked, deleted tasks at the time of their deletion, by task id. */
   assigneesBeforeDeletion(tx: Tx, taskIds: readonly string[]): Promise<Map<string, string>>;
   /**

@@ -1,20 +1,21 @@
 import { problem } from '@taskwire/errors';
 import type { Tx } from '@taskwire/postgres';
 import { noChange } from '../domain/change.ts';
+import { requirePlace } from '../domain/links/parents.ts';
 import { authorize } from '../domain/permissions.ts';
 import { readerOf } from '../domain/projects/reader.ts';
-import { restore, type FormerAssignee } from '../domain/restoration.ts';
-import type { Task } from '../domain/task.ts';
+import { departureOf, restore, returnsUnfinished, type FormerAssignee } from '../domain/restoration.ts';
+import type { Actor, Task } from '../domain/task.ts';
 import type { LinkStore } from './links/ports.ts';
 import { loadForUpdate, type TaskCommand } from './load-for-update.ts';
-import type { Document, IdempotentRequest, TaskStore, WriteResult } from './ports.ts';
+import type { DeletableTask, Document, IdempotentRequest, TaskStore, WriteResult } from './ports.ts';
 
 type Ports = { tasks: TaskStore; links: LinkStore };
 type Command = TaskCommand & { request: IdempotentRequest | undefined };
 
 /**
  * Restores a deleted task, with the tasks that were deleted with it. A task that is not deleted stays as it is.
- * @throws Problem `illegal_transition` while a task above it is deleted by another deletion.
+ * @throws Problem `illegal_transition` while a task above it is deleted by another deletion; `too_many_links` while its parent has no room for it.
  */
 export async function restoreTask({ tasks, links }: Ports, command: Command): Promise<WriteResult> {
   const { request } = command;
@@ -36,25 +37,46 @@ async function restoreAlone(tasks: TaskStore, tx: Tx, command: Command): Promise
   if (!task.is_deleted) return await tasks.applyChange(tx, task, noChange, actor.id);
   if (task.is_linked || task.parent_id !== null) throw new MayHaveRelatives();
   const former = await formerAssignees(tasks, tx, [task]);
-  return await tasks.applyChange(tx, task, restore(task, former.get(task.id)), actor.id);
+  return await tasks.applyChange(tx, task, restore(task, former.get(task.id), null), actor.id);
 }
 
 /** Restores the tasks of one deletion. The actor needs permission for its root, as for the deletion. */
 async function restoreDeletion({ tasks, links }: Ports, tx: Tx, command: Command): Promise<Document> {
   const { actor, taskId } = command;
   await links.lockGraph(tx);
-  const set = await tasks.lockDeletion(tx, taskId, readerOf(actor));
-  const lockTask = async () => set.get(taskId);
+  const { deletion, parent } = await tasks.lockDeletion(tx, taskId, readerOf(actor));
+  const lockTask = async () => deletion.get(taskId);
   const task = await loadForUpdate({ lockTask }, tx, command, (found) => {
-    authorize('restore', actor, set.get(found.deletion_id ?? found.id) ?? found);
+    authorize('restore', actor, deletion.get(found.deletion_id ?? found.id) ?? found);
   });
-  const root = set.get(task.deletion_id ?? task.id) ?? task;
+  const root = deletion.get(task.deletion_id ?? task.id) ?? task;
   if (root.is_below_deleted && !root.is_left_behind)
     throw problem('illegal_transition', 'A task above this one is deleted. Restore that task first.');
-  const former = await formerAssignees(tasks, tx, [...set.values()]);
-  const changes = [...set.values()].map((one) => [one, restore(one, former.get(one.id))] as const);
-  await tasks.applyChanges(tx, task.is_deleted ? changes : [], actor.id);
+  if (task.is_deleted) await applyRestoration({ tasks, links }, tx, { actor, deletion, root, parent });
   return await tasks.applyChange(tx, task, noChange, actor.id);
+}
+
+type Restoration = {
+  actor: Actor;
+  deletion: ReadonlyMap<string, DeletableTask>;
+  root: DeletableTask;
+  parent: DeletableTask | undefined;
+};
+
+/** Restores the tasks of a deletion. Its root returns to its parent by the rules for a new sub-task, or leaves it. */
+async function applyRestoration(
+  { tasks, links }: Ports,
+  tx: Tx,
+  { actor, deletion, root, parent }: Restoration,
+): Promise<void> {
+  const departure = departureOf(root, parent);
+  if (departure === null && parent !== undefined && returnsUnfinished(root))
+    requirePlace(await links.readPlace(tx, { taskId: root.id, parentId: parent.id }));
+  const former = await formerAssignees(tasks, tx, [...deletion.values()]);
+  const changes = [...deletion.values()].map(
+    (one) => [one, restore(one, former.get(one.id), one === root ? departure : null)] as const,
+  );
+  await tasks.applyChanges(tx, changes, actor.id);
 }
 
 /** Also locks the former assignees, so that they stay performers until the tasks are assigned to them. */

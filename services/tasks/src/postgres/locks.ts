@@ -63,7 +63,8 @@ const lockDeletion = `
     UNION ALL SELECT child.id FROM deletion JOIN tasks child ON child.parent_id = deletion.id
     WHERE child.deletion_id = (SELECT deletion_id FROM tasks WHERE id = $1)
   )
-  SELECT ${deletableColumns} FROM tasks task WHERE task.id IN (SELECT id FROM deletion) AND ${isReadableTo('task', '$2')} ORDER BY task.id FOR UPDATE`;
+  SELECT ${deletableColumns}, task.id IN (SELECT id FROM deletion) AS "isOfDeletion" FROM tasks task
+  WHERE task.id IN (SELECT id FROM deletion UNION SELECT root.parent_id FROM deletion JOIN tasks root USING (id)) AND ${isReadableTo('task', '$2')} ORDER BY task.id FOR UPDATE`;
 
 /** The entries of a change have the time of the task's version, and a deletion is the last change of a deleted task. */
 export const readAssigneesBeforeDeletion = {
@@ -98,8 +99,14 @@ export function taskLocks(performer: PerformerSql): TaskLocks {
     lockTaskToEnd: async (tx, id, reader) => (await lockToEnd(tx, [id], reader))[0],
     lockTaskOrDeleted: async (tx, id, reader) =>
       (await query<DeletableTask>(tx, { ...lockTaskOrDeleted, values: [id, reader] }))[0],
-    lockDeletion: async (tx, id, reader) =>
-      new Map((await query<DeletableTask>(tx, lockDeletion, [id, reader])).map((task) => [task.id, task])),
+    async lockDeletion(tx, id, reader) {
+      const locked = await query<DeletableTask & { isOfDeletion: boolean }>(tx, lockDeletion, [id, reader]);
+      const deletion = locked.filter(({ isOfDeletion }) => isOfDeletion);
+      return {
+        deletion: new Map(deletion.map((task) => [task.id, task])),
+        parent: locked.find(({ isOfDeletion }) => !isOfDeletion),
+      };
+    },
     async assigneesBeforeDeletion(tx, taskIds) {
       const statement = { ...readAssigneesBeforeDeletion, values: [taskIds] };
       const rows = await query<{ id: string; assigneeId: string }>(tx, statement);
