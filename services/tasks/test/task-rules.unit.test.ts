@@ -142,12 +142,20 @@ describe('The permissions', () => {
         ),
         ...Object.values(members).filter((role) => isAllowed(action, member, { ...task, project_role: role })),
       ];
-      // the assignee is a contributor anyway
-      const others = allowed.includes('contributor') ? ['creator', 'assignee'] : ['creator'];
-      const inProject = allowed.filter((party) => !others.includes(party));
+      const inProject = allowed.filter((party) => party !== 'creator' && party !== 'assignee');
       expect(found).to.have.members(allowed.includes('writer') ? writers : inProject);
     });
   }
+
+  it('let the assignee start and complete a task in a project only as a contributor or lead of it', () => {
+    const task = { ...inState('assigned'), ...outsideOfProjects, project_id: 'garden' };
+    for (const action of ['start', 'complete'] as const) {
+      const found = [...Object.values(members), null].filter((role) =>
+        isAllowed(action, people['assignee'] as Actor, { ...task, project_role: role }),
+      );
+      expect(found, action).to.have.members(['lead', 'contributor']);
+    }
+  });
 
   it('reject a transition by the wrong user before its state is checked', () => {
     const person: Actor = { id: 'otto', role: 'member' };

@@ -228,7 +228,7 @@ export type Api = {
     assign(id: string, body: T.AssignTaskData['body'], options?: CallOptions): Call<Opened<T.AssignTaskResponses[200]>>;
     /**
      * Start, complete or cancel a task.
-     * A blocked task can be neither started nor completed, and a task with open sub-tasks cannot be completed, unless a manager or admin overrides that. A task of kind `job` can only be cancelled, together with its job. If a worker has the job, it sees `cancel_requested` with its next heartbeat, and the job ends as cancelled however the worker settles it.
+     * A task in a project is started and completed by its assignee while they are a contributor or lead of the project. A blocked task can be neither started nor completed, and a task with open sub-tasks cannot be completed, unless a manager or admin overrides that. A task of kind `job` can only be cancelled, together with its job. If a worker has the job, it sees `cancel_requested` with its next heartbeat, and the job ends as cancelled however the worker settles it.
      */
     transition(id: string, body: T.TransitionTaskData['body'], options?: CallOptions): Call<Opened<T.TransitionTaskResponses[200]>>;
     /**

@@ -40,6 +40,11 @@ const contributor: Rule = {
   who: 'contributors and leads of the project, managers and admins',
   allows: (actor, { project_role: role }) => role === 'lead' || role === 'contributor' || isLeader(actor.role),
 };
+// a viewer stays the assignee until the task is reassigned
+const contributingAssignee: Rule = {
+  who: 'its assignee, if they are a contributor or lead of the project,',
+  allows: (actor, task) => assignee.allows(actor, task) && contributor.allows(actor, task),
+};
 const lead: Rule = {
   who: 'leads of the project, managers and admins',
   allows: (actor, { project_role: role }) => role === 'lead' || isLeader(actor.role),
@@ -52,8 +57,8 @@ const rules: Readonly<Record<Action, readonly [outside: Rule, inProject: Rule]>>
   delete: [creatorOrLeader, contributor],
   restore: [creatorOrLeader, contributor],
   assign: [leader, lead],
-  start: [assignee, assignee],
-  complete: [assignee, assignee],
+  start: [assignee, contributingAssignee],
+  complete: [assignee, contributingAssignee],
   cancel: [creatorOrLeader, contributor],
   comment: [everyone, contributor],
   divide: [creatorAssigneeOrLeader, contributor],

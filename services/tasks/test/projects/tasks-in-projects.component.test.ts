@@ -1,3 +1,4 @@
+import { query } from '@taskwire/postgres';
 import { expect } from 'chai';
 import { codeOf, type Answer, type Task } from '../support/api.ts';
 import { createProject, projectOf, setMember, type Project } from '../support/projects.ts';
@@ -75,6 +76,17 @@ describe('Tasks in a project', () => {
     }
     await setMember(harness, lead, project, ann, 'viewer');
     expect(codeOf(await call('changeTask', ann, { title: 'Mine' }))).to.equal('forbidden');
+  });
+
+  it('are neither started nor completed by an assignee who has become a viewer', async () => {
+    const assigned = await harness.createTask(lead, { project_id: project.id, assignee_id: ann.id });
+    const started = await harness.createTask(lead, { project_id: project.id, assignee_id: ann.id });
+    await harness.transition(ann, started, 'in_progress');
+    // not through the API, which would reassign the tasks at once
+    const demote = "UPDATE project_members SET role = 'viewer' WHERE project_id = $1 AND user_id = $2";
+    await query(harness.database.db.pool, demote, [project.id, ann.id]);
+    expect(codeOf(await call('transitionTask', ann, { state: 'in_progress' }, assigned.id))).to.equal('forbidden');
+    expect(codeOf(await call('transitionTask', ann, { state: 'completed' }, started.id))).to.equal('forbidden');
   });
 
   it('are assigned by leads, managers and admins, to contributors and leads only', async () => {
