@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { codeOf } from './support/api.ts';
+import { tableRetention } from '../src/postgres/retention.ts';
+import { retentionPeriods } from '../src/wire/retention.ts';
 import { tasksHarness, type TasksHarness } from './support/tasks-harness.ts';
 
 describe('the retention of deleted tasks', () => {
@@ -48,14 +50,14 @@ describe('the retention of deleted tasks', () => {
     expect(codeOf(restored)).to.equal('not_found');
   });
 
-  it('leaves a tombstone of each until 121 days after the deletion, which services get as 410', async () => {
+  it('leaves a tombstone of each until 91 days after DELETED_TASK_DAYS, which services get as 410', async () => {
     const { pool } = harness.database.db;
     const tombstones = await query<{ id: string; days: number; isNumbered: boolean }>(
       pool,
       `SELECT task_id AS id, extract(days FROM now() - deleted_at)::integer AS days, change_no > 0 AS "isNumbered"
        FROM task_tombstones ORDER BY deleted_at DESC`,
     );
-    expect(tombstones.map(({ days }) => days)).to.deep.equal(Array.from({ length: 21 }, (_, index) => 100 + index));
+    expect(tombstones.map(({ days }) => days)).to.deep.equal(Array.from({ length: 91 }, (_, index) => 100 + index));
     expect(tombstones.every(({ isNumbered }) => isNumbered)).to.equal(true);
     const token = await harness.auth.serviceToken('tasks:read');
     const read = async (id: string) => await harness.call('getInternalTask', { token, params: { id } });
@@ -64,6 +66,30 @@ describe('the retention of deleted tasks', () => {
     const ids = tombstones.slice(0, 2).map(({ id }) => id);
     const several = await harness.call('getInternalTasks', { token, query: { ids: ids.join() } });
     expect((several.body as { deleted: string[] }).deleted).to.have.members(ids);
+  });
+});
+
+describe('The retention of tombstones', () => {
+  const retentionOf = (days: number) => {
+    const others = {
+      OCCURRENCE_DAYS: 90,
+      SETTLED_JOB_DAYS: 7,
+      DEAD_JOB_DAYS: 90,
+      DEAD_LETTER_DAYS: 30,
+      DEAD_LETTER_AUDIT_DAYS: 400,
+    };
+    const tables = tableRetention(retentionPeriods({ DELETED_TASK_DAYS: days, ...others }));
+    return tables.flatMap(({ rules }) => rules).find(({ table }) => table === 'task_tombstones')?.keeps;
+  };
+
+  it('lasts 121 days from the deletion, or 91 days more than a deleted task is kept if that is longer', () => {
+    for (const [days, kept] of [
+      [1, 121],
+      [30, 121],
+      [31, 122],
+      [3_650, 3_741],
+    ] as const)
+      expect(retentionOf(days), `${days}`).to.match(new RegExp(`^${kept} days after the task was deleted`));
   });
 });
 

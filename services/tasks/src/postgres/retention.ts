@@ -29,6 +29,14 @@ export type TaskPeriods = JobPeriods & {
   occurrenceDays: number;
 };
 
+/**
+ * Days from the deletion of a task to the removal of its tombstone: 90 days after the task was removed, and a day more, because retention may be late.
+ * At least 121, because a copy may pause for 120 days.
+ */
+function tombstoneDaysFor(deletedTaskDays: number): number {
+  return Math.max(deletedTaskDays + 91, 121);
+}
+
 /** The retention of Tasks' own tables. */
 function ownRetention({ deletedTaskDays, occurrenceDays, ...jobPeriods }: TaskPeriods): TableRetention {
   const responses = deleteInBatches({
@@ -41,14 +49,16 @@ function ownRetention({ deletedTaskDays, occurrenceDays, ...jobPeriods }: TaskPe
     // about 10 ms of work
     batch: 1_000,
   });
+  const tombstoneDays = tombstoneDaysFor(deletedTaskDays);
   const tombstones = deleteInBatches({
     table: 'task_tombstones',
-    keeps: '121 days after the task was deleted',
+    keeps: `${tombstoneDays} days after the task was deleted (DELETED_TASK_DAYS and 91 more, at least 121)`,
     because:
       'a copy that follows the changes of tasks may pause for 120 days, and must then learn which tasks are gone',
-    where: "deleted_at < now() - interval '121 days'",
+    where: 'deleted_at < now() - make_interval(days => $1::integer)',
+    values: () => [tombstoneDays],
     orderBy: 'deleted_at',
-    dueAt: "deleted_at + interval '121 days'",
+    dueAt: 'deleted_at + make_interval(days => $1::integer)',
     // about 10 ms of work
     batch: 1_000,
   });
