@@ -8,6 +8,25 @@ import { tasksTeam, type Person, type TasksHarness } from '../support/tasks-harn
 
 const secret = 'Zanzibar';
 
+/** The operations that the walk does not call, by the reason. A new operation is called or listed here. */
+const notWalked = {
+  'they are open to managers and admins, who read every project': [
+    'shuffleTasks',
+    ...['enqueueJob', 'enqueueJobs', 'getJob', 'listJobs', 'cancelJob', 'listJobLimits'],
+    ...['replayJob', 'replayJobs', 'dropJobs', 'setJobLimit'],
+    ...['listTasksDeadLetters', 'getTasksDeadLetter', 'replayTasksDeadLetter', 'replayTasksDeadLetters'],
+    ...['dropTasksDeadLetter', 'listTaskJourney'],
+  ],
+  'services call them, with a token of their own': [
+    ...['getInternalTask', 'getInternalTasks'],
+    ...['claimJobs', 'heartbeatJobs', 'settleJobs', 'completeJob', 'failJob', 'releaseJob'],
+  ],
+  'a view shows only what its author wrote, and not the tasks': ['getView', 'changeView', 'deleteView'],
+  'a template is in no project and belongs to its author': [
+    ...['getTaskTemplate', 'changeTaskTemplate', 'deleteTaskTemplate', 'instantiateTaskTemplate'],
+  ],
+};
+
 describe('A user outside of a project', () => {
   let harness: TasksHarness;
   let manager: Person;
@@ -18,6 +37,13 @@ describe('A user outside of a project', () => {
   let taskId: string;
   let deletedId: string;
   let commentId: string;
+  let scheduleId: string;
+  /** A task that every user reads, and that waits for a hidden one. */
+  let openId: string;
+  /** A view in manual order that every user reads, and that shows all tasks. */
+  let viewId: string;
+  /** A time at which the hidden task existed. */
+  let then: string;
 
   before(async () => {
     ({ harness, manager, ann, ben } = await tasksTeam());
@@ -36,8 +62,22 @@ describe('A user outside of a project', () => {
     const at = { token: ann.token, params: { id: taskId } };
     const added = await harness.call('addComment', { ...at, body: { body: `About ${secret}` } });
     commentId = (added.body as { id: string }).id;
+    const target = { kind: 'task', title: secret, project_id: projectId };
+    scheduleId = await create('createSchedule', manager, { kind: 'every', expression: 'P1D', target });
+    openId = (await harness.createTask(manager, { title: 'Open', assignee_id: ben.id })).id;
+    // its id is no secret: the activity log of the open task has it, without a title
+    const blocker = await harness.createTask(manager, { ...content, project_id: projectId });
+    const links = { token: manager.token, params: { id: openId, other_id: blocker.id } };
+    expect((await harness.call('addBlocker', links)).status).to.equal(204);
+    viewId = await create('createView', ann, { name: 'Everything', shared: true, sort: 'manual' });
+    then = new Date().toISOString();
     await searchTools(harness).follow();
   });
+  const create = async (operation: 'createSchedule' | 'createView', { token }: Person, body: object) => {
+    const answer = await harness.call(operation, { token, body });
+    expect(answer.status, JSON.stringify(answer.body)).to.equal(201);
+    return (answer.body as { id: string }).id;
+  };
   after(async () => await harness.stop());
 
   const walk = async (reader: Person) =>
@@ -47,6 +87,7 @@ describe('A user outside of a project', () => {
       token: reader.token,
       hidden: ({ path }) => {
         if (path.startsWith('/api/v1/tasks/{id}')) return { id: taskId, comment_id: commentId, other_id: taskId };
+        if (path.startsWith('/api/v1/schedules/{id}')) return { id: scheduleId };
         return path.startsWith('/api/v1/projects/{id}') ? { id: projectId, user_id: ann.id } : undefined;
       },
       exampleOf,
@@ -58,9 +99,24 @@ describe('A user outside of a project', () => {
           })),
           ...[{}, { project: projectId }].map((more) => ({ query: { deleted: 'true', ...more } })),
           { query: { q: secret.slice(0, 5), sort: '-created_at' } },
+          { query: { include: 'stats' } },
+        ],
+        getTask: [
+          {},
+          { query: { at: then } },
+          { query: { include: 'stats' } },
+          ...[{}, { at: then }, { include: 'stats' }].map((query) => ({ params: { id: openId }, query })),
+        ],
+        listActivity: [{}, { params: { id: openId } }],
+        transitionTask: [{}, { params: { id: openId }, body: { state: 'in_progress' } }],
+        listViewTasks: [{}, { include: 'stats' }].map((query) => ({ params: { id: viewId }, query })),
+        moveTask: [
+          { body: { view_id: viewId, after_id: openId } },
+          { params: { id: openId }, body: { view_id: viewId, after_id: taskId } },
         ],
         searchTasks: [
           { body: { q: secret } },
+          { body: { include: 'stats' } },
           { body: { filter: { field: 'project', op: 'eq', value: projectId } } },
           ...['parent', 'blocks', 'blocked_by'].map((field) => ({
             body: { filter: { field, op: 'eq', value: taskId } },
@@ -77,9 +133,11 @@ describe('A user outside of a project', () => {
         assignTask: [{ body: { assignee_id: reader.id } }],
         changeProject: [{ body: { name: 'Mine' } }],
         setProjectMember: [{ body: { role: 'lead' } }],
-        bulkTasks: [false, true].map((atomic) => ({
-          body: { atomic, operations: hiddenOperations(reader).map((one) => ({ ...one, id: taskId, if_match: '*' })) },
-        })),
+        bulkTasks: [false, true].flatMap((atomic) => [
+          ...[hiddenOperations(reader).map((one) => ({ ...one, id: taskId, if_match: '*' })), withReferences()].map(
+            (operations) => ({ body: { atomic, operations } }),
+          ),
+        ]),
       },
       secrets: [secret, taskId, deletedId, commentId],
       snapshot: async () => [
@@ -100,6 +158,16 @@ describe('A user outside of a project', () => {
     { op: 'unblock', other_id: taskId },
   ];
 
+  /** Operations that link a task of the outsider and a hidden one. */
+  const withReferences = () => [
+    { op: 'create', body: { title: 'Mine' } },
+    { op: 'block', ref: '$0', other_id: taskId },
+    { op: 'block', id: taskId, if_match: '*', other_ref: '$0' },
+    { op: 'change', ref: '$0', body: { parent_id: taskId } },
+    { op: 'change', id: taskId, if_match: '*', parent_ref: '$0', body: {} },
+    { op: 'create', body: { title: 'Mine', parent_id: taskId } },
+  ];
+
   function valueOf(name: string): string {
     return (
       { project: projectId, assignee: ann.id, due_after: '2039-01-01T00:00:00Z', sort: 'priority' }[name] ?? secret
@@ -107,9 +175,9 @@ describe('A user outside of a project', () => {
   }
 
   it('finds its tasks in no operation, as if they did not exist', async () => {
-    const { operations, faults } = await walk(ben);
+    const { omitted, faults } = await walk(ben);
     expect(faults).to.deep.equal([]);
-    expect(operations).to.be.greaterThan(30);
+    expect(omitted).to.have.members(Object.values(notWalked).flat());
   });
 
   it('would fail this walk if an operation showed them (canary: the walk of a viewer)', async () => {
