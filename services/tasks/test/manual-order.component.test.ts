@@ -148,6 +148,7 @@ describe('A view in manual order', () => {
     const unordered = await board(0, null);
     const faults: [Answer, string][] = [
       [await move(view, t0, { after: other }), 'after_id'],
+      [await move(view, other, { after: t0 }), 'view_id'],
       [await move(view, t0, { before: t0 }), 'before_id'],
       [await move(view, t0, {}), 'after_id'],
       [await move(view, t0, { before: t1, after: t1 }), 'after_id'],
@@ -159,6 +160,24 @@ describe('A view in manual order', () => {
     expect(codeOf(await move(view, { ...other, id: crypto.randomUUID() }, { after: t1 }))).to.equal('not_found');
     const hidden = { token: ann.token, params: { id: (own.body as { id: string }).id } };
     expect(codeOf(await harness.call('listViewTasks', hidden))).to.equal('not_found');
+  });
+
+  it('stores no position of a task that it does not show, and puts no task beside one that it no longer shows', async () => {
+    const view = await board(2);
+    const [t0, t1] = view.tasks;
+    const change = async (task: Task | undefined, labels: string[]) => {
+      const call = { token: ann.token, params: { id: task?.id ?? '' }, headers: { 'if-match': '*' }, body: { labels } };
+      expect((await harness.call('changeTask', call)).status).to.equal(200);
+    };
+    const other = await harness.createTask(ann, { title: 'other' });
+    expect((await move(view, other, { before: t1 })).body).to.have.nested.property('errors[0].code', 'not_in_view');
+    await change(other, [view.label]);
+    expect(await titles(view)).to.equal('1 0 other');
+    await change(t1, []);
+    const refused = await move(view, t0, { before: t1 });
+    expect(refused.body).to.deep.nested.include({ 'errors[0].field': 'before_id', 'errors[0].code': 'not_in_view' });
+    await change(t1, [view.label]);
+    expect(await titles(view)).to.equal('1 0 other');
   });
 
   it('forgets the positions of tasks that are removed, and keeps those of deleted ones', async () => {

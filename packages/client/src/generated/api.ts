@@ -261,7 +261,7 @@ export type Api = {
     removeBlocker(id: string, other_id: string, options?: CallOptions): Call<void>;
     /**
      * Move a task within a view in manual order.
-     * Puts the task directly before or after another task of the view. Everyone who can read the view and the task can move it. The version of the task stays the same, and no event is published.
+     * Puts the task directly before or after another task of the view. The view has to show both. Everyone who can read the view and the task can move it. The version of the task stays the same, and no event is published.
      */
     move(id: string, body: T.MoveTaskData['body'], options?: CallOptions): Call<Opened<T.MoveTaskResponses[200]>>;
   };

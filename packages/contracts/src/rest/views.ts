@@ -84,7 +84,7 @@ export const viewRoutes = {
     operationId: 'moveTask',
     summary: 'Move a task within a view in manual order',
     description:
-      'Puts the task directly before or after another task of the view. Everyone who can read the view and the task can move it. The version of the task stays the same, and no event is published.',
+      'Puts the task directly before or after another task of the view. The view has to show both. Everyone who can read the view and the task can move it. The version of the task stays the same, and no event is published.',
     tag,
     access: { kind: 'user', scopes: ['tasks:write'], objects: ['everyone'] },
     params: idParams,

@@ -5,11 +5,8 @@ import { busy, limitMs } from './lists/bounded-reads.ts';
 import { conditionsOf } from './lists/conditions.ts';
 import { isUnplaced } from './lists/manual.ts';
 import { idsStatement } from './lists/page.ts';
-import { isReadableTo } from './projects/readable.ts';
 
-const keyOf = `
-  SELECT position.key FROM task_positions position JOIN tasks task ON task.id = position.task_id
-  WHERE position.view_id = $1 AND position.task_id = $2 AND task.deleted_at IS NULL AND ${isReadableTo('task', '$3')}`;
+const keyOf = 'SELECT key FROM task_positions WHERE view_id = $1 AND task_id = $2';
 
 const neighbours = {
   before: 'SELECT max(key) AS key FROM task_positions WHERE view_id = $1 AND key < $2 AND task_id <> $3',
@@ -35,8 +32,13 @@ export const positions: Positions = {
     return await readIds(tx, { text, values });
   },
 
-  keyOf: async (tx, viewId, taskId, reader) =>
-    (await query<{ key: string }>(tx, keyOf, [viewId, taskId, reader]))[0]?.key,
+  async among(tx, list, ids) {
+    const { conditions, values } = conditionsOf(list);
+    const where = [...conditions, `task.id = ANY ($${values.push(ids)}::uuid[])`].join(' AND ');
+    return await readIds(tx, { text: `SELECT task.id FROM tasks task WHERE ${where}`, values });
+  },
+
+  keyOf: async (tx, viewId, taskId) => (await query<{ key: string }>(tx, keyOf, [viewId, taskId]))[0]?.key,
 
   async neighbour(tx, viewId, { key, side, except }) {
     const [row] = await query<{ key: string | null }>(tx, neighbours[side], [viewId, key, except]);

@@ -2,6 +2,7 @@ import { invalidField } from '../../domain/invalid-field.ts';
 import { readerOf } from '../../domain/projects/reader.ts';
 import type { Actor } from '../../domain/task.ts';
 import { noSuchTask } from '../load-for-update.ts';
+import { shownTasks } from './list-of-view.ts';
 import { placeInGap, placeOthers } from './manual-order.ts';
 import type { ViewPorts } from './ports.ts';
 
@@ -21,8 +22,7 @@ export async function moveTask(
   { tasks, views, positions }: ViewPorts,
   { actor, taskId, viewId, beside: { id, field } }: Move,
 ): Promise<string> {
-  const reader = readerOf(actor);
-  const task = await tasks.readTask(taskId, reader);
+  const task = await tasks.readTask(taskId, readerOf(actor));
   if (task === undefined || task.isDeleted) throw noSuchTask();
   if (id === taskId) throw invalidField(field, 'same_task', 'must name another task');
   return await tasks.transaction(async (tx) => {
@@ -31,14 +31,22 @@ export async function moveTask(
       throw invalidField('view_id', 'unknown_view', 'must be the id of a view that you can read');
     if (view.sort !== 'manual')
       throw invalidField('view_id', 'not_manual', 'must name a view in manual order: change its sort to manual');
-    let key = await positions.keyOf(tx, viewId, id, reader);
+    const shown = await positions.among(tx, shownTasks(view, actor), [taskId, id]);
+    if (!shown.includes(taskId)) throw invalidField('view_id', 'not_in_view', 'must name a view that shows the task');
+    if (!shown.includes(id)) throw notInView(field);
+    let key = await positions.keyOf(tx, viewId, id);
     if (key === undefined) {
       // the task may have come into the view after the switch to manual order
       await placeOthers(positions, tx, view, actor);
-      key = await positions.keyOf(tx, viewId, id, reader);
+      key = await positions.keyOf(tx, viewId, id);
     }
-    if (key === undefined) throw invalidField(field, 'not_in_view', 'must name a task that the view shows');
+    // a view shows more tasks than get positions at once
+    if (key === undefined) throw notInView(field);
     const side = field === 'after_id' ? 'after' : 'before';
     return await placeInGap(positions, tx, { viewId, taskId, beside: { id, key }, side });
   });
+}
+
+function notInView(field: Move['beside']['field']) {
+  return invalidField(field, 'not_in_view', 'must name a task that the view shows');
 }

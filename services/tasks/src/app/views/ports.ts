@@ -1,6 +1,5 @@
 import type { viewRoutes } from '@taskwire/contracts';
 import type { Tx } from '@taskwire/postgres';
-import type { Reader } from '../../domain/projects/reader.ts';
 import type { TaskStore } from '../ports.ts';
 import type { Saved, SavedStore } from '../saved/ports.ts';
 import type { FieldOrder, TaskList } from '../task-list.ts';
@@ -30,8 +29,10 @@ export type Positions = {
   idsOf(tx: Tx, list: TaskList<FieldOrder>, limit: number): Promise<string[]>;
   /** The ids of the tasks of a list that have no position in the view, the latest first. @throws Problem `search_busy`. */
   unplaced(tx: Tx, viewId: string, list: Omit<TaskList, 'order'>, limit: number): Promise<string[]>;
-  /** The position of a task that is not deleted and that the reader may read. */
-  keyOf(tx: Tx, viewId: string, taskId: string, reader: Reader): Promise<string | undefined>;
+  /** Those of the tasks that a list has. @throws Problem `search_busy`. */
+  among(tx: Tx, list: Omit<TaskList, 'order'>, ids: readonly string[]): Promise<string[]>;
+  /** The position of a task, whether the view shows it or not. */
+  keyOf(tx: Tx, viewId: string, taskId: string): Promise<string | undefined>;
   /** The position next to a key on one side, ignoring that of the task `except`. */
   neighbour(
     tx: Tx,
