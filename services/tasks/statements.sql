@@ -1506,7 +1506,7 @@ schedule.acts_for AS "actsFor", schedule.catch_up AS "catchUp", schedule.overlap
 schedule.pause_after_failures AS "pauseAfterFailures", schedule.failures, (extract(epoch FROM schedule.paused_at) * 1000)::float8 AS "pausedAt",
 schedule.pause_reason AS "pauseReason", schedule.revision, (extract(epoch FROM schedule.next_at) * 1000)::float8 AS "nextAt", (extract(epoch FROM schedule.due_at) * 1000)::float8 AS "dueAt",
 (extract(epoch FROM schedule.last_at) * 1000)::float8 AS "lastAt", schedule.last_task_id AS "lastTaskId", schedule.last_job_id AS "lastJobId", schedule.awaits_end AS "awaitsEnd", (extract(epoch FROM schedule.queued_at) * 1000)::float8 AS "queuedAt",
-schedule.version, to_char(schedule.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "createdAt", to_char(schedule.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "updatedAt" FROM schedules schedule WHERE schedule.zone_database < $1 AND schedule.due_at > clock_timestamp()
+schedule.version, to_char(schedule.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "createdAt", to_char(schedule.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "updatedAt" FROM schedules schedule WHERE schedule.zone_database < $1 AND schedule.due_at IS NOT NULL AND schedule.next_at > clock_timestamp()
 ORDER BY schedule.zone_database LIMIT $2 FOR UPDATE SKIP LOCKED;
 
 PREPARE "tasks.read_schedule_work" AS
@@ -1523,7 +1523,7 @@ SELECT (
 ), (
   SELECT job.state IN ('scheduled', 'queued', 'leased') FROM jobs job WHERE job.id = schedule.last_job_id
 ), false)) AS ended,
-  EXISTS (SELECT FROM schedules schedule WHERE schedule.zone_database < $1 AND schedule.due_at > clock_timestamp()) AS outdated;
+  EXISTS (SELECT FROM schedules schedule WHERE schedule.zone_database < $1 AND schedule.due_at IS NOT NULL AND schedule.next_at > clock_timestamp()) AS outdated;
 
 PREPARE "tasks.read_grounds_of_schedules" AS
 SELECT coalesce(

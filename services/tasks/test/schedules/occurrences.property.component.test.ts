@@ -22,6 +22,7 @@ type Step =
       kind: 'settings';
       catchUp: 'skip' | 'latest' | 'all';
       overlap: 'skip' | 'queue_one' | 'allow' | 'cancel_running';
+      jitter: 'PT0S' | 'PT50S';
     };
 
 const of = <K extends Step['kind']>(...kinds: K[]) => fc.record({ kind: fc.constantFrom(...kinds) });
@@ -36,6 +37,7 @@ const step = fc.oneof(
       kind: fc.constant('settings' as const),
       catchUp: fc.constantFrom('skip' as const, 'latest' as const, 'all' as const),
       overlap: fc.constantFrom('skip' as const, 'queue_one' as const, 'allow' as const, 'cancel_running' as const),
+      jitter: fc.constantFrom('PT0S' as const, 'PT50S' as const),
     }),
   },
 ) as fc.Arbitrary<Step>;
@@ -142,12 +144,14 @@ describe('The occurrences of a schedule', function () {
         case 'settings':
           await changeSchedule(
             { ...ports(), users },
-            { ...command(id), input: { catch_up: one.catchUp, overlap: one.overlap } },
+            { ...command(id), input: { catch_up: one.catchUp, overlap: one.overlap, jitter: one.jitter } },
           );
       }
     }
-    await idle();
     settle();
+    // the jitter of the last instant has passed, and no further instant has come
+    now += 29_000;
+    await idle();
     return expected;
   }
 
@@ -176,7 +180,7 @@ describe('The occurrences of a schedule', function () {
                 catch_up: 'latest',
                 overlap: 'skip',
                 regenerate: 'on_schedule',
-                jitter: 'PT0S',
+                jitter: 'PT50S',
               },
               ...{ target, pause_after_failures: 5, paused: false },
             },

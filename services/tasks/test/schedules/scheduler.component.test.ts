@@ -162,6 +162,20 @@ describe('The scheduler', () => {
     expect((await tools.read(ann, schedule)).next_at).to.equal(schedule.next_at);
   });
 
+  it('keeps an instant that has come but is not due yet when it recomputes', async () => {
+    const schedule = await tools.everyMinute(ann, 0);
+    await run(
+      "UPDATE schedules SET zone_database = '2000a', due_at = clock_timestamp() + interval '1 minute' WHERE id = $1",
+      [schedule.id],
+    );
+    await tools.run();
+    const next = 'SELECT next_at <= clock_timestamp() AS has_come FROM schedules WHERE id = $1';
+    expect(await run(next, [schedule.id])).to.deep.equal([{ has_come: true }]);
+    await run('UPDATE schedules SET due_at = next_at WHERE id = $1', [schedule.id]);
+    await tools.run();
+    expect((await tools.states(schedule)).at(-1)).to.equal('ran');
+  });
+
   it('pauses a schedule whose rule takes too long', async () => {
     const schedule = await tools.everyMinute(ann, 0);
     const everyMinute = `BYHOUR=${[...Array(24).keys()].join()};BYMINUTE=${[...Array(60).keys()].join()}`;

@@ -196,6 +196,20 @@ describe('A schedule', () => {
     expect(kept).to.include({ next_at: edited.next_at, revision: 2, version: 3 });
   });
 
+  for (const [change, what] of [
+    ['changeSchedule', 'an edit'],
+    ['pauseSchedule', 'a pause'],
+  ] as const) {
+    it(`decides an instant that came before ${what} although its run was delayed`, async () => {
+      const schedule = await tools.everyMinute(ann, 0, { overlap: 'allow' });
+      const delayed = "UPDATE schedules SET due_at = clock_timestamp() + interval '1 minute' WHERE id = $1";
+      await query(harness.database.db.pool, delayed, [schedule.id]);
+      const body = change === 'changeSchedule' ? { body: { expression: '0 0 1 1 *' } } : {};
+      await tools.ask(change, { token: ann.token, params: { id: schedule.id }, headers: { 'if-match': '*' }, ...body });
+      expect((await tools.states(schedule)).at(-1)).to.equal('ran');
+    });
+  }
+
   it('can be triggered independently of its rule, and backfilled where it has not run', async () => {
     const schedule = await tools.everyMinute(ann, -3, { catch_up: 'skip', overlap: 'allow' });
     const at = { token: ann.token, params: { id: schedule.id } };

@@ -51,20 +51,27 @@ export function advance(
   return { schedule, rows, steps, progress: recorded };
 }
 
-/** Advances until no occurrence is due, for a change that later occurrences must see. */
+/**
+ * Advances until no instant is in the past, for a change that later occurrences must see. Also decides an instant whose jitter has not passed, or whose
+ * decision was postponed: the change could move or skip it otherwise.
+ */
 export async function advanceToNow<S extends Schedule>(ports: Ports, tx: Tx, schedule: S, now: number): Promise<S> {
   let current = schedule;
-  const isDue = schedule.dueAt !== null && schedule.dueAt <= now;
   // lock order: the assignment lock comes before the jobs and tasks that the schedule may cancel
-  if (isDue && assigns(schedule.target)) await ports.tasks.lockAssignments(tx);
-  if (isDue) await ports.schedules.lockLastJobs(tx, [schedule]);
-  while (current.dueAt !== null && current.dueAt <= now) {
-    const plan = await planOf(ports, current, now);
+  if (isPast(schedule, now) && assigns(schedule.target)) await ports.tasks.lockAssignments(tx);
+  if (isPast(schedule, now)) await ports.schedules.lockLastJobs(tx, [schedule]);
+  while (isPast(current, now)) {
+    const plan = await planOf(ports, { ...current, jitterSeconds: 0 }, now);
     const decision = advance(current, { now, plan, situation: await situationOf(ports, tx, current) });
     await storeDecisions(ports, tx, [decision]);
     current = { ...current, ...decision.progress };
   }
   return current;
+}
+
+/** Whether the next instant has come, due or not. False for a schedule without a `dueAt`, which the scheduler leaves alone. */
+export function isPast({ nextAt, dueAt }: Pick<Schedule, 'nextAt' | 'dueAt'>, now: number): boolean {
+  return dueAt !== null && nextAt !== null && nextAt <= now;
 }
 
 /** The time at which an instant is due, with its jitter. */

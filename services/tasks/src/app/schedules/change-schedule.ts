@@ -61,7 +61,7 @@ async function placeOf({ rules }: SchedulePorts, old: Schedule, changed: Schedul
   return { revision, awaitsEnd: false, ...dueAtOf(changed, first?.at ?? null) };
 }
 
-/** Locks the schedule of a command, checks existence, permission and version, and decides the due occurrences. */
+/** Locks the schedule of a command, checks existence, permission and version, and decides all instants that have come, whatever their jitter. */
 export async function lockUpToDate(
   ports: SchedulePorts,
   tx: Tx,

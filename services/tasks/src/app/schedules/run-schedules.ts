@@ -4,7 +4,7 @@ import type { Tx } from '@taskwire/postgres';
 import { horizonMs } from '../../domain/schedules/rule.ts';
 import { assigns } from '../../domain/schedules/permission.ts';
 import { regenerated, type Schedule } from '../../domain/schedules/schedule.ts';
-import { advance, dueAtOf, planOf, zoneDatabase, type Plan } from './advance.ts';
+import { advance, dueAtOf, isPast, planOf, zoneDatabase, type Plan } from './advance.ts';
 import { afterRun, countLast, isPausedBy, pausedFor, skipped } from './outcome.ts';
 import type { Progress, SchedulePorts, Situation } from './ports.ts';
 import { runOccurrence } from './run-occurrence.ts';
@@ -161,13 +161,13 @@ async function planAfterEnd(ports: SchedulePorts): Promise<number> {
   });
 }
 
-/** Recomputes the next instants of schedules when this release brings a newer tz database. */
+/** Recomputes the next instants of schedules when this release brings a newer tz database. An instant that has come is decided instead. */
 async function recompute(ports: SchedulePorts): Promise<number> {
   return await ports.tasks.transaction(async (tx) => {
     const outdated = await ports.schedules.lockOutdated(tx, zoneDatabase, batch);
     const now = await ports.clock.now(tx);
     const planned: Decision[] = [];
-    for (const schedule of outdated) {
+    for (const schedule of outdated.filter((one) => !isPast(one, now))) {
       const after = Math.max(now, schedule.lastAt ?? 0);
       const [next] = await ports.rules.occurrences(regenerated(schedule), {
         after,

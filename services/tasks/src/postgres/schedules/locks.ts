@@ -47,9 +47,9 @@ export const lockReleased = {
   ORDER BY schedule.id LIMIT $1 FOR UPDATE OF schedule SKIP LOCKED`,
 };
 
-/** Leaves out due schedules: advancing them computes the next instant with the new database anyway. */
+/** Leaves out schedules whose next instant has come: advancing them computes the following one with the new database anyway. */
 const isOutdated = (zoneDatabase: string) =>
-  `schedule.zone_database < ${zoneDatabase} AND schedule.due_at > clock_timestamp()`;
+  `schedule.zone_database < ${zoneDatabase} AND schedule.due_at IS NOT NULL AND schedule.next_at > clock_timestamp()`;
 
 export const lockOutdated = {
   name: 'tasks.lock_outdated_schedules',
