@@ -1022,7 +1022,7 @@ followed AS MATERIALIZED (
   ON CONFLICT (client_id, claim_id) DO UPDATE SET
     job_ids = CASE WHEN $3 THEN job_claims.job_ids || excluded.job_ids ELSE excluded.job_ids END,
     fences = CASE WHEN $3 THEN job_claims.fences || excluded.fences ELSE excluded.fences END,
-    expires_at = excluded.expires_at
+    expires_at = CASE WHEN $3 OR job_claims.expires_at <= now() THEN excluded.expires_at END
 )
 SELECT EXISTS (SELECT FROM known) AS is_repeated, EXISTS (SELECT FROM followed WHERE count > 0) AS has_followed, leased.job_id AS id, leased.job_key AS key,
   leased.job_bytes AS bytes

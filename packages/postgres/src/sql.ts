@@ -16,6 +16,7 @@ export function nextTimestamp(previous: string, span = "interval '1 microsecond'
 /** The SQLSTATEs that the code distinguishes: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 export const sqlState = {
   uniqueViolation: '23505',
+  notNullViolation: '23502',
   foreignKeyViolation: '23503',
   undefinedTable: '42P01',
   serializationFailure: '40001',

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { simulateWork } from '@taskwire/testing';
+import { simulateWork, waitFor } from '@taskwire/testing';
 import { codeOf } from '../support/api.ts';
 import {
   jobsHarness,
@@ -103,6 +103,29 @@ describe('Limits of jobs with a concurrency key', () => {
       expect(new Set(tokens).size).to.equal(6);
     }
     expect(await client.claim()).to.deep.equal([]);
+  });
+
+  it('lease nothing twice for a claim that is sent twice at once', async () => {
+    await enqueue('a', 6);
+    const claim = { claim_id: crypto.randomUUID(), limit: 3 };
+    const { pool } = harness.database.db;
+    const other = await pool.connect();
+    const claims: Promise<Claimed[]>[] = [];
+    try {
+      // both have leased their jobs when they wait for this record of the claim
+      await other.query('BEGIN');
+      await other.query("INSERT INTO job_claims VALUES ('worker', $1, '{}', '{}', now())", [claim.claim_id]);
+      claims.push(client.claim(claim), client.claim(claim));
+      const waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+      await waitFor(async () => (await harness.sql(waiting)).length === 2, { what: 'both claims' });
+    } finally {
+      await other.query('ROLLBACK');
+      other.release();
+    }
+    const [first, second] = await Promise.all(claims);
+    expect(first).to.have.length(3);
+    expect(second?.map(({ lease_token: token }) => token)).to.deep.equal(first?.map(({ lease_token: token }) => token));
+    expect(await client.claim()).to.have.length(3);
   });
 
   it('of 3 are kept by 6 claimers, watched from outside: never 4, and never fewer than 3 while there is work', async () => {

@@ -1,5 +1,5 @@
 import { eventHeaders, hintEvents } from '@taskwire/outbox';
-import { query, type Database } from '@taskwire/postgres';
+import { isSqlState, query, sqlState, type Database } from '@taskwire/postgres';
 import type { Claim } from '../../app/jobs/ports.ts';
 import { bytesBesidePayload, largestClaimBytes } from '../../domain/jobs/limits.ts';
 import { followJobsSql, hasFollowed } from './follow-jobs.ts';
@@ -13,6 +13,9 @@ const mostKeys = 100;
 /**
  * Leases jobs with a concurrency key from one queue, and records them with the claim: a known claim leases nothing, unless this call continues it.
  * The function `lease_keyed_jobs` (migration 0012) enforces the limits of the keys.
+ *
+ * A concurrent duplicate leases other jobs, waits for the first claim to be recorded, and then fails, so that its leases are rolled back: a null
+ * violates `expires_at`. It can't leave them out as `claimJobs` does, because the function has made them before.
  */
 export const claimKeyedJobs = {
   name: 'jobs.claim_keyed',
@@ -31,7 +34,7 @@ export const claimKeyedJobs = {
     ON CONFLICT (client_id, claim_id) DO UPDATE SET
       job_ids = CASE WHEN $3 THEN job_claims.job_ids || excluded.job_ids ELSE excluded.job_ids END,
       fences = CASE WHEN $3 THEN job_claims.fences || excluded.fences ELSE excluded.fences END,
-      expires_at = excluded.expires_at
+      expires_at = CASE WHEN $3 OR job_claims.expires_at <= now() THEN excluded.expires_at END
   )
   SELECT EXISTS (SELECT FROM known) AS is_repeated, ${hasFollowed}, leased.job_id AS id, leased.job_key AS key,
     leased.job_bytes AS bytes
@@ -63,7 +66,8 @@ export async function claimKeyed(
     if (jobs <= 0 || bytes <= 0) return part;
     const isContinued = o.isContinued || part.count > 0;
     const given = [clientId, claimId, isContinued, queue, o.turns.get(queue) ?? '', jobs, bytes, worker, leaseMs];
-    const rows = await query<KeyedRow>(db.pool, { ...claimKeyedJobs, values: [...given, eventHeaders()] });
+    const rows = await queryUnlessRepeated(db, [...given, eventHeaders()]);
+    if (rows === undefined) return { ...part, isRepeated: true };
     if (rows[0]?.has_followed === true) hintEvents(db);
     if (rows[0]?.is_repeated === true) return { ...part, isRepeated: true };
     const leased = rows.filter(({ id }) => id !== null);
@@ -72,4 +76,14 @@ export async function claimKeyed(
     o.turns.set(queue, rows.find(({ id, key }) => id === null && key !== null)?.key ?? '');
   }
   return part;
+}
+
+/** The rows of the statement, or `undefined` if the same claim was recorded while it ran. */
+async function queryUnlessRepeated(db: Database, values: unknown[]): Promise<KeyedRow[] | undefined> {
+  try {
+    return await query<KeyedRow>(db.pool, { ...claimKeyedJobs, values });
+  } catch (error) {
+    if (isSqlState(error, sqlState.notNullViolation)) return undefined;
+    throw error;
+  }
 }

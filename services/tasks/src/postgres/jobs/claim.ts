@@ -146,7 +146,9 @@ export async function runClaim(
   Object.assign(room, { jobs: room.jobs - plain.jobs.length, bytes: room.bytes - plain.bytes });
   if (count === 0 && room.jobs > 0 && plain.keyed.length > 0) {
     const isContinued = plain.jobs.length > 0;
-    count = (await claimKeyed(db, claim, { queues: plain.keyed, turns, room, isContinued })).count;
+    const rest = await claimKeyed(db, claim, { queues: plain.keyed, turns, room, isContinued });
+    if (rest.isRepeated) return await known();
+    count = rest.count;
   }
   // the database function returns no jobs, so that a single query defines their form
   return count === 0 ? plain.jobs : await known();
