@@ -1112,7 +1112,7 @@ judged AS MATERIALIZED (
     WHEN outcome IN ('failed', 'crashed') AND attempts_now >= max_attempts THEN 'attempts_exhausted'
   END AS reason
   FROM counted
-), decided AS MATERIALIZED (
+), concluded AS MATERIALIZED (
   SELECT *, CASE
     WHEN outcome = 'completed' AND NOT cancel_is_final THEN 'succeeded'
     WHEN reason = 'requested' THEN 'cancelled'
@@ -1122,11 +1122,14 @@ judged AS MATERIALIZED (
   END AS next_state, coalesce(CASE WHEN outcome = 'crashed' THEN jitter * least(3600000, 5000 * 2 ^ least(crashes_now - 1 - 1, 20)) ELSE retry_after_ms END,
     jitter * least(3600000, 5000 * 2 ^ least(attempts_now - 1, 20))) AS pause_ms
   FROM reasoned
+), decided AS MATERIALIZED (
+  SELECT *, CASE WHEN next_state = 'scheduled' THEN clock_timestamp() + pause_ms * interval '1 millisecond'
+    WHEN next_state = 'queued' AND verb = 'expired' THEN clock_timestamp() END AS next_run_at
+  FROM concluded
 ), ended AS (
   UPDATE jobs SET state = decided.next_state, fence = NULL, attempts = attempts_now, crashes = crashes_now, undelivered = undelivered_now,
-    run_at = CASE WHEN next_state = 'scheduled' THEN clock_timestamp() + pause_ms * interval '1 millisecond' ELSE run_at END,
-    rank_at = CASE WHEN next_state = 'scheduled'
-      THEN clock_timestamp() + pause_ms * interval '1 millisecond' - jobs.priority * interval '60 seconds' ELSE rank_at END,
+    run_at = coalesce(next_run_at, run_at),
+    rank_at = coalesce(next_run_at - jobs.priority * interval '60 seconds', rank_at),
     result = decided.result::json, error = coalesce(decided.error::json, jobs.error), reason = decided.reason,
     settled_at = CASE WHEN next_state IN ('succeeded', 'dead', 'cancelled') THEN clock_timestamp() END,
     holds_key = holds_key AND (next_state NOT IN ('succeeded', 'dead', 'cancelled') OR unique_until > clock_timestamp()) IS TRUE
@@ -1222,7 +1225,7 @@ judged AS MATERIALIZED (
     WHEN outcome IN ('failed', 'crashed') AND attempts_now >= max_attempts THEN 'attempts_exhausted'
   END AS reason
   FROM counted
-), decided AS MATERIALIZED (
+), concluded AS MATERIALIZED (
   SELECT *, CASE
     WHEN outcome = 'completed' AND NOT cancel_is_final THEN 'succeeded'
     WHEN reason = 'requested' THEN 'cancelled'
@@ -1232,11 +1235,14 @@ judged AS MATERIALIZED (
   END AS next_state, coalesce(CASE WHEN outcome = 'crashed' THEN jitter * least(3600000, 5000 * 2 ^ least(crashes_now - 1 - 1, 20)) ELSE retry_after_ms END,
     jitter * least(3600000, 5000 * 2 ^ least(attempts_now - 1, 20))) AS pause_ms
   FROM reasoned
+), decided AS MATERIALIZED (
+  SELECT *, CASE WHEN next_state = 'scheduled' THEN clock_timestamp() + pause_ms * interval '1 millisecond'
+    WHEN next_state = 'queued' AND verb = 'expired' THEN clock_timestamp() END AS next_run_at
+  FROM concluded
 ), ended AS (
   UPDATE jobs SET state = decided.next_state, fence = NULL, attempts = attempts_now, crashes = crashes_now, undelivered = undelivered_now,
-    run_at = CASE WHEN next_state = 'scheduled' THEN clock_timestamp() + pause_ms * interval '1 millisecond' ELSE run_at END,
-    rank_at = CASE WHEN next_state = 'scheduled'
-      THEN clock_timestamp() + pause_ms * interval '1 millisecond' - jobs.priority * interval '60 seconds' ELSE rank_at END,
+    run_at = coalesce(next_run_at, run_at),
+    rank_at = coalesce(next_run_at - jobs.priority * interval '60 seconds', rank_at),
     result = decided.result::json, error = coalesce(decided.error::json, jobs.error), reason = decided.reason,
     settled_at = CASE WHEN next_state IN ('succeeded', 'dead', 'cancelled') THEN clock_timestamp() END,
     holds_key = holds_key AND (next_state NOT IN ('succeeded', 'dead', 'cancelled') OR unique_until > clock_timestamp()) IS TRUE

@@ -46,6 +46,19 @@ describe('The reaper of leases', () => {
     expect((await client.claim())[0]).to.include({ id: job.id, attempt: 2 });
   });
 
+  it('returns a job above the floor of another process, which gives it at once', async () => {
+    const other = await harness.replica({ PROCESS_ROLE: 'api' });
+    const { id } = await client.enqueue();
+    await harness.age(id, 3_600);
+    const [job] = await client.claim();
+    // raises the floor of the process that serves claims
+    await client.claim({ wait: 0.5 });
+    await expire(job!);
+    await harness.hear();
+    await other.reaper.tick();
+    expect(await client.claim()).to.have.length(1);
+  });
+
   it('accepts a late settlement that arrives before its round', async () => {
     const job = await leased();
     await expire(job, 20);

@@ -21,12 +21,15 @@ export type Ending =
   | { kind: 'released' }
   | { kind: 'expired' };
 
-/** The state after the lease. If `isRandom`, `pauseMs` is the longest possible pause; otherwise it is the pause itself. */
+/**
+ * The state after the lease. `pauseMs` is the time from then to the next start, which also determines the rank; null if both stay as they are. If `isRandom`,
+ * it is the longest possible pause.
+ */
 export type Next = {
   outcome: 'completed' | 'failed' | 'released' | 'crashed' | 'undelivered';
   state: 'succeeded' | 'scheduled' | 'queued' | 'dead' | 'cancelled';
   reason: 'final' | 'attempts_exhausted' | 'poison' | 'undelivered' | 'requested' | null;
-  pauseMs: number;
+  pauseMs: number | null;
   isRandom: boolean;
 };
 
@@ -39,7 +42,7 @@ export function afterLease(job: Leased, ending: Ending): Next {
   const isAttempt = outcome === 'completed' || outcome === 'failed' || outcome === 'crashed';
   const attempts = job.attempts + (isAttempt ? 1 : 0);
   const ended = (state: Next['state'], reason: Next['reason']) => ({
-    ...{ outcome, state, reason, pauseMs: 0, isRandom: false },
+    ...{ outcome, state, reason, pauseMs: null, isRandom: false },
   });
   if (outcome === 'completed' && !job.cancelIsFinal) return ended('succeeded', null);
   if (job.cancelRequested) return ended('cancelled', 'requested');
@@ -53,7 +56,9 @@ export function afterLease(job: Leased, ending: Ending): Next {
   if (outcome === 'failed') return retry(outcome, attempts);
   // the first crash is more likely the worker's fault than the job's, and another worker is waiting
   if (outcome === 'crashed' && job.crashes > 0) return retry(outcome, job.crashes);
-  return ended('queued', null);
+  if (ending.kind === 'released') return ended('queued', null);
+  // another process than those that claim ends the lease: below its old rank, their floors would hide the job for up to a second
+  return { ...ended('queued', null), pauseMs: 0 };
 }
 
 function outcomeOf({ isConfirmed }: Leased, { kind }: Ending): Next['outcome'] {

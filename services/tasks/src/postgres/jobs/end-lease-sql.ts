@@ -37,7 +37,7 @@ export function endLeaseSql(locked: string, headers: string): string {
       WHEN outcome IN ('failed', 'crashed') AND attempts_now >= max_attempts THEN 'attempts_exhausted'
     END AS reason
     FROM counted
-  ), decided AS MATERIALIZED (
+  ), concluded AS MATERIALIZED (
     SELECT *, CASE
       WHEN outcome = 'completed' AND NOT cancel_is_final THEN 'succeeded'
       WHEN reason = 'requested' THEN 'cancelled'
@@ -47,11 +47,14 @@ export function endLeaseSql(locked: string, headers: string): string {
     END AS next_state, coalesce(CASE WHEN outcome = 'crashed' THEN ${pause('crashes_now - 1')} ELSE retry_after_ms END,
       ${pause('attempts_now')}) AS pause_ms
     FROM reasoned
+  ), decided AS MATERIALIZED (
+    SELECT *, CASE WHEN next_state = 'scheduled' THEN clock_timestamp() + pause_ms * interval '1 millisecond'
+      WHEN next_state = 'queued' AND verb = 'expired' THEN clock_timestamp() END AS next_run_at
+    FROM concluded
   ), ended AS (
     UPDATE jobs SET state = decided.next_state, fence = NULL, attempts = attempts_now, crashes = crashes_now, undelivered = undelivered_now,
-      run_at = CASE WHEN next_state = 'scheduled' THEN clock_timestamp() + pause_ms * interval '1 millisecond' ELSE run_at END,
-      rank_at = CASE WHEN next_state = 'scheduled'
-        THEN clock_timestamp() + pause_ms * interval '1 millisecond' - jobs.priority * interval '${priorityStepSeconds} seconds' ELSE rank_at END,
+      run_at = coalesce(next_run_at, run_at),
+      rank_at = coalesce(next_run_at - jobs.priority * interval '${priorityStepSeconds} seconds', rank_at),
       result = decided.result::json, error = coalesce(decided.error::json, jobs.error), reason = decided.reason,
       settled_at = CASE WHEN next_state IN ('succeeded', 'dead', 'cancelled') THEN clock_timestamp() END,
       holds_key = holds_key AND (next_state NOT IN ('succeeded', 'dead', 'cancelled') OR unique_until > clock_timestamp()) IS TRUE
