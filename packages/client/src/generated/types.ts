@@ -982,7 +982,7 @@ export type ChangeScheduleRequest = {
      */
     regenerate?: 'on_schedule' | 'on_completion';
     /**
-     * spreads the runs over this time after their instants, at most PT1H; shorter than the interval
+     * spreads the runs over this time after their instants, at most PT1H; shorter than the intervals between the next occurrences
      */
     jitter?: string;
     /**
@@ -1296,7 +1296,7 @@ export type CreateScheduleRequest = {
      */
     regenerate?: 'on_schedule' | 'on_completion';
     /**
-     * spreads the runs over this time after their instants, at most PT1H; shorter than the interval
+     * spreads the runs over this time after their instants, at most PT1H; shorter than the intervals between the next occurrences
      */
     jitter?: string;
     /**

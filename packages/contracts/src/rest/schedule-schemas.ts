@@ -90,7 +90,7 @@ export const settings = {
     .describe(
       'on_completion: after each run, the next occurrence is the first one of the rule after the task or job has ended; every counts from that time',
     ),
-  jitter: duration.describe('spreads the runs over this time after their instants, at most PT1H; shorter than the interval'),
+  jitter: duration.describe('spreads the runs over this time after their instants, at most PT1H; shorter than the intervals between the next occurrences'),
   pause_after_failures: z.int().min(1).max(100).describe('pauses the schedule after this many failed occurrences in a row; a dead job counts as one'),
 };
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { codeOf } from '../support/api.ts';
+import type { ProblemBody } from '../support/jobs-harness.ts';
 import { scheduleTools, type Occurrence, type Schedule } from '../support/schedules.ts';
 import { tasksHarness, type Person, type TasksHarness } from '../support/tasks-harness.ts';
 
@@ -89,6 +90,28 @@ describe('A schedule', () => {
       const answer = await harness.call('createSchedule', { token, body });
       expect([answer.status, codeOf(answer)], JSON.stringify(body)).to.deep.equal([status, code]);
     }
+  });
+
+  it('has a jitter shorter than each of its next intervals, after an edit too', async () => {
+    const rules = [
+      { kind: 'every', expression: 'PT10M' },
+      { kind: 'cron', expression: '0,10 9 * * *' },
+      { kind: 'rrule', expression: 'FREQ=DAILY;BYHOUR=9;BYMINUTE=0,10' },
+    ];
+    for (const rule of rules) {
+      const fieldOf = async (jitter: string) => {
+        const answer = await harness.call('createSchedule', { token: ann.token, body: { ...daily, ...rule, jitter } });
+        return [answer.status, (answer.body as ProblemBody).errors?.[0]?.field];
+      };
+      expect(await fieldOf('PT10M')).to.deep.equal([422, 'jitter']);
+      expect(await fieldOf('PT9M59S')).to.deep.equal([201, undefined]);
+    }
+    const schedule = (await tools.ask('createSchedule', { token: ann.token, body: daily })) as Schedule;
+    const at = { token: ann.token, params: { id: schedule.id }, headers: { 'if-match': '*' } };
+    await tools.ask('changeSchedule', { ...at, body: { jitter: 'PT1H' } });
+    const hourly = await harness.call('changeSchedule', { ...at, body: { expression: '0 * * * *' } });
+    expect([hourly.status, (hourly.body as ProblemBody).errors?.[0]?.field]).to.deep.equal([422, 'jitter']);
+    await tools.ask('changeSchedule', { ...at, body: { expression: '0 * * * *', jitter: 'PT59M' } });
   });
 
   it('creates one task for each occurrence, with an id that the occurrence determines', async () => {

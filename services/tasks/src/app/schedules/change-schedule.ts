@@ -13,7 +13,7 @@ import { changedScheduleOf } from './given-schedule.ts';
 import type { SchedulePorts, StoredSchedule } from './ports.ts';
 import { skipped } from './outcome.ts';
 import { requireTarget } from './require-target.ts';
-import { nextOccurrences } from './rule-evaluator.ts';
+import { nextOccurrences, requireJitterWithinInterval } from './rule-evaluator.ts';
 import { progressOf } from './run-schedules.ts';
 
 /** A user's command on one schedule. `requireVersion` throws when the caller expects another version. */
@@ -47,6 +47,9 @@ export async function changeSchedule(
 type Place = Pick<Schedule, 'nextAt' | 'dueAt' | 'revision' | 'awaitsEnd'>;
 
 async function placeOf({ rules }: SchedulePorts, old: Schedule, changed: Schedule, now: number): Promise<Place> {
+  const { jitterSeconds } = changed;
+  if (!isSameRule(old, changed) || jitterSeconds !== old.jitterSeconds)
+    await requireJitterWithinInterval(rules, changed, { after: now, jitterSeconds });
   const revision = old.revision + (isSameRule(old, changed) ? 0 : 1);
   if (old.awaitsEnd && changed.regenerate === 'on_completion')
     return { revision, nextAt: null, dueAt: null, awaitsEnd: true };

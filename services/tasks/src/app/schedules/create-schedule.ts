@@ -10,7 +10,7 @@ import { scheduleDocument, type ScheduleSchema } from './document.ts';
 import { newScheduleOf } from './given-schedule.ts';
 import type { SchedulePorts } from './ports.ts';
 import { requireTarget } from './require-target.ts';
-import { nextOccurrences } from './rule-evaluator.ts';
+import { nextOccurrences, requireJitterWithinInterval } from './rule-evaluator.ts';
 
 /** A user's schedules may create one task a minute each, so their number bounds what one user can cause. */
 const mostSchedules = 200;
@@ -29,6 +29,7 @@ export async function createSchedule(
   const now = await ports.clock.now();
   const { rule, settings } = newScheduleOf(input, now);
   const [first] = await nextOccurrences(ports.rules, rule, { after: now, limit: 1 });
+  await requireJitterWithinInterval(ports.rules, rule, { after: now, jitterSeconds: settings.jitterSeconds });
   const create = async (tx: Tx) => {
     await requireTarget(ports, tx, actor, settings.target);
     if ((await ports.schedules.countSchedules(actor.id)) >= mostSchedules) throw tooMany();

@@ -1,3 +1,4 @@
+import { invalidField } from '../../domain/invalid-field.ts';
 import { horizonMs, neverRuns, type Occurrence, type Rule, type Window } from '../../domain/schedules/rule.ts';
 
 /** Computes when rules run. */
@@ -18,4 +19,24 @@ export async function nextOccurrences(
   const found = await rules.occurrences(rule, { after, until: after + horizonMs, limit });
   if (found.length === 0) throw neverRuns();
   return found;
+}
+
+/** The next occurrences that limit the jitter. More would take longer to evaluate, and a usual rule repeats its intervals sooner. */
+const checkedForJitter = 20;
+
+/**
+ * Requires that a jitter is shorter than the shortest interval between the next occurrences, so that they keep their order.
+ * @throws Problem `invalid_input` that names `jitter`, and what `occurrences` throws.
+ */
+export async function requireJitterWithinInterval(
+  rules: RuleEvaluator,
+  rule: Rule,
+  { after, jitterSeconds }: Pick<Window, 'after'> & { jitterSeconds: number },
+): Promise<void> {
+  if (jitterSeconds === 0) return;
+  const next = await rules.occurrences(rule, { after, until: after + horizonMs, limit: checkedForJitter });
+  const intervals = next.slice(1).map(({ at }, place) => at - (next[place]?.at ?? -Infinity));
+  const shortestSeconds = Math.min(...intervals) / 1_000;
+  if (jitterSeconds >= shortestSeconds)
+    throw invalidField('jitter', 'too_big', `must be shorter than the shortest interval, ${shortestSeconds} seconds`);
 }
