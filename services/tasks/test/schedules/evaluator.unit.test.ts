@@ -32,6 +32,16 @@ describe('The evaluation of rules in a thread', () => {
     ]);
   });
 
+  it('requires the native Temporal', () => {
+    const native = Object.getOwnPropertyDescriptor(globalThis, 'Temporal')!;
+    Reflect.deleteProperty(globalThis, 'Temporal');
+    try {
+      expect(() => createRuleEvaluator()).to.throw('no Temporal');
+    } finally {
+      Object.defineProperty(globalThis, 'Temporal', native);
+    }
+  });
+
   it('passes on the problems of a faulty rule unchanged', async () => {
     const refused: unknown = await rules
       .occurrences({ ...rule, kind: 'cron', expression: '61 * * * *' }, window)

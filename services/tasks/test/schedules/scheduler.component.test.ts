@@ -1,7 +1,14 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
+import { programEnv } from '@taskwire/testing';
 import { scheduleTools, type Schedule } from '../support/schedules.ts';
 import { tasksHarness, type Person, type TasksHarness } from '../support/tasks-harness.ts';
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 describe('The scheduler', () => {
   let harness: TasksHarness;
@@ -174,6 +181,16 @@ describe('The scheduler', () => {
     await run('UPDATE schedules SET due_at = next_at WHERE id = $1', [schedule.id]);
     await tools.run();
     expect((await tools.states(schedule)).at(-1)).to.equal('ran');
+  });
+
+  it('does not start in a Node.js without Temporal', async () => {
+    const env = { ...programEnv(), ...harness.environment() };
+    const refused = spawn(process.execPath, ['--no-harmony-temporal', main], {
+      ...{ stdio: ['ignore', 'ignore', 'pipe'], env, timeout: 30_000 },
+    });
+    const [[code], errors] = await Promise.all([once(refused, 'exit'), text(refused.stderr)]);
+    expect(code).to.equal(1);
+    expect(errors).to.match(/no Temporal|Temporal is not defined/);
   });
 
   it('pauses a schedule whose rule takes too long', async () => {
