@@ -52,8 +52,8 @@ export function advance(
 }
 
 /**
- * Advances until no instant is in the past, for a change that later occurrences must see. This includes an instant whose jitter has not passed, or that
- * was postponed: a change could lose or skip it.
+ * Advances until no instant is in the past, for a change that later occurrences must see. This includes an instant whose jitter has not passed or
+ * that was postponed: a change could lose it.
  */
 export async function advanceToNow<S extends Schedule>(ports: Ports, tx: Tx, schedule: S, now: number): Promise<S> {
   let current = schedule;
