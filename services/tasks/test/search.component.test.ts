@@ -187,6 +187,51 @@ describe('The search for tasks', () => {
     }
   });
 
+  it('needs a word that the database keeps in the positive part of a query, wherever the query comes from', async () => {
+    const task = await harness.createTask(ann, { title: 'List<String> of R&amp;D at http://a.example/b' });
+    await follow();
+    const at = { token: ann.token };
+    for (const q of [
+      '<b> -red',
+      '</b>',
+      '&amp; -red',
+      '&#65; -red',
+      '"<b>" -red',
+      'http:// -red',
+      'list or <b> -red',
+      '<!--b--> -red ',
+    ]) {
+      expect(codeOf(await harness.call('listTasks', { ...at, query: { q } })), q).to.equal('search_too_broad');
+      expect(codeOf(await harness.call('searchTasks', { ...at, body: { q } })), q).to.equal('search_too_broad');
+      for (const sort of [null, 'manual'])
+        expect(codeOf(await harness.call('createView', { ...at, body: { name: 'x', q, sort } })), q).to.equal(
+          'search_too_broad',
+        );
+    }
+    // these have words
+    for (const q of ['List<String> -red', 'R&amp;D -red', 'http://a.example/b -red', 'a.example -red', 'list -<b> '])
+      expect(
+        (await search({ q, sort: 'created_at' })).data.map(({ id }) => id),
+        q,
+      ).to.deep.equal([task.id]);
+  });
+
+  it('finds nothing for a view whose saved query has no word', async () => {
+    await harness.createTask(ann, { title: 'Yak' });
+    await follow();
+    const body = { name: 'x', q: 'fence -red', sort: 'manual' };
+    const view = (await harness.call('createView', { token: ann.token, body })).body as { id: string };
+    await sql(`UPDATE task_views SET q = '<b> -red' WHERE id = '${view.id}'`);
+    const move = { token: ann.token, params: { id: (await harness.createTask(ann)).id } };
+    const beside = (await search({ q: 'yak' })).data[0]?.id;
+    expect(codeOf(await harness.call('moveTask', { ...move, body: { view_id: view.id, after_id: beside } }))).to.equal(
+      'invalid_input',
+    );
+    expect(codeOf(await harness.call('listViewTasks', { token: ann.token, params: view }))).to.equal(
+      'search_too_broad',
+    );
+  });
+
   it('suggests the tasks whose titles are most similar to a text, even with typing errors', async () => {
     for (const title of ['Zebra crossing', 'Repair the café zebra', 'Unrelated zoo', '100 % of the zebra_crossing']) {
       await harness.createTask(ann, { title });

@@ -6,6 +6,7 @@ import type { Change, Grounds } from '../domain/change.ts';
 import type { Choice } from '../domain/fairness.ts';
 import type { Eligibility } from '../domain/performer.ts';
 import type { Reader } from '../domain/projects/reader.ts';
+import type { TextQuery } from '../domain/search/text-query.ts';
 import type { ActedTask, Task, TaskFields } from '../domain/task.ts';
 import type { TaskList } from './task-list.ts';
 
@@ -71,9 +72,11 @@ export type TaskReads = {
   ): Promise<(Document<typeof schemas.readTask> & { isDeleted: boolean }) | undefined>;
   /**
    * `asOf`, for a filter with a text, is the time at which the text search was up to date.
-   * @throws Problem `search_busy` when this filter and order take too long.
+   * @throws Problem `search_busy` when this filter and order take too long, and what `requireWords` throws.
    */
   listTasks(list: TaskList, place: Place): Promise<Page<ListedTaskJson> & { asOf?: string }>;
+  /** Requires that each alternative of a text query has a word that the search can find. @throws Problem `search_too_broad`. */
+  requireWords(tx: Tx, text: TextQuery): Promise<void>;
   /** The labels of readable tasks that begin with a prefix, sorted by character codes. @throws Problem `search_busy`. */
   listLabels(prefix: string, reader: Reader, place: Place): Promise<Page<LabelInUse>>;
   /** The tasks whose titles are most similar to a text. @throws Problem `search_busy`. */

@@ -12,6 +12,7 @@ import { isUsual, readUsualList } from './lists/usual.ts';
 import { isReadableTo, readersOf } from './projects/readable.ts';
 import { readCurrency } from './search/follow.ts';
 import { suggestTasks } from './search/suggest.ts';
+import { requireWords } from './search/text-query-sql.ts';
 import { statsColumn } from './links/stats.ts';
 import { activityJson, joinUsers, joinUser, taskJson } from './task-json.ts';
 
@@ -50,11 +51,14 @@ export function taskReads(db: Database): Omit<TaskReads, 'needReassignment'> {
       if (isUsual(list)) return toPage(await readUsualList(db.pool, list, place), keysetOf(latestFirst), place.limit);
       return await bounded(async (tx) => {
         if (list.filter.text === undefined) return await readPage(tx, list, place);
+        await requireWords(tx, list.filter.text);
         // read before the page, so that the page includes at least the changes up to this time
         const { asOf } = await readCurrency(tx);
         return { ...(await readPage(tx, list, place)), asOf };
       });
     },
+
+    requireWords,
 
     listLabels: async (prefix, reader, place) =>
       await bounded(async (tx) => await readLabels(tx, { prefix, reader }, place)),

@@ -49,7 +49,7 @@ export type Positions = {
 };
 
 export type ViewPorts = {
-  tasks: Pick<TaskStore, 'once' | 'transaction' | 'readTask' | 'listTasks'>;
+  tasks: Pick<TaskStore, 'once' | 'transaction' | 'readTask' | 'listTasks' | 'requireWords'>;
   views: SavedStore<ViewContent, ViewSchema>;
   positions: Positions;
 };

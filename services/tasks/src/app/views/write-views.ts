@@ -1,3 +1,4 @@
+import type { Tx } from '@taskwire/postgres';
 import { invalidField } from '../../domain/invalid-field.ts';
 import { readFilterTree } from '../../domain/search/filter-tree.ts';
 import { readTextQuery } from '../../domain/search/text-query.ts';
@@ -16,8 +17,8 @@ export async function createView(
   { tasks, views, positions }: ViewPorts,
   { actor, content, request }: { actor: Actor; content: ViewContent; request: IdempotentRequest | undefined },
 ): Promise<WriteResult<ViewSchema>> {
-  requireSearch(content, actor);
   return await tasks.once<ViewSchema>(request, async (tx) => {
+    await requireSearch(tasks, tx, { content, actor });
     await viewRules.requireRoom(views, tx, actor);
     const created = await views.insert(tx, actor.id, content);
     if (content.sort === 'manual') {
@@ -36,7 +37,7 @@ export async function changeView(
   return await tasks.transaction(async (tx) => {
     const { id, creatorId: _, version: __, ...before } = await viewRules.lockToChange(views, tx, command);
     const content = withChange<ViewContent>(before, change);
-    requireSearch(content, command.actor);
+    await requireSearch(tasks, tx, { content, actor: command.actor });
     if (content.sort === 'manual' && before.sort !== 'manual')
       await startManualOrder(positions, tx, { view: { ...content, id }, before, actor: command.actor });
     if (content.sort !== 'manual' && before.sort === 'manual') await positions.clear(tx, id);
@@ -45,9 +46,13 @@ export async function changeView(
 }
 
 /** Validates the search of a view before it is saved: otherwise someone else would find out later that it fails. */
-function requireSearch({ filter, q, sort }: ViewContent, { id: callerId }: Actor): void {
-  if (filter !== null) readFilterTree(filter, { callerId, now: Date.now() });
-  if (q !== null) readTextQuery(q);
+async function requireSearch(
+  tasks: ViewPorts['tasks'],
+  tx: Tx,
+  { content: { filter, q, sort }, actor }: { content: ViewContent; actor: Actor },
+): Promise<void> {
+  if (filter !== null) readFilterTree(filter, { callerId: actor.id, now: Date.now() });
+  if (q !== null) await tasks.requireWords(tx, readTextQuery(q));
   if (sort === 'relevance' && q === null)
     throw invalidField('sort', 'invalid_value', 'must not be relevance without q');
 }

@@ -1,4 +1,4 @@
-import { problem } from '@taskwire/errors';
+import { problem, type Problem } from '@taskwire/errors';
 
 /** A word or, with several words, a phrase. `isPrefix`: words that begin with it match, too. */
 export type Term = { text: string; isPhrase: boolean; isPrefix: boolean };
@@ -19,7 +19,8 @@ const tokens = /(-?)"([^"]*)"?|(\S+)/gu;
 /**
  * Reads a query such as `paint "garden fence" -red or gate`. Words are combined by `and`, except around `or`. The last word may be unfinished, so it
  * is also a prefix, unless it is short, excluded, in quotes, or followed by a space.
- * @throws Problem `search_too_broad` when an alternative has no word to find, `invalid_input` for too many words.
+ * @throws Problem `search_too_broad` when an alternative has no word to find, as far as this can be told without the database, which also ignores
+ * markup; `invalid_input` for too many words.
  */
 export function readTextQuery(given: string): TextQuery {
   const found = [...given.matchAll(tokens)].map((match) => tokenOf(match, given)).filter((one) => one !== undefined);
@@ -29,16 +30,15 @@ export function readTextQuery(given: string): TextQuery {
     });
   }
   const alternatives = split(found);
-  if (alternatives.some(({ all }) => all.length === 0)) {
-    throw problem(
-      'search_too_broad',
-      'Send a word to search for, besides those to exclude, for example q=fence -red.',
-      {
-        errors: [{ field: 'q', code: 'search_too_broad', message: 'must have a word to search for' }],
-      },
-    );
-  }
+  if (alternatives.some(({ all }) => all.length === 0)) throw tooBroad();
   return alternatives;
+}
+
+/** The problem of a query with an alternative that has no word to find. */
+export function tooBroad(): Problem {
+  return problem('search_too_broad', 'Send a word to search for, besides those to exclude, for example q=fence -red.', {
+    errors: [{ field: 'q', code: 'search_too_broad', message: 'must have a word to search for' }],
+  });
 }
 
 type Token = 'or' | (Term & { isExcluded: boolean });
