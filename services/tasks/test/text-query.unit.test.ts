@@ -31,7 +31,20 @@ describe('A text query', () => {
   it('takes the last word as the beginning of a word, unless it is short, excluded, in quotes, or finished by a space', () => {
     expect(read('pai fen')).to.deep.equal(['pai fen*']);
     expect(read('Cafés')).to.deep.equal(['Cafés*']);
-    for (const given of ['fence ', 'fe', 'paint -fence', '"fence"', 'e-mail']) {
+    // vowel signs, a decomposed accent and a hyphen belong to a word
+    for (const word of ['हिंदी', 'नेपाल', 'cafe\u0301', 'e-mai', 'x86-6', 'well-known-thi'])
+      expect(read(`paint ${word}`)).to.deep.equal([`paint ${word}*`]);
+    for (const given of [
+      'fence ',
+      'fe',
+      'fe\u0301',
+      'e-m',
+      'e--mail',
+      'email-',
+      "o'clock",
+      'paint -fence',
+      '"fence"',
+    ]) {
       expect(read(given).join(), given).not.to.include('*');
     }
     // a phrase that is still being typed

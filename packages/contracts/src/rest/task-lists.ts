@@ -64,7 +64,7 @@ export const taskFilters = {
   q: searchedText
     .optional()
     .describe(
-      'text to search for in title, labels, description and comments, without regard to case and accents. The text of the task or a single comment has to match it completely. It consists of words, "phrases", -excluded words, and `or` between alternatives. The last word also matches longer words that begin with it, if it has at least three letters and no space follows.',
+      'text to search for in title, labels, description and comments, without regard to case and accents. The text of the task or a single comment has to match it completely. It consists of words, "phrases", -excluded words, and `or` between alternatives. The last word also matches longer words that begin with it, if it has at least three letters or digits, only hyphens between them, and no space after it.',
     ),
 };
 

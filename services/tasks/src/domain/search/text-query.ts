@@ -9,8 +9,10 @@ export type Alternative = { all: readonly Term[]; none: readonly Term[] };
 /** A text query in the syntax of web searches: matches a text that one of its alternatives matches. */
 export type TextQuery = readonly Alternative[];
 
-/** Shorter beginnings match too many words. */
+/** In characters, without hyphens; an accent is no character of its own, a vowel sign is. Shorter beginnings match too many words. */
 const shortestPrefix = 3;
+/** Words with other characters may consist of several words, or of syntax of the database. Marks are vowel signs and accents that follow their letter. */
+const beginningOfWord = /^(?:[\p{L}\p{N}]\p{M}*)+(?:-(?:[\p{L}\p{N}]\p{M}*)+)*$/u;
 /** Each term costs the database a look-up, and people don't enter more. */
 const mostTerms = 20;
 
@@ -18,7 +20,8 @@ const tokens = /(-?)"([^"]*)"?|(\S+)/gu;
 
 /**
  * Reads a query such as `paint "garden fence" -red or gate`. Words are combined by `and`, except around `or`. The last word may be unfinished, so it
- * is also a prefix, unless it is short, excluded, in quotes, or followed by a space.
+ * is also a prefix, unless it is short, excluded, in quotes, or followed by a space, or has characters other than letters, digits and single hyphens
+ * between them.
  * @throws Problem `search_too_broad` when an alternative has no word to find, as far as this can be told without the database, which also ignores
  * markup; `invalid_input` for too many words.
  */
@@ -53,7 +56,11 @@ function tokenOf(match: RegExpExecArray, given: string): Token | undefined {
   const isPhrase = phrase !== undefined;
   const isLast = match.index + whole.length === given.length;
   const isPrefix =
-    isLast && !isPhrase && !isExcluded && /^[\p{L}\p{N}]+$/u.test(text) && [...text].length >= shortestPrefix;
+    isLast &&
+    !isPhrase &&
+    !isExcluded &&
+    beginningOfWord.test(text) &&
+    [...text.normalize('NFC').replaceAll('-', '')].length >= shortestPrefix;
   return { text, isPhrase, isPrefix, isExcluded };
 }
 

@@ -37,7 +37,7 @@ export async function requireWords(db: Queryable, query: TextQuery): Promise<voi
 }
 
 function termSql({ text, isPhrase, isPrefix }: Term, parameter: (value: unknown) => string): string {
-  // a prefix has only letters and digits (`readTextQuery`), which are not syntax
+  // a prefix has only letters, digits and hyphens (`readTextQuery`), which are not syntax; with a hyphen, the word and its parts become a phrase
   if (isPrefix) return `to_tsquery('task_text', ${parameter(`${text}:*`)})`;
   return `${isPhrase ? 'phraseto_tsquery' : 'plainto_tsquery'}('task_text', ${parameter(text)})`;
 }
