@@ -27,7 +27,8 @@ import { wireJobs } from './wire/jobs.ts';
 import { retentionPeriods } from './wire/retention.ts';
 import { wireSchedules } from './wire/schedules.ts';
 import { createProjectStore } from './postgres/projects/project-store.ts';
-import { positions } from './postgres/positions.ts';
+import { takingTurns } from './postgres/lists/bounded-reads.ts';
+import { positionStore } from './postgres/positions.ts';
 import { savedStore, templateTable, viewTable } from './postgres/saved.ts';
 import { wireSearch } from './wire/search.ts';
 import { wireSync } from './wire/sync.ts';
@@ -47,7 +48,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   const { telemetry, db, database } = service;
   const { logger } = telemetry;
   const policy = { requireVerifiedEmail: env.AUTH_REQUIRE_VERIFIED_EMAIL };
-  const tasks = createTaskStore(db, policy);
+  const inTurn = takingTurns(db);
+  const tasks = createTaskStore(db, policy, inTurn);
 
   const reassigner = createLoop({
     name: 'reassigner',
@@ -88,7 +90,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
       activity: activityReads(db),
       comments: commentStore(db.pool),
       views: savedStore(db.pool, viewTable),
-      positions,
+      positions: positionStore(inTurn),
       templates: savedStore(db.pool, templateTable),
       projects,
       wakeReassigner: reassigner.wake,

@@ -194,6 +194,36 @@ describe('A view in manual order', () => {
     expect(await titles(view)).to.equal('2 1 0');
   });
 
+  it('is started and extended by a few requests at a time, so that these never occupy all connections', async () => {
+    const { pool } = harness.database.db;
+    const boards = [];
+    for (let n = 0; n < 8; n++) boards.push(await board(0, null));
+    const ordered = await board(1);
+    const late = await add(ordered.label, 'late');
+    const locker = await pool.connect();
+    try {
+      await query(locker, 'BEGIN');
+      await query(locker, 'LOCK TABLE task_labels IN ACCESS EXCLUSIVE MODE');
+      let running = true;
+      const writes = Promise.all([
+        ...boards.map(async (view) => await switchTo(view, 'manual')),
+        ...boards.map(async () => await move(ordered, ordered.tasks[0], { after: late })),
+      ]).finally(() => (running = false));
+      const waiting: number[] = [];
+      while (running) {
+        const text = `SELECT count(*)::integer AS count FROM pg_stat_activity, pg_locks
+          WHERE pg_locks.pid = pg_stat_activity.pid AND relation = 'task_labels'::regclass AND NOT granted`;
+        waiting.push((await query<{ count: number }>(pool, text))[0]?.count ?? 0);
+      }
+      expect(new Set((await writes).map(codeOf))).to.deep.equal(new Set(['search_busy']));
+      expect(Math.max(...waiting)).to.be.within(1, 4);
+    } finally {
+      await query(locker, 'ROLLBACK');
+      locker.release();
+    }
+    expect((await move(ordered, ordered.tasks[0], { after: late })).status).to.equal(200);
+  });
+
   it('refuses cursors of another version of the view', async () => {
     const view = await board(2);
     const first = await harness.call('listViewTasks', {

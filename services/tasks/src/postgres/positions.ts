@@ -1,7 +1,7 @@
 import { isSqlState, query, sqlState, type Tx } from '@taskwire/postgres';
 import { generateKeyBetween, generateNKeysBetween } from 'fractional-indexing';
 import type { Positions } from '../app/views/ports.ts';
-import { busy, limitMs } from './lists/bounded-reads.ts';
+import { busy, limitMs, type Turns } from './lists/bounded-reads.ts';
 import { conditionsOf } from './lists/conditions.ts';
 import { isUnplaced } from './lists/manual.ts';
 import { idsStatement } from './lists/page.ts';
@@ -17,8 +17,9 @@ const place = `
   INSERT INTO task_positions (view_id, task_id, key) SELECT $1, id, key FROM unnest($2::uuid[], $3::text[]) AS placed (id, key)
   ON CONFLICT (view_id, task_id) DO UPDATE SET key = excluded.key`;
 
-/** The PostgreSQL store of positions. */
-export const positions: Positions = {
+/** The PostgreSQL store of positions. Transactions that read lists share their turns with other lists. */
+export const positionStore = (inTurn: Turns): Positions => ({
+  inTurn,
   keyBetween: generateKeyBetween,
   keysBetween: generateNKeysBetween,
 
@@ -57,7 +58,7 @@ export const positions: Positions = {
 
   place: async (tx, viewId, ids, keys) => void (await query(tx, place, [viewId, ids, keys])),
   clear: async (tx, viewId) => void (await query(tx, 'DELETE FROM task_positions WHERE view_id = $1', [viewId])),
-};
+});
 
 /** Reads ids with the limit of other lists, because the cost depends on the filter. @throws Problem `search_busy`. */
 async function readIds(tx: Tx, statement: { text: string; values: unknown[] }): Promise<string[]> {

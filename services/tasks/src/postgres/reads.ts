@@ -3,7 +3,7 @@ import { readEventJourneys, type EventJourney } from '@taskwire/outbox';
 import { pageOf, query, type Database, type Keyset, type Page, type Place, type Tx } from '@taskwire/postgres';
 import type { ActivityJson, ListedTaskJson, TaskEventJourney, TaskJson, TaskReads } from '../app/ports.ts';
 import { latestFirst, type TaskList } from '../app/task-list.ts';
-import { boundedReads } from './lists/bounded-reads.ts';
+import { boundedReads, type Turns } from './lists/bounded-reads.ts';
 import { readLabels } from './lists/labels.ts';
 import { readInManualOrder } from './lists/manual.ts';
 import { keysetOf, pageStatement } from './lists/page.ts';
@@ -16,9 +16,9 @@ import { requireWords } from './search/text-query-sql.ts';
 import { statsColumn } from './links/stats.ts';
 import { activityJson, joinUsers, joinUser, taskJson } from './task-json.ts';
 
-/** The read queries on tasks. */
-export function taskReads(db: Database): Omit<TaskReads, 'needReassignment'> {
-  const bounded = boundedReads(db);
+/** The read queries on tasks. Lists take turns. */
+export function taskReads(db: Database, inTurn: Turns): Omit<TaskReads, 'needReassignment'> {
+  const bounded = boundedReads(db, inTurn);
   return {
     readTask: async (id, reader) => {
       const [row] = await query<{ json: TaskJson; version: number; is_deleted: boolean }>(db.pool, {

@@ -8,6 +8,7 @@ import { applyChange, applyChanges } from './apply.ts';
 import { creatingTasks, insertJobTask } from './create.ts';
 import { claimKey, savedResponse, saveResponse } from './idempotency.ts';
 import { cancelJobOf } from './jobs/cancel-within.ts';
+import { takingTurns, type Turns } from './lists/bounded-reads.ts';
 import { reassignmentQueries, taskLocks } from './locks.ts';
 import { performerSql } from './performer-sql.ts';
 import { assignment } from './performers.ts';
@@ -23,9 +24,13 @@ const maxDeadlocks = 3;
 
 /**
  * Creates the PostgreSQL task store. `policy` defines who is a performer; all processes that share these tasks must use
- * the same one.
+ * the same one. Lists take turns, which others may share.
  */
-export function createTaskStore(db: Database, policy: PerformerPolicy = { requireVerifiedEmail: true }): TaskStore {
+export function createTaskStore(
+  db: Database,
+  policy: PerformerPolicy = { requireVerifiedEmail: true },
+  inTurn: Turns = takingTurns(db),
+): TaskStore {
   const performer = performerSql(policy);
   const insert = creatingTasks(performer);
   const { needReassignment } = reassignmentQueries(performer);
@@ -43,7 +48,7 @@ export function createTaskStore(db: Database, policy: PerformerPolicy = { requir
   }
 
   return {
-    ...taskReads(db),
+    ...taskReads(db, inTurn),
     ...taskLocks(performer),
     ...assignment(performer),
     ...{ applyChange, applyChanges, insertJobTask, cancelJobOf, transaction },

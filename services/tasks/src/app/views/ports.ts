@@ -25,6 +25,11 @@ export type Positions = {
   keyBetween(before: string | null, after: string | null): string;
   /** Returns several new keys, in order. */
   keysBetween(before: string | null, after: string | null, count: number): string[];
+  /**
+   * Runs a transaction that calls `idsOf` or `unplaced`, a few at a time, so that these never occupy all connections.
+   * @throws Problem `search_busy` when it has waited too long.
+   */
+  inTurn<T>(work: () => Promise<T>): Promise<T>;
   /** The ids of the tasks of a list, in its order. @throws Problem `search_busy`. */
   idsOf(tx: Tx, list: TaskList<FieldOrder>, limit: number): Promise<string[]>;
   /** The ids of the tasks of a list that have no position in the view, the latest first. @throws Problem `search_busy`. */

@@ -17,7 +17,7 @@ export async function createView(
   { tasks, views, positions }: ViewPorts,
   { actor, content, request }: { actor: Actor; content: ViewContent; request: IdempotentRequest | undefined },
 ): Promise<WriteResult<ViewSchema>> {
-  return await tasks.once<ViewSchema>(request, async (tx) => {
+  const create = async (tx: Tx) => {
     await requireSearch(tasks, tx, { content, actor });
     await viewRules.requireRoom(views, tx, actor);
     const created = await views.insert(tx, actor.id, content);
@@ -26,7 +26,9 @@ export async function createView(
       await startManualOrder(positions, tx, { view, before: { sort: null, q: content.q }, actor });
     }
     return created;
-  });
+  };
+  const createOnce = async () => await tasks.once<ViewSchema>(request, create);
+  return content.sort === 'manual' ? await positions.inTurn(createOnce) : await createOnce();
 }
 
 /** Changes the given fields. The same content is a new version, too. A view that is switched to manual order keeps its previous order. */
@@ -34,7 +36,7 @@ export async function changeView(
   { tasks, views, positions }: ViewPorts,
   { change, ...command }: SavedCommand & { change: ViewChange },
 ): Promise<Document<ViewSchema>> {
-  return await tasks.transaction(async (tx) => {
+  const apply = async (tx: Tx) => {
     const { id, creatorId: _, version: __, ...before } = await viewRules.lockToChange(views, tx, command);
     const content = withChange<ViewContent>(before, change);
     await requireSearch(tasks, tx, { content, actor: command.actor });
@@ -42,7 +44,9 @@ export async function changeView(
       await startManualOrder(positions, tx, { view: { ...content, id }, before, actor: command.actor });
     if (content.sort !== 'manual' && before.sort === 'manual') await positions.clear(tx, id);
     return await views.update(tx, id, content);
-  });
+  };
+  const changeIt = async () => await tasks.transaction(apply);
+  return change.sort === 'manual' ? await positions.inTurn(changeIt) : await changeIt();
 }
 
 /** Validates the search of a view before it is saved: otherwise someone else would find out later that it fails. */

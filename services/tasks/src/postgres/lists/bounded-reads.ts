@@ -6,13 +6,17 @@ export const limitMs = 500;
 /** The share of the pool that such reads may hold at a time: more than half is left for everything else. */
 const shareOfPool = 0.4;
 
+/** Runs work that occupies a connection, a few at a time. @throws Problem `search_busy` when it has waited too long. */
+export type Turns = <T>(work: () => Promise<T>) => Promise<T>;
+
 /**
  * Limits the reads whose cost depends on the request, so that they never stall the pool: a few at a time, each statement for at most half a second.
  * @throws Problem `search_busy` when a read exceeds either limit.
  */
 export type BoundedReads = <T>(read: (tx: Tx) => Promise<T>) => Promise<T>;
 
-export function boundedReads(db: Database): BoundedReads {
+/** Creates the turns of reads that share one part of the pool. */
+export function takingTurns(db: Database): Turns {
   const atOnce = Math.max(1, Math.floor((db.pool.options.max ?? 1) * shareOfPool));
   const waiting: (() => void)[] = [];
   let running = 0;
@@ -39,14 +43,22 @@ export function boundedReads(db: Database): BoundedReads {
     else next();
   }
 
-  return async (read) => {
+  return async (work) => {
     await turn();
     try {
-      return await db.transaction(read, { statementTimeoutMs: limitMs });
-    } catch (error) {
-      throw isSqlState(error, sqlState.queryCanceled) ? busy(error) : error;
+      return await work();
     } finally {
       end();
+    }
+  };
+}
+
+export function boundedReads(db: Database, inTurn: Turns = takingTurns(db)): BoundedReads {
+  return async (read) => {
+    try {
+      return await inTurn(async () => await db.transaction(read, { statementTimeoutMs: limitMs }));
+    } catch (error) {
+      throw isSqlState(error, sqlState.queryCanceled) ? busy(error) : error;
     }
   };
 }
