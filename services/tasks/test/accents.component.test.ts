@@ -1,3 +1,4 @@
+// cspell:disable -- words of other languages
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
@@ -32,7 +33,7 @@ describe('Words with digits and accents', () => {
     expect(await titles('5fluge ')).to.equal('Discussed');
   });
 
-  it('are also found after the update in texts that were indexed before, together with what changes meanwhile', async () => {
+  it('are also found after the update in texts that were indexed before, together with later changes', async () => {
     // as it was before
     await sql(
       'ALTER TEXT SEARCH CONFIGURATION task_text ALTER MAPPING FOR numword, numhword, hword_numpart WITH simple',

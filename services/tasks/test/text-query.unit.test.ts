@@ -32,7 +32,7 @@ describe('A text query', () => {
     expect(read('pai fen')).to.deep.equal(['pai fen*']);
     expect(read('Cafés')).to.deep.equal(['Cafés*']);
     // vowel signs, a decomposed accent and a hyphen belong to a word
-    for (const word of ['हिंदी', 'नेपाल', 'cafe\u0301', 'e-mai', 'x86-6', 'well-known-thi'])
+    for (const word of ['हिंदी', 'cafe\u0301', 'e-mai', 'x86-6', 'well-known-thi'])
       expect(read(`paint ${word}`)).to.deep.equal([`paint ${word}*`]);
     for (const given of [
       'fence ',

@@ -22,8 +22,8 @@ const tokens = /(-?)"([^"]*)"?|(\S+)/gu;
  * Reads a query such as `paint "garden fence" -red or gate`. Words are combined by `and`, except around `or`. The last word may be unfinished, so it
  * is also a prefix, unless it is short, excluded, in quotes, or followed by a space, or has characters other than letters, digits and single hyphens
  * between them.
- * @throws Problem `search_too_broad` when an alternative has no word to find, as far as this can be told without the database, which also ignores
- * markup; `invalid_input` for too many words.
+ * @throws Problem `search_too_broad` when an alternative has no word to find (the database, which also ignores markup, checks again);
+ * `invalid_input` for too many words.
  */
 export function readTextQuery(given: string): TextQuery {
   const found = [...given.matchAll(tokens)].map((match) => tokenOf(match, given)).filter((one) => one !== undefined);
