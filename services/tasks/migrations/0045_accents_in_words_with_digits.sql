@@ -4,7 +4,7 @@ ALTER TEXT SEARCH CONFIGURATION task_text ALTER MAPPING FOR numword, numhword, h
 
 -- Documents with such a word are written again here. If the follower indexed everything again, no new change would be found before it had indexed
 -- all tasks, which takes it many minutes with millions of them. This reads the texts of all tasks and comments once, which takes about a minute with
--- ten million tasks, and writes the few documents that can change. While it runs, the row of the progress is locked, so the follower skips its rounds:
+-- ten million tasks, and writes the few documents that can change. While it runs, the row of the progress is locked, so the follower skips rounds:
 -- `as_of` stays, and `tasks_search_lag_seconds` rises. Whatever is committed during that time has a later number than the
 -- progress, so the follower indexes it afterwards.
 SELECT FROM task_search_progress FOR UPDATE;
