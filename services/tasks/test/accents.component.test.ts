@@ -45,7 +45,7 @@ describe('Words with digits and accents', () => {
     expect(await titles('gerat7 ')).to.equal('');
     // the follower has not seen this one
     await harness.createTask(ann, { title: 'Gerät7 again' });
-    const file = new URL('../migrations/0045_accents_in_words_with_digits.sql', import.meta.url);
+    const file = new URL('../migrations/0046_accents_in_words_with_digits.sql', import.meta.url);
     const statements = await readFile(file, 'utf8');
     await harness.database.db.transaction(async (tx) => await query(tx, statements));
     expect(await titles('gerat7 ')).to.equal('Gerät7, Commented');
