@@ -37,6 +37,11 @@ export type RequestOf<R extends Route> = {
   clientRequestId: string | null;
   /** Returns a signal that is aborted when the caller closes the connection before the response. */
   hangUp: () => AbortSignal;
+  /**
+   * Identifies the caller again, for a request that waits: access may have ended since, and the role may be another one.
+   * @throws Problem as for a new request: 401, 403 or 503.
+   */
+  currentActor: () => Promise<ActorOf<R['access']>>;
 };
 
 /**

@@ -68,6 +68,11 @@ export function routeHandler({ route, handle }: BoundRoute, parts: RouteParts, r
         ...readRequest(route, { request, params, actor, body, epoch }),
         ...detailsOf(request),
         hangUp: () => hangUpOf(response),
+        async currentActor() {
+          actor = await identify(request, route, parts.authenticator);
+          if (actor !== undefined) requireAccess(route.access, actor);
+          return actor;
+        },
       };
       send(route, { request, response, epoch }, await handle(input as never));
     } catch (error) {

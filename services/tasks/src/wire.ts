@@ -144,6 +144,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     retention,
     jobs,
     waiters,
+    sync,
     db,
   };
 }

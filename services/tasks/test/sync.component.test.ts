@@ -5,6 +5,7 @@ import { decodeToken, encodeToken } from '../src/http/sync-tokens.ts';
 import type { Position } from '../src/app/sync/ports.ts';
 import { codeOf } from './support/api.ts';
 import { startCopy } from './support/copy.ts';
+import { createProject } from './support/projects.ts';
 import { tasksTeam, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 describe('The sync feeds', () => {
@@ -164,6 +165,59 @@ describe('The sync feeds', () => {
     await harness.become(eve, 'deleted');
     await people.catchUp();
     expect(people.items.has(eve.id)).to.equal(false);
+  });
+
+  it('end the copy of a user whose role has changed', async () => {
+    const eve = await harness.join('Eve', 'manager');
+    const copy = follow(eve);
+    await copy.catchUp();
+    await harness.become(eve, 'member');
+    const answer = await ask(copy.token()!, eve);
+    expect([answer.status, codeOf(answer)]).to.deep.equal([410, 'sync_token_expired']);
+  });
+
+  describe('while a request waits', () => {
+    type FeedName = 'tasks' | 'people';
+    const operations = { tasks: 'syncTasks', people: 'syncPeople' } as const;
+
+    /** Starts a request for the next changes; resolves with its future answer once it waits. */
+    async function wait(feed: FeedName, { token: access }: Person, token: string) {
+      const answer = harness.call(operations[feed], { token: access, query: { token, wait: '25' } });
+      const { changes } = harness.service.sync;
+      await waitFor(async () => changes.waiting().get(feed) === 1, { what: 'the request to wait' });
+      return { answer };
+    }
+
+    it('give a demoted or deleted user nothing more of any project', async () => {
+      const secret = await createProject(harness, manager);
+      for (const [change, refusal] of [
+        ['member', [410, 'sync_token_expired']],
+        ['deleted', [401, 'access_revoked']],
+      ] as const) {
+        const eve = await harness.join('Eve', 'manager');
+        const copy = follow(eve);
+        await copy.catchUp();
+        const { answer } = await wait('tasks', eve, copy.token()!);
+        await harness.become(eve, change);
+        await harness.createTask(manager, { project_id: secret.id });
+        const given = await answer;
+        expect([given.status, codeOf(given)], change).to.deep.equal(refusal);
+      }
+    });
+
+    it('give no more names to a deleted user, and continue after a change of the role', async () => {
+      const eve = await harness.join('Eve', 'manager');
+      const people = startCopy(harness, 'syncPeople', eve);
+      await people.catchUp();
+      const { answer: next } = await wait('people', eve, people.token()!);
+      await harness.become(eve, 'member');
+      await harness.rename(ben, 'Benedict');
+      expect((await next).body).to.deep.include({ data: [{ id: ben.id, name: 'Benedict' }] });
+      await people.catchUp();
+      const { answer: last } = await wait('people', eve, people.token()!);
+      await harness.become(eve, 'deleted');
+      expect(codeOf(await last)).to.equal('access_revoked');
+    });
   });
 
   it('measure their age', async () => {

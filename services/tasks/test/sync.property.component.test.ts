@@ -124,7 +124,9 @@ describe('A copy that follows the changes of tasks', function () {
     let position: Position | undefined;
     let last: string | undefined;
     const ports = { feeds: { tasks: feed, people: feed }, changes: createWaiters() };
-    const command = { feed: 'tasks', reader: null, role: 'admin', limit, waitSeconds: 0, hangUp: ending } as const;
+    const standing = { reader: null, role: 'admin' };
+    const user = { standing, currentStanding: async () => standing };
+    const command = { feed: 'tasks', ...user, limit, waitSeconds: 0, hangUp: ending } as const;
     for (;;) {
       if (ending.aborted) last ??= await now();
       const page = await followChanges(ports, { ...command, position });

@@ -10,11 +10,15 @@ const dayMs = 86_400_000;
 
 export type FollowPorts = { feeds: Readonly<Record<FeedName, Feed>>; changes: Waiters };
 
+/** The part of a user's standing on which a feed depends. `role` is an empty text for a feed that does not depend on it. */
+export type Standing = { reader: Reader; role: string };
+
 export type FollowCommand = {
   feed: FeedName;
-  reader: Reader;
-  /** The role of the reader, or an empty text for a feed that does not depend on it. */
-  role: string;
+  /** The standing of the user when the request arrived. */
+  standing: Standing;
+  /** Reads the standing again. @throws Problem if the access of the user has ended. */
+  currentStanding: () => Promise<Standing>;
   /** Undefined for a new copy. */
   position: Position | undefined;
   limit: number;
@@ -26,22 +30,24 @@ export type FollowCommand = {
 export type FollowedPage = { items: string[]; projects: AccessChange[]; next: Position; more: boolean; asOf: string };
 
 /**
- * Reads the changes after a position. If there are none, waits for the next ones. No connection to the database is held while it waits. After the
- * last page, the copy has every row whose last change was committed by `asOf`, in exactly that state.
- * @throws Problem `sync_token_expired` for a position that cannot be continued; what the feed throws.
+ * Reads the changes after a position. If there are none, waits for the next ones. No connection to the database is held while it waits. A user who is
+ * deleted or demoted during the wait gets nothing more. After the last page, the copy has every row whose last change was committed by `asOf`, in exactly
+ * that state.
+ * @throws Problem `sync_token_expired` for a position that cannot be continued; what the feed and `currentStanding` throw.
  */
 export async function followChanges({ feeds, changes }: FollowPorts, command: FollowCommand): Promise<FollowedPage> {
-  const { reader, role, limit, hangUp } = command;
+  const { limit, hangUp } = command;
+  let { standing } = command;
   const feed = feeds[command.feed];
   const until = performance.now() + command.waitSeconds * 1_000;
   // joins before the first read, so that no change is missed between a read and the wait
   const waiter = changes.join([command.feed]);
   try {
     let settled = await feed.settle();
-    const position = command.position ?? beginning(settled, role);
+    const position = command.position ?? beginning(settled, standing.role);
     for (;;) {
-      requireCurrent(position, settled, role);
-      const page = await readPage(feed, position, { settled, limit, reader });
+      requireCurrent(position, settled, standing.role);
+      const page = await readPage(feed, position, { settled, limit, reader: standing.reader });
       const leftMs = until - performance.now();
       if (
         page.items.length > 0 ||
@@ -53,6 +59,7 @@ export async function followChanges({ feeds, changes }: FollowPorts, command: Fo
       )
         return page;
       await waiter.next(leftMs, hangUp);
+      standing = await command.currentStanding();
       settled = feed.known() ?? settled;
     }
   } finally {
