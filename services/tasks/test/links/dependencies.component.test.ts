@@ -166,6 +166,21 @@ describe('Dependencies', () => {
       const longer = expectProblem(await links.block(ann, blocker, task), 'dependency_cycle');
       expect([idsOf(longer.path), longer.task_count]).to.deep.equal([[task.id, blocker.id], 3]);
     });
+
+    it('take no place among the 20 that are named', async () => {
+      const { id: projectId } = await projectOf(harness, manager, []);
+      await rows(
+        `WITH hidden AS (
+           INSERT INTO tasks (title, description, state, priority, labels, creator_id, project_id, created_at, updated_at)
+           SELECT 'x', '', 'draft', 'normal', '{}', $2, $3, now(), now() FROM generate_series(1, 20) RETURNING id
+         ) INSERT INTO task_blockers SELECT $1, id FROM hidden`,
+        ...[task.id, manager.id, projectId],
+      );
+      const shown = await harness.createTask(ann);
+      expectDone(await links.block(ann, task, shown));
+      const problem = expectProblem(await links.move(ann, task, 'in_progress'), 'task_blocked');
+      expect([idsOf(problem.tasks), problem.task_count]).to.deep.equal([[shown.id], 21]);
+    });
   });
 
   describe('of a blocked task', () => {

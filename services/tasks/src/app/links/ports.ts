@@ -45,6 +45,6 @@ export type LinkStore = {
   ): Promise<void>;
   /** Records that a locked task has sub-tasks. */
   markLinked(tx: Tx, taskId: string): Promise<void>;
-  /** Returns the given tasks that the reader may read, in this order. Every title in a problem comes from here. */
-  nameTasks(tx: Tx, ids: readonly string[], reader: Reader): Promise<NamedTask[]>;
+  /** Returns the first of the given tasks that the reader may read, in this order; null for all of them. Every title in a problem comes from here. */
+  nameTasks(tx: Tx, ids: readonly string[], o: { reader: Reader; limit: number | null }): Promise<NamedTask[]>;
 };

@@ -87,7 +87,7 @@ const removeDependency = `
 
 const nameTasks = `
   SELECT task.id, task.title FROM unnest($1::uuid[]) WITH ORDINALITY AS given (id, place) JOIN tasks task ON task.id = given.id
-  WHERE task.deleted_at IS NULL AND ${isReadableTo('task', '$2')} ORDER BY given.place`;
+  WHERE task.deleted_at IS NULL AND ${isReadableTo('task', '$2')} ORDER BY given.place LIMIT $3`;
 
 /** The PostgreSQL store of the graph of tasks. */
 export const linkStore: LinkStore = {
@@ -107,7 +107,7 @@ export const linkStore: LinkStore = {
   addDependency: async (tx, o) => await change(tx, addDependency, o),
   removeDependency: async (tx, o) => await change(tx, removeDependency, o),
   markLinked: async (tx, taskId) => void (await query(tx, 'UPDATE tasks SET is_linked = true WHERE id = $1', [taskId])),
-  nameTasks: async (tx, ids, reader) => await query<NamedTask>(tx, nameTasks, [ids, reader]),
+  nameTasks: async (tx, ids, { reader, limit }) => await query<NamedTask>(tx, nameTasks, [ids, reader, limit]),
 };
 
 async function change(
