@@ -203,7 +203,7 @@ export type Api = {
     create(body: T.CreateTaskData['body'], options?: CallOptions): Call<Opened<T.CreateTaskResponses[201]>>;
     /**
      * Read a task.
-     * With `at`, the task as it was at that time: its fields, state and assignee come from the activity log; the names of users and the job are the current ones. A task that was created later, or was deleted at that time, is not found. A response with `stats` has no ETag.
+     * With `at`, the task as it was at that time: its fields, state and assignee come from the activity log; the names of users and the job are the current ones. A task that was created later, or was deleted at that time, is not found; a task that is deleted now is not found at any time. A response with `stats` has no ETag; `stats` describe the present, so `include` cannot be combined with `at`.
      */
     get(id: string, options?: CallOptions & { query?: T.GetTaskData['query'] }): Call<Opened<T.GetTaskResponses[200]>>;
     /**

@@ -16,11 +16,14 @@ import { readerOf } from '../domain/projects/reader.ts';
 import { noSuchTask } from '../app/load-for-update.ts';
 import { orderOf, type TaskList } from '../app/task-list.ts';
 import { utcInstant } from '../domain/instant.ts';
+import { invalidField } from '../domain/invalid-field.ts';
 import { cursorsOf, cursorsOfSearch, filterOf, searchOf } from './task-lists.ts';
 import { pageBody, respond } from './response.ts';
 
 const suggestions = tasksRoutes.suggestTasks.responses[200];
 const internalTasks = tasksRoutes.getInternalTasks.responses[200];
+
+const statsAreCurrent = 'cannot be combined with at: stats describe the present. Leave out one of the two';
 
 export type ReadPorts = {
   tasks: TaskReads;
@@ -62,6 +65,7 @@ export function readRoutes({ tasks, activity, publishedEpoch }: ReadPorts): Boun
     bind(tasksRoutes.getTask, async ({ actor, params, query: { at, include } }) => {
       const reader = readerOf(actor);
       if (at !== undefined) {
+        if (include !== undefined) throw invalidField('include', 'not_in_the_past', statsAreCurrent);
         const asked = { taskId: params.id, reader, at: utcInstant(at, 'at') };
         return respond(tasksRoutes.getTask, 200, await readTaskAt(activity, asked));
       }

@@ -91,6 +91,17 @@ describe('Lists of linked tasks', () => {
     expect((await read(parent)).stats).to.deep.equal({ blocked: false, open_subtasks: 0, comments: 0 });
   });
 
+  it('are refused for a task at an earlier time, because stats describe the present', async () => {
+    const query = { include: 'stats', at: parent.updated_at };
+    const answer = await harness.call('getTask', { token: ann.token, params: { id: parent.id }, query });
+    const { errors, status } = expectProblem(answer, 'invalid_input');
+    expect([status, errors?.map(({ field }) => field)]).to.deep.equal([422, ['include']]);
+    expect(errors?.[0]?.message).to.contain('cannot be combined with at');
+    const { include: _, ...past } = query;
+    const alone = await harness.call('getTask', { token: ann.token, params: { id: parent.id }, query: past });
+    expect(alone.status).to.equal(200);
+  });
+
   it('reject other values', async () => {
     for (const query of [{ include: 'comments' }, { parent: 'me' }, { blocked: 'yes' }, { blocks: 'x' }]) {
       const answer = await harness.call('listTasks', { token: ann.token, query });
