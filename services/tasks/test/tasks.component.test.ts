@@ -226,6 +226,16 @@ describe('Tasks', () => {
       expect((await harness.read(ann, task)).version).to.equal(4);
     });
 
+    it('gives the version alone (412) to an application that may not read tasks', async () => {
+      const task = await harness.createTask(ann);
+      const application = { clientId: 'portal', scopes: ['tasks:write'] };
+      const token = await harness.auth.userToken(ann, { application });
+      const refused = await change({ ...ann, token }, task, { title: 'b' }, '"7"');
+      expect([refused.status, codeOf(refused)]).to.deep.equal([412, 'precondition_failed']);
+      expect((refused.body as { current: unknown }).current).to.deep.equal({ version: 1 });
+      expect((await change({ ...ann, token }, task, { title: 'b' }, '"1"')).status).to.equal(200);
+    });
+
     it('accepts one of two concurrent changes of the same version', async () => {
       const task = await harness.createTask(ann);
       const answers = await Promise.all(
