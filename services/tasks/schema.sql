@@ -678,6 +678,7 @@ CREATE INDEX schedules_due ON schedules USING btree (due_at) WHERE due_at IS NOT
 CREATE INDEX schedules_queued ON schedules USING btree (id) WHERE queued_at IS NOT NULL;
 
 CREATE INDEX task_activity_in_order ON task_activity USING btree (seq);
+CREATE INDEX task_moves ON task_activity USING btree (task_id, seq) WHERE field = 'project_id'::text;
 
 CREATE INDEX task_blockers_by_blocker ON task_blockers USING btree (blocker_id, task_id);
 

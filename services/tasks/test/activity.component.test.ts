@@ -1,6 +1,8 @@
+import { query } from '@taskwire/postgres';
 import { waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import { codeOf, type Activity, type Task } from './support/api.ts';
+import { createProject, moveTask, projectOf } from './support/projects.ts';
 import { tasksTeam, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 type Explanation = {
@@ -26,8 +28,8 @@ describe('The activity of tasks', () => {
   const assign = async (task: Task, body: object) => await harness.call('assignTask', { ...at(task), body });
   const why = async (task: Task) => (await harness.call('whyAssigned', at(task))).body as Explanation;
 
-  async function list(query: Record<string, string> = {}) {
-    const answer = await harness.call('listAllActivity', { token: ann.token, query });
+  async function list(filter: Record<string, string> = {}) {
+    const answer = await harness.call('listAllActivity', { token: ann.token, query: filter });
     expect(answer.status).to.equal(200);
     return answer.body as { data: Activity[]; next_cursor: string | null };
   }
@@ -108,6 +110,83 @@ describe('The activity of tasks', () => {
     expect(await why(task)).to.have.nested.property('assignee.name', 'Ann');
     const unknown = await harness.call('whyAssigned', at({ id: manager.id }));
     expect(unknown.status).to.equal(404);
+  });
+
+  it('keeps at most 30 candidates of a choice, those with the fewest open tasks, and the number of all', async () => {
+    const { id } = await createProject(harness, manager);
+    const crowd = Array.from({ length: 32 }, () => crypto.randomUUID());
+    const { pool } = harness.database.db;
+    await query(
+      pool,
+      `INSERT INTO directory_users (id, role, version, email_verified) SELECT id, 'member', 1, true FROM unnest($1::uuid[]) AS id`,
+      [crowd],
+    );
+    await query(
+      pool,
+      `INSERT INTO project_members (project_id, user_id, role) SELECT $1, id, 'contributor' FROM unnest($2::uuid[]) AS id`,
+      [id, crowd],
+    );
+    for (const busy of crowd.slice(0, 2)) await harness.createTask(manager, { project_id: id, assignee_id: busy });
+    const { candidates, performers } = await why(
+      await harness.createTask(manager, { project_id: id, assign: 'random' }),
+    );
+    expect(performers).to.equal(32);
+    expect(candidates?.map(({ id: one }) => one)).to.have.members(crowd.slice(2));
+  });
+
+  it('explains the assignment by a shuffle, which does not choose by open tasks', async () => {
+    const tasks = [];
+    for (let n = 0; n < 10; n++) tasks.push(await harness.createTask(manager, { assignee_id: ann.id }));
+    expect((await harness.call('shuffleTasks', { token: manager.token })).status).to.be.below(300);
+    const explained = await Promise.all(tasks.map(async (task) => await why(task)));
+    const moved = explained.find(({ assignee }) => assignee?.id !== ann.id);
+    expect(moved).to.deep.include({ why: null, performers: null, candidates: null });
+    expect(moved?.actor?.id).to.equal(manager.id);
+    expect(moved?.reason).to.match(/^all open tasks were redistributed among \d+ performers$/);
+  });
+
+  describe('from the time in a project', () => {
+    let eve: Person;
+    let task: Task;
+
+    before(async () => {
+      eve = await harness.join('Eve', 'member');
+      const { id } = await projectOf(harness, manager, [[ann, 'contributor']]);
+      task = await harness.createTask(manager, { title: 'Zanzibar', project_id: id, assign: 'random' });
+      await moveTask(harness, manager, task, null);
+    });
+
+    const actions = (entries: readonly Activity[]) =>
+      entries.filter(({ task_id }) => task_id === task.id).map(({ action, field }) => [action, field]);
+
+    it('is shown after the task has left the project only to those who may read the project', async () => {
+      const before = [
+        ['created', null],
+        ['assigned', 'assignee_id'],
+      ];
+      const moved = ['changed', 'project_id'];
+      for (const [person, expected] of [
+        [eve, [moved]],
+        [ben, [moved]],
+        [ann, [...before, moved]],
+        [manager, [...before, moved]],
+      ] as const) {
+        expect(actions(await harness.activity(person, task)), person.name).to.deep.equal(expected);
+        const { body } = await harness.call('listAllActivity', { token: person.token, query: { limit: '100' } });
+        expect(actions((body as { data: Activity[] }).data).toReversed(), person.name).to.deep.equal(expected);
+      }
+    });
+
+    it('explains the assignee only to those who may read the project of the choice', async () => {
+      const read = async (person: Person) => (await harness.call('whyAssigned', at(task, person))).body as Explanation;
+      expect((await read(ann)).candidates?.map(({ id }) => id)).to.deep.equal([ann.id]);
+      expect(await read(eve)).to.deep.equal({
+        ...{ task_id: task.id, assignee: { id: ann.id, name: 'Ann' }, assigned_at: null, actor: null },
+        ...{ reason: null, why: null, performers: null, candidates: null },
+      });
+      await assign(task, { assignee_id: ben.id, reason: 'Ann is on holiday.' });
+      expect(await read(eve)).to.include({ why: 'Ann is on holiday.' });
+    });
   });
 
   it('keeps the candidates of a reassignment by the service, and shows a task that awaits a performer', async () => {

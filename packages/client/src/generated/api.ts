@@ -238,11 +238,12 @@ export type Api = {
     shuffle(options?: CallOptions): Call<Opened<T.ShuffleTasksResponses[200]>>;
     /**
      * List the activity of a task, oldest first.
+     * Entries from the time when a task was in a project that the caller may not read are left out.
      */
     activity(id: string, query?: T.ListActivityData['query'], options?: CallOptions): List<Opened<T.ListActivityResponses[200]['data'][number]>>;
     /**
      * Explain why the task has its assignee.
-     * For a random assignment, with the candidates and the number of open tasks that they had at that moment.
+     * For a random assignment, with the candidates and the number of open tasks that they had at that moment. If the task was assigned in a project that the caller may not read, only the assignee is shown.
      */
     whyAssigned(id: string, options?: CallOptions): Call<Opened<T.WhyAssignedResponses[200]>>;
     /**
@@ -275,7 +276,7 @@ export type Api = {
   activity: {
     /**
      * List the activity of all tasks that the caller may read, newest first.
-     * The activity of deleted tasks is left out.
+     * The activity of deleted tasks is left out. Entries from the time when a task was in a project that the caller may not read are left out.
      */
     list(query?: T.ListAllActivityData['query'], options?: CallOptions): List<Opened<T.ListAllActivityResponses[200]['data'][number]>>;
   };

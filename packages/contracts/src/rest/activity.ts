@@ -24,6 +24,8 @@ const common = {
   access: { kind: 'user', scopes: ['tasks:read'], objects: ['reader'] },
 } as const;
 
+const leftOut = 'Entries from the time when a task was in a project that the caller may not read are left out.';
+
 /** The activity log of tasks. */
 export const activityRoutes = {
   listActivity: defineRoute({
@@ -31,6 +33,7 @@ export const activityRoutes = {
     path: '/api/v1/tasks/{id}/activity',
     operationId: 'listActivity',
     summary: 'List the activity of a task, oldest first',
+    description: leftOut,
     params: idParams,
     query: z.strictObject(page),
     responses: { 200: listOf(activity) },
@@ -42,7 +45,7 @@ export const activityRoutes = {
     path: '/api/v1/activity',
     operationId: 'listAllActivity',
     summary: 'List the activity of all tasks that the caller may read, newest first',
-    description: 'The activity of deleted tasks is left out.',
+    description: `The activity of deleted tasks is left out. ${leftOut}`,
     query: z.strictObject(page),
     responses: { 200: listOf(activity) },
     problems: ['bad_cursor', 'search_busy'],
@@ -52,7 +55,7 @@ export const activityRoutes = {
     path: '/api/v1/tasks/{id}/why_assigned',
     operationId: 'whyAssigned',
     summary: 'Explain why the task has its assignee',
-    description: 'For a random assignment, with the candidates and the number of open tasks that they had at that moment.',
+    description: 'For a random assignment, with the candidates and the number of open tasks that they had at that moment. If the task was assigned in a project that the caller may not read, only the assignee is shown.',
     params: idParams,
     responses: { 200: assignmentExplanation },
     problems: ['not_found'],

@@ -3,6 +3,7 @@ import { readEventJourneys, type EventJourney } from '@taskwire/outbox';
 import { pageOf, query, type Database, type Keyset, type Page, type Place, type Tx } from '@taskwire/postgres';
 import type { ActivityJson, ListedTaskJson, TaskEventJourney, TaskJson, TaskReads } from '../app/ports.ts';
 import { latestFirst, type TaskList } from '../app/task-list.ts';
+import { isReadableEntry } from './activity/readable-entries.ts';
 import { boundedReads, type Turns } from './lists/bounded-reads.ts';
 import { readLabels } from './lists/labels.ts';
 import { readInManualOrder } from './lists/manual.ts';
@@ -143,7 +144,7 @@ const listActivity = `
   SELECT entry.seq AS id, CASE WHEN entry.seq IS NOT NULL THEN ${activityJson('entry', 'actor')} END AS json
   FROM tasks task
   LEFT JOIN LATERAL (
-    SELECT * FROM task_activity WHERE task_id = task.id AND seq > $2 ORDER BY seq LIMIT $3
+    SELECT * FROM task_activity logged WHERE task_id = task.id AND seq > $2 AND ${isReadableEntry('logged', '$4')} ORDER BY seq LIMIT $3
   ) entry ON true
   ${joinUser('actor', 'entry.actor_id')}
   WHERE task.id = $1 AND task.deleted_at IS NULL AND ${isReadableTo('task', '$4')}

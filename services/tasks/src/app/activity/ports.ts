@@ -17,9 +17,12 @@ export type ShownTask = z.output<typeof schemas.task>;
 export type AskedTime = { taskId: string; reader: Reader; at: string };
 
 export type ActivityReads = {
-  /** The activity of the tasks that are not deleted, newest first. @throws Problem `search_busy`. */
+  /**
+   * The activity of the tasks that are not deleted, newest first, without entries from the time in a project that the reader may not read. @throws
+   * Problem `search_busy`.
+   */
   listAll(reader: Reader, place: Place): Promise<Page<ActivityJson>>;
-  /** Undefined when the task doesn't exist. */
+  /** Undefined when the task doesn't exist. Explains nothing if the task was assigned in a project that the reader may not read. */
   explainAssignment(taskId: string, reader: Reader): Promise<ExplanationJson | undefined>;
   /**
    * The task and its history at an instant. Undefined when the task doesn't exist, or didn't then, or the reader may not read its project, or the one in

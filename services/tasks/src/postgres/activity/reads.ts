@@ -4,15 +4,16 @@ import type { ActivityJson } from '../../app/ports.ts';
 import { actionsBesideTask, actionsOfState, awaitsPerformer, type History } from '../../domain/history.ts';
 import { boundedReads } from '../lists/bounded-reads.ts';
 import { isReadableTo } from '../projects/readable.ts';
+import { isReadableEntry } from './readable-entries.ts';
 import { activityJson, displayName, joinUser, joinUsers, taskJson } from '../task-json.ts';
 
 const newestFirst: Keyset = { direction: 'DESC', columns: { id: { sql: 'entry.seq', type: 'bigint' } } };
 
-/** SQL for why a task has its assignee, as JSON text. `entry` is the entry of the assignment, if there is one. */
+/** SQL for why a task has its assignee, as JSON text. `entry` is the entry of the assignment, if there is one that the reader may read. */
 const explanationJson = `(
     SELECT to_json(shown)::text FROM (
       SELECT task.id AS task_id,
-        CASE WHEN entry.seq IS NOT NULL THEN json_build_object('id', task.assignee_id, 'name', ${displayName('assignee')}) END AS assignee,
+        CASE WHEN task.assignee_id IS NOT NULL THEN json_build_object('id', task.assignee_id, 'name', ${displayName('assignee')}) END AS assignee,
         ${isoMicros('entry.created_at')} AS assigned_at,
         CASE WHEN entry.actor_id IS NOT NULL THEN json_build_object('id', entry.actor_id, 'name', ${displayName('actor')}) END AS actor,
         entry.reason, entry.why, (entry.choice -> 'performers')::integer AS performers,
@@ -28,7 +29,7 @@ const explainAssignment = `
   SELECT ${explanationJson} AS json FROM tasks task
   LEFT JOIN LATERAL (
     SELECT * FROM task_activity WHERE task_id = task.id AND action = 'assigned' AND task.assignee_id IS NOT NULL ORDER BY seq DESC LIMIT 1
-  ) entry ON true
+  ) entry ON ${isReadableEntry('entry', '$2')}
   ${joinUser('assignee', 'task.assignee_id')} ${joinUser('actor', 'entry.actor_id')}
   WHERE task.id = $1 AND task.deleted_at IS NULL AND ${isReadableTo('task', '$2')}`;
 
@@ -81,7 +82,7 @@ export function activityReads(db: Database): ActivityReads {
       const text = `
         SELECT entry.seq AS id, ${activityJson('entry', 'actor')} AS json
         FROM task_activity entry JOIN tasks task ON task.id = entry.task_id AND task.deleted_at IS NULL ${joinUser('actor', 'entry.actor_id')}
-        WHERE ${isReadableTo('task', '$1')} AND ${condition} ${orderAndLimit}`;
+        WHERE ${isReadableTo('task', '$1')} AND ${isReadableEntry('entry', '$1')} AND ${condition} ${orderAndLimit}`;
       const rows = await bounded(
         async (tx) => await query<{ id: string; json: ActivityJson }>(tx, text, [reader, ...values]),
       );
