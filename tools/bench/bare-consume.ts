@@ -21,12 +21,21 @@ export const eachAlone: ConsumeBare = async ({ amqpUrl }, pool, onEach) => {
   const connection = await amqp.connect(amqpUrl, { noDelay: true });
   const channel = await connection.createChannel();
   await channel.prefetch(prefetch);
+  const running = new Set<Promise<void>>();
   await channel.consume(benchQueue, (message) => {
     if (message === null) return;
     onEach();
-    void pool.query(effect).then(() => channel.ack(message));
+    const done = pool.query(effect).then(() => {
+      channel.ack(message);
+      running.delete(done);
+    });
+    running.add(done);
   });
-  return async () => await connection.close();
+  return async () => {
+    // a message that is not acknowledged would be delivered again, to the next consumer
+    await Promise.all(running);
+    await connection.close();
+  };
 };
 
 /** Effects of messages that have arrived together share a transaction, and an acknowledgement. */

@@ -10,7 +10,11 @@ import { startPactHarness, type PactHarness } from './support/pact-harness.ts';
 
 const taskId = '019a9d5e-71aa-7b3c-8d4e-5f6a7b8c9d0e';
 const creatorId = '019a9d5e-82bb-7c4d-9e5f-6a7b8c9d0e1f';
-const commentId = '019a9d5e-a4dd-7e6f-9a7b-8c9d0e1f2a3b';
+const commentIds = [
+  '019a9d5e-a4dd-7e6f-9a7b-8c9d0e1f2a3b',
+  '019a9d5e-a4dd-7e6f-9a7b-8c9d0e1f2a3c',
+  '019a9d5e-a4dd-7e6f-9a7b-8c9d0e1f2a3d',
+] as const;
 const performerId = '019a9d5e-93cc-7d5e-8f6a-7b8c9d0e1f2a';
 const at = '2026-11-20T15:57:51.123456Z';
 const headers = { authorization: `Bearer ${exampleToken}` };
@@ -248,27 +252,28 @@ describePact('notifications', 'tasks', (pact) => {
       });
     });
 
-    const comment = {
-      ...{ ...fact, actor: named, comment_uuid: is.uuid(commentId), author: named },
+    /** Each a comment of its own: nobody is notified twice of one. */
+    const comment = (place: 0 | 1 | 2) => ({
+      ...{ ...fact, actor: named, comment_uuid: is.uuid(commentIds[place]), author: named },
       mentions: is.eachLike(is.uuid(creatorId)),
-    };
+    });
 
     it('notifies those whom a comment mentions', async () => {
       const type = 'tasks.comment.added';
-      await receives({ type, payload: comment, notifies: [creatorId, 'comment.mentioned'] });
+      await receives({ type, payload: comment(0), notifies: [creatorId, 'comment.mentioned'] });
     });
 
     it('notifies the creator of a comment without mentions', async () => {
       await receives({
         type: 'tasks.comment.added',
         variant: 'without mentions',
-        payload: { ...comment, mentions: [] },
+        payload: { ...comment(1), mentions: [] },
         notifies: [creatorId, 'comment.added'],
       });
     });
 
     it('notifies those whom a changed comment mentions for the first time', async () => {
-      const payload = { ...comment, mentions_added: is.eachLike(is.uuid(creatorId)) };
+      const payload = { ...comment(2), mentions_added: is.eachLike(is.uuid(creatorId)) };
       await receives({ type: 'tasks.comment.changed', payload, notifies: [creatorId, 'comment.mentioned'] });
     });
   });

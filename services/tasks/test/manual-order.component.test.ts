@@ -216,7 +216,8 @@ describe('A view in manual order', () => {
         waiting.push((await query<{ count: number }>(pool, text))[0]?.count ?? 0);
       }
       expect(new Set((await writes).map(codeOf))).to.deep.equal(new Set(['search_busy']));
-      expect(Math.max(...waiting)).to.be.within(1, 4);
+      // four have a turn; one more, which holds the lock of its view, looks up the two tasks that it moves
+      expect(Math.max(...waiting)).to.be.within(1, 5);
     } finally {
       await query(locker, 'ROLLBACK');
       locker.release();
