@@ -252,7 +252,7 @@ describePact('notifications', 'tasks', (pact) => {
       });
     });
 
-    /** Each a comment of its own: nobody is notified twice of one. */
+    /** Each a comment of its own: no one is notified twice of one. */
     const comment = (place: 0 | 1 | 2) => ({
       ...{ ...fact, actor: named, comment_uuid: is.uuid(commentIds[place]), author: named },
       mentions: is.eachLike(is.uuid(creatorId)),
