@@ -1425,9 +1425,12 @@ WITH given AS MATERIALIZED (
 ), performers AS MATERIALIZED (
   SELECT id FROM directory_users performer
   WHERE performer.id = ANY (ARRAY(SELECT assignee_id FROM given)) AND (performer.role = 'member' AND NOT performer.is_deleted AND performer.email_verified IS NOT FALSE) ORDER BY id FOR SHARE), contributors AS MATERIALIZED (
-  SELECT member.user_id, member.project_id FROM project_members member
-  WHERE (member.user_id, member.project_id) IN (SELECT assignee_id, project_id FROM given) AND member.role <> 'viewer'
-  ORDER BY member.user_id, member.project_id FOR SHARE),
+  SELECT own.user_id, own.project_id
+  FROM (SELECT DISTINCT assignee_id, project_id FROM given WHERE project_id IS NOT NULL ORDER BY assignee_id, project_id) AS wanted
+  CROSS JOIN LATERAL (
+    SELECT user_id, project_id FROM project_members
+    WHERE user_id = wanted.assignee_id AND project_id = wanted.project_id AND role <> 'viewer' LIMIT 1 FOR SHARE
+  ) AS own),
 stored AS (
   INSERT INTO tasks (
     id, title, description, state, priority, due_at, due_time_zone, due_all_day, remind_before, labels, creator_id, assignee_id, project_id,

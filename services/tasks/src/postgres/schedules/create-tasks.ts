@@ -13,10 +13,14 @@ export function scheduledCreationSql({ isPerformer }: PerformerSql) {
   const performers = `
     SELECT id FROM directory_users performer
     WHERE performer.id = ANY (ARRAY(SELECT assignee_id FROM given)) AND ${isPerformer('performer')} ORDER BY id FOR SHARE`;
+  // LATERAL with a LIMIT forces one look-up per assignee: PostgreSQL expects 100 rows, and would read the whole table of members
   const contributors = `
-    SELECT member.user_id, member.project_id FROM project_members member
-    WHERE (member.user_id, member.project_id) IN (SELECT assignee_id, project_id FROM given) AND member.role <> 'viewer'
-    ORDER BY member.user_id, member.project_id FOR SHARE`;
+    SELECT own.user_id, own.project_id
+    FROM (SELECT DISTINCT assignee_id, project_id FROM given WHERE project_id IS NOT NULL ORDER BY assignee_id, project_id) AS wanted
+    CROSS JOIN LATERAL (
+      SELECT user_id, project_id FROM project_members
+      WHERE user_id = wanted.assignee_id AND project_id = wanted.project_id AND role <> 'viewer' LIMIT 1 FOR SHARE
+    ) AS own`;
   return {
     draft: { name: 'tasks.create_scheduled_drafts', text: insertSql("'draft'", '', 'given') },
     assigned: {
