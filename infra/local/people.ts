@@ -89,11 +89,12 @@ export async function untilTasksKnows(
   const missing = new Set(people.map(({ name }) => name));
   const deadline = performance.now() + knownWithinMs;
   for (let next = ''; missing.size > 0;) {
+    // Tasks may be restarting
     const page = await request(`${urls.tasks}/api/v1/sync/people?limit=500${next}`, {
       headers: { authorization: `Bearer ${token}` },
-    });
-    if (page.status === 404) return;
-    if (page.ok) {
+    }).catch(() => undefined);
+    if (page?.status === 404) return;
+    if (page?.ok === true) {
       const { data, next_token } = (await page.json()) as { data: { name?: string }[]; next_token: string };
       for (const { name } of data) if (name !== undefined) missing.delete(name);
       next = `&token=${encodeURIComponent(next_token)}`;

@@ -1,4 +1,4 @@
-/** Who is a member of a project. */
+/** A membership of a project. */
 export type MemberRow = { project_id: string; user_id: string; role: string };
 
 /** A task in a copy that reads the sync feed. */

@@ -26,7 +26,7 @@ const several = z.object({ data: z.array(task), deleted: z.array(z.guid()) });
 type Asked = { id: string; signal: AbortSignal };
 type Fetched = Awaited<ReturnType<FetchTask>>;
 
-/** What Tasks accepts in one request. */
+/** The number of ids that Tasks accepts in one request. */
 const maxIds = 50;
 /** So many that slow responses delay no other request, but fewer than the client's own limit. */
 const maxRequests = 8;

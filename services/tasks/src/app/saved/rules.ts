@@ -5,7 +5,7 @@ import type { Actor } from '../../domain/task.ts';
 import type { TaskStore } from '../ports.ts';
 import type { Saved, SavedStore } from './ports.ts';
 
-/** More than a person can tell apart, and few enough for one list. */
+/** The number of items that a user may save: more than a person can tell apart, and few enough for one list. */
 const mostOfAUser = 100;
 
 /** A user's command on something saved. `requireVersion` throws when the caller expects another version. */

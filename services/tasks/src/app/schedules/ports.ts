@@ -44,7 +44,7 @@ export type Work = {
 export type Situation = {
   /** How the last task or job ended, if it has ended. */
   last: LastRun;
-  /** What keeps it from creating its task or job, if anything does. */
+  /** The reason why it cannot create its task or job; null if it can. */
   hindrance: Hindrance | null;
 };
 

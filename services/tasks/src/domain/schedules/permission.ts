@@ -31,7 +31,7 @@ export function authorizeTarget(actor: Actor, target: Target, place: ProjectOfTa
   if (assigns(target)) authorize('assign', actor, subject);
 }
 
-/** What is known of the user for whom a schedule acts. `role` is null for a user whom the directory does not know yet. */
+/** The user for whom a schedule acts, as far as the directory knows. `role` is null for a user whom the directory does not know yet. */
 export type Standing = { userId: string; role: Role | null; isDeleted: boolean; place: ProjectOfTask };
 
 /** Why an occurrence cannot run: its user may not create such a task or job any more, or the project of its task is archived. */
