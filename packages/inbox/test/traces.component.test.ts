@@ -75,6 +75,8 @@ describe('The trace of a message', () => {
   it('is linked from the batches in which messages are looked up and committed together', async () => {
     await harness.start([testHandler({ decide: recordEffect })]);
     await harness.consuming();
+    // messages arrive while earlier ones are looked up and committed, however fast the database is
+    harness.network.set({ kind: 'delay', ms: 25 });
     const events = Array.from({ length: 20 }, (_, n) =>
       testEvent({
         // messages of one aggregate are handled one after the other
