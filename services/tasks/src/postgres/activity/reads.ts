@@ -1,4 +1,4 @@
-import { isoMicros, keyset, pageOf, query, type Database, type Keyset } from '@taskwire/postgres';
+import { isoMicros, keyset, onlyRow, pageOf, query, type Database, type Keyset } from '@taskwire/postgres';
 import type { ActivityReads, ExplanationJson, ShownTask } from '../../app/activity/ports.ts';
 import type { ActivityJson } from '../../app/ports.ts';
 import { actionsBesideTask, actionsOfState, awaitsPerformer, type History } from '../../domain/history.ts';
@@ -101,9 +101,7 @@ export function activityReads(db: Database): ActivityReads {
     },
 
     async readPerson(id) {
-      const [person] = await query<{ id: string; name: string }>(db.pool, readPerson, [id]);
-      if (person === undefined) throw new Error('SELECT returned no row');
-      return person;
+      return onlyRow(await query<{ id: string; name: string }>(db.pool, readPerson, [id]));
     },
   };
 }
