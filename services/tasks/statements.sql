@@ -1359,8 +1359,16 @@ SELECT change_no AS "changeNo", json, project_id, access FROM (
 ) AS item ORDER BY change_no LIMIT $4;
 
 PREPARE "tasks.read_last_passed" AS
-SELECT task.change_no AS number FROM tasks task WHERE task.change_no > $1 AND task.change_no <= $2
-ORDER BY task.change_no OFFSET 4999 LIMIT 1;
+SELECT number FROM (
+  (
+    SELECT task.change_no AS number FROM tasks task WHERE $4::uuid IS NOT NULL AND task.change_no > $1 AND task.change_no <= $2
+    ORDER BY task.change_no LIMIT 5000
+  )
+  UNION ALL (
+    SELECT former.change_no FROM task_tombstones former WHERE former.change_no > greatest($1::bigint, $3::bigint) AND former.change_no <= $2
+    ORDER BY former.change_no LIMIT 5000
+  )
+) AS passed ORDER BY number OFFSET 4999 LIMIT 1;
 
 PREPARE "tasks.read_gained_tasks" AS
 SELECT task.id, (

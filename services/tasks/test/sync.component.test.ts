@@ -81,6 +81,28 @@ describe('The sync feeds', () => {
     expect((await later.read({ limit: '500' })).data.some(({ id }) => id === task.id)).to.equal(false);
   });
 
+  it('pass over at most 5,000 removals in a page, also for a reader of every task', async () => {
+    const [kept, deleted] = [await harness.createTask(ann), await harness.createTask(ann)];
+    const copies = [follow(ann), follow(manager)];
+    for (const copy of copies) await copy.catchUp();
+    // tombstones of a task that each of them still reads
+    await sql(
+      `INSERT INTO task_tombstones (change_no, task_id, deleted_at, project_id)
+       SELECT nextval('task_changes'), $1, clock_timestamp(), NULL FROM generate_series(1, 10500)`,
+      [kept.id],
+    );
+    await remove(deleted);
+    for (const copy of copies) {
+      const pages = [await copy.read(), await copy.read(), await copy.read()];
+      expect(pages.map(({ data, more }) => [data, more])).to.deep.equal([
+        [[], true],
+        [[], true],
+        [[{ id: deleted.id, deleted: true }], false],
+      ]);
+      expect(copy.items.has(kept.id)).to.equal(true);
+    }
+  });
+
   it('never skip a change that commits after later ones', async () => {
     const [slow, fast] = [await harness.createTask(ann), await harness.createTask(ann)];
     const copy = follow();

@@ -2,7 +2,7 @@ import { isoMicros, keyset, pageOf, query, type Database, type Keyset } from '@t
 import type { ActivityReads, ExplanationJson, ShownTask } from '../../app/activity/ports.ts';
 import type { ActivityJson } from '../../app/ports.ts';
 import { actionsBesideTask, actionsOfState, awaitsPerformer, type History } from '../../domain/history.ts';
-import { boundedReads } from '../lists/bounded-reads.ts';
+import { boundedReads, type Turns } from '../lists/bounded-reads.ts';
 import { isReadableTo } from '../projects/readable.ts';
 import { isReadableEntry } from './readable-entries.ts';
 import { activityJson, displayName, joinUser, joinUsers, taskJson } from '../task-json.ts';
@@ -76,9 +76,9 @@ const readPerson = `
 
 type HistoryRow = Omit<History, 'before'> & { now: ShownTask; before: History['before'] | null };
 
-/** The PostgreSQL reads of the activity log. */
-export function activityReads(db: Database): ActivityReads {
-  const bounded = boundedReads(db);
+/** The PostgreSQL reads of the activity log. Lists take turns. */
+export function activityReads(db: Database, inTurn: Turns): ActivityReads {
+  const bounded = boundedReads(db, inTurn);
   return {
     async listAll(reader, place) {
       const { condition, orderAndLimit, values } = keyset(newestFirst, place, 2);
