@@ -76,6 +76,16 @@ export const symptoms: readonly Alert[] = [
       'only a transaction that writes tasks or users for long delays the feeds, and a shuffle of many tasks takes seconds',
   },
   {
+    name: 'SearchIsBehind',
+    expr: 'max by (namespace, service) (tasks_search_lag_seconds) > 10',
+    for: '1m',
+    severity: 'ticket',
+    causes: ['postgres', 'service'],
+    summary: 'The search has been more than 10 s behind the tasks and comments for a minute',
+    because:
+      'it is at most 2 s behind while a worker runs, except after long transactions and imports of many tasks or comments',
+  },
+  {
     name: 'MailsAreLate',
     expr: 'max by (namespace, service) (notifications_deliveries_oldest_seconds) > 3600',
     severity: 'ticket',
