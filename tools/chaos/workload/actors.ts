@@ -28,6 +28,9 @@ export type KnownTask = {
   assigneeId: string | null;
   /** As of the last response about this task. A task below one that was moved is moved with it. */
   isInProject: boolean;
+  /** Whether a response showed it in a project. */
+  wasInProject: boolean;
+  createdAt: string;
 };
 
 /** A comment as last seen by the workload. */

@@ -75,11 +75,20 @@ function observeTask(known: KnownState, name: string, operation: Operation): voi
   // only the assignee carries out a task
   if (intent.kind === 'transition' && previous?.assigneeId === operation.actorId && isForbidden(operation))
     known.tasks.set(name, { ...previous, assigneeId: null });
-  const { id, state, version, creator_id: creatorId, assignee_id: assigneeId } = answer ?? {};
+  const {
+    id,
+    state,
+    version,
+    creator_id: creatorId,
+    assignee_id: assigneeId,
+    created_at: createdAt = '',
+  } = answer ?? {};
   if (id === undefined || state === undefined || version === undefined || creatorId === undefined) return;
   if (previous !== undefined && previous.version > version) return;
   const isInProject = typeof answer?.project_id === 'string';
-  known.tasks.set(name, { name, id, state, version, creatorId, assigneeId: assigneeId ?? null, isInProject });
+  const wasInProject = isInProject || previous?.wasInProject === true;
+  const places = { isInProject, wasInProject };
+  known.tasks.set(name, { name, id, state, version, creatorId, assigneeId: assigneeId ?? null, createdAt, ...places });
 }
 
 function observeDependency({ dependencies }: KnownState, { kind, on, by }: DependencyIntent): void {

@@ -60,5 +60,14 @@ export function projectRequests({ random, known, members, managers, tasks, leade
       const reader = pick(members());
       return task && reader && { kind: 'read_task', actor: reader.name, task: task.name };
     },
+
+    /** Reads the past of a task that has been in a project, more often of one that has left it. */
+    readPast(): Intent | undefined {
+      const moved = [...known.tasks.values()].filter(({ wasInProject }) => wasInProject);
+      const task = pick(moved.filter(({ isInProject }) => !isInProject)) ?? pick(moved);
+      const kind = random.chance(0.5) ? 'read_activity' : 'read_past';
+      const reader = pick(members());
+      return task && reader && { kind, actor: reader.name, of: task.name };
+    },
   };
 }
