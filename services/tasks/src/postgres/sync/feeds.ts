@@ -41,22 +41,21 @@ export const readChangedTasks = {
 };
 
 /**
- * How many changes a page passes over, most of which may not concern the reader: tasks in projects of others, and tombstones of tasks that they still
- * read in another place. A page that ends there may be empty, and another one follows. Without an end, a page could exceed the time of a statement for
- * ever.
+ * How many changes a page passes over, most of which may not concern the reader: tasks in projects of others, tasks that were deleted before the
+ * copy was begun, and tombstones of tasks that the reader still reads in another place. A page that ends there may be empty, and another one follows.
+ * Without an end, a page could exceed the time of a statement for ever.
  */
 const mostPassed = 5_000;
 
 /**
- * The number of the change at which such a page ends, read from the indexes alone. A reader of every task passes over no task. A task that moved
- * counts twice, with its tombstone.
+ * The number of the change at which such a page ends, read from the indexes alone. A task that moved counts twice, with its tombstone.
  */
 export const readLastPassed = {
   name: 'tasks.read_last_passed',
   text: `
   SELECT number FROM (
     (
-      SELECT task.change_no AS number FROM tasks task WHERE $4::uuid IS NOT NULL AND task.change_no > $1 AND task.change_no <= $2
+      SELECT task.change_no AS number FROM tasks task WHERE task.change_no > $1 AND task.change_no <= $2
       ORDER BY task.change_no LIMIT ${mostPassed}
     )
     UNION ALL (
@@ -71,9 +70,20 @@ export const readGainedTasks = {
   name: 'tasks.read_gained_tasks',
   text: `
   SELECT task.id, ${syncedTaskJson('task')} AS json FROM tasks task
-  WHERE task.project_id = $1 AND ($2::uuid IS NULL OR task.id > $2) AND task.change_no <= $3 AND task.deleted_at IS NULL
-    AND ${isReadableTo('task', '$5')}
+  WHERE task.project_id = $1 AND ($2::uuid IS NULL OR task.id > $2) AND ($6::uuid IS NULL OR task.id <= $6)
+    AND task.change_no <= $3 AND task.deleted_at IS NULL AND ${isReadableTo('task', '$5')}
   ORDER BY task.id LIMIT $4`,
+};
+
+/**
+ * The last task that a page of a gained project passes over, read from the index alone; no row if the rest of the project fits. Most tasks may have
+ * changed since the reader gained it, and are sent as changes.
+ */
+export const readLastGained = {
+  name: 'tasks.read_last_gained',
+  text: `
+  SELECT task.id FROM tasks task WHERE task.project_id = $1 AND ($2::uuid IS NULL OR task.id > $2) AND task.deleted_at IS NULL
+  ORDER BY task.id OFFSET ${mostPassed - 1} LIMIT 1`,
 };
 
 /** The users whose names changed, without those whose names are not known yet. */
@@ -119,19 +129,20 @@ export function createFeeds(
         if (after >= upTo) return { items: [], projects: [], last: undefined };
         const passesOver = dependsOnReader && upTo - after > mostPassed;
         return await bounded(async (tx) => {
-          const last = passesOver ? await lastPassed(tx, [after, upTo, floor, reader]) : undefined;
+          const last = passesOver ? await lastPassed(tx, [after, upTo, floor]) : undefined;
           const values = [after, last ?? upTo, floor, limit + 1, ...(dependsOnReader ? [reader] : [])];
           const page = pageOf(await query<ChangeRow>(tx, { ...statement, values }), limit);
           return page.last === undefined ? { ...page, last } : page;
         });
       },
       async refill({ projectId, afterId, upTo }, { limit, reader }) {
-        const values = [projectId, afterId, upTo, limit, reader];
-        const rows = await bounded(
-          async (tx) => await query<{ id: string; json: string }>(tx, { ...readGainedTasks, values }),
-        );
-        const rest = rows.length < limit ? undefined : { projectId, afterId: rows.at(-1)?.id ?? null, upTo };
-        return { items: rows.map(({ json }) => json), rest };
+        return await bounded(async (tx) => {
+          const [end] = await query<{ id: string }>(tx, { ...readLastGained, values: [projectId, afterId] });
+          const values = [projectId, afterId, upTo, limit, reader, end?.id ?? null];
+          const rows = await query<{ id: string; json: string }>(tx, { ...readGainedTasks, values });
+          const last = rows.length < limit ? end : rows.at(-1);
+          return { items: rows.map(({ json }) => json), rest: last && { projectId, afterId: last.id, upTo } };
+        });
       },
     };
   };
