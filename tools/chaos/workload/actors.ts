@@ -33,8 +33,15 @@ export type KnownTask = {
   createdAt: string;
 };
 
-/** A comment as last seen by the workload. */
-export type KnownComment = { name: string; id: string; version: number; taskId: string; authorId: string };
+/** A comment as last seen by the workload. `mentions`: the names of the users whom its last acknowledged text mentions. */
+export type KnownComment = {
+  name: string;
+  id: string;
+  version: number;
+  taskId: string;
+  authorId: string;
+  mentions: string[];
+};
 
 /** A project as last seen by the workload. */
 export type KnownProject = { name: string; id: string };

@@ -16,14 +16,17 @@ export function commentRequests({ random, known, living, byAnyone, newName }: Ch
   const anyone = () => pick(living())?.name;
   const mentions = () => (random.chance(0.5) ? [anyone(), anyone()].filter(isName) : []);
 
-  /** Often someone who was notified of the comment when it was added: the creator or the assignee of the task. */
-  function mentionsOf({ taskId }: KnownComment): string[] {
-    const task = [...known.tasks.values()].find(({ id }) => id === taskId);
+  /** Often keeps the mentions of the last text, or adds someone who was notified of the comment: the creator or the assignee of the task. */
+  function mentionsOf(comment: KnownComment): string[] {
+    const task = [...known.tasks.values()].find(({ id }) => id === comment.taskId);
     const notified = pick(
       [task?.creatorId ?? null, task?.assigneeId ?? null].flatMap((id) => known.userById(id) ?? []),
     );
-    if (notified === undefined || notified.isDeleted || random.chance(0.5)) return mentions();
-    return [notified.name, anyone()].filter(isName);
+    return [
+      ...(random.chance(0.5) ? comment.mentions : []),
+      ...(random.chance(0.5) && notified?.isDeleted === false ? [notified.name] : []),
+      ...mentions(),
+    ];
   }
 
   return {

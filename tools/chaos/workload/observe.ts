@@ -109,7 +109,8 @@ function observeComment(known: KnownState, { intent, answer, actorId, subjectId,
     actorId !== null &&
     subjectId !== null
   )
-    known.comments.set(name, { name, id, version, taskId: subjectId, authorId: actorId });
+    known.comments.set(name, { name, id, version, taskId: subjectId, authorId: actorId, mentions: intent.mentions });
   const comment = known.comments.get(name);
-  if (intent.kind === 'change_comment' && comment !== undefined && version !== undefined) comment.version = version;
+  if (intent.kind === 'change_comment' && comment !== undefined && version !== undefined)
+    Object.assign(comment, { version, mentions: intent.mentions });
 }
