@@ -43,7 +43,7 @@ export const projectBugs = {
     ],
   },
   'former-members-read': {
-    what: 'Whoever was ever a member of a project still reads its tasks.',
+    what: 'A user who was removed from a project still reads its tasks.',
     patches: [
       {
         file: 'services/tasks/src/postgres/projects/readable.ts',
@@ -53,7 +53,7 @@ export const projectBugs = {
     ],
   },
   'leak-across-time': {
-    what: 'Whoever reads a task also reads its activity and its states from the time in a project of others.',
+    what: 'The readers of a task also read its activity and its states from the time in a project of others.',
     patches: [
       {
         file: 'services/tasks/src/postgres/activity/readable-entries.ts',

@@ -5,7 +5,7 @@ import { takingTurns, type ReadTurns } from '../src/postgres/lists/bounded-reads
 const kinds = ['lists', 'activity', 'sync'] as const;
 
 describe('The turns of reads whose cost depends on the request', () => {
-  /** Begins reads that end when they are told to. A read that waited too long on a busy machine is refused. */
+  /** Begins reads, each of which runs until its function in `ends` is called. A read that waited too long on a busy machine is refused. */
   function beginMany(turns: ReadTurns, each: number) {
     const ends: (() => void)[] = [];
     const running = { lists: 0, activity: 0, sync: 0 };

@@ -43,8 +43,8 @@ export type KnownComment = {
   mentions: string[];
 };
 
-/** A project as last seen by the workload. */
-export type KnownProject = { name: string; id: string };
+/** A project as last seen by the workload. `members`: the names of its members. */
+export type KnownProject = { name: string; id: string; members: Set<string> };
 
 /** The users, tasks, comments and projects known so far from responses. */
 export type KnownState = {

@@ -17,7 +17,11 @@ export function observe(known: KnownState, operation: Operation, now: number): v
   if (intent.kind === 'create_task' && intent.parent !== undefined && outcome === 'acknowledged')
     known.parents.add(intent.parent);
   if (intent.kind === 'create_project' && operation.answer?.id !== undefined)
-    known.projects.set(intent.project, { name: intent.project, id: operation.answer.id });
+    known.projects.set(intent.project, { name: intent.project, id: operation.answer.id, members: new Set() });
+  const members =
+    'project' in intent && outcome === 'acknowledged' ? known.projects.get(intent.project)?.members : undefined;
+  if (intent.kind === 'set_member') members?.add(intent.member);
+  if (intent.kind === 'remove_member') members?.delete(intent.member);
   if ('task' in intent) observeTask(known, intent.task, operation);
   if (intent.kind === 'create_board' && operation.answer?.id !== undefined) known.board = operation.answer.id;
   if (intent.kind === 'move_task' && isGone(known, operation)) known.tasks.delete(intent.moved);

@@ -39,13 +39,19 @@ export function projectRequests({ random, known, members, managers, tasks, leade
     changeMember(): Intent | undefined {
       if (known.projects.size < maxProjects && random.chance(0.3))
         return { kind: 'create_project', actor: admin, project: newName('p') };
-      const member = random.chance(shareOfFollower) ? follower : pick(members())?.name;
       const projects = [...known.projects.values()];
-      const project = pick(member === follower ? projects.slice(1) : projects)?.name;
-      if (project === undefined || member === undefined) return undefined;
-      if (random.chance(0.4)) return { kind: 'remove_member', actor: admin, project, member };
+      const isAboutFollower = random.chance(shareOfFollower);
+      const project = pick(isAboutFollower ? projects.slice(1) : projects);
+      if (project === undefined) return undefined;
+      const isConcerned = (name: string) => (name === follower) === isAboutFollower;
+      const leaving = pick([...project.members].filter(isConcerned));
+      if (leaving !== undefined && random.chance(0.4))
+        return { kind: 'remove_member', actor: admin, project: project.name, member: leaving };
+      const member = pick(members().filter(({ name }) => isConcerned(name)))?.name;
       const role = random.pick(['contributor', 'contributor', 'viewer'] as const);
-      return { kind: 'set_member', actor: admin, project, member, role };
+      return member === undefined
+        ? undefined
+        : { kind: 'set_member', actor: admin, project: project.name, member, role };
     },
 
     /** Moves a task, with those below it, to a project, to another one, or out of it. A sub-task is not moved by itself. */
