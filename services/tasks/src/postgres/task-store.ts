@@ -29,7 +29,7 @@ const maxDeadlocks = 3;
 export function createTaskStore(
   db: Database,
   policy: PerformerPolicy = { requireVerifiedEmail: true },
-  inTurn: Turns = takingTurns(db),
+  inTurn: Turns = takingTurns(db.pool.options.max ?? 1).lists,
 ): TaskStore {
   const performer = performerSql(policy);
   const insert = creatingTasks(performer);

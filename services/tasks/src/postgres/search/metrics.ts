@@ -6,7 +6,7 @@ import { readCurrency } from './follow.ts';
 export function observeSearch({ pool }: Database, telemetry: Telemetry): void {
   measuredGauge(telemetry, {
     name: 'tasks_search_lag_seconds',
-    help: 'How far the text search is behind the changes of tasks and comments; 0 when it has them all. It stays below 2 unless the follower is behind.',
+    help: 'How far the text search is behind the changes of tasks and comments; 0 when it has them all. For a moment after a pause: the pause.',
     measure: async (gauge) => gauge.set((await readCurrency(pool)).lagSeconds),
     failure: 'could not measure the lag of the search',
   });
