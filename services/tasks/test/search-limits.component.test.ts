@@ -105,6 +105,7 @@ describe('The limits of searches', () => {
         for (const [n, answer] of answers.entries()) {
           expect([answer?.status, answer && codeOf(answer)], some[n]).to.deep.equal([503, 'search_busy']);
           expect(answer?.headers.get('retry-after'), some[n]).to.equal('1');
+          expect(answer?.body, some[n]).to.have.property('detail').that.contains('Narrow the filter');
         }
       }
       expect((await harness.call('listTasks', at)).status).to.equal(200);
