@@ -52,6 +52,7 @@ describe('The contract of Tasks', () => {
          (SELECT json_agg(jobs ORDER BY id) FROM jobs) AS jobs,
          (SELECT json_agg(schedules ORDER BY id) FROM schedules) AS schedules,
          (SELECT json_agg(task_views ORDER BY id) FROM task_views) AS views,
+         (SELECT json_agg(task_positions ORDER BY view_id, task_id) FROM task_positions) AS positions,
          (SELECT json_agg(projects ORDER BY id) FROM projects) AS projects,
          (SELECT count(*) FROM schedule_occurrences) AS occurrences`,
     );
@@ -84,6 +85,12 @@ describe('The contract of Tasks', () => {
     const prepare: Record<string, () => Promise<PreparedCall>> = {
       createTask: async () => ({ token, body: { title: 'Paint the fence' } }),
       createView: async () => ({ token, body: { name: 'Mine' } }),
+      moveTask: async () => {
+        const [moved, other] = [await harness.createTask(manager), await harness.createTask(manager)];
+        const view = await harness.call('createView', { token, body: { name: 'Mine', sort: 'manual' } });
+        const body = { view_id: (view.body as { id: string }).id, before_id: other.id };
+        return { token, params: { id: moved.id }, body };
+      },
       createTaskTemplate: async () => ({ token, body: template }),
       instantiateTaskTemplate: async () => ({
         token,
@@ -111,7 +118,7 @@ describe('The contract of Tasks', () => {
     };
     const { operations, faults } = await walkReplays({ baseUrl, routes: tasksRoutes, prepare, snapshot });
     expect(faults).to.deep.equal([]);
-    expect(operations).to.equal(22);
+    expect(operations).to.equal(23);
   });
 
   it('rejects a stranger to the task in every operation, except those that are open to every user', async () => {

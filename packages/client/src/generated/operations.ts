@@ -67,7 +67,7 @@ export const operations = frozenTable({
     bulk: { id: 'bulkTasks', method: 'POST', path: '/api/v1/tasks/bulk', status: 200, body: 'required', idempotent: true },
     addBlocker: { id: 'addBlocker', method: 'PUT', path: '/api/v1/tasks/{id}/blocked_by/{other_id}', status: 204 },
     removeBlocker: { id: 'removeBlocker', method: 'DELETE', path: '/api/v1/tasks/{id}/blocked_by/{other_id}', status: 204 },
-    move: { id: 'moveTask', method: 'POST', path: '/api/v1/tasks/{id}/move', status: 200, body: 'required', repeatable: true },
+    move: { id: 'moveTask', method: 'POST', path: '/api/v1/tasks/{id}/move', status: 200, body: 'required', idempotent: true },
   },
   labels: {
     list: { id: 'listLabels', method: 'GET', path: '/api/v1/labels', status: 200, query: ['cursor', 'limit', 'prefix'], list: true },

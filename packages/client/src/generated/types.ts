@@ -5690,6 +5690,12 @@ export type MoveTaskData = {
      * At most 65536 bytes.
      */
     body: MoveTaskRequest;
+    headers?: {
+        /**
+         * A key chosen by the caller for this request, such as a UUID. A repeated request with the same key returns the first response and is not executed again.
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         id: string;
     };
