@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { inheritedEnv, startAlertmanager, startProcess, startPrometheus } from '@taskwire/process-supervisor';
+import { jobs } from '../observability/causes.ts';
 import { alertmanagerConfig, prometheusConfig, type Receivers, type Targets } from '../observability/prometheus.ts';
 import { ruleGroups } from '../observability/rules.ts';
 import { thisRelease } from './own-servers.ts';
@@ -69,12 +70,13 @@ export function monitoringNodes(o: {
   const account = ({ email, password }: Person) => `${email}:${password}`;
   const targets = localTargets(o.suite, ports);
   const { rabbitmq: _, 'rabbitmq-queues': __, ...withoutBroker } = targets;
+  const scraped = o.ownBroker ? targets : withoutBroker;
   const prometheus = {
     dir: join(o.dir, 'prometheus'),
     port: ports.prometheus,
-    files: { 'rules.yml': { groups: ruleGroups({ faster }) } },
+    files: { 'rules.yml': { groups: ruleGroups({ faster, expected: jobs.filter((job) => job in scraped) }) } },
     config: prometheusConfig({
-      targets: o.ownBroker ? targets : withoutBroker,
+      targets: scraped,
       alertmanager: `127.0.0.1:${ports.alertmanager}`,
       docs: `http://localhost:${ports.documents}`,
       ruleFile: 'rules.yml',

@@ -62,11 +62,16 @@ export const causes: readonly Alert[] = [
     summary: 'Prometheus cannot scrape {{ $labels.instance }} of {{ $labels.job }}',
     because: 'a rolling update or a restart ends sooner',
   },
-  {
+  jobIsMissing(jobs),
+];
+
+/** `expected`: the jobs that the configuration of Prometheus has. */
+export function jobIsMissing(expected: readonly Job[]): Alert {
+  return {
     name: 'JobIsMissing',
-    expr: jobs.map((job) => `absent(up{job="${job}"})`).join(' or '),
+    expr: expected.map((job) => `absent(up{job="${job}"})`).join(' or '),
     for: '5m',
     severity: 'ticket',
     summary: 'Prometheus has no target of {{ $labels.job }}: alerts about it cannot fire',
-  },
-];
+  };
+}

@@ -1,5 +1,6 @@
 import { runbookOf, type Alert } from './alert.ts';
 import { alerts } from './alerts.ts';
+import { jobIsMissing, jobs, type Job } from './causes.ts';
 import { recordings } from './slos.ts';
 
 export type Rule = {
@@ -23,12 +24,16 @@ const recentCauses = [
 
 /**
  * The recording rules and alerts, as groups of a rule file of Prometheus.
+ * @param expected the jobs of Prometheus, if its configuration lacks some, for example those of a broker that others operate.
  * @param faster divides every window and waiting time: 60 makes an hour a minute, for drills. Limits of ages and sizes stay the same.
  */
-export function ruleGroups({ faster = 1 }: { faster?: number } = {}): RuleGroup[] {
+export function ruleGroups(o: { faster?: number; expected?: readonly Job[] } = {}): RuleGroup[] {
+  const { faster = 1, expected = jobs } = o;
+  const missing = jobIsMissing(expected);
+  const used = alerts.map((alert) => (alert.name === missing.name ? missing : alert));
   const groups: RuleGroup[] = [
     { name: 'taskwire-objectives', rules: recordings() },
-    { name: 'taskwire', rules: [...alerts.map(ruleOf), ...recentCauses.map(recentCauseRule)] },
+    { name: 'taskwire', rules: [...used.map(ruleOf), ...recentCauses.map(recentCauseRule)] },
   ];
   return groups.map(({ rules, ...group }) => ({ ...group, rules: rules.map((rule) => shortened(rule, faster)) }));
 }
@@ -74,6 +79,9 @@ export function dividedDuration(text: string, by: number): string {
 }
 
 function shortened(rule: Rule, faster: number): Rule {
-  const expr = rule.expr.replaceAll(/\[(\d+[smhd])\]/g, (_, window: string) => `[${dividedDuration(window, faster)}]`);
+  // a window, or that of a subquery
+  const expr = rule.expr.replaceAll(/\[(\d+[smhd])(:?)\]/g, (_, window: string, colon: string) => {
+    return `[${dividedDuration(window, faster)}${colon}]`;
+  });
   return { ...rule, expr, ...(rule.for && { for: dividedDuration(rule.for, faster) }) };
 }

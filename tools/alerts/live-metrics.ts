@@ -4,7 +4,7 @@ import { ruleGroups } from '../../infra/observability/rules.ts';
 import type { World } from './world.ts';
 
 /** Words of PromQL that are not metrics. */
-const otherWords = /^(label_replace|max_over_time|histogram_quantile)$/;
+const otherWords = /^(label_replace|max_over_time|min_over_time|histogram_quantile)$/;
 
 /** The names of metrics in an expression. Recorded series, whose names contain colons, are excluded. */
 export function metricsIn(expr: string): string[] {

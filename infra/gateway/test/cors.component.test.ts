@@ -68,7 +68,7 @@ describe('The gateway for pages from other origins', () => {
       'access-control-allow-origin': origin,
       'access-control-allow-credentials': 'true',
       'access-control-expose-headers':
-        'ETag, Location, Retry-After, X-Request-Id, Idempotency-Replayed, WWW-Authenticate',
+        'ETag, Location, Retry-After, X-Request-Id, Idempotency-Replayed, WWW-Authenticate, Deprecation, Sunset',
       vary: 'Origin',
     });
   });
