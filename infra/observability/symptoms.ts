@@ -76,6 +76,16 @@ export const symptoms: readonly Alert[] = [
       'only a transaction that writes tasks or users for long delays the feeds, and a shuffle of many tasks takes seconds',
   },
   {
+    name: 'SearchIsBehind',
+    expr: 'max by (namespace, service) (tasks_search_lag_seconds) > 20',
+    for: '1m',
+    severity: 'ticket',
+    causes: ['postgres', 'service'],
+    summary: 'The search has been more than 20 s behind the tasks and comments for a minute',
+    because:
+      'it is usually at most 2 s behind; for a moment after a pause, the metric is the length of the pause, but not in scrapes 15 s apart',
+  },
+  {
     name: 'MailsAreLate',
     expr: 'max by (namespace, service) (notifications_deliveries_oldest_seconds) > 3600',
     severity: 'ticket',

@@ -1359,8 +1359,16 @@ SELECT change_no AS "changeNo", json, project_id, access FROM (
 ) AS item ORDER BY change_no LIMIT $4;
 
 PREPARE "tasks.read_last_passed" AS
-SELECT task.change_no AS number FROM tasks task WHERE task.change_no > $1 AND task.change_no <= $2
-ORDER BY task.change_no OFFSET 4999 LIMIT 1;
+SELECT number FROM (
+  (
+    SELECT task.change_no AS number FROM tasks task WHERE task.change_no > $1 AND task.change_no <= $2
+    ORDER BY task.change_no LIMIT 5000
+  )
+  UNION ALL (
+    SELECT former.change_no FROM task_tombstones former WHERE former.change_no > greatest($1::bigint, $3::bigint) AND former.change_no <= $2
+    ORDER BY former.change_no LIMIT 5000
+  )
+) AS passed ORDER BY number OFFSET 4999 LIMIT 1;
 
 PREPARE "tasks.read_gained_tasks" AS
 SELECT task.id, (
@@ -1370,9 +1378,13 @@ SELECT task.id, (
       task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) AS json FROM tasks task
-WHERE task.project_id = $1 AND ($2::uuid IS NULL OR task.id > $2) AND task.change_no <= $3 AND task.deleted_at IS NULL
-  AND ($5::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $5::uuid))))
+WHERE task.project_id = $1 AND ($2::uuid IS NULL OR task.id > $2) AND ($6::uuid IS NULL OR task.id <= $6)
+  AND task.change_no <= $3 AND task.deleted_at IS NULL AND ($5::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $5::uuid))))
 ORDER BY task.id LIMIT $4;
+
+PREPARE "tasks.read_last_gained" AS
+SELECT task.id FROM tasks task WHERE task.project_id = $1 AND ($2::uuid IS NULL OR task.id > $2) AND task.deleted_at IS NULL
+ORDER BY task.id OFFSET 4999 LIMIT 1;
 
 PREPARE "tasks.read_changed_people" AS
 SELECT change_no AS "changeNo",

@@ -181,6 +181,7 @@ export const ruleCases: readonly RuleCase[] = [
   gauge('SchedulesAreLate', `schedule_lag_seconds${tasks}`, 0, 11),
   gauge('RemindersAreLate', `tasks_reminders_late_seconds${tasks}`, 0.5, 3),
   gauge('SyncIsBehind', 'tasks_sync_age_seconds{service="tasks",feed="tasks"}', 0.1, 11),
+  gauge('SearchIsBehind', `tasks_search_lag_seconds${tasks}`, 0.5, 21),
   gauge('MailsAreLate', 'notifications_deliveries_oldest_seconds{service="notifications"}', 3000, 3601, {
     service: 'notifications',
   }),

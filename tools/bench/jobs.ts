@@ -98,9 +98,10 @@ export async function measureJobs(snapshotSeconds = defaultSnapshotSeconds): Pro
   }
 }
 
+/** As many jobs as a round: the code of Tasks is compiled during the first thousands of jobs. */
 async function warmUp(contender: Contender): Promise<void> {
-  await contender.enqueue(2_000);
-  await contender.drain(2_000);
+  await contender.enqueue(backlog);
+  await contender.drain(backlog);
 }
 
 async function oneRound(contender: Contender, { batch, single, drained }: Rates): Promise<Rates> {

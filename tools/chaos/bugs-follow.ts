@@ -1,6 +1,6 @@
 import type { Bug } from './bug.ts';
 
-/** Deliberate bugs of the sync feeds and the search. See `bug.ts`. */
+/** Deliberate bugs of the sync feeds, the search and comments. See `bug.ts`. */
 export const followBugs = {
   'skipped-sync-row': {
     what: 'The sync feed and the search do not wait for transactions that have a number and have not committed.',
@@ -19,6 +19,26 @@ export const followBugs = {
         file: 'services/tasks/src/postgres/comments.ts',
         find: '${o.at} FROM ${changed}\n  ), emitted AS (',
         put: '${o.at} FROM ${changed} WHERE false\n  ), emitted AS (',
+      },
+    ],
+  },
+  'comment-notified-twice': {
+    what: 'A user who was notified of a comment is notified again when a change of it mentions them.',
+    patches: [
+      {
+        file: 'services/notifications/src/app/notify-about-task.ts',
+        find: "commentId: 'comment_uuid' in event ? event.comment_uuid : null,",
+        put: 'commentId: null,',
+      },
+    ],
+  },
+  'mention-announced-twice': {
+    what: 'The event of a changed comment names everyone whom its text mentions as mentioned for the first time.',
+    patches: [
+      {
+        file: 'services/tasks/src/domain/comment.ts',
+        find: 'first: added.filter((id) => !comment.everMentioned.includes(id))',
+        put: 'first: mentions',
       },
     ],
   },

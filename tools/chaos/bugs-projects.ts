@@ -37,8 +37,33 @@ export const projectBugs = {
     patches: [
       {
         file: 'services/tasks/src/postgres/sync/feeds.ts',
-        find: 'WHERE former.change_no > greatest(',
-        put: 'WHERE false AND former.change_no > greatest(',
+        find: "${isReadableTo('former', '$5')}",
+        put: 'false',
+      },
+    ],
+  },
+  'former-members-read': {
+    what: 'A user who was removed from a project still reads its tasks.',
+    patches: [
+      {
+        file: 'services/tasks/src/postgres/projects/readable.ts',
+        find: 'ARRAY(SELECT project_id FROM project_members WHERE user_id',
+        put: 'ARRAY(SELECT project_id FROM project_access WHERE user_id',
+      },
+    ],
+  },
+  'leak-across-time': {
+    what: 'The readers of a task also read its activity and its states from the time in a project of others.',
+    patches: [
+      {
+        file: 'services/tasks/src/postgres/activity/readable-entries.ts',
+        find: '(${reader}::uuid IS NULL OR NOT EXISTS (',
+        put: '(${reader}::uuid IS NULL OR true OR NOT EXISTS (',
+      },
+      {
+        file: 'services/tasks/src/postgres/activity/reads.ts',
+        find: " AND ${isReadableTo('place', '$3')}`;",
+        put: '`;',
       },
     ],
   },

@@ -66,13 +66,14 @@ export type Operation = {
 /** The fields of responses that the checker reads; absent if the response lacks the field. */
 export type Answer = Partial<
   TaskAnswer &
-    UserAnswer & { body: string } & { position: string; statuses: number[] } & {
+    UserAnswer & { body: string; position: string; statuses: number[] } & {
       open: number;
       reassigned: number;
       ids: string[];
       /** The versions of the tasks of a list, in the order of `ids`. */
       versions: number[];
       next_cursor: string | null;
+      entryTimes: string[];
     }
 >;
 
@@ -82,8 +83,9 @@ type TaskAnswer = {
   state: string;
   creator_id: string;
   assignee_id: string | null;
-  /** Absent in histories of earlier versions. */
+  /** Both are absent in histories of earlier versions. */
   project_id?: string | null;
+  created_at?: string;
   version: number;
   updated_at: string;
 };
@@ -263,7 +265,6 @@ export type DeliveryRow = {
   user_id: string;
   channel: string;
   state: string;
-  /** The number of attempts with an unknown outcome. */
   unknown_outcomes: number;
   last_error: string | null;
 };

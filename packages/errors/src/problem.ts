@@ -14,6 +14,9 @@ export type ProblemExtra = {
   cause?: unknown;
 };
 
+/** What a problem says about a field. */
+type FieldOfProblem = { field: string; message: string; detail: string; members?: ProblemExtra['members'] };
+
 /**
  * An error that is meant for the caller. The HTTP server is the only place that converts it to an RFC 9457 problem document. Any other error is
  * reported as `internal`, without its details.
@@ -44,6 +47,11 @@ export class Problem extends Error {
 /** Creates a Problem to throw. `detail` is a sentence for the person who reads the response, and must not contain secrets. */
 export function problem(code: ProblemCode, detail?: string, extra: ProblemExtra = {}): Problem {
   return new Problem(code, detail, extra);
+}
+
+/** Creates a Problem about one field: `message` continues a sentence that begins with the field, as in `parent_id is not the id of a task`. */
+export function fieldProblem(code: ProblemCode, { field, message, detail, members = {} }: FieldOfProblem): Problem {
+  return problem(code, detail, { errors: [{ field, code, message }], members });
 }
 
 /** Formats an error as one line for logs and `last_error` columns: its name, message and chain of causes, at most 2,000 characters. */

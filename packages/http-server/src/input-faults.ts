@@ -40,6 +40,7 @@ const formats: Readonly<Record<string, string>> = {
 
 const types: Readonly<Record<string, string>> = {
   object: 'a JSON object',
+  record: 'a JSON object',
   array: 'a list, for example ["first", "second"]',
   string: 'a string',
   number: 'a number',

@@ -1,6 +1,6 @@
 import type { Route } from '@taskwire/contracts';
 import { problem, type FieldError } from '@taskwire/errors';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { faultOf, isMissing, noForm } from './input-faults.ts';
 
 /** The maximum number of faults in one response; a hostile body must not produce a huge response. */
@@ -8,6 +8,9 @@ const mostErrors = 50;
 /** The maximum number of faults in the detail, which is read by people, who fix a few faults at a time. */
 const mostInDetail = 3;
 const mostNames = 5;
+
+/** The query of a route that has no parameters, and the object that callers may send to a route without a body. */
+export const nothing = z.strictObject({});
 
 /**
  * Parses one part of a request. `fieldHints` describes the alternatives to fields that the schema does not have.

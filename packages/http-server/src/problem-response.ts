@@ -7,9 +7,12 @@ export type ProblemDocument = {
   body: Record<string, unknown>;
 };
 
-/** Converts the problem to a document. A 5xx exposes only its title and code, whatever else the problem contains. */
+/**
+ * Converts the problem to a document. `internal` exposes only its title and code, whatever else the problem contains. The details of other problems are
+ * written for callers.
+ */
 export function problemDocument(error: Problem, requestId: string): ProblemDocument {
-  const exposed = error.status < 500 || error.code === 'unavailable';
+  const exposed = error.code !== 'internal';
   return {
     status: error.status,
     headers: {

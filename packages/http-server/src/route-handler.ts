@@ -10,9 +10,9 @@ import type { observeRefusals } from './access/refusals.ts';
 import { requireAccess } from './access/requirements.ts';
 import { PreserializedJson, type BoundRoute, type UntypedResponse } from './bind.ts';
 import { withCurrent } from './current-representation.ts';
-import { bodyReader } from './body/read.ts';
+import { bodyReader, emptyBodyReader } from './body/read.ts';
 import { idempotentRequest } from './idempotency.ts';
-import { parseBody, parseInput } from './input.ts';
+import { nothing, parseBody, parseInput } from './input.ts';
 import { logIds } from './log-ids.ts';
 import { isNotModified, parseIdempotencyKey, readIfMatch, representationTag } from './preconditions.ts';
 import { headerOf, requestIds, stateOf } from './request.ts';
@@ -45,7 +45,7 @@ type Received = {
  * operation that reads the same resource, for the response to a failed precondition.
  */
 export function routeHandler({ route, handle }: BoundRoute, parts: RouteParts, reading?: BoundRoute): RouteHandler {
-  const readBody = route.body === undefined ? undefined : bodyReader(route);
+  const readBody = route.body === undefined ? emptyBodyReader(route) : bodyReader(route);
   const isPersonal = dependsOnCaller(route.access);
 
   function detailsOf(request: IncomingMessage) {
@@ -62,7 +62,7 @@ export function routeHandler({ route, handle }: BoundRoute, parts: RouteParts, r
     try {
       actor = await identify(request, route, parts.authenticator);
       if (actor !== undefined) requireAccess(route.access, actor);
-      const body = await readBody?.(request);
+      const body = await readBody(request);
       if (!isAwaited(request, response)) return;
       const input = {
         ...readRequest(route, { request, params, actor, body, epoch }),
@@ -131,7 +131,7 @@ function hangUpOf(response: ServerResponse): AbortSignal {
 
 function readRequest(route: Route, { request, params: sent, actor, body: sentBody, epoch }: Received): object {
   const params = route.params && parseInput(route.params, sent);
-  const query = route.query && parseInput(route.query, parse(queryOf(request)), route.fieldHints);
+  const query = parseInput(route.query ?? nothing, parse(queryOf(request)), route.fieldHints);
   const body = parseBody(route, sentBody);
   const ifMatch = readIfMatch(route, headerOf(request, 'if-match'), epoch);
   const key = route.idempotent === true ? parseIdempotencyKey(headerOf(request, 'idempotency-key')) : undefined;

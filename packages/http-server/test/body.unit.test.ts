@@ -19,6 +19,8 @@ const common = {
   body: z.looseObject({}),
   responses: { 200: z.object({}) },
 } as const;
+const { body: _, ...bare } = common;
+const withoutBody = defineRoute({ ...bare, path: '/api/v1/bare', operationId: 'bare' });
 const routes = {
   login: defineRoute({ ...common, path: '/api/v1/auth/login', operationId: 'login' }),
   usual: defineRoute({ ...common, path: '/api/v1/things', operationId: 'usual' }),
@@ -36,7 +38,7 @@ describe('A request body', () => {
       readiness: {},
       requestTimeoutMs: 300,
       authenticator: { authenticate: () => Promise.reject(new Error('no route needs a token')) },
-      routes: Object.values(routes).map((route) => bind(route, async () => response(200, {}))),
+      routes: [...Object.values(routes), withoutBody].map((route) => bind(route, async () => response(200, {}))),
       rawRoutes: [{ path: '/oidc/token', handle: async (_request, response) => void response.end('{}') }],
     });
     await server.start();
@@ -117,6 +119,19 @@ describe('A request body', () => {
   it('has the limit of its path even if no contract describes the path', async () => {
     expect((await post('/oidc/token', 'x'.repeat(16_385))).status).to.equal(413);
     expect((await post('/oidc/token', 'x'.repeat(16_384))).status).to.equal(200);
+  });
+
+  it('may only be empty or {} where the contract has none, and so is the query', async () => {
+    const answers = [
+      ['', 200],
+      ['{}', 200],
+      ['{', 400],
+      ['a=1', 400],
+      ['{"x":1}', 422],
+      ['[]', 422],
+    ] as const;
+    for (const [body, status] of answers) expect((await post('/api/v1/bare', body)).status, body).to.equal(status);
+    expect((await post('/api/v1/bare?x=1', '')).status).to.equal(422);
   });
 
   it('is rejected before parsing if it is a form with more than 100 parameters, and so is such a query', async () => {

@@ -73,6 +73,9 @@ describe('A request whose caller stops waiting', () => {
     while (!(await metrics()).includes('status="499"'));
     letIn.resolve();
     expect(await late).to.have.nested.property('body.code', 'timeout');
+    expect(await late)
+      .to.have.nested.property('body.detail')
+      .that.contains('nothing was done');
     expect((await call('ann', { waitsMs: '60000' })).status).to.equal(200);
     expect(served).to.deep.equal(['ann']);
   });

@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
+import { z } from 'zod';
 import { defineRoute } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { createTelemetry, noteFailure, openTelemetry, withSpan, type Telemetry } from '@taskwire/telemetry';
@@ -8,7 +9,7 @@ import { bind, createHttpServer, response, type HttpServer } from '../src/index.
 
 const about = { operationId: 'x', summary: '', tag: '', access: { kind: 'anyone' }, responses: { 204: null } } as const;
 const noted = new Error('of a protocol');
-const route = (path: string) => defineRoute({ ...about, method: 'get', path });
+const route = (path: string) => defineRoute({ ...about, method: 'get', path, query: z.looseObject({}) });
 
 describe('A request', () => {
   let server: HttpServer | undefined;

@@ -9,7 +9,7 @@ export { keyset, pageOf, type Keyset, type Page, type Place } from './keyset.ts'
 export { migrate, ownTables, type Applied } from './migrate.ts';
 export { readSources, type Migration, type MigrationMode, type MigrationSource } from './migration-files.ts';
 export { migrationStatus, refuseNewerDatabase, requireMigrated, type MigrationStatus } from './migration-status.ts';
-export { query } from './query.ts';
+export { onlyRow, query } from './query.ts';
 export { compareReleases, isRelease, release, sessionName } from './release.ts';
 export type { RetentionRule, TableRetention } from './retention-rule.ts';
 export { createRetention, postgresRetention } from './retention.ts';

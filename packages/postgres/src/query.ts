@@ -24,6 +24,15 @@ export async function query<R extends object>(
   }
 }
 
+/**
+ * Returns the row of a statement that always returns one, such as an INSERT with RETURNING.
+ * @throws if there is none, which is a bug in the statement.
+ */
+export function onlyRow<R>([row]: readonly R[]): R {
+  if (row === undefined) throw new Error('the statement returned no row');
+  return row;
+}
+
 const observers = new WeakMap<object, (error: unknown) => void>();
 
 /** Registers `observe` to be called with each error of a statement on this handle. */

@@ -12,6 +12,7 @@ export { metricsOnce } from './metrics-once.ts';
 export { redact } from './redact.ts';
 export { createTelemetry, type Logger, type Telemetry } from './telemetry.ts';
 export { errorTypeOf } from './error-type.ts';
+export { measuredGauge } from './measured-gauge.ts';
 export { openTelemetry } from './open-telemetry.ts';
 export type { ReportError } from './error-reports/report.ts';
 export {

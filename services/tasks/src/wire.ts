@@ -48,8 +48,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   const { telemetry, db, database } = service;
   const { logger } = telemetry;
   const policy = { requireVerifiedEmail: env.AUTH_REQUIRE_VERIFIED_EMAIL };
-  const inTurn = takingTurns(db);
-  const tasks = createTaskStore(db, policy, inTurn);
+  const turns = takingTurns(env.DATABASE_POOL_SIZE);
+  const tasks = createTaskStore(db, policy, turns.lists);
 
   const reassigner = createLoop({
     name: 'reassigner',
@@ -61,7 +61,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   observeAwaitingReassignment(async () => await countAwaitingReassignment(db.pool), telemetry);
   const reminders = wireReminders(db, telemetry);
   const search = wireSearch(db, telemetry);
-  const { sync, syncing } = wireSync(db, telemetry);
+  const { sync, syncing } = wireSync(db, telemetry, turns.sync);
   const { jobs, waiters, claims, promoter, reaper } = wireJobs({ db, tasks, telemetry });
   const retention = taskRetention(db, retentionPeriods(env), telemetry);
 
@@ -87,10 +87,10 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
       publishedEpoch: () => db.sourceEpoch().published,
       bulk: bulkResults(db.pool),
       sourceEpoch: () => db.sourceEpoch().epoch,
-      activity: activityReads(db),
+      activity: activityReads(db, turns.activity),
       comments: commentStore(db.pool),
       views: savedStore(db.pool, viewTable),
-      positions: positionStore(inTurn),
+      positions: positionStore(turns.lists),
       templates: savedStore(db.pool, templateTable),
       projects,
       wakeReassigner: reassigner.wake,

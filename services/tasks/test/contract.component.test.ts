@@ -52,6 +52,7 @@ describe('The contract of Tasks', () => {
          (SELECT json_agg(jobs ORDER BY id) FROM jobs) AS jobs,
          (SELECT json_agg(schedules ORDER BY id) FROM schedules) AS schedules,
          (SELECT json_agg(task_views ORDER BY id) FROM task_views) AS views,
+         (SELECT json_agg(task_positions ORDER BY view_id, task_id) FROM task_positions) AS positions,
          (SELECT json_agg(projects ORDER BY id) FROM projects) AS projects,
          (SELECT count(*) FROM schedule_occurrences) AS occurrences`,
     );
@@ -71,9 +72,25 @@ describe('The contract of Tasks', () => {
     const { token } = manager;
     const draft = async () => ({ params: { id: (await harness.createTask(manager)).id } });
     const schedule = async () => ({ params: { id: (await createSchedule(manager)).id } });
+    const enqueued = async () => {
+      const job = { queue: 'reports', kind: 'test' };
+      return ((await harness.call('enqueueJob', { token, body: job })).body as { id: string }).id;
+    };
+    const dead = async () => {
+      const id = await enqueued();
+      const text = "UPDATE jobs SET state = 'dead', reason = 'poison', settled_at = clock_timestamp() WHERE id = $1";
+      await query(harness.database.db.pool, text, [id]);
+      return { token: admin.token, params: { id } };
+    };
     const prepare: Record<string, () => Promise<PreparedCall>> = {
       createTask: async () => ({ token, body: { title: 'Paint the fence' } }),
       createView: async () => ({ token, body: { name: 'Mine' } }),
+      moveTask: async () => {
+        const [moved, other] = [await harness.createTask(manager), await harness.createTask(manager)];
+        const view = await harness.call('createView', { token, body: { name: 'Mine', sort: 'manual' } });
+        const body = { view_id: (view.body as { id: string }).id, before_id: other.id };
+        return { token, params: { id: moved.id }, body };
+      },
       createTaskTemplate: async () => ({ token, body: template }),
       instantiateTaskTemplate: async () => ({
         token,
@@ -89,6 +106,10 @@ describe('The contract of Tasks', () => {
       bulkTasks: async () => ({ token, body: { operations: [create, { op: 'delete', ref: '$0' }] } }),
       enqueueJob: async () => ({ token, body: { queue: 'reports', kind: 'test' } }),
       enqueueJobs: async () => ({ token, body: { jobs: [{ queue: 'reports', kind: 'test' }] } }),
+      cancelJob: async () => ({ token, params: { id: await enqueued() } }),
+      replayJob: async () => ({ ...(await dead()), body: { reason: 'a test' } }),
+      replayJobs: async () => ({ token: (await dead()).token, body: { reason: 'a test' } }),
+      dropJobs: async () => ({ token: (await dead()).token, body: { reason: 'a test' } }),
       createSchedule: async () => ({ token, body: yearly }),
       pauseSchedule: async () => ({ token, ...(await schedule()) }),
       resumeSchedule: async () => ({ token, ...(await schedule()) }),
@@ -97,7 +118,7 @@ describe('The contract of Tasks', () => {
     };
     const { operations, faults } = await walkReplays({ baseUrl, routes: tasksRoutes, prepare, snapshot });
     expect(faults).to.deep.equal([]);
-    expect(operations).to.equal(18);
+    expect(operations).to.equal(23);
   });
 
   it('rejects a stranger to the task in every operation, except those that are open to every user', async () => {

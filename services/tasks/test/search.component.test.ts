@@ -83,6 +83,13 @@ describe('The search for tasks', () => {
       const other = { q: 'seal', sort, limit: '1', cursor: first.next_cursor ?? '' };
       expect(codeOf(await harness.call('listTasks', { token: ann.token, query: other }))).to.equal('bad_cursor');
     }
+    const { next_cursor } = await search({ q: 'walrus', limit: '1' });
+    const [list] = JSON.parse(Buffer.from(next_cursor ?? '', 'base64url').toString()) as [string];
+    // an altered cursor beyond the best matches
+    for (const position of ['200', '201', '999999999']) {
+      const cursor = Buffer.from(JSON.stringify([list, position])).toString('base64url');
+      expect(await search({ q: 'walrus', limit: '1', cursor })).to.deep.include({ data: [], next_cursor: null });
+    }
   });
 
   it('misses no change of a transaction that commits after later ones, and returns the time up to which it has all changes', async () => {

@@ -5,7 +5,7 @@ import { decodeToken, encodeToken } from '../src/http/sync-tokens.ts';
 import type { Position } from '../src/app/sync/ports.ts';
 import { codeOf } from './support/api.ts';
 import { startCopy } from './support/copy.ts';
-import { createProject } from './support/projects.ts';
+import { createProject, setMember } from './support/projects.ts';
 import { tasksTeam, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 describe('The sync feeds', () => {
@@ -79,6 +79,28 @@ describe('The sync feeds', () => {
     expect(copy.items.has(task.id)).to.equal(false);
     const later = follow();
     expect((await later.read({ limit: '500' })).data.some(({ id }) => id === task.id)).to.equal(false);
+  });
+
+  it('pass over at most 5,000 removals in a page, also for a reader of every task', async () => {
+    const [kept, deleted] = [await harness.createTask(ann), await harness.createTask(ann)];
+    const copies = [follow(ann), follow(manager)];
+    for (const copy of copies) await copy.catchUp();
+    // tombstones of a task that each of them still reads
+    await sql(
+      `INSERT INTO task_tombstones (change_no, task_id, deleted_at, project_id)
+       SELECT nextval('task_changes'), $1, clock_timestamp(), NULL FROM generate_series(1, 10500)`,
+      [kept.id],
+    );
+    await remove(deleted);
+    for (const copy of copies) {
+      const pages = [await copy.read(), await copy.read(), await copy.read()];
+      expect(pages.map(({ data, more }) => [data, more])).to.deep.equal([
+        [[], true],
+        [[], true],
+        [[{ id: deleted.id, deleted: true }], false],
+      ]);
+      expect(copy.items.has(kept.id)).to.equal(true);
+    }
   });
 
   it('never skip a change that commits after later ones', async () => {
@@ -225,6 +247,34 @@ describe('The sync feeds', () => {
     await waitFor(async () => {
       const age = await metrics.getSingleMetric('tasks_sync_age_seconds')!.get();
       return age.values.length === 2 && age.values.every(({ value }) => value >= 0 && value < 1);
+    });
+  });
+
+  // the last one, because a new copy of the manager has to read this project
+  describe('of a project that was gained', () => {
+    it('pass over at most 5,000 tasks in a page, when most have changed since', async () => {
+      const eve = await harness.join('Eve', 'member');
+      const { id } = await createProject(harness, manager);
+      const fill = async (count: number) =>
+        await sql(
+          `INSERT INTO tasks (title, description, state, priority, labels, creator_id, project_id, created_at, updated_at)
+           SELECT 'Task ' || n, '', 'draft', 'normal', '{}', $1, $2, now(), now() FROM generate_series(1, $3::integer) AS n`,
+          [manager.id, id, count],
+        );
+      await fill(5);
+      const copy = follow(eve, 500);
+      await copy.catchUp();
+      await setMember(harness, manager, { id }, eve, 'viewer');
+      await fill(5_500);
+      const pages = [await copy.read(), await copy.read(), await copy.read()];
+      expect(pages[0]).to.deep.include({ data: [], projects: [{ project_id: id, access: 'gained' }], more: true });
+      // the project as it was when it was gained, with the first of two parts that are passed over
+      expect(pages.slice(1).map(({ data, more }) => [data.length, more])).to.deep.equal([
+        [5, true],
+        [0, true],
+      ]);
+      await copy.catchUp();
+      expect([...copy.items.values()].filter(({ project_id }) => project_id === id)).to.have.length(5_505);
     });
   });
 });

@@ -7,6 +7,7 @@ import { createWaiters } from '../src/app/jobs/waiters.ts';
 import { followChanges } from '../src/app/sync/follow-changes.ts';
 import type { Feed, Position } from '../src/app/sync/ports.ts';
 import { migrations } from '../src/migrations.ts';
+import { takingTurns } from '../src/postgres/lists/bounded-reads.ts';
 import { createFeeds } from '../src/postgres/sync/feeds.ts';
 
 /** A step of one of several open transactions. `row` is an index among the existing tasks. */
@@ -68,7 +69,7 @@ describe('A copy that follows the changes of tasks', function () {
     (await query<{ at: string }>(db.pool, `SELECT ${isoMicros('clock_timestamp()')} AS at`))[0]!.at;
 
   it('has every task as it was last committed, in whichever order transactions commit', async () => {
-    const { tasks } = createFeeds(db, () => undefined);
+    const { tasks } = createFeeds(db, takingTurns(10).sync, () => undefined);
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 40, maxLength: 120 }), async (steps) => await follow(steps, tasks)),
       runs,
@@ -76,7 +77,7 @@ describe('A copy that follows the changes of tasks', function () {
   });
 
   it('would miss tasks if it did not wait for transactions that write (canary)', async () => {
-    const { tasks } = createFeeds(db, () => undefined);
+    const { tasks } = createFeeds(db, takingTurns(10).sync, () => undefined);
     const hasty: Feed = {
       ...tasks,
       async settle() {

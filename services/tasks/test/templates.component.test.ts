@@ -106,6 +106,21 @@ describe('Templates of tasks', () => {
     expect(await count('tasks')).to.equal(before);
   });
 
+  it('replay the first response under one key although they have been changed or deleted since', async () => {
+    const template = await saved(ann);
+    const at = { token: ann.token, params: { id: template.id }, headers: { 'if-match': '*' } };
+    const once = { 'idempotency-key': crypto.randomUUID() };
+    const first = await instantiate(ann, template, { values }, once);
+    expect(first.status).to.equal(201);
+    const change = { ...at, body: { task: { title: '{{other}}' }, subtasks: [], blocks: [] } };
+    expect((await harness.call('changeTaskTemplate', change)).status).to.equal(200);
+    expect((await instantiate(ann, template, { values }, once)).body).to.deep.equal(first.body);
+    expect((await harness.call('deleteTaskTemplate', at)).status).to.equal(204);
+    const replay = await instantiate(ann, template, { values }, once);
+    expect([replay.status, replay.body]).to.deep.equal([201, first.body]);
+    expect((await instantiate(ann, template, { values })).status).to.equal(404);
+  });
+
   it('can have 100 tasks', async () => {
     const subtasks = Array.from({ length: 99 }, (_, n) => ({ title: `${n}`, parent: n < 3 ? n : n % 4 }));
     const blocks = Array.from({ length: 90 }, (_, n) => ({ blocker: n + 6, blocked: n + 7 }));

@@ -161,6 +161,7 @@ describe('A task at an earlier time', function () {
           if (next?.version !== version.version + 1) continue;
           expect((await readAt(task, justBefore(next.updated_at))).body).to.deep.equal(version);
         }
+        expect((await readAt(task, task.created_at)).body, 'when it was created').to.deep.equal(task);
         expect((await readAt(task, justBefore(task.created_at))).status).to.equal(404);
         await harness.call('deleteTask', at(task));
         expect((await readAt(task, task.updated_at)).status).to.equal(404);

@@ -83,7 +83,7 @@ export const rowFaults: readonly Fault[] = [
   },
   {
     title: 'a session has changed a task whose reminder is due, and does not commit',
-    alerts: ['RemindersAreLate', 'SyncIsBehind'],
+    alerts: ['RemindersAreLate', 'SyncIsBehind', 'SearchIsBehind'],
     async begin({ call, connect }) {
       const me = await call('ann', 'GET', '/api/v1/users/me');
       const { body } = await call('manager', 'POST', '/api/v1/tasks', {

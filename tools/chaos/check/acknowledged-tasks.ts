@@ -34,10 +34,11 @@ function storedState({ task, versions }: TaskHistory): string | undefined {
 /** Every response about a task was correct for the version that it named. */
 function checkAnswers({ operations }: Evidence, histories: Map<string, TaskHistory>): Violation[] {
   return operations.flatMap((operation): Violation[] => {
-    if (operation.outcome !== 'acknowledged' || !('task' in operation.intent)) return [];
+    const { intent, outcome } = operation;
+    const isRead = intent.kind === 'read_task' || intent.kind === 'read_past';
+    if (outcome !== 'acknowledged' || !('task' in intent || isRead)) return [];
     const answers = [operation.answer, ...operation.replays].filter((answer) => answer?.version !== undefined);
-    const rule =
-      operation.intent.kind === 'read_task' ? 'reads return states that existed' : 'acknowledged changes persist';
+    const rule = isRead ? 'reads return states that existed' : 'acknowledged changes persist';
     const wrong = answers.map((answer) => answer && wrongAnswer(operation, answer, histories));
     const differing = answers.find(
       (answer) => answer?.id !== answers[0]?.id || answer?.version !== answers[0]?.version,
@@ -45,7 +46,7 @@ function checkAnswers({ operations }: Evidence, histories: Map<string, TaskHisto
     return [
       ...broken(rule, wrong),
       ...broken('nothing happens twice', [
-        operation.intent.kind !== 'read_task' &&
+        !isRead &&
           differing !== undefined &&
           `${name(operation)} returned ${show(answers[0])} and, with the same Idempotency-Key, ${show(differing)}`,
       ]),

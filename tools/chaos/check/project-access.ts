@@ -16,10 +16,14 @@ const toleranceMs = 5;
 /** Which users certainly could not read which tasks. */
 export type ProjectAccess = {
   /**
-   * Whether a user certainly could not read a task, or the given version of it, at any time in this interval: wherever the task may have been, it
-   * was in a project of which they were not a member. False for users who were ever managers or admins.
+   * Whether a user certainly could not read a task, the given version of it, or its state or entry of the time `at`, at any time in this interval:
+   * wherever the task may have been, it was in a project of which they were not a member. False for users who were ever managers or admins.
    */
-  isHidden(userId: string, task: { id: string; version?: number | undefined }, during: During): boolean;
+  isHidden(
+    userId: string,
+    task: { id: string; version?: number | undefined; at?: string | undefined },
+    during: During,
+  ): boolean;
 };
 
 export function projectAccess(evidence: Evidence): ProjectAccess {
@@ -39,9 +43,12 @@ export function projectAccess(evidence: Evidence): ProjectAccess {
     [...histories].map(([id, history]) => [id, staysOf(history, known.get(id) ?? [], evidence.trafficBegan)]),
   );
   return {
-    isHidden(userId, { id, version }, during) {
+    isHidden(userId, { id, version, at }, during) {
       if (roles.get(userId) !== 'member' || changed.has(userId)) return false;
-      const shown = histories.get(id)?.versions.find((one) => one.version === version);
+      const versions = histories.get(id)?.versions ?? [];
+      // an entry belongs to the project in which its change left the task
+      const shown =
+        at === undefined ? versions.find((one) => one.version === version) : versions.findLast((one) => one.at <= at);
       const possible = (stays.get(id) ?? []).filter(({ from, until }) => from <= during.ended && until >= during.began);
       const places = shown === undefined ? possible.map(({ projectId }) => projectId) : [shown.projectId];
       const isHiddenIn = (projectId: string | null) =>

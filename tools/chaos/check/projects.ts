@@ -5,8 +5,8 @@ import { everBelow, everDeleted } from './task-history.ts';
 import { broken, type Violation } from './violation.ts';
 
 /**
- * No user gets a task of a project, changes one, or is notified of one while they certainly could not read it: in a project of which they were not a
- * member. A moved task is in the project that its move names, and so are the tasks below it.
+ * No user gets a task of a project, its past in one, changes one, or is notified of one while they certainly could not read it: in a project of which
+ * they were not a member. A moved task is in the project that its move names, and so are the tasks below it.
  */
 export function checkProjects(evidence: Evidence): Violation[] {
   const access = projectAccess(evidence);
@@ -22,17 +22,20 @@ export function checkProjects(evidence: Evidence): Violation[] {
 
 function leaksOf({ n, intent, outcome, actorId, subjectId, answer, attempts }: Operation, access: ProjectAccess) {
   if (outcome !== 'acknowledged' || actorId === null) return [];
-  const { id, ids = [], version, versions = [] } = answer ?? {};
-  // a comment and a dependency name their task only in the request
+  const { id, ids = [], version, versions = [], entryTimes = [] } = answer ?? {};
+  const subject = { id: subjectId ?? '' };
+  // a comment and a dependency name their task only in the request; who reads its past also has to be a reader now
   const tasks = [
-    ...('on' in intent ? [{ id: subjectId ?? '' }] : [{ id: id ?? '', version }]),
+    ...('on' in intent || 'of' in intent ? [subject] : []),
+    ...('on' in intent ? [] : [{ id: id ?? '', version }]),
     ...ids.map((one, index) => ({ id: one, version: versions[index] })),
+    ...entryTimes.map((at) => ({ ...subject, at })),
   ];
   const successes = attempts.filter(isSuccess);
   return tasks.map(
     (task) =>
       successes.some((during) => access.isHidden(actorId, task, during)) &&
-      `operation ${n} (${intent.kind}) showed task ${task.id} to ${actorId}, who is outside of its project`,
+      `operation ${n} (${intent.kind}) showed task ${task.id}${'at' in task ? ` at ${task.at}` : ''} to ${actorId}, who is outside of its project`,
   );
 }
 

@@ -84,6 +84,25 @@ describe('The check for leaks across projects', () => {
     expect(found()).to.have.length(1);
   });
 
+  it('finds entries and earlier states from a time in a project which the reader of today could not read then', () => {
+    moveOut();
+    const at = (second: number) => `2026-11-20T10:00:${second}.000000Z`;
+    const of = { actorId: member, subjectId: taskId };
+    const readLog = (...entryTimes: string[]) =>
+      add({ kind: 'read_activity', actor: 'u1', of: 't1' }, { ...of, at: 2_000, answer: { entryTimes } });
+    readLog(at(11));
+    expect(found()).to.deep.equal([]);
+    readLog(at(10), at(11));
+    expect(found()).to.have.length(1);
+    add({ kind: 'read_past', actor: 'u1', of: 't1' }, { ...of, at: 2_100, answer: { id: taskId, version: 1 } });
+    expect(found()).to.have.length(2);
+  });
+
+  it('finds a past that was shown to a reader who may not read the task now', () => {
+    add({ kind: 'read_past', actor: 'u1', of: 't1' }, { actorId: member, subjectId: taskId, at: 100 });
+    expect(found()).to.have.length(1);
+  });
+
   it('finds a notification with a text for a user who could not read the task since the event', () => {
     const event = { messageId: 'm1', type: 'tasks.task.assigned', aggregateId: taskId, actor: null, named: member };
     run.events = [{ ...event, timestamp: '2026-11-20T10:00:11.000000Z' }];

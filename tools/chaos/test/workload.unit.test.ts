@@ -27,10 +27,19 @@ function answerTo(known: KnownState, n: number, intent: Intent): Operation {
   const comment = 'comment' in intent ? known.comments.get(intent.comment) : undefined;
   const id = user?.id ?? task?.id ?? comment?.id ?? `id-${n}`;
   const role = 'role' in intent ? intent.role : user?.role;
+  const place = 'into' in intent ? { project_id: intent.into } : {};
   const answer =
     intent.kind === 'login'
       ? { access_token: 'token', user: { id, role } }
-      : { id, version: (task?.version ?? 0) + 1, state: 'assigned', creator_id: 'id-1', assignee_id: null, role };
+      : {
+          id,
+          version: (task?.version ?? 0) + 1,
+          state: 'assigned',
+          creator_id: 'id-1',
+          assignee_id: null,
+          role,
+          ...place,
+        };
   const attempts = [{ began: n, ended: n, status: 200 }];
   const body = answer as NonNullable<Operation['answer']>;
   return {
@@ -75,7 +84,7 @@ describe('the traffic', () => {
         ],
         ...['add_comment', 'change_comment', 'delete_comment', 'add_blocker', 'remove_blocker'],
         ...['restore_task', 'bulk', 'create_board', 'move_task', 'create_project', 'set_member', 'remove_member'],
-        'move_to_project',
+        ...['move_to_project', 'read_activity', 'read_past'],
         ...['read_notifications', 'read_task', 'register', 'rename_user', 'shuffle', 'transition'],
       ].toSorted(),
     );
@@ -100,7 +109,7 @@ describe('the traffic', () => {
       state: 'draft',
       creatorId: 'y',
       assigneeId: null,
-      isInProject: false,
+      ...{ isInProject: false, wasInProject: false, createdAt: '2026-11-20T10:00:00.000000Z' },
     });
     const headersOf = (intent: Intent) => Object.keys(requestOf(intent, known)?.headers ?? {});
     expect(headersOf({ kind: 'create_task', actor: admin, task: 't2' })).deep.equal(['idempotency-key']);
@@ -111,8 +120,9 @@ describe('the traffic', () => {
 
   it('does not know who carries out a task after its assignee was refused, and still knows the task after a 404 for a member', () => {
     const known = stateWithAdmin();
+    const inProject = { isInProject: true, wasInProject: true, createdAt: '2026-11-20T10:00:00.000000Z' };
     const [user, task] = [known.addUser('u1', 'member'), { name: 't1', id: 'x', version: 3, creatorId: 'y' }];
-    known.tasks.set('t1', { ...task, state: 'assigned', assigneeId: 'id-1', isInProject: true });
+    known.tasks.set('t1', { ...task, state: 'assigned', assigneeId: 'id-1', ...inProject });
     const intent = { kind: 'transition', actor: user.name, task: 't1', state: 'in_progress' } as const;
     const refusedWith = (status: number): Operation => ({
       ...{ n: 1, at: 1, intent, actorId: 'id-1', subjectId: 'x', outcome: 'refused', replays: [] },

@@ -28,13 +28,23 @@ export type KnownTask = {
   assigneeId: string | null;
   /** As of the last response about this task. A task below one that was moved is moved with it. */
   isInProject: boolean;
+  /** Whether a response showed it in a project. */
+  wasInProject: boolean;
+  createdAt: string;
 };
 
-/** A comment as last seen by the workload. */
-export type KnownComment = { name: string; id: string; version: number; taskId: string; authorId: string };
+/** A comment as last seen by the workload. `mentions`: the names of the users whom its last acknowledged text mentions. */
+export type KnownComment = {
+  name: string;
+  id: string;
+  version: number;
+  taskId: string;
+  authorId: string;
+  mentions: string[];
+};
 
-/** A project as last seen by the workload. */
-export type KnownProject = { name: string; id: string };
+/** A project as last seen by the workload. `members`: the names of its members. */
+export type KnownProject = { name: string; id: string; members: Set<string> };
 
 /** The users, tasks, comments and projects known so far from responses. */
 export type KnownState = {

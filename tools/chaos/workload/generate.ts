@@ -1,5 +1,6 @@
 import type { Random } from '../random.ts';
 import { admin, follower, reassigner, type Actor, type KnownTask, type KnownState } from './actors.ts';
+import { commentRequests } from './comment-requests.ts';
 import type { Intent, Twist } from './intent.ts';
 import { projectRequests } from './project-requests.ts';
 
@@ -51,6 +52,7 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
     return task && leader && make(task, leader);
   };
 
+  const onComments = commentRequests({ random, known, living, byAnyone, newName });
   const inProjects = projectRequests({ random, known, members, managers, tasks, leaderOf, newName });
 
   const often = requests === 'mostly about tasks' ? 4 : 1;
@@ -82,12 +84,13 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
     },
     ...(requests !== 'requests of release 0.2.0'
       ? [
-          { weight: 6, make: addComment },
-          { weight: 2, make: changeComment },
-          { weight: 1, make: deleteComment },
+          { weight: 6, make: onComments.addComment },
+          { weight: 3, make: onComments.changeComment },
+          { weight: 1, make: onComments.deleteComment },
           { weight: 3 * users, make: inProjects.changeMember },
           { weight: 5 * users, make: inProjects.moveToProject },
           { weight: 6 * users, make: inProjects.readInProject },
+          { weight: 6 * users, make: inProjects.readPast },
           { weight: 2, make: restoreTask },
           { weight: 2, make: createInBulk },
           { weight: 4, make: moveOnBoard },
@@ -181,29 +184,6 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
     return task && byAnyone((actor) => ({ kind: 'read_task', actor, task: task.name }));
   }
 
-  const mentions = () => (random.chance(0.5) ? [pick(living())?.name, pick(living())?.name].filter(isName) : []);
-
-  function addComment(): Intent | undefined {
-    const task = pick([...known.tasks.values()]);
-    const comment = newName('c');
-    return task && byAnyone((actor) => ({ kind: 'add_comment', actor, on: task.name, comment, mentions: mentions() }));
-  }
-
-  function changeComment(): Intent | undefined {
-    const comment = pick([...known.comments.values()]);
-    const author = comment && known.userById(comment.authorId);
-    if (comment === undefined || author === undefined || author.isDeleted) return undefined;
-    const { name } = comment;
-    return { kind: 'change_comment', actor: author.name, comment: name, edit: newName('edit'), mentions: mentions() };
-  }
-
-  function deleteComment(): Intent | undefined {
-    const comment = pick([...known.comments.values()]);
-    const author = comment && known.userById(comment.authorId);
-    const actor = author === undefined || author.isDeleted || random.chance(0.3) ? admin : author.name;
-    return comment && { kind: 'delete_comment', actor, comment: comment.name };
-  }
-
   function restoreTask(): Intent | undefined {
     const task = pick([...known.deleted.values()]);
     const leader = task && leaderOf(task);
@@ -293,8 +273,4 @@ export function createGenerator(random: Random, known: KnownState, requests: Req
     if (actor.loginAfter > now) return { intent: { kind: 'read_notifications', actor: admin }, twist };
     return { intent: { kind: 'login', user: actor.name }, twist: { kind: 'none' } };
   };
-}
-
-function isName(name: string | undefined): name is string {
-  return name !== undefined;
 }

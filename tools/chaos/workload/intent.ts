@@ -45,7 +45,9 @@ export type ProjectIntent =
   | { kind: 'set_member'; actor: string; project: string; member: string; role: 'lead' | 'contributor' | 'viewer' }
   | { kind: 'remove_member'; actor: string; project: string; member: string }
   /** `into`: the name of a project, or null for none. */
-  | { kind: 'move_to_project'; actor: string; task: string; into: string | null };
+  | { kind: 'move_to_project'; actor: string; task: string; into: string | null }
+  /** Reads the activity log of a task, or its state when it was created. `of`: the name of the task. */
+  | { kind: 'read_activity' | 'read_past'; actor: string; of: string };
 
 export type Role = 'admin' | 'manager' | 'member';
 

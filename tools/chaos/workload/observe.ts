@@ -17,7 +17,11 @@ export function observe(known: KnownState, operation: Operation, now: number): v
   if (intent.kind === 'create_task' && intent.parent !== undefined && outcome === 'acknowledged')
     known.parents.add(intent.parent);
   if (intent.kind === 'create_project' && operation.answer?.id !== undefined)
-    known.projects.set(intent.project, { name: intent.project, id: operation.answer.id });
+    known.projects.set(intent.project, { name: intent.project, id: operation.answer.id, members: new Set() });
+  const members =
+    'project' in intent && outcome === 'acknowledged' ? known.projects.get(intent.project)?.members : undefined;
+  if (intent.kind === 'set_member') members?.add(intent.member);
+  if (intent.kind === 'remove_member') members?.delete(intent.member);
   if ('task' in intent) observeTask(known, intent.task, operation);
   if (intent.kind === 'create_board' && operation.answer?.id !== undefined) known.board = operation.answer.id;
   if (intent.kind === 'move_task' && isGone(known, operation)) known.tasks.delete(intent.moved);
@@ -75,11 +79,20 @@ function observeTask(known: KnownState, name: string, operation: Operation): voi
   // only the assignee carries out a task
   if (intent.kind === 'transition' && previous?.assigneeId === operation.actorId && isForbidden(operation))
     known.tasks.set(name, { ...previous, assigneeId: null });
-  const { id, state, version, creator_id: creatorId, assignee_id: assigneeId } = answer ?? {};
+  const {
+    id,
+    state,
+    version,
+    creator_id: creatorId,
+    assignee_id: assigneeId,
+    created_at: createdAt = '',
+  } = answer ?? {};
   if (id === undefined || state === undefined || version === undefined || creatorId === undefined) return;
   if (previous !== undefined && previous.version > version) return;
   const isInProject = typeof answer?.project_id === 'string';
-  known.tasks.set(name, { name, id, state, version, creatorId, assigneeId: assigneeId ?? null, isInProject });
+  const wasInProject = isInProject || previous?.wasInProject === true;
+  const places = { isInProject, wasInProject };
+  known.tasks.set(name, { name, id, state, version, creatorId, assigneeId: assigneeId ?? null, createdAt, ...places });
 }
 
 function observeDependency({ dependencies }: KnownState, { kind, on, by }: DependencyIntent): void {
@@ -100,7 +113,8 @@ function observeComment(known: KnownState, { intent, answer, actorId, subjectId,
     actorId !== null &&
     subjectId !== null
   )
-    known.comments.set(name, { name, id, version, taskId: subjectId, authorId: actorId });
+    known.comments.set(name, { name, id, version, taskId: subjectId, authorId: actorId, mentions: intent.mentions });
   const comment = known.comments.get(name);
-  if (intent.kind === 'change_comment' && comment !== undefined && version !== undefined) comment.version = version;
+  if (intent.kind === 'change_comment' && comment !== undefined && version !== undefined)
+    Object.assign(comment, { version, mentions: intent.mentions });
 }

@@ -126,6 +126,7 @@ const kept = [
   'assignee_id',
   'version',
   'project_id',
+  'created_at',
   'updated_at',
   'email',
   'name',
@@ -140,6 +141,8 @@ function trimmed(body: Record<string, unknown>): Answer {
     const results = data as { status: number; body?: { id: string } }[];
     return { ids: results.map(({ body: task }) => task?.id ?? ''), statuses: results.map(({ status }) => status) };
   }
+  if (Array.isArray(data) && data.some((item: object) => 'action' in item))
+    return { entryTimes: (data as { created_at: string }[]).map(({ created_at }) => created_at) };
   if (Array.isArray(data)) {
     const items = data as { id: string; version?: number }[];
     const versions = items.flatMap(({ version }) => version ?? []);

@@ -4,7 +4,7 @@ import type { Intent } from './intent.ts';
 
 /** Few enough that each has both members and outsiders. */
 const maxProjects = 3;
-/** How often a change of members is about the user whose copy is checked: often enough that they gain and lose each project during a run. */
+/** How often a change of members is about the user whose copy is checked: often enough that they gain and lose projects during a run. */
 const shareOfFollower = 0.4;
 
 type Choices = {
@@ -32,16 +32,26 @@ export function projectRequests({ random, known, members, managers, tasks, leade
       return { kind: 'create_task', actor: manager.name, task, in: project, ...to };
     },
 
-    /** The admin, who is not a member of the others' projects, changes their members. */
+    /**
+     * The admin, who is not a member of the others' projects, changes their members. The user whose copy is checked never joins the first project, so
+     * that in every run tasks are moved out of their sight and stay there.
+     */
     changeMember(): Intent | undefined {
       if (known.projects.size < maxProjects && random.chance(0.3))
         return { kind: 'create_project', actor: admin, project: newName('p') };
-      const [project, other] = [anyProject(), pick(members())?.name];
-      const member = random.chance(shareOfFollower) ? follower : other;
-      if (project === undefined || member === undefined) return undefined;
-      if (random.chance(0.4)) return { kind: 'remove_member', actor: admin, project, member };
+      const projects = [...known.projects.values()];
+      const isAboutFollower = random.chance(shareOfFollower);
+      const project = pick(isAboutFollower ? projects.slice(1) : projects);
+      if (project === undefined) return undefined;
+      const isConcerned = (name: string) => (name === follower) === isAboutFollower;
+      const leaving = pick([...project.members].filter(isConcerned));
+      if (leaving !== undefined && random.chance(0.4))
+        return { kind: 'remove_member', actor: admin, project: project.name, member: leaving };
+      const member = pick(members().filter(({ name }) => isConcerned(name)))?.name;
       const role = random.pick(['contributor', 'contributor', 'viewer'] as const);
-      return { kind: 'set_member', actor: admin, project, member, role };
+      return member === undefined
+        ? undefined
+        : { kind: 'set_member', actor: admin, project: project.name, member, role };
     },
 
     /** Moves a task, with those below it, to a project, to another one, or out of it. A sub-task is not moved by itself. */
@@ -59,6 +69,15 @@ export function projectRequests({ random, known, members, managers, tasks, leade
       const task = pick([...known.tasks.values()].filter(({ isInProject }) => isInProject));
       const reader = pick(members());
       return task && reader && { kind: 'read_task', actor: reader.name, task: task.name };
+    },
+
+    /** Reads the past of a task that has been in a project, more often of one that has left it. */
+    readPast(): Intent | undefined {
+      const moved = [...known.tasks.values()].filter(({ wasInProject }) => wasInProject);
+      const task = pick(moved.filter(({ isInProject }) => !isInProject)) ?? pick(moved);
+      const kind = random.chance(0.5) ? 'read_activity' : 'read_past';
+      const reader = pick(members());
+      return task && reader && { kind, actor: reader.name, of: task.name };
     },
   };
 }

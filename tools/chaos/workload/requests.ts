@@ -130,6 +130,12 @@ export function requestOf(intent: Intent, known: KnownState): WireRequest | unde
       return once('/api/v1/tasks/shuffle');
     case 'read_task':
       return task && { ...get(`/api/v1/tasks/${task.id}`), subjectId: task.id };
+    case 'read_activity':
+    case 'read_past': {
+      const of = known.tasks.get(intent.of);
+      const part = intent.kind === 'read_activity' ? '/activity?limit=100' : `?at=${of?.createdAt}`;
+      return of && { ...get(`/api/v1/tasks/${of.id}${part}`), subjectId: of.id };
+    }
     case 'list_tasks':
       return get(`/api/v1/tasks?limit=20${from(as?.cursors.tasks)}`);
     case 'read_notifications':

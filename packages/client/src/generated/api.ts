@@ -336,7 +336,6 @@ export type Api = {
     replay(id: string, body: T.ReplayJobData['body'], options?: CallOptions): Call<Opened<T.ReplayJobResponses[200]>>;
     /**
      * Queue many dead jobs again, oldest first.
-     * To replay no job twice when you repeat the request, send the current time as `until`.
      */
     replayAll(body: T.ReplayJobsData['body'], options?: CallOptions): Call<Opened<T.ReplayJobsResponses[200]>>;
     /**

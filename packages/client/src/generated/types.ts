@@ -5051,6 +5051,12 @@ export type GetJobResponse2 = GetJobResponses[keyof GetJobResponses];
 
 export type CancelJobData = {
     body?: never;
+    headers?: {
+        /**
+         * A key chosen by the caller for this request, such as a UUID. A repeated request with the same key returns the first response and is not executed again.
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         id: string;
     };
@@ -5072,6 +5078,12 @@ export type ReplayJobData = {
      * At most 65536 bytes.
      */
     body: ReplayJobRequest;
+    headers?: {
+        /**
+         * A key chosen by the caller for this request, such as a UUID. A repeated request with the same key returns the first response and is not executed again.
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         id: string;
     };
@@ -5093,6 +5105,12 @@ export type ReplayJobsData = {
      * At most 65536 bytes.
      */
     body: ReplayJobsRequest;
+    headers?: {
+        /**
+         * A key chosen by the caller for this request, such as a UUID. A repeated request with the same key returns the first response and is not executed again.
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/api/v1/jobs/replay';
@@ -5112,6 +5130,12 @@ export type DropJobsData = {
      * At most 65536 bytes.
      */
     body: DropJobsRequest;
+    headers?: {
+        /**
+         * A key chosen by the caller for this request, such as a UUID. A repeated request with the same key returns the first response and is not executed again.
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/api/v1/jobs/drop';
@@ -5666,6 +5690,12 @@ export type MoveTaskData = {
      * At most 65536 bytes.
      */
     body: MoveTaskRequest;
+    headers?: {
+        /**
+         * A key chosen by the caller for this request, such as a UUID. A repeated request with the same key returns the first response and is not executed again.
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         id: string;
     };

@@ -34,26 +34,26 @@ export const remindBefore = z
   .string()
   .max(50)
   .transform((text, context) => {
-    const duration = durationIn(text);
-    if (duration !== undefined && isWithin(duration)) return duration.toString();
+    const duration = reminderIn(text);
+    if (duration !== undefined) return duration.toString();
     context.addIssue({ code: 'custom', message: 'must be an ISO 8601 duration from PT1M to P366D, for example P1D or PT2H', params: { code: 'invalid_duration' } });
     return z.NEVER;
   })
   .describe('how long before due_at the assignee is reminded: an ISO 8601 duration from PT1M to P366D; its days are days in due_time_zone, or in UTC');
 
-function durationIn(text: string): Temporal.Duration | undefined {
+/** A leap year has the most days. */
+const relativeTo = Temporal.PlainDate.from('2024-01-01');
+
+function reminderIn(text: string): Temporal.Duration | undefined {
+  const { compare, from } = Temporal.Duration;
   try {
-    return Temporal.Duration.from(text);
+    const duration = from(text);
+    const isWithin = compare(duration, shortestReminder, { relativeTo }) >= 0 && compare(duration, longestReminder, { relativeTo }) <= 0;
+    return isWithin ? duration : undefined;
   } catch {
+    // not a duration, or one that ends after the last date that Temporal knows
     return undefined;
   }
-}
-
-function isWithin(duration: Temporal.Duration): boolean {
-  // relative to a leap year, which has the most days
-  const relativeTo = Temporal.PlainDate.from('2024-01-01');
-  const { compare } = Temporal.Duration;
-  return compare(duration, shortestReminder, { relativeTo }) >= 0 && compare(duration, longestReminder, { relativeTo }) <= 0;
 }
 
 export const dueAllDay = z

@@ -5,8 +5,8 @@ import type { Access } from './access.ts';
 export type IfMatch = 'optional' | 'required';
 
 /**
- * One operation of a REST API: the source of validation, documentation and types. An absent part is ignored: a route without `query` does
- * not read query parameters, one without `body` does not read a body.
+ * One operation of a REST API: the source of validation, documentation and types. A request must not have more: a
+ * route without `query` refuses query parameters, and one without `body` refuses any body but an empty one or `{}`.
  */
 export type Route = {
   method: 'get' | 'post' | 'put' | 'patch' | 'delete';

@@ -69,8 +69,14 @@ const taskTarget = z
     message: 'must not be combined with assignee_id',
   });
 
+/** Targets are stored as jsonb, which cannot contain NUL: https://www.postgresql.org/docs/18/datatype-json.html */
+function hasNul(value: unknown): boolean {
+  return /(?<!\\)(?:\\\\)*\\u0000/.test(JSON.stringify(value ?? null));
+}
+
 /** The job that each occurrence enqueues. */
 const scheduledJob = newJob.pick({ queue: true, kind: true, payload: true, priority: true, max_attempts: true, concurrency_key: true }).extend({
+  payload: newJob.shape.payload.refine((value) => !hasNul(value), { message: 'must not have the character \\u0000', params: { code: 'nul' } }),
   deadline_in: duration.optional().describe('the latest start of each job, counted from its occurrence'),
 });
 const jobTarget = z.strictObject({ kind: z.literal('job'), job: scheduledJob.describe('only managers and admins may send it') });

@@ -271,7 +271,7 @@ export function listOf<S extends z.ZodType>(item: S) {
 
 /** An integer in a query parameter. */
 export function queryInteger(min: number, max: number) {
-  return z.string().regex(/^\d{1,6}$/, 'must be a whole number').transform(Number).pipe(z.int().min(min).max(max));
+  return z.string().regex(/^\d{1,6}$/, `must be a whole number from ${min} to ${max}`).transform(Number).pipe(z.int().min(min).max(max));
 }
 
 /** The query parameters of every list. */

@@ -98,7 +98,7 @@ export const viewRoutes = {
         path: ['after_id'],
         message: 'must be sent, or before_id instead of it',
       }),
-    repeatable: true,
+    idempotent: true,
     responses: { 200: z.object({ view_id: uuid, task_id: uuid, position }) },
     problems: ['not_found', 'search_busy'],
   }),

@@ -3,6 +3,7 @@ import { parse } from 'node:querystring';
 import { is } from 'type-is';
 import { bodyLimitOf, type Route } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
+import { nothing, parseInput } from '../input.ts';
 import { readBytes } from './bytes.ts';
 import { parseJson } from './json.ts';
 import { refuseManyParameters } from './parameters.ts';
@@ -24,6 +25,19 @@ export function bodyReader(route: Route): (request: IncomingMessage) => Promise<
     requireUtf8(request);
     const text = decode(await readBytes(request, limit));
     return route.bodyType === undefined ? parseJson(text, route.maxBodyValues) : parseForm(text);
+  };
+}
+
+/**
+ * Reads the body of a route that has none: callers may send an empty one, or an empty object. @throws Problem as `bodyReader`, and `invalid_input` for
+ * any other body: its sender expects an effect that the operation does not have.
+ */
+export function emptyBodyReader(route: Route): (request: IncomingMessage) => Promise<undefined> {
+  const limit = bodyLimitOf(route);
+  return async (request) => {
+    if (!hasBody(request)) return;
+    const text = decode(await readBytes(request, limit));
+    if (text.trim() !== '') parseInput(nothing, parseJson(text));
   };
 }
 

@@ -1,4 +1,4 @@
-import { problem, Problem } from '@taskwire/errors';
+import { fieldProblem, problem, Problem } from '@taskwire/errors';
 import type { Eligibility } from '../domain/performer.ts';
 import type { Users } from './ports.ts';
 
@@ -8,14 +8,11 @@ export function requireEligible(eligibility: Eligibility): void {
     case 'eligible':
       return;
     case 'unknown':
-      throw problem('unknown_assignee', 'Use the id of a user.');
+      throw aboutAssignee('unknown_assignee', 'is not the id of a user', 'Use the id of a user.');
     case 'unverified':
-      throw problem(
-        'ineligible_assignee',
-        "The user's e-mail address is not verified; they can be assigned tasks once it is.",
-      );
+      throw ineligible("The user's e-mail address is not verified; they can be assigned tasks once it is.");
     case 'not_contributor':
-      throw problem('ineligible_assignee', 'Only contributors and leads of its project can be assigned this task.');
+      throw ineligible('Only contributors and leads of its project can be assigned this task.');
     case 'ineligible':
       throw ineligible();
   }
@@ -39,8 +36,12 @@ export async function withKnownAssignee<T>(
   return await write();
 }
 
-export function ineligible(): Problem {
-  return problem('ineligible_assignee', 'Only users with the member role can be assigned tasks.');
+export function ineligible(detail = 'Only users with the member role can be assigned tasks.'): Problem {
+  return aboutAssignee('ineligible_assignee', 'is a user who cannot be assigned this task', detail);
+}
+
+function aboutAssignee(code: 'unknown_assignee' | 'ineligible_assignee', message: string, detail: string): Problem {
+  return fieldProblem(code, { field: 'assignee_id', message, detail });
 }
 
 export function noPerformers(projectId: string | null = null): Problem {

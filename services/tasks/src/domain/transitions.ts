@@ -1,4 +1,4 @@
-import { problem } from '@taskwire/errors';
+import { fieldProblem } from '@taskwire/errors';
 import { changeOf, type Change, type Grounds, type LogEntry } from './change.ts';
 import { requireTaskOfPeople } from './job-task.ts';
 import { authorize, type Action, type Subject } from './permissions.ts';
@@ -52,15 +52,19 @@ function illegal(from: TaskState, to: TaskState) {
     sources.includes(from) ? [state] : [],
   );
   if (targets.length === 0) {
-    return problem(
-      'illegal_transition',
-      `A task that is ${from} has ended and cannot become ${to}; create another task.`,
-    );
+    return illegalState(`A task that is ${from} has ended and cannot become ${to}; create another task.`);
   }
   const assigning = ', or be assigned with POST /api/v1/tasks/{id}/assign, for example {"assign": "random"}';
-  return problem(
-    'illegal_transition',
+  return illegalState(
     `A task that is ${from} cannot become ${to}. It can become ${targets.join(' or ')}, for example {"state": "${targets[0]}"}` +
       `${from === 'draft' || to === 'assigned' ? assigning : ''}.`,
   );
+}
+
+function illegalState(detail: string) {
+  return fieldProblem('illegal_transition', {
+    field: 'state',
+    message: 'is not allowed from the present state',
+    detail,
+  });
 }

@@ -34,14 +34,14 @@ export function viewRoutes(ports: ViewPorts): BoundRoute[] {
         await readList(ports.tasks, list, { cursors: cursorsOfView(view, actor.id, list.order), cursor, limit }),
       );
     }),
-    bind(tasksRoutes.moveTask, async ({ actor, params: { id: taskId }, body }) => {
+    bind(tasksRoutes.moveTask, async ({ actor, params: { id: taskId }, body, idempotent: request }) => {
       const { view_id, before_id, after_id = '' } = body;
       const beside =
         before_id === undefined
           ? ({ id: after_id, field: 'after_id' } as const)
           : ({ id: before_id, field: 'before_id' } as const);
-      const position = await moveTask(ports, { actor, taskId, viewId: view_id, beside });
-      return response(200, { view_id, task_id: taskId, position });
+      const move = { actor, taskId, viewId: view_id, beside, request };
+      return respond(tasksRoutes.moveTask, 200, await moveTask(ports, move));
     }),
     bind(tasksRoutes.changeView, async ({ body: change, ...request }) =>
       respond(tasksRoutes.changeView, 200, await changeView(ports, { ...savedCommand(request), change })),

@@ -1,5 +1,5 @@
 import { eventHeaders, runWithEvents } from '@taskwire/outbox';
-import type { Database, Statement, Tx } from '@taskwire/postgres';
+import { onlyRow, type Database, type Statement, type Tx } from '@taskwire/postgres';
 import type { Document, IdempotentRequest, NewTask, TaskJson, TaskWrites } from '../app/ports.ts';
 import type { Grounds } from '../domain/change.ts';
 import { byUser, creation } from '../domain/creation.ts';
@@ -125,9 +125,8 @@ export const otherCreations = [jobTaskCreation];
 /** Stores the task of a job. */
 export const insertJobTask: TaskWrites['insertJobTask'] = async (tx, task, { id, jobId }) => {
   const values = [...creationValues(task, byUser), id, jobId];
-  const [row] = await runWithEvents<{ json: TaskJson }>(tx, { ...jobTaskCreation, values });
-  if (row === undefined) throw new Error('INSERT returned no row');
-  return { text: row.json, etag: 1 };
+  const { json } = onlyRow(await runWithEvents<{ json: TaskJson }>(tx, { ...jobTaskCreation, values }));
+  return { text: json, etag: 1 };
 };
 
 function insertSql(row: string, claim: KeyClaim): string {

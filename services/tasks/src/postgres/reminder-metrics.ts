@@ -1,5 +1,5 @@
-import { Gauge, Histogram } from 'prom-client';
-import type { Telemetry } from '@taskwire/telemetry';
+import { Histogram } from 'prom-client';
+import { measuredGauge, type Telemetry } from '@taskwire/telemetry';
 import type { SettledReminder } from '../app/send-reminders.ts';
 
 /** Buckets around the promised two seconds; the last ones show outages. */
@@ -11,26 +11,19 @@ const buckets = [0.1, 0.25, 0.5, 1, 1.5, 2, 5, 30, 300, 3_600];
  */
 export function observeReminders(
   untilNextMs: () => Promise<number | undefined>,
-  { metrics, logger }: Telemetry,
+  telemetry: Telemetry,
 ): (settled: readonly SettledReminder[]) => void {
-  new Gauge({
+  measuredGauge(telemetry, {
     name: 'tasks_reminders_late_seconds',
     help: 'How long the earliest unsent reminder of a due date has been due; 0 if none is due.',
-    registers: [metrics],
-    async collect() {
-      try {
-        this.set(Math.max(0, -((await untilNextMs()) ?? 0)) / 1_000);
-      } catch (error) {
-        // an unavailable database must not fail the whole scrape
-        logger.warn('could not read how late reminders are', { error });
-      }
-    },
+    measure: async (gauge) => gauge.set(Math.max(0, -((await untilNextMs()) ?? 0)) / 1_000),
+    failure: 'could not read how late reminders are',
   });
   const delays = new Histogram({
     name: 'tasks_reminder_delay_seconds',
     help: 'How long after its time a reminder of a due date was settled, by kind (due_soon, overdue) and state (sent, skipped).',
     labelNames: ['kind', 'state'],
-    ...{ buckets, registers: [metrics] },
+    ...{ buckets, registers: [telemetry.metrics] },
   });
   return (settled) => {
     for (const { kind, state, lateSeconds } of settled) delays.observe({ kind, state }, lateSeconds);

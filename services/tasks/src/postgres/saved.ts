@@ -1,5 +1,14 @@
 import type { JsonText } from '@taskwire/contracts';
-import { isoMicros, keyset, nextTimestamp, pageOf, query, type Keyset, type Queryable } from '@taskwire/postgres';
+import {
+  isoMicros,
+  keyset,
+  nextTimestamp,
+  onlyRow,
+  pageOf,
+  query,
+  type Keyset,
+  type Queryable,
+} from '@taskwire/postgres';
 import type { z } from 'zod';
 import type { Document } from '../app/ports.ts';
 import type { Saved, SavedStore } from '../app/saved/ports.ts';
@@ -57,9 +66,7 @@ export function savedStore<C extends Content, S extends z.ZodType>(
 
   async function write(tx: Queryable, text: string, given: C, id: string): Promise<Document<S>> {
     const values = names.map((name) => (columns[name] === 'json' ? jsonOf(given[name]) : given[name]));
-    const [row] = await query<Row>(tx, text, [given.name, given.shared, ...values, id]);
-    if (row === undefined) throw new Error('the write returned no row');
-    return documentOf(row);
+    return documentOf(onlyRow(await query<Row>(tx, text, [given.name, given.shared, ...values, id])));
   }
 
   const documentOf = ({ json, version }: Row): Document<S> => ({ text: json, etag: version });

@@ -13,7 +13,7 @@ import { readInternalTasks, readTask } from './reads.ts';
 import { lockDueTasks, nextReminder, readDueReminders, settleReminders } from './reminders.ts';
 import { searchStatements } from './search/follow.ts';
 import { scheduledCreationSql } from './schedules/create-tasks.ts';
-import { readChangedPeople, readChangedTasks, readGainedTasks, readLastPassed } from './sync/feeds.ts';
+import { readChangedPeople, readChangedTasks, readGainedTasks, readLastGained, readLastPassed } from './sync/feeds.ts';
 import { lockDue, lockEnded, lockOutdated, lockReleased, readWork } from './schedules/locks.ts';
 import { recordOccurrences } from './schedules/record.ts';
 import { readGrounds } from './schedules/store.ts';
@@ -48,7 +48,7 @@ export const hotStatements: readonly { name: string; text: string }[] = [
   ...[insertComment, changeComment, deleteComment],
   ...jobStatements,
   ...searchStatements,
-  ...[readChangedTasks, readLastPassed, readGainedTasks, readChangedPeople],
+  ...[readChangedTasks, readLastPassed, readGainedTasks, readLastGained, readChangedPeople],
   ...Object.values(scheduledCreationSql(performer)),
   ...[lockDue, lockReleased, lockEnded, lockOutdated, readWork, readGrounds, recordOccurrences],
 ];

@@ -1,5 +1,5 @@
 import { problem, type Problem } from '@taskwire/errors';
-import { isSqlState, query, sqlState, type Database, type Tx } from '@taskwire/postgres';
+import { isSqlState, onlyRow, query, sqlState, type Database, type Tx } from '@taskwire/postgres';
 import type { z } from 'zod';
 import type { Document, IdempotentRequest, TaskSchema, TaskStore } from '../app/ports.ts';
 import { byUser } from '../domain/creation.ts';
@@ -29,7 +29,7 @@ const maxDeadlocks = 3;
 export function createTaskStore(
   db: Database,
   policy: PerformerPolicy = { requireVerifiedEmail: true },
-  inTurn: Turns = takingTurns(db),
+  inTurn: Turns = takingTurns(db.pool.options.max ?? 1).lists,
 ): TaskStore {
   const performer = performerSql(policy);
   const insert = creatingTasks(performer);
@@ -84,9 +84,7 @@ export function createTaskStore(
 }
 
 async function newTaskId(tx: Tx): Promise<string> {
-  const [row] = await query<{ id: string }>(tx, 'SELECT uuidv7() AS id');
-  if (row === undefined) throw new Error('SELECT returned no row');
-  return row.id;
+  return onlyRow(await query<{ id: string }>(tx, 'SELECT uuidv7() AS id')).id;
 }
 
 function busy(cause: unknown): Problem {

@@ -4,6 +4,7 @@ import type { Telemetry } from '@taskwire/telemetry';
 import { createWaiters } from '../app/jobs/waiters.ts';
 import type { FollowPorts } from '../app/sync/follow-changes.ts';
 import type { FeedName } from '../app/sync/ports.ts';
+import type { Turns } from '../postgres/lists/bounded-reads.ts';
 import { createFeeds } from '../postgres/sync/feeds.ts';
 import { observeFeeds } from '../postgres/sync/metrics.ts';
 
@@ -13,9 +14,9 @@ const pollMs = 50;
 const maxBackOffMs = 1_000;
 
 /** Wires the sync feeds, and the loop that looks for changes while clients wait for them. */
-export function wireSync(db: Database, telemetry: Telemetry): { sync: FollowPorts; syncing: Component } {
+export function wireSync(db: Database, telemetry: Telemetry, inTurn: Turns): { sync: FollowPorts; syncing: Component } {
   const changes = createWaiters();
-  const feeds = createFeeds(db, (feed) => changes.wake(feed, Infinity));
+  const feeds = createFeeds(db, inTurn, (feed) => changes.wake(feed, Infinity));
   observeFeeds(db, feeds, telemetry);
   const polling = createLoop({
     name: 'sync',

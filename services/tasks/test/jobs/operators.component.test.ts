@@ -2,6 +2,7 @@ import { events } from '@taskwire/contracts';
 import { expect } from 'chai';
 import { codeOf } from '../support/api.ts';
 import { jobsHarness, type Job, type JobClient, type JobsHarness } from '../support/jobs-harness.ts';
+import { createProject } from '../support/projects.ts';
 import type { Person } from '../support/tasks-harness.ts';
 
 describe('Operators of jobs', () => {
@@ -73,6 +74,19 @@ describe('Operators of jobs', () => {
       expect(await client.settle(verb, lease!)).to.deep.equal([200, state]);
       expect(await auditOf(id)).to.deep.include({ action: 'cancel', actor: 'client:worker', reason: null });
     }
+  });
+
+  it('cancel a job once under one key, also as a service that reads no task of the project of its job', async () => {
+    const { id: project_id } = await createProject(harness, manager);
+    const body = { title: 'Print', project_id, kind: 'job', job: { queue: client.queue, kind: 'test' } };
+    const created = await ask(manager, 'createTask', { body });
+    const { id } = (created.body as { job: { id: string } }).job;
+    const call = { params: { id }, headers: { 'idempotency-key': crypto.randomUUID() } };
+    const first = await client.call('cancelJob', undefined, call);
+    const again = await client.call('cancelJob', undefined, call);
+    expect([again.status, again.body]).to.deep.equal([200, first.body]);
+    expect(again.headers.get('idempotency-replayed')).to.equal('true');
+    expect(await auditOf(id)).to.have.length(1);
   });
 
   it('list jobs by state, queue and kind, in pages', async () => {

@@ -149,7 +149,9 @@ describe('Jobs of concurrent workers', () => {
           await jobs.promote();
           break;
         case 'cancel':
-          await jobs.cancel([...seen.enqueued][place] ?? crypto.randomUUID(), { name: 'test', userId: null });
+          await database.db.transaction(async (tx) => {
+            await jobs.cancel(tx, [...seen.enqueued][place] ?? crypto.randomUUID(), { name: 'test', userId: null });
+          });
       }
     }
   }

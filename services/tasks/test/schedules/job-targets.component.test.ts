@@ -75,6 +75,22 @@ describe('A schedule that enqueues jobs', () => {
     ]);
   });
 
+  it('has a payload without the character that its column cannot store, and keeps text that only looks like it', async () => {
+    const body = { kind: 'cron', expression: '* * * * *' };
+    for (const payload of ['\0', { a: ['\0'] }, { '\0': 1 }, { a: '\\\0' }]) {
+      const refused = await harness.call('createSchedule', {
+        token: manager.token,
+        body: { ...body, target: target({ payload }) },
+      });
+      expect([codeOf(refused), (refused.body as ProblemBody).errors?.[0]?.field]).to.deep.equal([
+        'invalid_input',
+        'target.job.payload',
+      ]);
+    }
+    const schedule = await every(0, { target: target({ payload: { a: '\\u0000' } }) });
+    expect((await tools.read(manager, schedule)).target).to.deep.nested.include({ 'job.payload': { a: '\\u0000' } });
+  });
+
   it('skips an occurrence while the last job has not ended, and runs again when it has', async () => {
     const schedule = await every(0, { overlap: 'skip' });
     await runFrom(schedule, -9, -8);

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
+import { waitFor } from '@taskwire/testing';
 import { codeOf } from '../support/api.ts';
 import type { ProblemBody } from '../support/jobs-harness.ts';
 import { scheduleTools, type Occurrence, type Schedule } from '../support/schedules.ts';
@@ -90,6 +91,26 @@ describe('A schedule', () => {
       const answer = await harness.call('createSchedule', { token, body });
       expect([answer.status, codeOf(answer)], JSON.stringify(body)).to.deep.equal([status, code]);
     }
+  });
+
+  it('is created once under one key, although its only instant has passed when the request is repeated', async () => {
+    const { token } = ann;
+    /** Leaves more time on a machine that is too slow to create the schedule before its instant. */
+    async function createSoon(seconds = 2) {
+      const expression = new Date(Date.now() + seconds * 1_000).toISOString().replace(/\.\d+/, '');
+      const headers = { 'idempotency-key': crypto.randomUUID() };
+      const call = { token, headers, body: { ...daily, kind: 'at', expression } };
+      const first = await harness.call('createSchedule', call);
+      if (first.status === 201) return { call, first };
+      expect(codeOf(first)).to.equal('schedule_never_runs');
+      return await createSoon(seconds * 2);
+    }
+    const { call, first } = await createSoon();
+    const { kind, expression, time_zone } = call.body;
+    const preview = { token, body: { kind, expression, time_zone } };
+    await waitFor(async () => codeOf(await harness.call('previewSchedule', preview)) === 'schedule_never_runs');
+    const replay = await harness.call('createSchedule', call);
+    expect([replay.status, replay.body]).to.deep.equal([201, first.body]);
   });
 
   it('has a jitter shorter than each of its next intervals, after an edit too', async () => {

@@ -3,7 +3,7 @@ import type { Page, Place, Tx } from '@taskwire/postgres';
 import type { z } from 'zod';
 import type { Ending } from '../../domain/jobs/end-of-lease.ts';
 import type { Lease } from '../../domain/jobs/lease-token.ts';
-import type { Document, IdempotentRequest, WriteResult } from '../ports.ts';
+import type { Document, IdempotentRequest, TaskWrites, WriteResult } from '../ports.ts';
 
 type Routes = typeof tasksRoutes;
 
@@ -59,7 +59,7 @@ export type JobFilter = { state?: string | undefined; queue?: string | undefined
 export type JobReads = {
   /** Newest first. */
   listJobs(filter: JobFilter, place: Place): Promise<Page<JobDocument['text']>>;
-  readJob(id: string): Promise<(JobDocument & { queue: string }) | undefined>;
+  readJob(id: string, tx?: Tx): Promise<(JobDocument & { queue: string }) | undefined>;
 };
 
 export type ClaimedJob = JsonText<Routes['claimJobs']['responses'][200]['shape']['data']['element']>;
@@ -121,13 +121,13 @@ type DeadJobs = {
 };
 
 /** The operations of operators on jobs. Each change is audited. */
-export type JobOperating = {
+export type JobOperating = Pick<TaskWrites, 'once'> & {
   /** Cancels a job that has not ended, or asks its worker to cancel it. Returns undefined for any other job. */
-  cancel(id: string, by: Omit<Operator, 'reason'>): Promise<JobDocument | undefined>;
+  cancel(tx: Tx, id: string, by: Omit<Operator, 'reason'>): Promise<JobDocument | undefined>;
   /** Queues dead jobs again. Returns their number. */
-  replay(jobs: DeadJobs, by: Operator): Promise<number>;
+  replay(tx: Tx, jobs: DeadJobs, by: Operator): Promise<number>;
   /** Cancels dead jobs permanently. Returns their number. */
-  drop(jobs: DeadJobs, by: Operator): Promise<number>;
+  drop(tx: Tx, jobs: DeadJobs, by: Operator): Promise<number>;
 };
 
 /** The limits of the jobs of a key. Null means no limit. */

@@ -1,4 +1,4 @@
-import { problem, type Problem } from '@taskwire/errors';
+import { fieldProblem, problem, type Problem } from '@taskwire/errors';
 import type { Tx } from '@taskwire/postgres';
 import {
   authorizeManagement,
@@ -57,7 +57,12 @@ export async function setMember(
   const { tasks, projects, users } = ports;
   // checked before Auth is queried, and again under the lock
   await tasks.transaction(async (tx) => await loadManaged(projects, tx, command));
-  if (!(await users.exists(command.userId))) throw problem('unknown_member', 'Use the id of a user.');
+  if (!(await users.exists(command.userId)))
+    throw fieldProblem('unknown_member', {
+      field: 'user_id',
+      message: 'is not the id of a user',
+      detail: 'Use the id of a user.',
+    });
   return await tasks.transaction(async (tx) => {
     const { id } = await loadManaged(projects, tx, command);
     const held = await projects.roleOf(tx, id, command.userId);

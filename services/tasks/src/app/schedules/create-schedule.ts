@@ -26,11 +26,12 @@ export async function createSchedule(
   ports: SchedulePorts & { users: Users },
   { actor, input, request }: Command,
 ): Promise<WriteResult<ScheduleSchema>> {
-  const now = await ports.clock.now();
-  const { rule, settings } = newScheduleOf(input, now);
-  const [first] = await nextOccurrences(ports.rules, rule, { after: now, limit: 1 });
-  await requireJitterWithinInterval(ports.rules, rule, { after: now, jitterSeconds: settings.jitterSeconds });
   const create = async (tx: Tx) => {
+    // judged only here, because a repeated key gets the saved response although the rule may have no instant left
+    const now = await ports.clock.now(tx);
+    const { rule, settings } = newScheduleOf(input, now);
+    const [first] = await nextOccurrences(ports.rules, rule, { after: now, limit: 1 });
+    await requireJitterWithinInterval(ports.rules, rule, { after: now, jitterSeconds: settings.jitterSeconds });
     await requireTarget(ports, tx, actor, settings.target);
     if ((await ports.schedules.countSchedules(actor.id)) >= mostSchedules) throw tooMany();
     const paused = input.paused
@@ -50,7 +51,7 @@ export async function createSchedule(
     tx.afterCommit(ports.wake);
     return scheduleDocument(created);
   };
-  const assigneeId = settings.target.kind === 'task' ? settings.target.assignee_id : null;
+  const assigneeId = input.target.kind === 'task' ? (input.target.assignee_id ?? null) : null;
   const once = async () => await ports.tasks.once<ScheduleSchema>(request, create);
   return await withKnownAssignee(ports.users, assigneeId, once);
 }

@@ -23,7 +23,7 @@ export async function withSituations<S extends Schedule>(
 /** Reads what decides about the occurrences of one schedule. */
 export async function situationOf(ports: Ports, tx: Tx, schedule: Schedule): Promise<Situation> {
   const [found] = await withSituations(ports, tx, [schedule]);
-  if (found === undefined) throw new Error('SELECT returned no row');
+  if (found === undefined) throw new Error('a locked schedule has no grounds');
   return found.situation;
 }
 

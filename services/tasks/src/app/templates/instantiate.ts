@@ -31,13 +31,14 @@ export async function instantiateTemplate(
   { tasks, links, projects, templates, creations }: TemplatePorts,
   { actor, templateId, values, projectId, request }: Command,
 ): Promise<WriteResult<CreatedSchema>> {
+  // read before the transaction, which would need a second connection; judged in it, because a repeated key gets the first response whatever changed
   const template = await templates.find(templateId, actor.id);
-  if (template === undefined) throw templateRules.missing();
-  const [root, ...others] = fillIn([{ ...template.task, parent: null }, ...template.subtasks], values);
-  if (root === undefined) throw new Error('the template has no task');
-  for (const _ of [root, ...others]) creations.take(actor.id);
-  const now = Date.now();
   return await tasks.once<CreatedSchema>(request, async (tx) => {
+    if (template === undefined) throw templateRules.missing();
+    const [root, ...others] = fillIn([{ ...template.task, parent: null }, ...template.subtasks], values);
+    if (root === undefined) throw new Error('the template has no task');
+    for (const _ of [root, ...others]) creations.take(actor.id);
+    const now = Date.now();
     await enterProject(projects, tx, { actor, projectId });
     await links.lockGraph(tx);
     const created: { id: string; text: string }[] = [];

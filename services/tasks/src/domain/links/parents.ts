@@ -1,4 +1,4 @@
-import { problem } from '@taskwire/errors';
+import { fieldProblem, problem } from '@taskwire/errors';
 import { requireTaskOfPeople } from '../job-task.ts';
 import { authorize } from '../permissions.ts';
 import { hasEnded, type ActedTask, type Actor, type Task } from '../task.ts';
@@ -26,21 +26,36 @@ export function requireParent(actor: Actor, parent: ActedTask): void {
 
 /** @throws Problem `too_many_links` for a tree that would be too deep, or a parent with too many open sub-tasks. */
 export function requirePlace({ ancestors, openSubtasks, levels }: Place): void {
-  if (ancestors.length + levels > mostLevels)
-    throw problem('too_many_links', `A tree of tasks has at most ${mostLevels} levels.`);
-  if (openSubtasks >= mostOpenSubtasks)
-    throw problem('too_many_links', `A task has at most ${mostOpenSubtasks} open sub-tasks.`);
+  if (ancestors.length + levels > mostLevels) throw fullParent(`A tree of tasks has at most ${mostLevels} levels.`);
+  if (openSubtasks >= mostOpenSubtasks) throw fullParent(`A task has at most ${mostOpenSubtasks} open sub-tasks.`);
+}
+
+function fullParent(detail: string) {
+  return fieldProblem('too_many_links', {
+    field: 'parent_id',
+    message: 'is a task that cannot get this sub-task',
+    detail: `${detail} Use another parent.`,
+  });
 }
 
 /** A tree lies in one project. @throws Problem `other_project`. */
 export function requireSameProject(task: Task, parent: Task): void {
-  if (task.project_id !== parent.project_id) throw otherProject();
+  if (task.project_id !== parent.project_id) throw otherProject('parent_id');
 }
 
-export function otherProject() {
-  return problem('other_project', 'A task and its sub-tasks are in the same project.');
+/** `field`: the one that the request changes. */
+export function otherProject(field: 'parent_id' | 'project_id' = 'project_id') {
+  return fieldProblem('other_project', {
+    field,
+    message: 'does not agree with the project of the task and its parent',
+    detail: 'A task and its sub-tasks are in the same project. Move the whole tree, or change parent_id.',
+  });
 }
 
 export function unknownParent() {
-  return problem('unknown_parent', 'Use the id of a task as parent_id.');
+  return fieldProblem('unknown_parent', {
+    field: 'parent_id',
+    message: 'is not the id of a task that you can read',
+    detail: 'Use the id of a task as parent_id.',
+  });
 }

@@ -1,4 +1,4 @@
-import { problem, type Problem, type ProblemCode } from '@taskwire/errors';
+import { fieldProblem, type Problem, type ProblemCode } from '@taskwire/errors';
 
 /** A task that a problem names. */
 export type NamedTask = { id: string; title: string };
@@ -12,10 +12,15 @@ export function hinderedBy(
   { named, count }: RelatedTasks,
 ): Problem {
   const details = {
-    task_blocked: `The task waits for ${counted(count, 'task')}.`,
-    open_subtasks: `The task has ${counted(count, 'open sub-task')}. Complete or cancel them first.`,
+    task_blocked: `The task waits for ${counted(count, 'task')}. Complete or cancel them first; a manager or admin may send "override_blocked": true with a reason.`,
+    open_subtasks: `The task has ${counted(count, 'open sub-task')}. Complete or cancel them first; a manager or admin may send "force": true.`,
   };
-  return problem(code, details[code], { members: { tasks: named, task_count: count } });
+  const messages = {
+    task_blocked: 'cannot change while the task is blocked',
+    open_subtasks: 'cannot be completed while sub-tasks are open',
+  };
+  const members = { tasks: named, task_count: count };
+  return fieldProblem(code, { field: 'state', message: messages[code], detail: details[code], members });
 }
 
 /** A problem whose member `path` lists the tasks of a cycle. */
@@ -23,14 +28,16 @@ export function closesCycle(
   code: Extract<ProblemCode, 'task_cycle' | 'dependency_cycle'>,
   { named, count }: RelatedTasks,
 ): Problem {
+  const fields = { task_cycle: 'parent_id', dependency_cycle: 'other_id' };
   const details = {
-    task_cycle: 'The parent is the task itself, or one of the tasks below it.',
+    task_cycle: 'The parent is the task itself, or one of the tasks below it. Use a task outside of that tree.',
     dependency_cycle:
       count === 1
-        ? 'A task cannot wait for itself.'
-        : `${count} tasks would wait for each other, so none of them could be completed.`,
+        ? 'A task cannot wait for itself. Use another task.'
+        : `${count} tasks would wait for each other, so none of them could be completed. Remove one of the dependencies between them first.`,
   };
-  return problem(code, details[code], { members: { path: named, task_count: count } });
+  const members = { path: named, task_count: count };
+  return fieldProblem(code, { field: fields[code], message: 'closes a cycle', detail: details[code], members });
 }
 
 export function counted(count: number, what: string): string {

@@ -146,9 +146,15 @@ async function performAll(ports: OperationPorts, { actor, operations, epoch }: B
 
 function aborted(index: number, { status, code, detail, errors }: Problem): Problem {
   return problem('bulk_aborted', `The operation ${index} failed with ${code}: ${detail}`, {
-    ...(errors && { errors: errors.map((one) => ({ ...one, field: `operations.${index}.body.${one.field}` })) }),
+    ...(errors && { errors: errors.map((one) => ({ ...one, field: pathOf(index, one.field) })) }),
     members: { index, cause: { status, code, detail } },
   });
+}
+
+/** The path of a field of an operation: all but `other_id` are in its body, which a fault of the whole body names. */
+function pathOf(index: number, field: string): string {
+  if (field === 'other_id') return `operations.${index}.other_id`;
+  return `operations.${index}.body${field === '' ? '' : `.${field}`}`;
 }
 
 function locksOf(operations: readonly Operation[]): { ids: string[]; assigns: boolean; links: boolean } {

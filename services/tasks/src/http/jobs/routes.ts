@@ -35,14 +35,19 @@ export function jobRoutes(ports: JobPorts): BoundRoute[] {
       const page = await ports.jobs.listJobs(filter, { after: cursors.decode(cursor), limit });
       return response(200, pageBody(tasksRoutes.listJobs.responses[200], page, cursors));
     }),
-    bind(tasksRoutes.cancelJob, async ({ actor, params }) =>
-      respond(tasksRoutes.cancelJob, 200, await cancelJob(ports, actor, params.id)),
+    bind(tasksRoutes.cancelJob, async ({ actor, params: input, idempotent }) => {
+      const command = { actor, input, request: storedRequest(actor, idempotent) };
+      return respond(tasksRoutes.cancelJob, 200, await cancelJob(ports, command));
+    }),
+    bind(tasksRoutes.replayJob, async ({ actor, params, body, idempotent: request }) =>
+      respond(tasksRoutes.replayJob, 200, await replayJob(ports, { actor, input: { ...params, ...body }, request })),
     ),
-    bind(tasksRoutes.replayJob, async ({ actor, params: { id }, body: { reason } }) =>
-      respond(tasksRoutes.replayJob, 200, await replayJob(ports, { actor, id, reason })),
+    bind(tasksRoutes.replayJobs, async ({ actor, body: input, idempotent: request }) =>
+      respond(tasksRoutes.replayJobs, 200, await replayJobs(ports, { actor, input, request })),
     ),
-    bind(tasksRoutes.replayJobs, async ({ actor, body }) => response(200, await replayJobs(ports, actor, body))),
-    bind(tasksRoutes.dropJobs, async ({ actor, body }) => response(200, await dropJobs(ports, actor, body))),
+    bind(tasksRoutes.dropJobs, async ({ actor, body: input, idempotent: request }) =>
+      respond(tasksRoutes.dropJobs, 200, await dropJobs(ports, { actor, input, request })),
+    ),
     bind(tasksRoutes.setJobLimit, async ({ actor, params: { queue, key }, body: input }) =>
       response(200, await setJobLimit(ports, { actor, queue, key, input })),
     ),

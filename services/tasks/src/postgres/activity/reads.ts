@@ -1,8 +1,8 @@
-import { isoMicros, keyset, pageOf, query, type Database, type Keyset } from '@taskwire/postgres';
+import { isoMicros, keyset, onlyRow, pageOf, query, type Database, type Keyset } from '@taskwire/postgres';
 import type { ActivityReads, ExplanationJson, ShownTask } from '../../app/activity/ports.ts';
 import type { ActivityJson } from '../../app/ports.ts';
 import { actionsBesideTask, actionsOfState, awaitsPerformer, type History } from '../../domain/history.ts';
-import { boundedReads } from '../lists/bounded-reads.ts';
+import { boundedReads, type Turns } from '../lists/bounded-reads.ts';
 import { isReadableTo } from '../projects/readable.ts';
 import { isReadableEntry } from './readable-entries.ts';
 import { activityJson, displayName, joinUser, joinUsers, taskJson } from '../task-json.ts';
@@ -37,35 +37,38 @@ const actions = (names: readonly string[]) => names.map((name) => `'${name}'`).j
 
 /**
  * One pass over the entries of the task: the log of a task is short, and the index has them together. The reader may read the project of today and that of
- * then: a task that was moved out of a project does not take the past in that project along.
+ * then: a task that was moved out of a project does not take the past in that project along. The entries of a creation have the time of its last event,
+ * a few microseconds after `created_at`, but the task existed from then on.
  */
 const readHistory = `
   WITH entry AS MATERIALIZED (
     SELECT * FROM task_activity WHERE task_id = $1 AND action NOT IN (${actions(actionsBesideTask)})
+  ), asked AS MATERIALIZED (
+    SELECT greatest($2::timestamptz, (SELECT min(created_at) FROM entry)) AS at FROM tasks WHERE id = $1 AND created_at <= $2
   ), past AS (
-    SELECT count(DISTINCT created_at)::integer AS version, max(created_at) AS updated_at,
+    SELECT asked.at, count(DISTINCT created_at)::integer AS version, max(created_at) AS updated_at,
       coalesce((array_agg(action ORDER BY seq DESC) FILTER (WHERE action IN ('deleted', 'restored')))[1] = 'deleted', false) AS is_deleted
-    FROM entry WHERE created_at <= $2
+    FROM asked JOIN entry ON entry.created_at <= asked.at GROUP BY asked.at
   )
   SELECT ${taskJson('task', 'creator', 'assignee')}::json AS now, past.version, ${isoMicros('past.updated_at')} AS "updatedAt",
     (
       SELECT json_build_object('action', action, 'actor_id', actor_id, 'reason', reason) FROM entry
-      WHERE created_at <= $2 AND (action IN (${actions(actionsOfState)}) OR field = '${awaitsPerformer}') ORDER BY seq DESC LIMIT 1
+      WHERE created_at <= past.at AND (action IN (${actions(actionsOfState)}) OR field = '${awaitsPerformer}') ORDER BY seq DESC LIMIT 1
     ) AS last,
     (
-      SELECT to_value #>> '{}' FROM entry WHERE created_at <= $2 AND field = 'assignee_id' ORDER BY seq DESC LIMIT 1
+      SELECT to_value #>> '{}' FROM entry WHERE created_at <= past.at AND field = 'assignee_id' ORDER BY seq DESC LIMIT 1
     ) AS "assigneeId",
     (
       SELECT json_object_agg(field, from_value) FROM (
-        SELECT DISTINCT ON (field) field, from_value FROM entry WHERE created_at > $2 AND action = 'changed' ORDER BY field, seq
+        SELECT DISTINCT ON (field) field, from_value FROM entry WHERE created_at > past.at AND action = 'changed' ORDER BY field, seq
       ) AS undone
     ) AS before
   FROM tasks task ${joinUsers('task')} CROSS JOIN past
   CROSS JOIN LATERAL (
     SELECT CASE WHEN count(*) = 0 THEN task.project_id ELSE (array_agg(from_value #>> '{}' ORDER BY seq))[1]::uuid END AS project_id
-    FROM entry WHERE created_at > $2 AND action = 'changed' AND field = 'project_id'
+    FROM entry WHERE created_at > past.at AND action = 'changed' AND field = 'project_id'
   ) AS place
-  WHERE task.id = $1 AND task.deleted_at IS NULL AND past.version > 0 AND NOT past.is_deleted
+  WHERE task.id = $1 AND task.deleted_at IS NULL AND NOT past.is_deleted
     AND ${isReadableTo('task', '$3')} AND ${isReadableTo('place', '$3')}`;
 
 const readPerson = `
@@ -73,9 +76,9 @@ const readPerson = `
 
 type HistoryRow = Omit<History, 'before'> & { now: ShownTask; before: History['before'] | null };
 
-/** The PostgreSQL reads of the activity log. */
-export function activityReads(db: Database): ActivityReads {
-  const bounded = boundedReads(db);
+/** The PostgreSQL reads of the activity log. Lists take turns. */
+export function activityReads(db: Database, inTurn: Turns): ActivityReads {
+  const bounded = boundedReads(db, inTurn);
   return {
     async listAll(reader, place) {
       const { condition, orderAndLimit, values } = keyset(newestFirst, place, 2);
@@ -101,9 +104,7 @@ export function activityReads(db: Database): ActivityReads {
     },
 
     async readPerson(id) {
-      const [person] = await query<{ id: string; name: string }>(db.pool, readPerson, [id]);
-      if (person === undefined) throw new Error('SELECT returned no row');
-      return person;
+      return onlyRow(await query<{ id: string; name: string }>(db.pool, readPerson, [id]));
     },
   };
 }

@@ -104,7 +104,10 @@ export async function storeAll(tx: Tx, jobs: readonly NewJob[]): Promise<Stored>
   const stored: StoredJob[] = [];
   if (jobs.some(({ unique }) => unique !== null)) await query(tx, { ...endWindows, values: keysOf(jobs) });
   for (let round = 0; receipts.size < jobs.length; round++) {
-    if (round === mostRounds) throw problem('unavailable', 'A unique key changed hands too often; try again.');
+    if (round === mostRounds) {
+      const headers = { 'Retry-After': '1' };
+      throw problem('unavailable', 'A unique key changed hands too often; try again.', { headers });
+    }
     const places = jobs.map((_, place) => place).filter((place) => !receipts.has(place));
     const left = places.map((place) => jobs[place] as NewJob);
     const awaits = left.map(({ after }) => after.some((id) => open.has(id)));

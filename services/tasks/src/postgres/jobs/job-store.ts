@@ -83,7 +83,8 @@ export function createJobStore(
     },
 
     ...jobReads(db.pool),
-    ...operatingJobs(db, hints),
+    once,
+    ...operatingJobs(hints),
     ...limitingJobs(db.pool, hints),
 
     claim: async (claim) => await runClaim(db, claim, state),

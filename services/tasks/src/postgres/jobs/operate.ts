@@ -1,5 +1,5 @@
 import { eventHeaders, runWithEvents } from '@taskwire/outbox';
-import { isoMicros, query, type Database } from '@taskwire/postgres';
+import { isoMicros, query } from '@taskwire/postgres';
 import type { JobDocument, JobHints, JobOperating } from '../../app/jobs/ports.ts';
 import { priorityStepSeconds } from '../../domain/jobs/limits.ts';
 import { jobEventsSql } from './events.ts';
@@ -61,15 +61,15 @@ const dropJobs = `
   SELECT id, ${hasFollowed} FROM changed`;
 
 /** The operations of operators on jobs. */
-export function operatingJobs(db: Database, hints: JobHints): JobOperating {
+export function operatingJobs(hints: JobHints): Omit<JobOperating, 'once'> {
   return {
-    async cancel(id, { name, userId }) {
+    async cancel(tx, id, { name, userId }) {
       const values = [id, name, userId, eventHeaders()];
-      const rows = await runWithEvents<QueuedRow & { json: JobDocument['text'] }>(db, { text: cancelJob, values });
-      sendHints(hints, rows);
+      const rows = await runWithEvents<QueuedRow & { json: JobDocument['text'] }>(tx, { text: cancelJob, values });
+      tx.afterCommit(() => sendHints(hints, rows));
       return rows[0] === undefined ? undefined : { text: rows[0].json };
     },
-    async replay({ queue, kind, reason, until, id, limit }, by) {
+    async replay(tx, { queue, kind, reason, until, id, limit }, by) {
       const values = [
         queue ?? null,
         kind ?? null,
@@ -80,14 +80,14 @@ export function operatingJobs(db: Database, hints: JobHints): JobOperating {
         by.name,
         by.reason,
       ];
-      const rows = await query<QueuedRow>(db.pool, replayJobs, values);
-      sendHints(hints, rows);
+      const rows = await query<QueuedRow>(tx, replayJobs, values);
+      tx.afterCommit(() => sendHints(hints, rows));
       return rows.length;
     },
-    async drop({ queue, kind, reason, until, id, limit }, by) {
+    async drop(tx, { queue, kind, reason, until, id, limit }, by) {
       const filter = [queue ?? null, kind ?? null, reason ?? null, until ?? null, id ?? null, limit];
       const values = [...filter, by.name, by.reason, by.userId, eventHeaders()];
-      return (await runWithEvents(db, { text: dropJobs, values })).length;
+      return (await runWithEvents(tx, { text: dropJobs, values })).length;
     },
   };
 }

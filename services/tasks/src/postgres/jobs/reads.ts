@@ -27,8 +27,8 @@ export function listJobs({ state, queue, kind }: JobFilter, place: Place) {
 
 export function jobReads(db: Queryable): JobReads {
   return {
-    async readJob(id) {
-      const [row] = await query<{ queue: string; json: JobDocument['text'] }>(db, { ...readJob, values: [id] });
+    async readJob(id, tx) {
+      const [row] = await query<{ queue: string; json: JobDocument['text'] }>(tx ?? db, { ...readJob, values: [id] });
       return row && { text: row.json, queue: row.queue };
     },
     async listJobs(filter, place) {

@@ -1,5 +1,5 @@
 import { eventHeaders, runWithEvents } from '@taskwire/outbox';
-import { nextTimestamp, query, type Tx } from '@taskwire/postgres';
+import { nextTimestamp, onlyRow, query, type Tx } from '@taskwire/postgres';
 import type { LinkStore } from '../../app/links/ports.ts';
 import type { Wait } from '../../domain/links/cycle.ts';
 import type { DependencyCounts } from '../../domain/links/dependencies.ts';
@@ -96,14 +96,14 @@ export const linkStore: LinkStore = {
   listSubtree: async (tx, rootId, limit) =>
     (await query<{ id: string }>(tx, listSubtree, [rootId, limit])).map(({ id }) => id),
   lockTasksToEnd: async (tx, ids, reader) => byId(await lockToEnd(tx, ids, reader)),
-  readPlace: async (tx, { taskId, parentId }) => one(await query<Place>(tx, readPlace, [taskId, parentId])),
+  readPlace: async (tx, { taskId, parentId }) => onlyRow(await query<Place>(tx, readPlace, [taskId, parentId])),
   async readWaits(tx, taskId) {
     const waits = await query<Wait>(tx, readWaits, [taskId]);
     return waits.length > mostWaits ? undefined : waits;
   },
-  readHindrances: async (tx, taskId) => one(await query<Hindrances>(tx, { ...readHindrances, values: [taskId] })),
+  readHindrances: async (tx, taskId) => onlyRow(await query<Hindrances>(tx, { ...readHindrances, values: [taskId] })),
   countDependencies: async (tx, { taskId, blockerId }) =>
-    one(await query<DependencyCounts & { isStored: boolean }>(tx, countDependencies, [taskId, blockerId])),
+    onlyRow(await query<DependencyCounts & { isStored: boolean }>(tx, countDependencies, [taskId, blockerId])),
   addDependency: async (tx, o) => await change(tx, addDependency, o),
   removeDependency: async (tx, o) => await change(tx, removeDependency, o),
   markLinked: async (tx, taskId) => void (await query(tx, 'UPDATE tasks SET is_linked = true WHERE id = $1', [taskId])),
@@ -121,9 +121,4 @@ async function change(
 
 function byId(tasks: readonly ActedTask[]): Map<string, ActedTask> {
   return new Map(tasks.map((task) => [task.id, task]));
-}
-
-function one<R>([row]: readonly R[]): R {
-  if (row === undefined) throw new Error('the query returned no row');
-  return row;
 }

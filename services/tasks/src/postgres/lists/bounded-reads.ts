@@ -3,11 +3,16 @@ import { isSqlState, sqlState, type Database, type Tx } from '@taskwire/postgres
 
 /** A list that takes longer has no suitable index. */
 export const limitMs = 500;
-/** The share of the pool that such reads may hold at a time: more than half is left for everything else. */
-const shareOfPool = 0.4;
+/** The share of the pool that reads of one kind may hold at a time, so that those of the other kinds continue beside them. */
+const shareOfKind = 0.4;
+/** The share that the reads of all kinds may hold together. The rest is left for writes, and for reads that are always short. */
+const shareOfAll = 0.6;
 
 /** Runs work that occupies a connection, a few at a time. @throws Problem `search_busy` when it has waited too long. */
 export type Turns = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** The kinds of reads whose cost depends on the request. */
+export type ReadTurns = Readonly<Record<'lists' | 'activity' | 'sync', Turns>>;
 
 /**
  * Limits the reads whose cost depends on the request, so that they never stall the pool: a few at a time, each statement for at most half a second.
@@ -15,45 +20,62 @@ export type Turns = <T>(work: () => Promise<T>) => Promise<T>;
  */
 export type BoundedReads = <T>(read: (tx: Tx) => Promise<T>) => Promise<T>;
 
-/** Creates the turns of reads that share one part of the pool. */
-export function takingTurns(db: Database): Turns {
-  const atOnce = Math.max(1, Math.floor((db.pool.options.max ?? 1) * shareOfPool));
-  const waiting: (() => void)[] = [];
-  let running = 0;
+type Room = { readonly most: number; running: number };
+
+/** Divides a pool of at least two connections among such reads. All of them together leave it one connection or more. */
+export function takingTurns(connections: number): ReadTurns {
+  const roomFor = (share: number): Room => ({ most: Math.max(1, Math.floor(connections * share)), running: 0 });
+  const all = roomFor(shareOfAll);
+  const waiting: { kind: Room; begin: () => void }[] = [];
+  const isFree = ({ most, running }: Room) => running < most && all.running < all.most;
+
+  function count(kind: Room, change: 1 | -1): void {
+    kind.running += change;
+    all.running += change;
+  }
 
   /** Waits for a turn, for at most as long as a statement may take. */
-  async function turn(): Promise<void> {
-    if (running < atOnce) return void (running += 1);
+  async function turn(kind: Room): Promise<void> {
+    if (isFree(kind)) return count(kind, 1);
     await new Promise<void>((resolve, reject) => {
-      const next = () => {
-        clearTimeout(timer);
-        resolve();
+      const waiter = {
+        kind,
+        begin() {
+          clearTimeout(timer);
+          count(kind, 1);
+          resolve();
+        },
       };
       const timer = setTimeout(() => {
-        waiting.splice(waiting.indexOf(next), 1);
+        waiting.splice(waiting.indexOf(waiter), 1);
         reject(busy());
       }, limitMs);
-      waiting.push(next);
+      waiting.push(waiter);
     });
   }
 
-  function end(): void {
-    const next = waiting.shift();
-    if (next === undefined) running -= 1;
-    else next();
+  /** Gives the turn to the read that has waited longest, among those of kinds that have room. */
+  function end(kind: Room): void {
+    count(kind, -1);
+    const next = waiting.findIndex((waiter) => isFree(waiter.kind));
+    if (next >= 0) waiting.splice(next, 1)[0]?.begin();
   }
 
-  return async (work) => {
-    await turn();
-    try {
-      return await work();
-    } finally {
-      end();
-    }
+  const turnsOf = (kind: Room): Turns => {
+    return async (work) => {
+      await turn(kind);
+      try {
+        return await work();
+      } finally {
+        end(kind);
+      }
+    };
   };
+  const [lists, activity, sync] = [roomFor(shareOfKind), roomFor(shareOfKind), roomFor(shareOfKind)];
+  return { lists: turnsOf(lists), activity: turnsOf(activity), sync: turnsOf(sync) };
 }
 
-export function boundedReads(db: Database, inTurn: Turns = takingTurns(db)): BoundedReads {
+export function boundedReads(db: Database, inTurn: Turns): BoundedReads {
   return async (read) => {
     try {
       return await inTurn(async () => await db.transaction(read, { statementTimeoutMs: limitMs }));

@@ -15,6 +15,8 @@ export async function readByRelevance(
 ): Promise<Page<ListedTaskJson>> {
   const skipped = Number(after?.[0] ?? 0);
   const wanted = Math.min(limit, mostRelevant - skipped);
+  // no page ends there, but a cursor is input
+  if (wanted < 1) return { items: [], next: undefined };
   const { conditions, values } = conditionsOf({ ...list, filter });
   // excluded words do not affect the rank
   const words = text.map(({ all }) => ({ all, none: [] }));

@@ -1,5 +1,14 @@
 import type { JsonText } from '@taskwire/contracts';
-import { isoMicros, keyset, nextTimestamp, pageOf, query, type Keyset, type Queryable } from '@taskwire/postgres';
+import {
+  isoMicros,
+  keyset,
+  nextTimestamp,
+  onlyRow,
+  pageOf,
+  query,
+  type Keyset,
+  type Queryable,
+} from '@taskwire/postgres';
 import type { MemberJson, ProjectDocument, ProjectSchema, ProjectStore } from '../../app/projects/ports.ts';
 import type { Project } from '../../domain/projects/project.ts';
 import type { ProjectRole } from '../../domain/projects/role.ts';
@@ -118,9 +127,7 @@ export function createProjectStore(db: Queryable): ProjectStore {
     hasOtherLead: async (tx, id, userId) => (await query(tx, readOtherLead, [id, userId])).length > 0,
 
     async setMember(tx, id, userId, role) {
-      const [row] = await query<{ json: MemberJson }>(tx, upsertMember, [id, userId, role]);
-      if (row === undefined) throw new Error('the write returned no row');
-      return row.json;
+      return onlyRow(await query<{ json: MemberJson }>(tx, upsertMember, [id, userId, role])).json;
     },
 
     removeMember: async (tx, id, userId) =>
@@ -129,9 +136,7 @@ export function createProjectStore(db: Queryable): ProjectStore {
 }
 
 async function write(tx: Queryable, text: string, values: readonly unknown[]): Promise<ProjectDocument> {
-  const [row] = await query<Row>(tx, text, values);
-  if (row === undefined) throw new Error('the write returned no row');
-  return documentOf(row);
+  return documentOf(onlyRow(await query<Row>(tx, text, values)));
 }
 
 function documentOf({ json, version }: Row): ProjectDocument {

@@ -1,4 +1,4 @@
-import { query, type Database } from '@taskwire/postgres';
+import { onlyRow, query, type Database } from '@taskwire/postgres';
 import type { ScheduleWrites, Work } from '../../app/schedules/ports.ts';
 import { millis, scheduleColumns, type ScheduleRow } from './rows.ts';
 
@@ -101,9 +101,7 @@ export function scheduleLocks(db: Database): Locks {
       await query<ScheduleRow>(tx, { ...lockOutdated, values: [zoneDatabase, limit] }),
     postponeFirst: async () => void (await query(db.pool, postponeFirst)),
     async readWork(zoneDatabase) {
-      const [work] = await query<Work>(db.pool, { ...readWork, values: [zoneDatabase] });
-      if (work === undefined) throw new Error('SELECT returned no row');
-      return work;
+      return onlyRow(await query<Work>(db.pool, { ...readWork, values: [zoneDatabase] }));
     },
   };
 }

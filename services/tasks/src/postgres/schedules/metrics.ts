@@ -1,6 +1,6 @@
-import { query, type Database } from '@taskwire/postgres';
-import type { Telemetry } from '@taskwire/telemetry';
-import { Counter, Gauge } from 'prom-client';
+import { onlyRow, query, type Database } from '@taskwire/postgres';
+import { measuredGauge, type Telemetry } from '@taskwire/telemetry';
+import { Counter } from 'prom-client';
 import type { OccurrenceRow } from '../../domain/schedules/schedule.ts';
 
 const lag = `
@@ -9,27 +9,19 @@ const lag = `
 /** Measures how late schedules are, on each scrape, and counts decided occurrences. */
 export function observeSchedules(
   { pool }: Database,
-  { metrics, logger }: Telemetry,
+  telemetry: Telemetry,
 ): { counted(rows: readonly OccurrenceRow[]): void } {
-  new Gauge({
+  measuredGauge(telemetry, {
     name: 'schedule_lag_seconds',
     help: 'How long the earliest due occurrence of a schedule has been due; 0 when none is. Alert when it stays above 10.',
-    registers: [metrics],
-    async collect() {
-      try {
-        const [row] = await query<{ seconds: number }>(pool, lag);
-        this.set(row?.seconds ?? 0);
-      } catch (error) {
-        // an unavailable database must not fail the whole scrape
-        logger.warn('could not measure the lag of schedules', { error });
-      }
-    },
+    measure: async (gauge) => gauge.set(onlyRow(await query<{ seconds: number }>(pool, lag)).seconds),
+    failure: 'could not measure the lag of schedules',
   });
   const occurrences = new Counter({
     name: 'schedule_occurrences_total',
     help: 'Decided occurrences of schedules. State ran, queued, skipped or failed; reason: why it did not run.',
     labelNames: ['state', 'reason'],
-    registers: [metrics],
+    registers: [telemetry.metrics],
   });
   return {
     counted: (rows) => rows.forEach(({ state, reason }) => occurrences.inc({ state, reason: reason ?? '' })),

@@ -1,4 +1,4 @@
-import { query, type Database } from '@taskwire/postgres';
+import { onlyRow, query, type Database } from '@taskwire/postgres';
 import type { NewSchedule, ScheduleStore } from '../../app/schedules/ports.ts';
 import type { ProjectRole } from '../../domain/projects/role.ts';
 import type { LastRun } from '../../domain/schedules/schedule.ts';
@@ -63,12 +63,8 @@ export function createScheduleStore(db: Database, performer: PerformerSql): Sche
     recordOccurrences: record,
 
     async insertSchedule(tx, schedule) {
-      const [row] = await query<ScheduleRow>(tx, insertSchedule, [
-        ...columnsOf(schedule, schedule.zoneDatabase),
-        schedule.creatorId,
-      ]);
-      if (row === undefined) throw new Error('INSERT returned no row');
-      return row;
+      const values = [...columnsOf(schedule, schedule.zoneDatabase), schedule.creatorId];
+      return onlyRow(await query<ScheduleRow>(tx, insertSchedule, values));
     },
 
     async updateSchedule(tx, schedule, zoneDatabase) {

@@ -1,21 +1,13 @@
 import type { Database } from '@taskwire/postgres';
-import type { Telemetry } from '@taskwire/telemetry';
-import { Gauge } from 'prom-client';
+import { measuredGauge, type Telemetry } from '@taskwire/telemetry';
 import { readCurrency } from './follow.ts';
 
 /** Measures how far the search is behind the tasks and comments, on each scrape. */
-export function observeSearch({ pool }: Database, { metrics, logger }: Telemetry): void {
-  new Gauge({
+export function observeSearch({ pool }: Database, telemetry: Telemetry): void {
+  measuredGauge(telemetry, {
     name: 'tasks_search_lag_seconds',
-    help: 'How far the text search is behind the changes of tasks and comments; 0 when it has them all. It stays below 2 unless the follower is behind.',
-    registers: [metrics],
-    async collect() {
-      try {
-        this.set((await readCurrency(pool)).lagSeconds);
-      } catch (error) {
-        // an unavailable database must not fail the whole scrape
-        logger.warn('could not measure the lag of the search', { error });
-      }
-    },
+    help: 'How far the text search is behind the changes of tasks and comments; 0 when it has them all. For a moment after a pause: the pause.',
+    measure: async (gauge) => gauge.set((await readCurrency(pool)).lagSeconds),
+    failure: 'could not measure the lag of the search',
   });
 }

@@ -1,6 +1,6 @@
 import { query, type Database, type Tx } from '@taskwire/postgres';
 import type { AccessChange, ChangePage, Feed, FeedName } from '../../app/sync/ports.ts';
-import { boundedReads } from '../lists/bounded-reads.ts';
+import { boundedReads, type Turns } from '../lists/bounded-reads.ts';
 import { isReadableTo } from '../projects/readable.ts';
 import { displayName, syncedTaskJson } from '../task-json.ts';
 import { createSettling, type Settling } from './settling.ts';
@@ -41,17 +41,28 @@ export const readChangedTasks = {
 };
 
 /**
- * How many changed tasks a page passes over, most of which may be in projects of others. A page that ends there may be empty, and another one follows.
- * Without an end, the first copy of a member could exceed the time of a statement for ever.
+ * How many changes a page passes over, most of which may not concern the reader: tasks in projects of others, tasks that were deleted before the
+ * copy was begun, and tombstones of tasks that the reader still reads in another place. A page that ends there may be empty, and another one follows.
+ * Without an end, a page could exceed the time of a statement for ever.
  */
 const mostPassed = 5_000;
 
-/** The number of the change at which such a page ends, read from the index alone. */
+/**
+ * The number of the change at which such a page ends, read from the indexes alone. A task that moved counts twice, with its tombstone.
+ */
 export const readLastPassed = {
   name: 'tasks.read_last_passed',
   text: `
-  SELECT task.change_no AS number FROM tasks task WHERE task.change_no > $1 AND task.change_no <= $2
-  ORDER BY task.change_no OFFSET ${mostPassed - 1} LIMIT 1`,
+  SELECT number FROM (
+    (
+      SELECT task.change_no AS number FROM tasks task WHERE task.change_no > $1 AND task.change_no <= $2
+      ORDER BY task.change_no LIMIT ${mostPassed}
+    )
+    UNION ALL (
+      SELECT former.change_no FROM task_tombstones former WHERE former.change_no > greatest($1::bigint, $3::bigint) AND former.change_no <= $2
+      ORDER BY former.change_no LIMIT ${mostPassed}
+    )
+  ) AS passed ORDER BY number OFFSET ${mostPassed - 1} LIMIT 1`,
 };
 
 /** The tasks of a project that have not changed since the reader gained it. */
@@ -59,9 +70,20 @@ export const readGainedTasks = {
   name: 'tasks.read_gained_tasks',
   text: `
   SELECT task.id, ${syncedTaskJson('task')} AS json FROM tasks task
-  WHERE task.project_id = $1 AND ($2::uuid IS NULL OR task.id > $2) AND task.change_no <= $3 AND task.deleted_at IS NULL
-    AND ${isReadableTo('task', '$5')}
+  WHERE task.project_id = $1 AND ($2::uuid IS NULL OR task.id > $2) AND ($6::uuid IS NULL OR task.id <= $6)
+    AND task.change_no <= $3 AND task.deleted_at IS NULL AND ${isReadableTo('task', '$5')}
   ORDER BY task.id LIMIT $4`,
+};
+
+/**
+ * The last task that a page of a gained project passes over, read from the index alone; no row if the rest of the project fits. Most tasks may have
+ * changed since the reader gained it, and are sent as changes.
+ */
+export const readLastGained = {
+  name: 'tasks.read_last_gained',
+  text: `
+  SELECT task.id FROM tasks task WHERE task.project_id = $1 AND ($2::uuid IS NULL OR task.id > $2) AND task.deleted_at IS NULL
+  ORDER BY task.id OFFSET ${mostPassed - 1} LIMIT 1`,
 };
 
 /** The users whose names changed, without those whose names are not known yet. */
@@ -92,41 +114,43 @@ export type SettlingFeed = Feed & Settling;
 
 type ChangeRow = { changeNo: string; json: string | null } & Partial<AccessChange>;
 
-/** The feeds of this database. `advanced` is called when a feed has more settled numbers. */
+/** The feeds of this database. Pages take turns. `advanced` is called when a feed has more settled numbers. */
 export function createFeeds(
   db: Database,
+  inTurn: Turns,
   advanced: (feed: FeedName) => void,
 ): Readonly<Record<FeedName, SettlingFeed>> {
-  const bounded = boundedReads(db);
+  const bounded = boundedReads(db, inTurn);
   const feedOf = (name: FeedName): SettlingFeed => {
     const { numbered, statement, dependsOnReader } = sources[name];
     return {
       ...createSettling(db, numbered, () => advanced(name)),
       async read({ after, upTo, floor, limit, reader }) {
         if (after >= upTo) return { items: [], projects: [], last: undefined };
-        const passesOver = dependsOnReader && reader !== null && upTo - after > mostPassed;
+        const passesOver = dependsOnReader && upTo - after > mostPassed;
         return await bounded(async (tx) => {
-          const last = passesOver ? await lastPassed(tx, after, upTo) : undefined;
+          const last = passesOver ? await lastPassed(tx, [after, upTo, floor]) : undefined;
           const values = [after, last ?? upTo, floor, limit + 1, ...(dependsOnReader ? [reader] : [])];
           const page = pageOf(await query<ChangeRow>(tx, { ...statement, values }), limit);
           return page.last === undefined ? { ...page, last } : page;
         });
       },
       async refill({ projectId, afterId, upTo }, { limit, reader }) {
-        const values = [projectId, afterId, upTo, limit, reader];
-        const rows = await bounded(
-          async (tx) => await query<{ id: string; json: string }>(tx, { ...readGainedTasks, values }),
-        );
-        const rest = rows.length < limit ? undefined : { projectId, afterId: rows.at(-1)?.id ?? null, upTo };
-        return { items: rows.map(({ json }) => json), rest };
+        return await bounded(async (tx) => {
+          const [end] = await query<{ id: string }>(tx, { ...readLastGained, values: [projectId, afterId] });
+          const values = [projectId, afterId, upTo, limit, reader, end?.id ?? null];
+          const rows = await query<{ id: string; json: string }>(tx, { ...readGainedTasks, values });
+          const last = rows.length < limit ? end : rows.at(-1);
+          return { items: rows.map(({ json }) => json), rest: last && { projectId, afterId: last.id, upTo } };
+        });
       },
     };
   };
   return { tasks: feedOf('tasks'), people: feedOf('people') };
 }
 
-async function lastPassed(tx: Tx, after: number, upTo: number): Promise<number | undefined> {
-  const [row] = await query<{ number: string }>(tx, { ...readLastPassed, values: [after, upTo] });
+async function lastPassed(tx: Tx, values: unknown[]): Promise<number | undefined> {
+  const [row] = await query<{ number: string }>(tx, { ...readLastPassed, values });
   return row && Number(row.number);
 }
 

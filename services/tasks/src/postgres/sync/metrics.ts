@@ -1,6 +1,5 @@
-import { query, type Database } from '@taskwire/postgres';
-import type { Telemetry } from '@taskwire/telemetry';
-import { Gauge } from 'prom-client';
+import { onlyRow, query, type Database } from '@taskwire/postgres';
+import { measuredGauge, type Telemetry } from '@taskwire/telemetry';
 import type { FeedName } from '../../app/sync/ports.ts';
 import type { SettlingFeed } from './feeds.ts';
 
@@ -10,27 +9,21 @@ const age = 'SELECT extract(epoch FROM clock_timestamp() - $1::timestamptz)::flo
 export function observeFeeds(
   { pool }: Database,
   feeds: Readonly<Record<FeedName, SettlingFeed>>,
-  { metrics, logger }: Telemetry,
+  telemetry: Telemetry,
 ): void {
-  new Gauge({
+  measuredGauge(telemetry, {
     name: 'tasks_sync_age_seconds',
     help: 'The age of `as_of` in the pages of a sync feed: how long a change may take to become visible.',
     labelNames: ['feed'],
-    registers: [metrics],
-    async collect() {
+    async measure(gauge) {
       // at the same time, so that a slow database does not make the scrape time out
       await Promise.all(
         Object.entries(feeds).map(async ([feed, { settle }]) => {
-          try {
-            const { asOf } = await settle();
-            const [row] = await query<{ seconds: number }>(pool, age, [asOf]);
-            if (row !== undefined) this.set({ feed }, row.seconds);
-          } catch (error) {
-            // an unavailable database must not fail the whole scrape
-            logger.warn('could not measure the age of a sync feed', { feed, error });
-          }
+          const { asOf } = await settle();
+          gauge.set({ feed }, onlyRow(await query<{ seconds: number }>(pool, age, [asOf])).seconds);
         }),
       );
     },
+    failure: 'could not measure the age of the sync feeds',
   });
 }
