@@ -109,6 +109,40 @@ export const jobBugs = {
       },
     ],
   },
+  'job-outside-transaction': {
+    what: 'The job of an occurrence commits before the occurrence and the next instant.',
+    patches: [
+      {
+        file: 'services/tasks/src/app/schedules/store-decisions.ts',
+        find: 'if (newJobs.length > 0) await ports.jobs.enqueueWithin(tx, newJobs);',
+        put: `if (newJobs.length > 0) {
+        await ports.tasks.transaction(async (own) => await ports.jobs.enqueueWithin(own, newJobs));
+        // as in task-outside-transaction
+        if (Math.random() < 0.3) throw new Error('the connection was lost between the two transactions');
+      }`,
+      },
+    ],
+  },
+  'cron-in-utc': {
+    what: 'A cron rule names wall times in UTC, whatever its time zone is.',
+    patches: [
+      {
+        file: 'services/tasks/src/recurrence/evaluate.ts',
+        find: 'fixedTimes(times, { zone, dstGap }, window) : intervalTimes(times, zone, window);',
+        put: "fixedTimes(times, { zone: 'UTC', dstGap }, window) : intervalTimes(times, 'UTC', window);",
+      },
+    ],
+  },
+  'worker-outlives-leases': {
+    what: 'A worker that is cut off does not abort its handlers before their leases end.',
+    patches: [
+      {
+        file: 'packages/worker/src/lease-keeper.ts',
+        find: "if (!lease.isOverdue) notify({ kind: 'abort', token, reason: 'unconfirmed' });",
+        put: '',
+      },
+    ],
+  },
   'next-instant-without-row': {
     what: 'An occurrence that overlaps is not stored, although the next instant of its schedule moves on.',
     patches: [

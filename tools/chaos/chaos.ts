@@ -12,14 +12,15 @@ import { onStopSignal } from '../../infra/local/stop-signal.ts';
 import { readArguments, usage, type Arguments } from './arguments.ts';
 import { bugs } from './bugs.ts';
 import { check } from './check/check.ts';
-import type { Line } from './evidence.ts';
+import type { Crash, Line } from './evidence.ts';
 import { injectPlan } from './faults/inject-plan.ts';
 import { createHistory, evidenceOf, only, readHistory } from './history.ts';
 import { createRandom } from './random.ts';
 import { report } from './report.ts';
 import { run } from './run.ts';
-import { planFaults } from './schedule.ts';
+import { planFaults, type PlannedFault } from './schedule.ts';
 import { startUnderTest } from './suite/under-test.ts';
+import { planWorkerFaults } from './worker-faults.ts';
 import { admin } from './workload/actors.ts';
 import { startFleet } from './workload/jobs/fleet.ts';
 import { jobQueue } from './workload/jobs/names.ts';
@@ -62,14 +63,13 @@ async function main(o: Arguments): Promise<number> {
 
   const historyDir = join(root, '.local/chaos');
   mkdirSync(historyDir, { recursive: true });
-  const planted = o.planted.length > 1 ? `${o.planted.length}-bugs` : o.planted[0];
-  const name = [seed, planted, replayed && 'replay'].filter((part) => part !== undefined).join('-');
+  const bugPart = o.planted.length > 1 ? `${o.planted.length}-bugs` : o.planted[0];
+  const name = [seed, bugPart, replayed && 'replay'].filter((part) => part !== undefined).join('-');
   const history = createHistory(join(historyDir, `${name}.jsonl`));
   const bug = o.planted.join() || null;
   history.add({ line: 'run', seed, minutes, replicas, traffic, bug, startedAt: new Date().toISOString() });
   const durationMs = minutes * 60_000;
-  const plan =
-    replayed === undefined ? planFaults(createRandom(`${seed}/faults`), durationMs, replicas) : only(replayed, 'plan');
+  const plan = replayed === undefined ? planned(seed, durationMs, replicas) : only(replayed, 'plan');
   for (const { at, fault } of plan) history.add({ line: 'plan', at, fault });
   say(`seed ${seed}, ${plan.length} faults in ${minutes} minutes${describePlanted(o)}`);
 
@@ -79,10 +79,11 @@ async function main(o: Arguments): Promise<number> {
   try {
     let epoch = performance.now();
     const now = () => performance.now() - epoch;
+    const onCrash = (crash: Crash) => history.add({ line: 'crash', at: now(), crash });
     const { underTest, known } = await startUnderTest({
       ...{ dir, say, signal: stopping.signal, planted: o.planted, replicas },
       onEvent: (event) => history.add({ line: 'event', at: now(), event }),
-      onCrash: (crash) => history.add({ line: 'crash', at: now(), crash }),
+      onCrash,
     });
     try {
       say('the suite is up; traffic and faults begin');
@@ -95,9 +96,11 @@ async function main(o: Arguments): Promise<number> {
         startFleet: async (ending) =>
           await startFleet({
             ...{ url: underTest.suite.url, client, admin: known.users.get(admin)!, endsAt, ending },
+            ...{ dir, planted: o.planted },
             random: createRandom(`${seed}/jobs`),
             onJob: (act) => history.add({ line: 'job', act }),
             onSchedule: (act) => history.add({ line: 'schedule', act }),
+            onCrash,
           }),
         ...{
           known,
@@ -125,6 +128,12 @@ async function main(o: Arguments): Promise<number> {
       releaseFolder(dir);
     }
   }
+}
+
+/** The faults of a run in the order of their times. */
+function planned(seed: string, durationMs: number, replicas: 1 | 2): PlannedFault[] {
+  const faults = planFaults(createRandom(`${seed}/faults`), durationMs, replicas);
+  return [...faults, ...planWorkerFaults(createRandom(`${seed}/workers`), durationMs)].sort((a, b) => a.at - b.at);
 }
 
 function describePlanted({ planted }: Arguments): string {

@@ -43,8 +43,11 @@ export type JobAct =
     }
   /** A heartbeat that extended the lease until `expiresAt`, or reported that it is lost (null). */
   | { kind: 'heartbeat'; at: string; fence: number; expiresAt: string | null }
-  /** A worker's write to a store that compares fences. */
-  | { kind: 'write'; at: string; jobId: string; fence: number; accepted: boolean }
+  /**
+   * A worker's write to a store that compares fences. `wasPaused`: whether its process was paused in the last lease period; absent for the workers that also
+   * simulate ones that return late.
+   */
+  | { kind: 'write'; at: string; jobId: string; fence: number; accepted: boolean; wasPaused?: boolean }
   | {
       kind: 'settle';
       sentAt: string;
@@ -57,16 +60,29 @@ export type JobAct =
   | { kind: 'cancel'; at: string; jobId: string; outcome: Outcome; state: string | null }
   | { kind: 'replay'; at: string; jobId: string; outcome: Outcome };
 
+/**
+ * The rule of a schedule, with which the checker computes its instants without the product's code: a minute apart from its start on; or those with one of
+ * these hours (any if null) and minutes and this second as their wall time in a zone.
+ */
+export type ScheduleRule =
+  | { kind: 'every' }
+  | { kind: 'cron' | 'rrule'; zone: string; hours: number[] | null; minutes: number[]; second: number };
+
 /** A step of the workload on schedules. */
 export type ScheduleAct =
-  | { kind: 'create'; name: string; outcome: Outcome; id: string | null; startsAt: string; endsAt: string }
   | {
-      kind: 'trigger';
-      scheduleId: string;
+      kind: 'create';
+      name: string;
       outcome: Outcome;
-      nominalAt: string | null;
-      taskId: string | null;
+      id: string | null;
+      startsAt: string;
+      endsAt: string;
+      /** Absent in histories of earlier versions, in which every schedule created tasks, each minute. */
+      target?: 'task' | 'job';
+      rule?: ScheduleRule;
     }
+  /** `runId` is the id of its task or job. */
+  | { kind: 'trigger'; scheduleId: string; outcome: Outcome; nominalAt: string | null; runId: string | null }
   | { kind: 'backfill'; scheduleId: string; outcome: Outcome; from: string; to: string };
 
 export type JobRow = {
@@ -95,6 +111,7 @@ export type AttemptRow = {
 /** A step of an operator or sender that is recorded in the audit. */
 export type JobAuditRow = { job_id: string; action: string };
 
+/** `title` is that of its tasks, or the name of its jobs. */
 export type ScheduleRow = { id: string; title: string; created_at: string; is_deleted: boolean };
 
 export type OccurrenceRow = {
@@ -104,6 +121,8 @@ export type OccurrenceRow = {
   state: string;
   reason: string | null;
   task_id: string | null;
+  /** Absent in histories of earlier versions. */
+  job_id?: string | null;
 };
 
 export type ReminderRow = { task_id: string; kind: string; due_at: string; state: string };

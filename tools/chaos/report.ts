@@ -3,6 +3,7 @@ import { firstOccurrences } from './check/event-order.ts';
 import { requestDelays } from './check/journeys.ts';
 import type { Evidence, Line, MemberCopy } from './evidence.ts';
 import { only } from './history.ts';
+import { isProcess } from './worker-faults.ts';
 import { describeFault, faultLabel } from './schedule.ts';
 
 const shownOfEachRule = 5;
@@ -55,6 +56,7 @@ function figures(lines: readonly Line[], evidence: Evidence): string {
     `notified     ${world.notifications.length} notifications, ${mails.length} mails, ${world.deliveries.filter(({ unknown_outcomes }) => unknown_outcomes > 0).length} deliveries with an unknown outcome`,
     `journeys     ${world.journeys.length} of tasks; a request arrived after ${atDelay(0.5)} (half of them), ${atDelay(0.99)} (99 of 100)`,
     ...(world.memberCopy === undefined ? [] : [copyFigures(world.memberCopy)]),
+    jobFigures(evidence),
     `recovery     longest ${slowest ? `${seconds(slowest.ms)}, after: ${describeFault(slowest.fault)}` : 'not measured'}`,
     `takeovers    ${
       only(lines, 'takeover')
@@ -63,6 +65,18 @@ function figures(lines: readonly Line[], evidence: Evidence): string {
     }`,
     `quiescent    ${quiescent ? `after ${seconds(quiescent.tookMs)}` : 'not at all'}`,
   ].join('\n');
+}
+
+function jobFigures({ jobActs, world }: Evidence): string {
+  const leases = jobActs.filter((act) => act.kind === 'lease');
+  const inProcesses = new Set(leases.flatMap(({ worker, fence }) => (isProcess(worker) ? [fence] : [])));
+  const attempts = world.jobAttempts.filter(({ fence }) => inProcesses.has(fence));
+  const expired = attempts.filter(({ outcome }) => outcome === 'crashed' || outcome === 'undelivered').length;
+  const late = jobActs.filter(
+    (act) => act.kind === 'settle' && act.outcome === 'lease_lost' && inProcesses.has(act.fence),
+  );
+  const occurrences = world.occurrences.filter(({ state }) => state === 'ran').length;
+  return `jobs         ${world.jobs.length} in ${world.jobAttempts.length} leases; worker processes had ${attempts.length}, of which ${expired} expired, and settled ${late.length} times too late; ${occurrences} occurrences ran`;
 }
 
 function copyFigures({ tasks, counts }: MemberCopy): string {

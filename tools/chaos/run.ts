@@ -35,7 +35,7 @@ export type RunOptions = {
   /** Ends the traffic. */
   time: AbortSignal;
   /** Disturbs the suite during the traffic. When it resolves, all faults have been repaired. */
-  disturb(o: { operator: Operator; ending: AbortSignal }): Promise<void>;
+  disturb(o: { operator: Operator; ending: AbortSignal; fleet: Fleet | undefined }): Promise<void>;
   history: History;
   /** The lines of another run, whose requests are repeated. */
   replayed: readonly Line[] | undefined;
@@ -66,7 +66,7 @@ export async function run(o: RunOptions): Promise<{ evidence: Evidence; violatio
   const copies = o.keepsCopy ? keepCopies(underTest.suite.url, o.known) : undefined;
   history.add({ line: 'traffic', began: performance.timeOrigin + performance.now() - o.now() });
   try {
-    await useAndDisturb({ ...o, operator, ending });
+    await useAndDisturb({ ...o, operator, ending, fleet });
     await fleet?.sent;
     say('the traffic has ended; waiting until the suite is quiescent');
     const quiescence = await quiesce({ underTest, operator, notReady: readiness.missing, say });
@@ -110,8 +110,8 @@ function keepCopies(url: string, known: KnownState) {
 }
 
 /** Runs traffic and faults. Resolves when the time has passed and every fault has been repaired. */
-async function useAndDisturb(o: RunOptions & { operator: Operator; ending: AbortSignal }): Promise<void> {
-  const { underTest, operator, history, now, say, ending } = o;
+async function useAndDisturb(o: RunOptions & Parameters<RunOptions['disturb']>[0]): Promise<void> {
+  const { underTest, operator, history, now, say, ending, fleet } = o;
   const counts = { acknowledged: 0, refused: 0, unknown: 0 };
   const drive: Drive = {
     caller: {
@@ -129,7 +129,7 @@ async function useAndDisturb(o: RunOptions & { operator: Operator; ending: Abort
   const progress = setInterval(() => {
     say(`${counts.acknowledged} acknowledged, ${counts.refused} refused, ${counts.unknown} unknown`);
   }, progressMs);
-  const disturbed = o.disturb({ operator, ending });
+  const disturbed = o.disturb({ operator, ending, fleet });
   // awaited below
   disturbed.catch(() => undefined);
   const random = createRandom(`${o.seed}/traffic`);

@@ -3,6 +3,7 @@ import { serviceNames, type ServiceName } from '../../infra/local/secrets.ts';
 import { linkNames, links, type LinkName } from './links.ts';
 import type { SecondReplica } from './suite/further-replicas.ts';
 import type { Random } from './random.ts';
+import { describeWorkerFault, isWorkerFault, type WorkerFault } from './worker-faults.ts';
 
 /** A service that has a queue. */
 export type Consumer = 'tasks' | 'notifications';
@@ -13,6 +14,7 @@ export type PoisonForm = (typeof poisonForms)[number];
 
 /** A fault and its duration. Times are in milliseconds. */
 export type Fault =
+  | WorkerFault
   /** kill -9; restarted after `downMs`. */
   | { kind: 'kill_service'; service: ServiceName | SecondReplica; downMs: number }
   /** kill -9 of the process that currently does the work of a service, while no other fault is active: the other process has to take over. */
@@ -138,6 +140,7 @@ function linkFaults(random: Random): Fault[] {
 
 /** A readable description of a fault in a few words. */
 export function describeFault(fault: Fault): string {
+  if (isWorkerFault(fault)) return describeWorkerFault(fault);
   switch (fault.kind) {
     case 'kill_service':
       return `kill -9 ${fault.service}`;

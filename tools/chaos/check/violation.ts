@@ -28,6 +28,7 @@ export type Rule =
   | 'jobs are settled once'
   | 'a job has one lease at a time'
   | 'live leases are kept'
+  | 'workers stop before their leases end'
   | 'stale fences have no effect'
   | 'jobs wait for limits and predecessors'
   | 'every occurrence is decided once'

@@ -13,9 +13,10 @@ export function injectPlan(
   },
 ): RunOptions['disturb'] {
   const { underTest, history, now, say } = o;
-  return async ({ operator, ending }) => {
+  return async ({ operator, ending, fleet }) => {
+    if (fleet === undefined) throw new Error('without a fleet, there are no workers to disturb');
     const inject = createInject({
-      ...{ underTest, operator, ending },
+      ...{ underTest, operator, ending, workers: fleet.workers },
       random: createRandom(`${o.seed}/injections`),
       onInjection: (injection) => history.add({ line: 'injection', at: now(), injection }),
       onTakeover: (takeover) => history.add({ line: 'takeover', at: now(), takeover }),

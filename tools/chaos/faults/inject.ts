@@ -10,11 +10,14 @@ import type { Consumer, Fault } from '../schedule.ts';
 import { bindingKeys, poison, type Operator } from '../suite/operator.ts';
 import type { RawMessage } from '../suite/raw-message.ts';
 import type { ProcessName, SuiteUnderTest } from '../suite/under-test.ts';
+import { isWorkerFault } from '../worker-faults.ts';
+import type { WorkerProcesses } from '../workload/jobs/worker-processes.ts';
 import { killWorker } from './takeover.ts';
 
 export type FaultTools = {
   underTest: SuiteUnderTest;
   operator: Operator;
+  workers: WorkerProcesses;
   /** Random numbers drawn during a fault; the schedule does not depend on them. */
   random: Random;
   onInjection(injection: Injection): void;
@@ -173,6 +176,8 @@ export function createInject(tools: FaultTools): Inject {
   }
 
   async function inject(fault: Fault): Promise<string | undefined> {
+    if (isWorkerFault(fault))
+      return await inTurn(`worker process ${fault.worker}`, async () => await tools.workers.disturb(fault, wait));
     switch (fault.kind) {
       case 'kill_service':
         return await bringDown(fault.service, 'kill', fault.downMs);

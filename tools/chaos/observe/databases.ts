@@ -145,10 +145,10 @@ const members = 'SELECT project_id, user_id, role FROM project_members';
 const reminders = `SELECT task_id, kind, state, ${isoMicros('due_at')} AS due_at FROM task_reminders`;
 
 const schedules = `
-  SELECT id, target ->> 'title' AS title, ${isoMicros('created_at')} AS created_at, deleted_at IS NOT NULL AS is_deleted FROM schedules`;
+  SELECT id, coalesce(target ->> 'title', target #>> '{job,payload,name}') AS title, ${isoMicros('created_at')} AS created_at, deleted_at IS NOT NULL AS is_deleted FROM schedules`;
 
 const occurrences = `
-  SELECT schedule_id, ${isoMicros('nominal_at')} AS nominal_at, cause, state, reason, task_id FROM schedule_occurrences`;
+  SELECT schedule_id, ${isoMicros('nominal_at')} AS nominal_at, cause, state, reason, task_id, job_id FROM schedule_occurrences`;
 
 const jobs = `
   SELECT id, state, payload ->> 'name' AS name, priority, unique_key, concurrency_key, cancel_requested, reason,

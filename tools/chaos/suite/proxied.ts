@@ -28,7 +28,10 @@ export async function stopProxies(proxies: Proxies): Promise<void> {
   await Promise.all(Object.values(proxies).map((proxy) => proxy.stop()));
 }
 
-const preload = (name: string) => fileURLToPath(new URL(`../preload/${name}.ts`, import.meta.url));
+/** Node's options that load modules of the folder `preload` before a program. */
+export function preloading(...names: readonly ('bug' | 'clock')[]): string {
+  return names.map((name) => `--import=${fileURLToPath(new URL(`../preload/${name}.ts`, import.meta.url))}`).join(' ');
+}
 
 /** Without mail budgets: the few users of a run do in minutes what many users do in weeks, and every mail must be accounted for. */
 const withoutBudgets = {
@@ -50,7 +53,6 @@ export function proxiedEnv(
   const port = (to: string) => proxies[`${service}-${to}` as LinkName].port;
   const http = (to: ServiceName) => `http://127.0.0.1:${port(to)}`;
   const login = { database: `taskwire_${service}`, login: service, password: secrets.database[service] };
-  const imports = [preload('clock'), ...(o.planted.length === 0 ? [] : [preload('bug')])];
   const wiring = {
     ...{ secrets, ports },
     publicUrl: `http://localhost:${ports.gateway}`,
@@ -72,7 +74,7 @@ export function proxiedEnv(
       COMMENTS_PER_MINUTE: '1000000',
     }),
     ...(service === 'notifications' && { TASKS_INTERNAL_URL: http('tasks') }),
-    NODE_OPTIONS: imports.map((file) => `--import=${file}`).join(' '),
+    NODE_OPTIONS: o.planted.length === 0 ? preloading('clock') : preloading('clock', 'bug'),
     TASKWIRE_CHAOS_CLOCK_FILE: o.clockFile,
     ...(o.planted.length > 0 && { TASKWIRE_CHAOS_BUGS: o.planted.join() }),
   };

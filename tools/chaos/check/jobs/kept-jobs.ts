@@ -8,11 +8,15 @@ type Enqueue = Extract<JobAct, { kind: 'enqueue' }>;
  * Each acknowledged job has one row, and each row has ended. A job of a request without a response has at most one row, and a batch all rows or none; a
  * refused one has none.
  */
-export function checkKeptJobs({ jobActs, world }: Evidence): Violation[] {
+export function checkKeptJobs({ jobActs, scheduleActs, world }: Evidence): Violation[] {
   const enqueued = jobActs.filter((act) => act.kind === 'enqueue');
   const byId = new Map(world.jobs.map((job) => [job.id, job]));
   const byName = Map.groupBy(world.jobs, ({ name }) => name ?? '');
-  const ordered = new Set(enqueued.flatMap(({ jobs }) => jobs.map(({ name }) => name)));
+  const ordered = new Set([
+    ...enqueued.flatMap(({ jobs }) => jobs.map(({ name }) => name)),
+    // whose jobs are compared with their occurrences
+    ...scheduleActs.flatMap((act) => (act.kind === 'create' && act.target === 'job' ? [act.name] : [])),
+  ]);
   return broken('jobs are kept', [
     ...enqueued.flatMap((act) => wrongRows(act, byId, byName)),
     ...enqueued.map(partialBatch(byName)),

@@ -3,7 +3,7 @@ import type { AttemptRow, JobAct } from '../../job-evidence.ts';
 import { compare } from '../event-order.ts';
 import { broken, type Violation } from '../violation.ts';
 
-/** A job has one lease at a time, and each lease ends once: by its worker, or after it expired. */
+/** A job has one lease at a time, each lease ends once: by its worker, or after it expired; and a worker stops before its lease ends. */
 export function checkLeases({ jobActs, world }: Evidence): Violation[] {
   const attempts = new Map(world.jobAttempts.map((attempt) => [attempt.fence, attempt]));
   const leases = jobActs.filter((act) => act.kind === 'lease');
@@ -14,6 +14,7 @@ export function checkLeases({ jobActs, world }: Evidence): Violation[] {
       ...[...Map.groupBy(world.jobAttempts, ({ job_id }) => job_id).values()].flatMap(overlaps),
     ]),
     ...broken('live leases are kept', endedEarly(jobActs, world.jobAttempts)),
+    ...broken('workers stop before their leases end', jobActs.map(outliving(expiriesOf(jobActs)))),
     ...broken('jobs are settled once', [
       ...settledTwice(world.jobAttempts),
       ...jobActs.map((act) => act.kind === 'settle' && wrongSettlement(act, attempts)),
@@ -51,15 +52,30 @@ function overlaps(attempts: readonly AttemptRow[]): string[] {
   });
 }
 
-/** Times are the database's, as reported to workers. */
-function endedEarly(acts: readonly JobAct[], attempts: readonly AttemptRow[]): (string | false)[] {
+/** The latest time until which each lease was valid, as reported to its worker, by the database's clock. */
+function expiriesOf(acts: readonly JobAct[]): Map<number, string> {
   const expiry = new Map<number, string>();
-  const confirmed = new Set<number>();
   for (const act of acts) {
     if ((act.kind !== 'lease' && act.kind !== 'heartbeat') || act.expiresAt === null) continue;
     if (act.expiresAt > (expiry.get(act.fence) ?? '')) expiry.set(act.fence, act.expiresAt);
-    if (act.kind === 'heartbeat') confirmed.add(act.fence);
   }
+  return expiry;
+}
+
+/** A worker whose process was not paused knows when its lease ends, even if it is cut off. The clock of the machine is also that of the database. */
+function outliving(expiry: ReadonlyMap<number, string>): (act: JobAct) => string | false {
+  return (act) => {
+    if (act.kind !== 'write' || act.wasPaused !== false) return false;
+    const until = expiry.get(act.fence);
+    if (until === undefined || Date.parse(act.at) <= Date.parse(until)) return false;
+    return `job ${act.jobId} was still worked on at ${act.at} with the lease ${act.fence}, which was valid until ${until}`;
+  };
+}
+
+function endedEarly(acts: readonly JobAct[], attempts: readonly AttemptRow[]): (string | false)[] {
+  const expiry = expiriesOf(acts);
+  const beats = acts.filter((act) => act.kind === 'heartbeat').filter(({ expiresAt }) => expiresAt !== null);
+  const confirmed = new Set(beats.map(({ fence }) => fence));
   return attempts.map(({ fence, job_id, outcome, ended_at }) => {
     if (outcome !== 'crashed' && outcome !== 'undelivered') return false;
     const until = expiry.get(fence);

@@ -1,17 +1,16 @@
-import type { Evidence, RecordedEvent, TaskRow } from '../../evidence.ts';
+import type { Evidence, RecordedEvent } from '../../evidence.ts';
 import type { OccurrenceRow, ScheduleAct, ScheduleRow } from '../../job-evidence.ts';
+import { instantsOf } from '../../workload/jobs/rules.ts';
 import { broken, type Violation } from '../violation.ts';
 
-/** The workload's schedules run every minute. */
-const intervalMs = 60_000;
 /** A schedule computes its first instant just before its row is created. */
 const creationMs = 2_000;
 
 type Create = Extract<ScheduleAct, { kind: 'create' }>;
 
 /**
- * Each instant of a rule has one decision, and no other instant has one. Each decision to run made one task, and no task of a schedule exists without
- * one.
+ * Each instant of a rule has one decision, and no other instant has one. Each decision to run made one task, or one job if the schedule has jobs, and no
+ * task or job of a schedule exists without one.
  */
 export function checkOccurrences(evidence: Evidence): Violation[] {
   const { scheduleActs, world } = evidence;
@@ -27,7 +26,7 @@ export function checkOccurrences(evidence: Evidence): Violation[] {
     ...created.flatMap((act) =>
       (byTitle.get(act.name) ?? []).flatMap((schedule) => [
         ...wrongInstants(act, schedule, rows.get(schedule.id) ?? [], scheduleActs),
-        ...wrongTasks(act.name, rows.get(schedule.id) ?? [], world.tasks),
+        ...wrongRuns(act, rows.get(schedule.id) ?? [], world),
         ...wrongTriggers(schedule, rows.get(schedule.id) ?? [], scheduleActs),
       ]),
     ),
@@ -35,15 +34,13 @@ export function checkOccurrences(evidence: Evidence): Violation[] {
 }
 
 function wrongInstants(
-  { name, startsAt, endsAt }: Create,
+  { name, startsAt, endsAt, rule = { kind: 'every' } }: Create,
   { id, created_at }: ScheduleRow,
   rows: readonly OccurrenceRow[],
   acts: readonly ScheduleAct[],
 ): (string | false)[] {
-  const first = Date.parse(startsAt);
   const created = Date.parse(created_at);
-  const instants: number[] = [];
-  for (let at = first; at <= Date.parse(endsAt); at += intervalMs) instants.push(at);
+  const instants = instantsOf(rule, Date.parse(startsAt), Date.parse(endsAt));
   const decided = Map.groupBy(
     rows.filter(({ cause }) => cause !== 'trigger'),
     ({ nominal_at }) => Date.parse(nominal_at),
@@ -72,22 +69,29 @@ function wrongInstants(
   ];
 }
 
-function wrongTasks(name: string, rows: readonly OccurrenceRow[], tasks: readonly TaskRow[]): (string | false)[] {
-  const made = new Map(tasks.filter(({ title }) => title === name).map((task) => [task.id, task]));
-  const ran = rows.flatMap(({ state, task_id, nominal_at }) =>
-    state === 'ran' ? [{ taskId: task_id, nominal_at }] : [],
+function wrongRuns(
+  { name, target = 'task' }: Create,
+  rows: readonly OccurrenceRow[],
+  { tasks, jobs }: Pick<Evidence['world'], 'tasks' | 'jobs'>,
+): (string | false)[] {
+  const ofTasks = tasks.flatMap(({ id, title }) => (title === name ? [id] : []));
+  const ofJobs = jobs.flatMap((job) => (job.name === name ? [job.id] : []));
+  const made = new Set(target === 'task' ? ofTasks : ofJobs);
+  const ran = rows.flatMap((row) =>
+    row.state === 'ran' ? [{ runId: (target === 'task' ? row.task_id : row.job_id) ?? null, at: row.nominal_at }] : [],
   );
-  const named = Map.groupBy(ran, ({ taskId }) => taskId);
+  const named = Map.groupBy(ran, ({ runId }) => runId);
   return [
     ...ran.map(
-      ({ taskId, nominal_at }) =>
-        !made.has(taskId ?? '') &&
-        `the occurrence ${nominal_at} of ${name} ran as task ${taskId}, which does not exist`,
+      ({ runId, at }) =>
+        !made.has(runId ?? '') && `the occurrence ${at} of ${name} ran as ${target} ${runId}, which does not exist`,
     ),
     ...[...named].map(
-      ([taskId, all]) => all.length > 1 && `task ${taskId} of ${name} belongs to ${all.length} occurrences`,
+      ([runId, all]) => all.length > 1 && `${target} ${runId} of ${name} belongs to ${all.length} occurrences`,
     ),
-    ...[...made.keys()].map((id) => !named.has(id) && `task ${id} of ${name} belongs to no occurrence`),
+    ...[...ofTasks, ...ofJobs].map(
+      (id) => !named.has(id) && `${id} was made for ${name}, and belongs to no occurrence`,
+    ),
   ];
 }
 
@@ -97,16 +101,16 @@ function wrongTriggers(
   acts: readonly ScheduleAct[],
 ): (string | false)[] {
   const triggers = acts.filter((act) => act.kind === 'trigger').filter((act) => act.scheduleId === id);
-  const byTask = new Set(rows.flatMap(({ cause, task_id }) => (cause === 'trigger' ? [task_id] : [])));
+  const byRun = new Set(rows.flatMap(({ cause, task_id, job_id }) => (cause === 'trigger' ? [task_id ?? job_id] : [])));
   const count = rows.filter(({ cause }) => cause === 'trigger').length;
   const most = triggers.filter(({ outcome }) => outcome !== 'refused').length;
   return [
     count > most && `${title} was triggered at most ${most} times, and has ${count} such occurrences`,
     ...triggers.map(
-      ({ outcome, taskId, nominalAt }) =>
+      ({ outcome, runId, nominalAt }) =>
         outcome === 'acknowledged' &&
-        !byTask.has(taskId) &&
-        `${title} was triggered at ${nominalAt} (task ${taskId}), which is no occurrence`,
+        !byRun.has(runId) &&
+        `${title} was triggered at ${nominalAt} (${runId}), which is no occurrence`,
     ),
   ];
 }

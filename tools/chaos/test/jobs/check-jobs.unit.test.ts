@@ -96,6 +96,18 @@ describe('the checker of chaos runs, on jobs', () => {
       expect(brokenBy((run) => void (attemptOf(run, 2).ended_at = at(18)))).deep.equal(['live leases are kept']);
     });
 
+    it('finds a worker process that still works after its lease has ended, unless it was paused', () => {
+      const writeLate = (seconds: number, wasPaused: boolean) =>
+        brokenBy(({ jobActs }) => {
+          const write = { kind: 'write', at: at(seconds), jobId: early, fence: 1, accepted: true, wasPaused } as const;
+          jobActs.splice(5, 0, write);
+        });
+      // claimed in second 1, for 15 s
+      expect(writeLate(17, false)).deep.equal(['workers stop before their leases end']);
+      expect(writeLate(17, true)).deep.equal([]);
+      expect(writeLate(16, false)).deep.equal([]);
+    });
+
     it('finds a lease that counts as undelivered after a heartbeat', () => {
       expect(brokenBy((run) => void (attemptOf(run, 2).outcome = 'undelivered'))).deep.equal(['live leases are kept']);
     });

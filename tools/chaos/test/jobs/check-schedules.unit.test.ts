@@ -3,6 +3,7 @@ import { check } from '../../check/check.ts';
 import type { Evidence } from '../../evidence.ts';
 import type { OccurrenceRow } from '../../job-evidence.ts';
 import { ann, mia, smallRun } from '../small-run.ts';
+import type { ScheduleRule } from '../../job-evidence.ts';
 import { at, brokenBy } from './jobs-run.ts';
 
 const schedule = 'schedule-1';
@@ -15,7 +16,7 @@ function schedulesRun(): Evidence {
   const startsAt = at(30);
   run.scheduleActs = [
     { kind: 'create', name: title, outcome: 'acknowledged', id: schedule, startsAt, endsAt: at(149) },
-    { kind: 'trigger', scheduleId: schedule, outcome: 'acknowledged', nominalAt: at(40), taskId: triggered },
+    { kind: 'trigger', scheduleId: schedule, outcome: 'acknowledged', nominalAt: at(40), runId: triggered },
   ];
   run.world.schedules = [{ id: schedule, title, created_at: at(0), is_deleted: false }];
   const row = (nominal: number, given: Partial<OccurrenceRow>): OccurrenceRow => ({
@@ -46,6 +47,15 @@ function addTask({ world, events }: Evidence, id: string, time: string): void {
     const timestamp = time.replace('000000Z', `00000${index}Z`);
     events.push({ messageId, type: `tasks.task.${action}`, aggregateId: id, timestamp, actor: null, named: null });
   }
+}
+
+/** A job that the schedule enqueued, and that was cancelled. */
+function addJob({ world, events }: Evidence, id: string): void {
+  const settled = { state: 'cancelled', reason: 'requested', settled_at: at(45), result_fence: null };
+  const fields = { priority: 0, unique_key: null, concurrency_key: null, cancel_requested: true };
+  world.jobs.push({ id, name: title, ...fields, ...settled });
+  const event = { messageId: `${id}-end`, type: 'tasks.job.cancelled', aggregateId: id, timestamp: at(45) };
+  events.push({ ...event, actor: null, named: null });
 }
 
 const broken = (change: (run: Evidence) => void) => brokenBy(change, schedulesRun);
@@ -95,13 +105,85 @@ describe('the checker of chaos runs, on schedules', () => {
     expect(broken(share)).deep.equal([rule]);
   });
 
+  describe('with the wall times of a zone', () => {
+    // second 60 and second 120 of the run are 10:11 and 10:12 UTC
+    const inNepal = (minutes: number[], hours: number[] | null): ScheduleRule => {
+      return { kind: 'cron', zone: 'Asia/Kathmandu', hours, minutes, second: 0 };
+    };
+    const withRule = (rule: ScheduleRule, ...seconds: number[]) =>
+      broken((run) => {
+        Object.assign(run.scheduleActs[0]!, { rule });
+        const [, skipped, trigger] = run.world.occurrences as [OccurrenceRow, OccurrenceRow, OccurrenceRow];
+        run.world.occurrences = [...seconds.map((second) => ({ ...skipped, nominal_at: at(second) })), trigger];
+        run.world.tasks = run.world.tasks.filter(({ id }) => id !== ran);
+        run.world.listedTasks = run.world.listedTasks.filter(({ id }) => id !== ran);
+        run.world.activity = run.world.activity.filter(({ task_id }) => task_id !== ran);
+        const skip = run.events.find(({ messageId }) => messageId === 'skip')!;
+        run.events = run.events.filter((event) => event !== skip && event.aggregateId !== ran);
+        for (const second of seconds)
+          run.events.push({ ...skip, messageId: `skip-${second}`, instant: at(second), timestamp: at(second + 1) });
+      });
+
+    it('accepts exactly the instants that have them', () => {
+      expect(withRule(inNepal([56, 57], null), 60, 120)).deep.equal([]);
+      expect(withRule(inNepal([57], [15]), 120)).deep.equal([]);
+    });
+
+    it('finds an instant that has them in another zone, and one that is missing', () => {
+      expect(withRule(inNepal([11], null), 60)).deep.equal([rule]);
+      expect(withRule(inNepal([56, 57], null), 60)).deep.equal([rule]);
+      expect(withRule(inNepal([56], [10]), 60)).deep.equal([rule]);
+    });
+  });
+
+  describe('that have jobs', () => {
+    /** The schedule's first occurrence and its trigger ran as jobs. */
+    function jobsOfSchedule(): Evidence {
+      const run = schedulesRun();
+      Object.assign(run.scheduleActs[0]!, { target: 'job' });
+      for (const [place, id] of [
+        [0, ran],
+        [2, triggered],
+      ] as const) {
+        Object.assign(run.world.occurrences[place]!, { task_id: null, job_id: id });
+        run.world.tasks = run.world.tasks.filter((task) => task.id !== id);
+        run.world.listedTasks = run.world.listedTasks.filter((task) => task.id !== id);
+        run.world.activity = run.world.activity.filter(({ task_id }) => task_id !== id);
+        run.events = run.events.filter(({ aggregateId }) => aggregateId !== id);
+        addJob(run, id);
+      }
+      return run;
+    }
+    const brokenJobs = (change: (run: Evidence) => void) => brokenBy(change, jobsOfSchedule);
+
+    it('are accepted with one job for each run', () => {
+      expect(check(jobsOfSchedule())).deep.equal([]);
+    });
+
+    it('are found if a run has no job, a job has no run or two, or a run made a task instead', () => {
+      expect(brokenJobs(({ world }) => void (world.occurrences[0]!.job_id = 'gone'))).deep.equal([rule]);
+      expect(brokenJobs((run) => addJob(run, 'job-stray'))).deep.equal([rule]);
+      expect(brokenJobs(({ world }) => void (world.occurrences[0]!.job_id = triggered))).deep.equal([rule]);
+      const task = (run: Evidence) => {
+        Object.assign(run.world.occurrences[0]!, { job_id: null, task_id: 'task-instead' });
+        addTask(run, 'task-instead', at(31));
+      };
+      expect(brokenJobs(task)).include(rule);
+    });
+
+    it('are found if a job never ended', () => {
+      const keep = ({ world }: Evidence) => Object.assign(world.jobs[0]!, { state: 'queued', settled_at: null });
+      expect(brokenJobs(keep)).include('jobs are kept');
+    });
+  });
+
   it('finds a trigger that ran twice, or has no occurrence although it was acknowledged', () => {
     const twice = (run: Evidence) => {
       run.world.occurrences.push({ ...run.world.occurrences[2]!, nominal_at: at(41), task_id: 'task-twice' });
       addTask(run, 'task-twice', at(60));
     };
     expect(broken(twice)).deep.equal([rule]);
-    expect(broken(({ scheduleActs }) => Object.assign(scheduleActs[1]!, { taskId: 'other' }))).deep.equal([rule]);
+    expect(broken(({ scheduleActs }) => Object.assign(scheduleActs[1]!, { runId: 'other' }))).deep.equal([rule]);
   });
 
   it('finds a failed occurrence, and a schedule that exists twice or not at all', () => {

@@ -1,18 +1,21 @@
 import { jobClientToken, type JobClient } from '../../../../infra/local/job-client.ts';
 import type { JobAct, ScheduleAct } from '../../job-evidence.ts';
 import type { Random } from '../../random.ts';
+import { calmEndMs } from '../../worker-faults.ts';
 import type { Actor } from '../actors.ts';
 import { createCalls, type Calls } from './calls.ts';
 import { createFencedStore } from './fenced-store.ts';
+import { serveStore } from './store-server.ts';
 import { jobQueue, limitedKey, mostRunning } from './names.ts';
 import { useSchedules } from './schedules.ts';
 import { sendJobs } from './sender.ts';
-import { work } from './worker.ts';
+import { startWorkerProcesses, type WorkerProcesses, type WorkerProcessesOptions } from './worker-processes.ts';
+import { work, type SilentJobs } from './worker.ts';
 
-/** Enough that two of them claim at the same time, and that the others still send heartbeats while one is silent. */
-const workers = 4;
+/** Workers in this process: enough that two of them claim at the same time, and that the others still send heartbeats while one is silent. */
+const simulatedWorkers = 4;
 
-export type FleetOptions = {
+export type FleetOptions = Pick<WorkerProcessesOptions, 'dir' | 'planted' | 'onCrash'> & {
   url: string;
   client: JobClient;
   admin: Actor;
@@ -29,7 +32,9 @@ export type FleetOptions = {
 export type Fleet = {
   /** Resolves when nothing more is sent. */
   sent: Promise<void>;
-  /** Stops the workers; resolves when all have ended. */
+  /** The workers that are processes of their own. */
+  workers: WorkerProcesses;
+  /** Stops all workers; resolves when they have ended. May be called more than once. */
   stop(): Promise<void>;
 };
 
@@ -44,28 +49,38 @@ export async function startFleet(o: FleetOptions): Promise<Fleet> {
   const admin = createCalls({ url, ip: '10.2.1.1', token: async () => await userToken(url, o.admin) });
   await limitKey(admin);
   const dead: string[] = [];
-  const [store, silent] = [createFencedStore(), new Map<string, AbortController>()];
+  const [store, silent] = [createFencedStore(), new Map() as SilentJobs];
+  const onDead = (jobId: string) => void (random.chance(0.5) && dead.push(jobId));
   const sent = Promise.all([
     sendJobs({ client: client(0), admin, random: random.fork('sender'), record: o.onJob, dead, ending }),
     useSchedules({ admin, random: random.fork('schedules'), record: o.onSchedule, endsAt: o.endsAt, ending }),
   ]).then(() => undefined);
   // awaited by the caller
   sent.catch(() => undefined);
-  const working = Array.from({ length: workers }, async (_, index) => {
+  const working = Array.from({ length: simulatedWorkers }, async (_, index) => {
     const name = `worker ${index + 1}`;
     await work({
       ...{ name, store, silent, calls: client(index + 1), random: random.fork(name), record: o.onJob },
-      onDead: (jobId) => void (random.chance(0.5) && dead.push(jobId)),
-      ...{ calm: ending, stopping: stopping.signal },
+      ...{ onDead, calm: ending, stopping: stopping.signal },
     });
   });
-  return {
-    sent,
-    async stop() {
-      stopping.abort();
-      await Promise.all(working);
-    },
-  };
+  const storeServer = await serveStore({
+    ...{ store, record: o.onJob },
+    mayTakeLong: () => Date.now() < o.endsAt - calmEndMs && !ending.aborted,
+  });
+  const workers = await startWorkerProcesses({
+    ...{ url, silent, onDead, client: o.client, dir: o.dir, planted: o.planted, onCrash: o.onCrash },
+    ...{ storeUrl: storeServer.url, random, record: o.onJob, stopping: stopping.signal },
+  });
+
+  async function stop(): Promise<void> {
+    stopping.abort();
+    await Promise.all([...working, workers.stop()]);
+    storeServer.close();
+  }
+
+  let stopped: Promise<void> | undefined;
+  return { sent, workers, stop: async () => await (stopped ??= stop()) };
 }
 
 async function limitKey(admin: Calls): Promise<void> {

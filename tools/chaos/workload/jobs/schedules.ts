@@ -3,9 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ScheduleAct } from '../../job-evidence.ts';
 import type { Random } from '../../random.ts';
 import type { Calls } from './calls.ts';
+import { jobQueue } from './names.ts';
+import { expressionOf, ruleOf } from './rules.ts';
 
-/** Enough schedules for an occurrence every five seconds: a single one runs at most once a minute. */
-const schedules = 12;
+/** A single schedule runs at most once a minute: twelve run one after the other, and six others at full minutes. */
+const schedules = 18;
 const intervalMs = 60_000;
 /** The rules began before the run, so that there is something to backfill. */
 const pastMs = 4 * intervalMs;
@@ -24,7 +26,7 @@ type Options = {
   ending: AbortSignal;
 };
 
-/** Creates schedules with an occurrence each minute, triggers and backfills them, and pauses and resumes some, until `ending`. */
+/** Creates schedules of tasks and jobs with an occurrence each minute or two, triggers and backfills them, and pauses and resumes some, until `ending`. */
 export async function useSchedules({ admin, random, record, endsAt, ending }: Options): Promise<void> {
   const ids: string[] = [];
   const once = () => ({ headers: { 'idempotency-key': randomUUID() } });
@@ -34,15 +36,15 @@ export async function useSchedules({ admin, random, record, endsAt, ending }: Op
     const first = Math.floor((Date.now() - pastMs - phaseMs) / 1_000) * 1_000;
     const name = `s${number}`;
     const [startsAt, lastAt] = [new Date(first).toISOString(), new Date(endsAt).toISOString()];
+    const rule = ruleOf(number, { from: first, until: endsAt });
+    // the kinds of rules repeat every six schedules; the round varies what each of them is combined with
+    const round = Math.floor(number / 6);
+    const target = (number + round) % 2 === 0 ? 'task' : 'job';
     const body = {
-      ...{ kind: 'every', expression: 'PT1M', starts_at: startsAt, ends_at: lastAt },
+      ...{ ...expressionOf(rule), starts_at: startsAt, ends_at: lastAt },
       overlap: overlaps[number % overlaps.length],
-      catch_up: catchUps[number % catchUps.length],
-      target: {
-        ...{ kind: 'task', title: name },
-        ...(number % 3 === 0 && { assign: 'random' }),
-        ...(number % 4 === 0 && { due_in: 'PT20S' }),
-      },
+      catch_up: catchUps[(number + round) % catchUps.length],
+      target: target === 'job' ? jobTarget(name) : taskTarget(name, number),
     };
     // the first rule of a process waits for its thread
     const send = async () => await admin('/api/v1/schedules', body, { ...once(), patienceMs: 10_000 });
@@ -54,7 +56,7 @@ export async function useSchedules({ admin, random, record, endsAt, ending }: Op
     }
     const { outcome, body: answer } = created;
     const id = (answer['id'] as string | undefined) ?? null;
-    record({ kind: 'create', name, outcome, id, startsAt, endsAt: lastAt });
+    record({ kind: 'create', name, outcome, id, startsAt, endsAt: lastAt, target, rule });
     if (id === null) return;
     ids.push(id);
     // so that the first occurrence of the rule overlaps with it, even in a run of one minute
@@ -64,8 +66,8 @@ export async function useSchedules({ admin, random, record, endsAt, ending }: Op
   async function trigger(scheduleId: string): Promise<void> {
     const { outcome, body } = await admin(`/api/v1/schedules/${scheduleId}/trigger`, {}, once());
     const nominalAt = (body['nominal_at'] as string | undefined) ?? null;
-    const taskId = (body['task_id'] as string | undefined) ?? null;
-    record({ kind: 'trigger', scheduleId, outcome, nominalAt, taskId });
+    const runId = (body['task_id'] ?? body['job_id'] ?? null) as string | null;
+    record({ kind: 'trigger', scheduleId, outcome, nominalAt, runId });
   }
 
   async function backfill(scheduleId: string): Promise<void> {
@@ -89,4 +91,16 @@ export async function useSchedules({ admin, random, record, endsAt, ending }: Op
       await admin(`/api/v1/schedules/${id}/resume`, {}, once());
     }
   }
+}
+
+function taskTarget(title: string, number: number): object {
+  return {
+    ...{ kind: 'task', title },
+    ...(number % 3 === 0 && { assign: 'random' }),
+    ...(number % 4 === 0 && { due_in: 'PT20S' }),
+  };
+}
+
+function jobTarget(name: string): object {
+  return { kind: 'job', job: { queue: jobQueue, kind: 'chaos', payload: { name } } };
 }

@@ -2,21 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobAct, LeaseEnding } from '../../job-evidence.ts';
 import type { Random } from '../../random.ts';
+import { itemsOf, type ClaimedJob, type ExtendedLease, type SettledLease } from './answers.ts';
 import type { Calls } from './calls.ts';
 import type { FencedStore } from './fenced-store.ts';
-import { jobQueue } from './names.ts';
+import { jobQueue, leaseSeconds, returnMs, sharedMs } from './names.ts';
 
-/** The shortest lease that is permitted, so that a run sees many of them expire. */
-const leaseSeconds = 15;
 const heartbeatMs = leaseSeconds * 333;
 const waitSeconds = 2;
 /** The first attempt may wait for a job; a response that has not arrived after the lease is of no use. */
 const claimPatienceMs = 5_000;
 const mostJobs = 3;
-/** When a silent worker returns, unless its job is leased again first: around the end of its lease. */
-const returnMs = { min: 13_000, max: 26_000 };
-/** The additional time of a job whose earlier worker is about to return, so that two workers have it at the same time. */
-const sharedMs = 800;
+
+/** By the ids of jobs. */
+export type SilentJobs = Map<string, AbortController>;
 
 export type WorkerOptions = {
   name: string;
@@ -27,7 +25,7 @@ export type WorkerOptions = {
   /** Called with jobs that died. */
   onDead(jobId: string): void;
   /** The jobs of workers that were silent. Aborted when the job is leased again. All workers have the same map. */
-  silent: Map<string, AbortController>;
+  silent: SilentJobs;
   /** Aborted when the faults end: from then on, no lease is abandoned. */
   calm: AbortSignal;
   /** Aborted when no job is left. */
@@ -66,14 +64,7 @@ export async function work(o: WorkerOptions): Promise<void> {
     const patienceMs = isImpatient ? random.between(1, 60) : claimPatienceMs;
     // a repeated claim gets the same jobs; a worker whose claim stays uncertain abandons the leases
     const { body: claimed } = await calls('/api/v1/jobs/claim', body, { patienceMs, maxTries: isImpatient ? 1 : 3 });
-    type Claimed = {
-      id: string;
-      fence: number;
-      lease_token: string;
-      lease_expires_at: string;
-      payload: { name: string };
-    };
-    return ((claimed['data'] ?? []) as Claimed[]).map((job) => {
+    return itemsOf<ClaimedJob>(claimed).map((job) => {
       const { id: jobId, fence, lease_token: token, lease_expires_at: expiresAt, payload } = job;
       record({ kind: 'lease', at, worker: worker.name, jobId, fence, name: payload.name, expiresAt });
       return { jobId, fence, token, cancelRequested: false, isLost: false };
@@ -120,8 +111,7 @@ function write({ store, record }: WorkerOptions, { jobId, fence }: Lease): void 
 async function heartbeat({ calls, record }: WorkerOptions, lease: Lease): Promise<void> {
   const body = { leases: [{ lease_token: lease.token, progress: { fence: lease.fence } }] };
   const { body: answer } = await calls('/api/v1/jobs/heartbeat', body, { maxTries: 2 });
-  type Extended = { outcome: string; lease_expires_at?: string; cancel_requested?: boolean };
-  const [extended] = (answer['data'] ?? []) as Extended[];
+  const [extended] = itemsOf<ExtendedLease>(answer);
   // without a response, the lease may still be valid
   if (extended === undefined) return;
   lease.isLost = extended.outcome === 'lease_lost';
@@ -147,9 +137,9 @@ async function settle(o: WorkerOptions, lease: Lease): Promise<void> {
         { items: [{ lease_token: token, [verbs[ending]]: ending === 'released' ? true : answer }] },
         options,
       );
-  const item = isSingle ? body : ((body['data'] as Record<string, unknown>[] | undefined)?.[0] ?? {});
-  const isLost = item['outcome'] === 'lease_lost' || (outcome === 'refused' && status === 409);
-  const state = (item['state'] as string | undefined) ?? null;
+  const item: Partial<SettledLease> = isSingle ? body : (itemsOf<SettledLease>(body)[0] ?? {});
+  const isLost = item.outcome === 'lease_lost' || (outcome === 'refused' && status === 409);
+  const state = item.state ?? null;
   const answered = isLost ? 'lease_lost' : outcome === 'acknowledged' ? 'settled' : 'unknown';
   record({ kind: 'settle', sentAt, jobId, fence, ending, outcome: answered, state });
   if (state === 'dead') o.onDead(jobId);
