@@ -1,6 +1,6 @@
-import { problem } from '@taskwire/errors';
 import type { Tx } from '@taskwire/postgres';
 import { pathOfWaits } from '../../domain/links/cycle.ts';
+import { tooMany } from '../../domain/links/dependencies.ts';
 import { requireParent, requirePlace, requireSameProject, unknownParent } from '../../domain/links/parents.ts';
 import { readerOf } from '../../domain/projects/reader.ts';
 import { hasEnded, type ActedTask, type Actor, type Task } from '../../domain/task.ts';
@@ -56,8 +56,7 @@ export async function requireNoCycle(
 ): Promise<void> {
   if (from.id !== to && (!from.is_linked || hasEnded(from.state))) return;
   const waits = from.id === to ? [] : await links.readWaits(tx, from.id);
-  if (waits === undefined)
-    throw problem('too_many_links', 'The task waits, directly and indirectly, for too many tasks.');
+  if (waits === undefined) throw tooMany('The task waits, directly and indirectly, for too many tasks.');
   const path = pathOfWaits(waits, from.id, to);
   if (path !== undefined) throw await cycle(links, tx, { code: 'dependency_cycle', path, reader: readerOf(actor) });
 }

@@ -1,4 +1,4 @@
-import { problem } from '@taskwire/errors';
+import { fieldProblem, problem } from '@taskwire/errors';
 import { requireTaskOfPeople } from '../job-task.ts';
 import { authorize } from '../permissions.ts';
 import { hasEnded, type ActedTask, type Actor, type Task } from '../task.ts';
@@ -26,8 +26,13 @@ export function requireMayWait(actor: Actor, task: ActedTask): void {
 
 /** @throws Problem `too_many_links`. */
 export function requireRoom({ blockers, blocked }: DependencyCounts): void {
-  if (blockers >= mostBlockers) throw problem('too_many_links', `A task has at most ${mostBlockers} blockers.`);
-  if (blocked >= mostBlockers) throw problem('too_many_links', `A task blocks at most ${mostBlockers} tasks.`);
+  if (blockers >= mostBlockers) throw tooMany(`A task has at most ${mostBlockers} blockers.`);
+  if (blocked >= mostBlockers) throw tooMany(`A task blocks at most ${mostBlockers} tasks.`);
+}
+
+/** The blocker would be one too many. */
+export function tooMany(detail: string) {
+  return fieldProblem('too_many_links', { field: 'other_id', message: 'is one task too many', detail });
 }
 
 export function addition(blockerId: string): DependencyChange {

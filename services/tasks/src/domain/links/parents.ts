@@ -1,4 +1,4 @@
-import { fieldProblem, problem } from '@taskwire/errors';
+import { fieldProblem } from '@taskwire/errors';
 import { requireTaskOfPeople } from '../job-task.ts';
 import { authorize } from '../permissions.ts';
 import { hasEnded, type ActedTask, type Actor, type Task } from '../task.ts';
@@ -21,7 +21,11 @@ export function requireParent(actor: Actor, parent: ActedTask): void {
   authorize('divide', actor, parent);
   requireTaskOfPeople(parent, 'it cannot have sub-tasks');
   if (hasEnded(parent.state))
-    throw problem('illegal_transition', `A task that is ${parent.state} has ended and cannot get sub-tasks.`);
+    throw fieldProblem('illegal_transition', {
+      field: 'parent_id',
+      message: 'is a task that has ended',
+      detail: `A task that is ${parent.state} has ended and cannot get sub-tasks.`,
+    });
 }
 
 /** @throws Problem `too_many_links` for a tree that would be too deep, or a parent with too many open sub-tasks. */

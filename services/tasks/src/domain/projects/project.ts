@@ -1,4 +1,4 @@
-import { problem } from '@taskwire/errors';
+import { fieldProblem, problem } from '@taskwire/errors';
 import { isLeader, type Actor } from '../task.ts';
 import type { ProjectRole } from './role.ts';
 
@@ -23,7 +23,12 @@ const mostMembers = 1_000;
 
 /** @throws Problem `too_many_members` unless a project with so many members can have another one. */
 export function requireRoom(members: number): void {
-  if (members >= mostMembers) throw problem('too_many_members', `A project has at most ${mostMembers} members.`);
+  if (members >= mostMembers)
+    throw fieldProblem('too_many_members', {
+      field: 'user_id',
+      message: 'would be one member too many',
+      detail: `A project has at most ${mostMembers} members.`,
+    });
 }
 
 /** @throws Problem `project_archived`. */

@@ -1,4 +1,4 @@
-import { problem } from '@taskwire/errors';
+import { fieldProblem, problem } from '@taskwire/errors';
 import { invalidField } from '../invalid-field.ts';
 import { pathOfWaits, type Wait } from '../links/cycle.ts';
 import { mostBlockers, mostLevels } from '../links/limits.ts';
@@ -37,7 +37,11 @@ export function requireConsistent({ task, subtasks, blocks }: TemplateTasks): vo
   for (const side of ['blocker', 'blocked'] as const)
     for (const [, group] of Map.groupBy(blocks, (one) => one[side]))
       if (group.length > mostBlockers)
-        throw problem('too_many_links', `A task has at most ${mostBlockers} blockers, and blocks at most as many.`);
+        throw fieldProblem('too_many_links', {
+          field: 'blocks',
+          message: 'has too many pairs of one task',
+          detail: `A task has at most ${mostBlockers} blockers, and blocks at most as many.`,
+        });
   requireNoCycle(subtasks, blocks, titles);
 }
 
@@ -47,7 +51,12 @@ function requireTree(subtasks: TemplateTasks['subtasks']): void {
     const level = levels[parent];
     if (level === undefined)
       throw invalidField(`subtasks.${place}.parent`, 'no_such_task', 'must be the index of a task that comes before');
-    if (level >= mostLevels) throw problem('too_many_links', `A tree of tasks has at most ${mostLevels} levels.`);
+    if (level >= mostLevels)
+      throw fieldProblem('too_many_links', {
+        field: `subtasks.${place}.parent`,
+        message: 'is at the lowest level',
+        detail: `A tree of tasks has at most ${mostLevels} levels.`,
+      });
     levels.push(level + 1);
   }
 }
