@@ -14,7 +14,7 @@ export type ProblemExtra = {
   cause?: unknown;
 };
 
-/** What a problem says about a field. */
+/** The description of a field that breaks a rule. */
 type FieldOfProblem = { field: string; message: string; detail: string; members?: ProblemExtra['members'] };
 
 /**

@@ -14,7 +14,7 @@ export function checkKeptJobs({ jobActs, scheduleActs, world }: Evidence): Viola
   const byName = Map.groupBy(world.jobs, ({ name }) => name ?? '');
   const ordered = new Set([
     ...enqueued.flatMap(({ jobs }) => jobs.map(({ name }) => name)),
-    // whose jobs are compared with their occurrences
+    // the jobs of schedules are compared with their occurrences
     ...scheduleActs.flatMap((act) => (act.kind === 'create' && act.target === 'job' ? [act.name] : [])),
   ]);
   return broken('jobs are kept', [

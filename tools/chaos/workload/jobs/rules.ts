@@ -54,7 +54,7 @@ function names({ zone, hours, minutes }: Exclude<ScheduleRule, { kind: 'every' }
   return (hours === null || hours.includes(hour)) && minutes.includes(minute);
 }
 
-/** By the zones of Intl, so that an error in the product's arithmetic is not repeated here. */
+/** Intl converts the instant, so that an error in the arithmetic of the product is not repeated here. */
 function wallTime(at: number, zone: string): { hour: number; minute: number } {
   const text = formatOf(zone).format(at);
   const [hour = 0, minute = 0] = text.split(':').map(Number);

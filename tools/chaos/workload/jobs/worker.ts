@@ -13,7 +13,7 @@ const waitSeconds = 2;
 const claimPatienceMs = 5_000;
 const mostJobs = 3;
 
-/** By the ids of jobs. */
+/** The key is the id of a job. */
 export type SilentJobs = Map<string, AbortController>;
 
 export type WorkerOptions = {
