@@ -1,4 +1,4 @@
-import { problem, type Problem } from '@taskwire/errors';
+import { fieldProblem, type Problem } from '@taskwire/errors';
 import type { Tx } from '@taskwire/postgres';
 import type { CommentPorts, CommentStore } from './ports.ts';
 
@@ -47,7 +47,5 @@ export async function withKnownMentions<T>(
 
 function unknownMention(id: string): Problem {
   const message = `mentions ${id}, which is not the id of a user`;
-  return problem('unknown_mention', 'Mention existing users only.', {
-    errors: [{ field: 'body', code: 'unknown_mention', message }],
-  });
+  return fieldProblem('unknown_mention', { field: 'body', message, detail: 'Mention existing users only.' });
 }

@@ -1,4 +1,4 @@
-import { problem } from '@taskwire/errors';
+import { fieldProblem } from '@taskwire/errors';
 import type { Tx } from '@taskwire/postgres';
 import { otherProject } from '../../domain/links/parents.ts';
 import { authorize, outsideOfProjects, type ProjectOfTask } from '../../domain/permissions.ts';
@@ -44,7 +44,5 @@ export async function enterProject(
 
 function unknownProject(id: string, field: string) {
   const message = `is ${id}, which is not the id of a project that you can read`;
-  return problem('unknown_project', 'Use the id of a project of yours.', {
-    errors: [{ field, code: 'unknown_project', message }],
-  });
+  return fieldProblem('unknown_project', { field, message, detail: 'Use the id of a project of yours.' });
 }
