@@ -125,7 +125,8 @@ async function createWithJob(
     const { project_id } = await placeInProject(ports, tx, { actor, parentId: task.parent_id, projectId });
     if (fault !== undefined) throw fault;
     const id = await tasks.newTaskId(tx);
-    const [receipt] = await jobs.enqueueWithin(tx, [{ ...toNewJob(job, { kind: 'user', id: actor.id }), taskId: id }]);
+    const newJob = { ...toNewJob(job, { kind: 'user', id: actor.id }), taskId: id, path: 'job.' };
+    const [receipt] = await jobs.enqueueWithin(tx, [newJob]);
     if (receipt === undefined) throw new Error('a job was stored without a receipt');
     return await tasks.insertJobTask(tx, { ...task, project_id }, { id, jobId: receipt.id });
   });

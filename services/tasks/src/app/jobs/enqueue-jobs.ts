@@ -37,11 +37,17 @@ export async function enqueueJobs(
     actor,
     input.map(({ queue }) => queue),
   );
-  const named = input.map(({ queue }, place) => ({ field: `jobs.${place}.queue`, queue }));
+  const named = input.map(({ queue }, place) => ({ field: `${pathOf(place)}queue`, queue }));
   const fault = await faultOf(knownQueues, actor, named);
   if (fault !== undefined) return await refuse(jobs, request, fault);
-  const batch = { jobs: input.map((job) => toNewJob(job, actor)), request };
+  const jobsOfBatch = input.map((job, place) => ({ ...toNewJob(job, actor), path: pathOf(place) }));
+  const batch = { jobs: jobsOfBatch, request };
   return await jobs.enqueue(batch, (receipts) => jsonText(batchResponse, { data: [...receipts] }));
+}
+
+/** The path of a job in a batch. */
+function pathOf(place: number): string {
+  return `jobs.${place}.`;
 }
 
 /** The registration of a client has been checked, so only the queues of users may be unknown. */
