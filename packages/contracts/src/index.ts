@@ -24,6 +24,7 @@ export { grantedScopes, scopeFaults, type ClientScopes } from './rest/client-sco
 export { publisherOf, subjectFields, subscriptions } from './events/subscriptions.ts';
 export type { AuditAction, AuditEntry } from './rest/audit.ts';
 export { authRoutes } from './rest/auth.ts';
+export { mostListedQueues } from './rest/internal-queues.ts';
 export { tokenResponse } from './rest/oauth.ts';
 export {
   deadLetterFilter,

@@ -572,6 +572,14 @@ export type InternalUserList = {
     next_cursor: string | null;
 };
 
+export type ListQueuesResponse = {
+    data: Array<string>;
+    /**
+     * whether there are further queues, which the response omits
+     */
+    more: boolean;
+};
+
 export type Activity = {
     id: string;
     task_id: string;
@@ -4302,6 +4310,22 @@ export type ListInternalUsersResponses = {
 };
 
 export type ListInternalUsersResponse = ListInternalUsersResponses[keyof ListInternalUsersResponses];
+
+export type ListQueuesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/queues';
+};
+
+export type ListQueuesResponses = {
+    /**
+     * OK
+     */
+    200: ListQueuesResponse;
+};
+
+export type ListQueuesResponse2 = ListQueuesResponses[keyof ListQueuesResponses];
 
 export type ListTasksData = {
     body?: never;
