@@ -1,6 +1,15 @@
 import type { Alert } from './alert.ts';
 import { service } from './causes.ts';
 
+const eventQueues = '{queue=~"(tasks|notifications)[.]events.*"}';
+
+/** Whichever consumer does not take or finish messages, the broker still has them, and no process has acknowledged one. */
+const stuckQueues =
+  `sum by (namespace, queue) (rabbitmq_detailed_queue_messages${eventQueues}) > 0 ` +
+  'unless on (namespace, queue) sum by (namespace, queue) (increase(rabbit_deliveries_total{outcome="acked"}[5m])) > 0';
+/** A queue that does not exist has no messages, but its service cannot consume from it. */
+const detachedConsumers = 'max by (namespace, service, channel) (rabbit_channel_up{channel!="publish"}) == 0';
+
 const unknownMails = 'max by (namespace, service, channel) (notifications_deliveries{state="unknown"})';
 
 /** Symptoms of a running suite that need a person, besides the objectives. */
@@ -38,6 +47,18 @@ export const symptoms: readonly Alert[] = [
     severity: 'ticket',
     causes: ['broker', 'postgres', 'service'],
     summary: `${service} handles 1 % of events more than a minute after they happened`,
+  },
+  {
+    name: 'InboxIsStuck',
+    expr: [
+      `max by (namespace, service) (label_replace(${stuckQueues}, "service", "$1", "queue", "([^.]*).*"))`,
+      `max by (namespace, service) (${detachedConsumers})`,
+    ].join('\nor\n'),
+    for: '5m',
+    severity: 'ticket',
+    causes: ['broker', 'postgres', 'service'],
+    summary: `${service} handles no events: they wait in its queue, or it cannot consume from it`,
+    because: 'a standby takes over a queue within 20 s, and a handler ends after 30 s; one message may wait for both',
   },
   {
     name: 'DeadLetters',

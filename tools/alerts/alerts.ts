@@ -11,7 +11,7 @@ import { onStopSignal } from '../../infra/local/stop-signal.ts';
 import { alerts } from '../../infra/observability/alerts.ts';
 import { checkRouting, checkRules } from './configuration.ts';
 import type { Fault } from './fault.ts';
-import { blockedBroker, mailFaults, messageFaults, relayFaults } from './faults/messages.ts';
+import { blockedBroker, mailFaults, messageFaults, relayFaults, takenQueue } from './faults/messages.ts';
 import { brokerLinkFault, objectiveFaults } from './faults/objectives.ts';
 import { causeFaults, monitoringFaults } from './faults/processes.ts';
 import { rowFaults } from './faults/rows.ts';
@@ -53,6 +53,7 @@ const all = [
   blockedBroker,
   ...rowFaults,
   ...relayFaults,
+  takenQueue,
   ...messageFaults,
   ...mailFaults,
   ...monitoringFaults,
@@ -90,11 +91,13 @@ await part('the suite with its monitoring', async () => {
     await inTurn([...causeFaults, blockedBroker]);
     // until then, CauseIsRecent inhibits the alert about late events
     setTimeout(causesEnd, 5_000);
+    // Auth publishes an event that Tasks does not take
+    const relays = inTurn([...relayFaults, takenQueue]);
     await Promise.all([
       run(rowFaults),
-      inTurn(relayFaults),
-      // which need the link of Notifications
-      lateEvents.then(async () => await Promise.all([run(messageFaults), inTurn(mailFaults)])),
+      // both services have to consume again
+      Promise.all([relays, lateEvents]).then(async () => await run(messageFaults)),
+      lateEvents.then(async () => await inTurn(mailFaults)),
     ]);
     await run(monitoringFaults);
     await part('every alert has ended', judge.haveEnded);

@@ -113,6 +113,52 @@ function objectiveCases({ slo, check, page, ticket, events }: Objective): RuleCa
   ];
 }
 
+const stuckTimes = { labels: service, faultMinutes: 20 };
+const queued = (queue: string, messages: number): Record<string, Series> => ({
+  [`rabbitmq_detailed_queue_messages{vhost="taskwire",queue="${queue}"}`]: { gauge: [0, messages] },
+});
+const acked = (series: Series): Record<string, Series> => ({
+  'rabbit_deliveries_total{service="tasks",queue="tasks.events",outcome="acked"}': series,
+});
+const consumes = (channel: string): Record<string, Series> => ({
+  [`rabbit_channel_up{service="tasks",channel="${channel}"}`]: { gauge: [1, 0] },
+});
+
+const stuckCases: readonly RuleCase[] = [
+  {
+    title: 'while a consumer hangs',
+    alert: 'InboxIsStuck',
+    series: { ...queued('tasks.events', 3), ...acked({ counter: [5, 0] }) },
+    ...stuckTimes,
+  },
+  {
+    title: 'without a worker',
+    alert: 'InboxIsStuck',
+    series: { ...queued('tasks.events', 3), ...acked({ gauge: [5, undefined] }) },
+    ...stuckTimes,
+  },
+  {
+    title: 'without a partition of the queue',
+    alert: 'InboxIsStuck',
+    series: consumes('tasks.events.1'),
+    ...stuckTimes,
+  },
+  {
+    title: 'while the consumer is busy',
+    alert: 'InboxIsStuck',
+    series: { ...queued('tasks.events', 3), ...acked({ counter: [5, 1] }) },
+    never: true,
+    ...stuckTimes,
+  },
+  {
+    title: 'by the queue of another system, or by the publisher',
+    alert: 'InboxIsStuck',
+    series: { ...queued('billing.events', 3), ...consumes('publish') },
+    never: true,
+    ...stuckTimes,
+  },
+];
+
 const mails = '{service="notifications",channel="email",state="unknown"}';
 
 export const ruleCases: readonly RuleCase[] = [
@@ -167,6 +213,7 @@ export const ruleCases: readonly RuleCase[] = [
     },
     faultMinutes: 20,
   },
+  ...stuckCases,
   gauge('DeadLetters', `inbox_dead_letters${tasks}`, 0, 1),
   {
     title: '',

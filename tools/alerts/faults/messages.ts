@@ -52,6 +52,28 @@ export const relayFaults: readonly Fault[] = [
   },
 ];
 
+/** Tasks is attached to its queue and healthy, but receives nothing. */
+export const takenQueue: Fault = {
+  title: 'another program is the active consumer of the queue of Tasks, and acknowledges nothing',
+  alerts: ['InboxIsStuck'],
+  async begin({ suite, call }) {
+    const connection = await connectBroker(suite.amqpUrl('operator'));
+    const channel = await connection.createChannel();
+    await channel.consume('tasks.events', () => undefined);
+    // Tasks attaches again behind the other consumer
+    const management = rabbitManagement(suite.managementUrl);
+    const connections = await management.call<{ name: string; user: string }[]>(
+      'GET',
+      '/connections?columns=name,user',
+    );
+    for (const { name } of connections.filter(({ user }) => user === 'tasks'))
+      await management.call('DELETE', `/connections/${encodeURIComponent(name)}`);
+    const me = await call('cas', 'GET', '/api/v1/users/me');
+    await call('cas', 'PATCH', `/api/v1/users/${String(me.body['id'])}`, { name: 'Casey' });
+    return async () => await connection.close();
+  },
+};
+
 /** Faults of messages that have no consequences for others. */
 export const messageFaults: readonly Fault[] = [
   {
