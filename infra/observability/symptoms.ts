@@ -147,7 +147,7 @@ export const symptoms: readonly Alert[] = [
     name: 'BackupIsOld',
     expr: 'min by (namespace, service) (database_backup_age_seconds) > 129600',
     severity: 'ticket',
-    summary: 'The last backup of PostgreSQL is more than 36 hours old',
+    summary: 'PostgreSQL has had no backup for more than 36 hours',
     because: 'a backup is made every day, and takes hours for a large database',
   },
   {

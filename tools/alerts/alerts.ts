@@ -14,7 +14,7 @@ import type { Fault } from './fault.ts';
 import { blockedBroker, mailFaults, messageFaults, relayFaults, takenQueue } from './faults/messages.ts';
 import { brokerLinkFault, objectiveFaults } from './faults/objectives.ts';
 import { causeFaults, monitoringFaults } from './faults/processes.ts';
-import { rowFaults } from './faults/rows.ts';
+import { backupFaults, rowFaults } from './faults/rows.ts';
 import { createJudge } from './judge.ts';
 import { checkMetrics, checkPanels } from './live-metrics.ts';
 import { startWebhook } from './webhook.ts';
@@ -51,6 +51,7 @@ const all = [
   ...objectiveFaults,
   ...causeFaults,
   blockedBroker,
+  ...backupFaults,
   ...rowFaults,
   ...relayFaults,
   takenQueue,
@@ -95,6 +96,7 @@ await part('the suite with its monitoring', async () => {
     const relays = inTurn([...relayFaults, takenQueue]);
     await Promise.all([
       run(rowFaults),
+      inTurn(backupFaults),
       // both services have to consume again
       Promise.all([relays, lateEvents]).then(async () => await run(messageFaults)),
       lateEvents.then(async () => await inTurn(mailFaults)),
