@@ -109,6 +109,29 @@ export const symptoms: readonly Alert[] = [
       'it is usually at most 2 s behind; for a moment after a pause, the metric is the length of the pause, but not in scrapes 15 s apart',
   },
   {
+    name: 'JobsWait',
+    expr: 'max by (namespace, service, queue) (jobs_oldest_queued_seconds) > 3600',
+    severity: 'ticket',
+    causes: ['postgres', 'service'],
+    summary: 'Jobs of the queue {{ $labels.queue }} have been due for more than an hour, and no worker has taken them',
+    because: 'workers elsewhere may be started only when needed, and a full concurrency key is no fault',
+  },
+  {
+    name: 'JobsAreDead',
+    expr: 'max by (namespace, service, queue) (jobs{state="dead"}) > 0',
+    severity: 'ticket',
+    summary: 'Jobs of the queue {{ $labels.queue }} failed permanently, and wait for a decision',
+  },
+  {
+    name: 'LeasesExpire',
+    expr: 'sum by (namespace, service, queue) (increase(jobs_reaped_total[1h])) > 10',
+    severity: 'ticket',
+    causes: ['postgres', 'gateway', 'service'],
+    summary:
+      'Workers of the queue {{ $labels.queue }} lost more than ten leases in an hour: they die, hang, or cannot extend them',
+    because: 'a deployment or a crash ends the leases of a single worker',
+  },
+  {
     name: 'MailsAreLate',
     expr: 'max by (namespace, service) (notifications_deliveries_oldest_seconds) > 3600',
     severity: 'ticket',

@@ -11,10 +11,12 @@ import { onStopSignal } from '../../infra/local/stop-signal.ts';
 import { alerts } from '../../infra/observability/alerts.ts';
 import { checkRouting, checkRules } from './configuration.ts';
 import type { Fault } from './fault.ts';
+import { jobFaults } from './faults/jobs.ts';
 import { blockedBroker, mailFaults, messageFaults, relayFaults, takenQueue } from './faults/messages.ts';
 import { brokerLinkFault, objectiveFaults } from './faults/objectives.ts';
 import { causeFaults, monitoringFaults } from './faults/processes.ts';
 import { backupFaults, rowFaults } from './faults/rows.ts';
+import { holdJobs } from './job-worker.ts';
 import { createJudge } from './judge.ts';
 import { checkMetrics, checkPanels } from './live-metrics.ts';
 import { startWebhook } from './webhook.ts';
@@ -53,6 +55,7 @@ const all = [
   blockedBroker,
   ...backupFaults,
   ...rowFaults,
+  ...jobFaults,
   ...relayFaults,
   takenQueue,
   ...messageFaults,
@@ -79,9 +82,10 @@ await part('the suite with its monitoring', async () => {
   try {
     await rules;
     const judge = createJudge(world, webhook, part);
-    await part('no alert fires', judge.isQuiet);
+    const [completeJobs] = await Promise.all([holdJobs(world), part('no alert fires', judge.isQuiet)]);
     await part('the metrics are live', async () => await checkMetrics(world));
     await part('the dashboards have data', async () => await checkPanels(world));
+    await completeJobs();
     const run = async (faults: readonly Fault[]) => await Promise.all(faults.filter(isChosen).map(judge.fire));
     const inTurn = async (faults: readonly Fault[]) => {
       for (const fault of faults.filter(isChosen)) await judge.fire(fault);
@@ -95,7 +99,7 @@ await part('the suite with its monitoring', async () => {
     // Auth publishes an event that Tasks does not take
     const relays = inTurn([...relayFaults, takenQueue]);
     await Promise.all([
-      run(rowFaults),
+      run([...rowFaults, ...jobFaults]),
       inTurn(backupFaults),
       // both services have to consume again
       Promise.all([relays, lateEvents]).then(async () => await run(messageFaults)),

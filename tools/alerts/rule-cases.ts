@@ -159,6 +159,8 @@ const stuckCases: readonly RuleCase[] = [
   },
 ];
 
+const reports = '{service="tasks",queue="reports"}';
+const reportsLabels = { ...service, queue: 'reports' };
 const mails = '{service="notifications",channel="email",state="unknown"}';
 
 export const ruleCases: readonly RuleCase[] = [
@@ -229,6 +231,23 @@ export const ruleCases: readonly RuleCase[] = [
   gauge('RemindersAreLate', `tasks_reminders_late_seconds${tasks}`, 0.5, 3),
   gauge('SyncIsBehind', 'tasks_sync_age_seconds{service="tasks",feed="tasks"}', 0.1, 11),
   gauge('SearchIsBehind', `tasks_search_lag_seconds${tasks}`, 0.5, 21),
+  gauge('JobsWait', `jobs_oldest_queued_seconds${reports}`, 3_500, 3_700, reportsLabels),
+  gauge('JobsAreDead', 'jobs{service="tasks",queue="reports",state="dead"}', 0, 1, reportsLabels),
+  {
+    title: '',
+    alert: 'LeasesExpire',
+    labels: reportsLabels,
+    series: { 'jobs_reaped_total{service="tasks",queue="reports",state="queued"}': { counter: [0, 2] } },
+    quietMinutes: 90,
+  },
+  {
+    title: 'of a single worker that crashed',
+    alert: 'LeasesExpire',
+    labels: reportsLabels,
+    series: { 'jobs_reaped_total{service="tasks",queue="reports",state="queued"}': { counter: [0, 1] } },
+    faultMinutes: 5,
+    never: true,
+  },
   gauge('MailsAreLate', 'notifications_deliveries_oldest_seconds{service="notifications"}', 3000, 3601, {
     service: 'notifications',
   }),

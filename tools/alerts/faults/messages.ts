@@ -6,7 +6,7 @@ import { connect as connectBroker } from 'amqplib';
 import { relayLock } from '@taskwire/partitions';
 import { rabbitCommand, rabbitManagement } from '@taskwire/process-supervisor';
 import type { Fault } from '../fault.ts';
-import type { World } from '../world.ts';
+import { until, type World } from '../world.ts';
 
 const run = promisify(execFile);
 const taskwire = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
@@ -173,12 +173,4 @@ async function freeBytes({ suite }: World): Promise<number> {
 async function assign({ call }: World): Promise<void> {
   const me = await call('ann', 'GET', '/api/v1/users/me');
   await call('manager', 'POST', '/api/v1/tasks', { title: 'Water the plants', assignee_id: me.body['id'] });
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error('the fault has no effect');
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
 }
