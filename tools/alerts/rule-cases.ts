@@ -113,6 +113,54 @@ function objectiveCases({ slo, check, page, ticket, events }: Objective): RuleCa
   ];
 }
 
+const stuckTimes = { labels: service, faultMinutes: 20 };
+const queued = (queue: string, messages: number): Record<string, Series> => ({
+  [`rabbitmq_detailed_queue_messages{vhost="taskwire",queue="${queue}"}`]: { gauge: [0, messages] },
+});
+const acked = (series: Series): Record<string, Series> => ({
+  'rabbit_deliveries_total{service="tasks",queue="tasks.events",outcome="acked"}': series,
+});
+const consumes = (channel: string): Record<string, Series> => ({
+  [`rabbit_channel_up{service="tasks",channel="${channel}"}`]: { gauge: [1, 0] },
+});
+
+const stuckCases: readonly RuleCase[] = [
+  {
+    title: 'while a consumer hangs',
+    alert: 'InboxIsStuck',
+    series: { ...queued('tasks.events', 3), ...acked({ counter: [5, 0] }) },
+    ...stuckTimes,
+  },
+  {
+    title: 'without a worker',
+    alert: 'InboxIsStuck',
+    series: { ...queued('tasks.events', 3), ...acked({ gauge: [5, undefined] }) },
+    ...stuckTimes,
+  },
+  {
+    title: 'without a partition of the queue',
+    alert: 'InboxIsStuck',
+    series: consumes('tasks.events.1'),
+    ...stuckTimes,
+  },
+  {
+    title: 'while the consumer is busy',
+    alert: 'InboxIsStuck',
+    series: { ...queued('tasks.events', 3), ...acked({ counter: [5, 1] }) },
+    never: true,
+    ...stuckTimes,
+  },
+  {
+    title: 'by the queue of another system, or by the publisher',
+    alert: 'InboxIsStuck',
+    series: { ...queued('billing.events', 3), ...consumes('publish') },
+    never: true,
+    ...stuckTimes,
+  },
+];
+
+const reports = '{service="tasks",queue="reports"}';
+const reportsLabels = { ...service, queue: 'reports' };
 const mails = '{service="notifications",channel="email",state="unknown"}';
 
 export const ruleCases: readonly RuleCase[] = [
@@ -167,6 +215,7 @@ export const ruleCases: readonly RuleCase[] = [
     },
     faultMinutes: 20,
   },
+  ...stuckCases,
   gauge('DeadLetters', `inbox_dead_letters${tasks}`, 0, 1),
   {
     title: '',
@@ -182,6 +231,23 @@ export const ruleCases: readonly RuleCase[] = [
   gauge('RemindersAreLate', `tasks_reminders_late_seconds${tasks}`, 0.5, 3),
   gauge('SyncIsBehind', 'tasks_sync_age_seconds{service="tasks",feed="tasks"}', 0.1, 11),
   gauge('SearchIsBehind', `tasks_search_lag_seconds${tasks}`, 0.5, 21),
+  gauge('JobsWait', `jobs_oldest_queued_seconds${reports}`, 3_500, 3_700, reportsLabels),
+  gauge('JobsAreDead', 'jobs{service="tasks",queue="reports",state="dead"}', 0, 1, reportsLabels),
+  {
+    title: '',
+    alert: 'LeasesExpire',
+    labels: reportsLabels,
+    series: { 'jobs_reaped_total{service="tasks",queue="reports",state="queued"}': { counter: [0, 2] } },
+    quietMinutes: 90,
+  },
+  {
+    title: 'of a single worker that crashed',
+    alert: 'LeasesExpire',
+    labels: reportsLabels,
+    series: { 'jobs_reaped_total{service="tasks",queue="reports",state="queued"}': { counter: [0, 1] } },
+    faultMinutes: 5,
+    never: true,
+  },
   gauge('MailsAreLate', 'notifications_deliveries_oldest_seconds{service="notifications"}', 3000, 3601, {
     service: 'notifications',
   }),

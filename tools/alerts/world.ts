@@ -150,3 +150,12 @@ export async function startWorld(dir: string, webhook: Webhook, signal: AbortSig
     },
   };
 }
+
+/** Waits for the effect of a fault. @throws after 20 s */
+export async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error('the fault has no effect');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}

@@ -175,6 +175,8 @@ export function createConsumer(
     up: () => up,
     start() {
       metrics.channelUp.set(label, 0);
+      // the series exists before the first message, because the increase of a series that appears with a message would miss it
+      metrics.deliveries.inc({ queue, outcome: 'acked' }, 0);
       supervisor ??= supervise({ what: `consumer of ${queue}`, session, logger });
     },
     async stop() {
