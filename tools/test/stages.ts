@@ -69,7 +69,7 @@ const lanes: Lane[] = [
 const clientLanes: Lane[] = [[{ name: 'clients', pattern: '*.client.test.ts', ...onOneSuite }]];
 
 /** Component test files that test more in a drill: larger tables, more rounds, deeper headers. */
-const alsoDrills = 'plans.component,order.component,poison.component';
+const alsoDrills = 'plans.component,order.component,poison.component,claimers.component';
 
 /** The stages of `npm run drills`: tests that take long, or measure time and therefore run alone; and the properties, with many runs. */
 const drillLanes: Lane[] = [

@@ -26,7 +26,7 @@ export function wireJobs({ db, tasks, telemetry }: { db: Database; tasks: TaskSt
   const jobs = createJobStore(db, tasks, {
     queued: (queue, { count }) => waiters.wake(queue, count),
     scheduled: () => promoter.wake(),
-    freed: (queue) => waiters.wake(queue, 1),
+    freed: (queue, count) => waiters.wake(queue, count),
     expired: (queue, state) => reaped.inc({ queue, state }),
   });
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { simulateWork, waitFor } from '@taskwire/testing';
+import { waitFor } from '@taskwire/testing';
 import { codeOf } from '../support/api.ts';
 import {
   jobsHarness,
@@ -126,45 +126,6 @@ describe('Limits of jobs with a concurrency key', () => {
     expect(first).to.have.length(3);
     expect(second?.map(({ lease_token: token }) => token)).to.deep.equal(first?.map(({ lease_token: token }) => token));
     expect(await client.claim()).to.have.length(3);
-  });
-
-  it('of 3 are kept by 6 claimers, watched from outside: never 4, and never fewer than 3 while there is work', async () => {
-    await limit('report', only(3));
-    await enqueue('report', 36);
-    let running = 0;
-    let most = 0;
-    let isDraining = false;
-    const samples: number[] = [];
-    const watching = (async () => {
-      while (!isDraining) {
-        const [row] = await harness.sql<{ leased: number; queued: number }>(
-          `SELECT count(*) FILTER (WHERE fence IS NOT NULL)::integer AS leased, count(*) FILTER (WHERE state = 'queued')::integer AS queued
-           FROM jobs WHERE queue = $1`,
-          [client.queue],
-        );
-        if (row !== undefined) samples.push(row.leased);
-        if (row?.queued === 0) return;
-      }
-    })();
-    const done: string[] = [];
-    const workers = Array.from({ length: 6 }, async () => {
-      for (;;) {
-        const [job] = await client.claim({ limit: 1, wait: done.length >= 33 ? 0 : 1 });
-        if (job === undefined && done.length >= 33) return;
-        if (job === undefined) continue;
-        most = Math.max(most, ++running);
-        await simulateWork(100);
-        running -= 1;
-        await client.settle('complete', job);
-        done.push(job.id);
-      }
-    });
-    await Promise.all([watching, ...workers]);
-    isDraining = true;
-    expect(new Set(done).size).to.equal(36);
-    expect(Math.max(...samples, most)).to.equal(3);
-    // a job that ends frees its place for a waiting claim; a sample may fall between the two
-    expect(samples.lastIndexOf(3)).to.be.above(samples.length / 2);
   });
 
   it('of a rate admit the allowance of one period at once, and later jobs at even intervals', async () => {

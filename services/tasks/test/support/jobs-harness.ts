@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { schemas, tasksRoutes } from '@taskwire/contracts';
 import { query } from '@taskwire/postgres';
 import type { z } from 'zod';
-import type { Answer, Call } from './api.ts';
+import { call as callAt, type Answer, type Call } from './api.ts';
 import { tasksHarness, type TasksHarness } from './tasks-harness.ts';
 
 type Body<O extends keyof typeof tasksRoutes> = z.output<
@@ -36,7 +36,8 @@ export type JobClient = {
 };
 
 export type JobsHarness = TasksHarness & {
-  client(o?: { queue?: string; clientId?: string; scope?: string }): Promise<JobClient>;
+  /** `url` is that of another process of the service; without it, the client calls the first one. */
+  client(o?: { queue?: string; clientId?: string; scope?: string; url?: string }): Promise<JobClient>;
   /** Moves the leases and the run time of a job into the past by this number of seconds. */
   age(id: string, seconds: number): Promise<void>;
   /** Records that a worker has just sent a heartbeat, and that the reaper has just run. */
@@ -54,13 +55,18 @@ export async function jobsHarness(settings: Record<string, string> = {}): Promis
   return {
     ...harness,
     sql,
-    client: async ({ queue = `queue-${++queues}`, clientId = 'worker', scope = 'jobs:work jobs:enqueue' } = {}) => {
+    client: async ({
+      queue = `queue-${++queues}`,
+      clientId = 'worker',
+      scope = 'jobs:work jobs:enqueue',
+      url = harness.service.http.url(),
+    } = {}) => {
       const token = await harness.auth.workerToken({ clientId, scope, queues: [queue] });
       const call: JobClient['call'] = async (operation, body, more = {}) => {
         const given = { token, ...(body === undefined ? {} : { body }), ...more };
-        let answer = await harness.call(operation, given);
+        let answer = await callAt(url, operation, given);
         // on a machine too busy for a statement or connection, the service answers 503 and has done nothing
-        for (let time = 0; answer.status === 503 && time < 10; time++) answer = await harness.call(operation, given);
+        for (let time = 0; answer.status === 503 && time < 10; time++) answer = await callAt(url, operation, given);
         return answer;
       };
       const ask = async (...given: Parameters<JobClient['call']>) => {

@@ -159,8 +159,8 @@ export type JobHints = {
   queued(queue: string, jobs: { count: number; rankAt: string }): void;
   /** Jobs were scheduled, or settled while others wait for them. */
   scheduled(): void;
-  /** A job with a concurrency key ended, or a limit changed: another job of the queue may start. */
-  freed(queue: string): void;
+  /** Jobs with a concurrency key ended, or a limit changed: up to `count` other jobs of the queue may start. */
+  freed(queue: string, count: number): void;
   /** A lease expired, and its job is now in this state. */
   expired(queue: string, state: string): void;
 };

@@ -11,7 +11,7 @@ export function sendHints(hints: JobHints, rows: readonly QueuedRow[]): void {
     hints.queued(queue, { count: jobs.length, rankAt });
   }
   const ended = rows.filter(({ state, is_keyed: isKeyed }) => state !== 'queued' && isKeyed === true);
-  for (const queue of new Set(ended.map((row) => row.queue))) hints.freed(queue);
+  for (const [queue, jobs] of Map.groupBy(ended, (row) => row.queue)) hints.freed(queue, jobs.length);
   if (rows.some(({ state, has_dependents: isAwaited }) => state === 'scheduled' || isAwaited === true))
     hints.scheduled();
 }

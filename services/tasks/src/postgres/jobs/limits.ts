@@ -20,7 +20,8 @@ export function limitingJobs(db: Queryable, hints: JobHints): JobLimiting {
     async setLimit(queue, key, { maxRunning, rate }: JobLimit, by) {
       if (maxRunning === null && rate === null) await query(db, endLimit, [queue, key]);
       else await query(db, setLimit, [queue, key, maxRunning, rate?.n ?? null, rate?.perMs ?? null, by]);
-      hints.freed(queue);
+      // only a claim finds out how many jobs the new limit allows
+      hints.freed(queue, Infinity);
     },
     async listLimits(queue) {
       const rows = await query<Row>(db, listLimits, [queue]);
