@@ -4,8 +4,8 @@ export const arrivedAt = Symbol('arrivedAt');
 const failure = Symbol('failure');
 
 /**
- * Fields that are added to every log line of one piece of work. No value is undefined, because it would hide a field with the same name in the line
- * itself.
+ * Fields that are added to every log line of one piece of work, unless the line has its own field of the same name. No value is undefined, because it
+ * would hide the field of the work that this work is a part of.
  */
 export type LogFields = {
   request_id?: string;

@@ -45,6 +45,19 @@ describe('a log line', () => {
     expect(line?.['trace_id']).to.equal('0af7651916cd43dd8448eb211c80319c');
   });
 
+  it('has its own value of a field that the current work has too, unless its value is undefined', async () => {
+    const own = { task_id: 't-2', user_id: null, message_id: undefined, trace_id: undefined };
+    const [line] = await lines(async ({ logger }) => {
+      await withExtractedTrace({ traceparent: parent }, { name: 'test' }, async () => {
+        withLogContext({ request_id: 'r-1', task_id: 't-1', user_id: 'u-1', message_id: 'm-1' }, () =>
+          logger.info('changed another task', own),
+        );
+      });
+    });
+    const trace_id = '0af7651916cd43dd8448eb211c80319c';
+    expect(line).to.include({ request_id: 'r-1', task_id: 't-2', user_id: null, message_id: 'm-1', trace_id });
+  });
+
   it('contains no secret, neither under a field name nor inside text', async () => {
     const [line] = await lines(async ({ logger }) => {
       const error = new Error('cannot reach amqp://tasks:hunter2@host/');
