@@ -12,11 +12,15 @@ export function createSelection({ kind, id }: Subject) {
   const messages = new Set<string>();
 
   function names(line: LogLine): boolean {
-    if (kind === 'task') return fieldOf(line, 'task_id') === id || line.entry['aggregate_id'] === id || isInPath(line);
+    if (kind === 'task') return isOfTask(line) || line.entry['aggregate_id'] === id || isInPath(line);
     return fieldOf(line, 'request_id') === id || fieldOf(line, 'client_request_id') === id;
   }
 
-  /** The gateway knows only the path. */
+  function isOfTask({ entry: { task_id: one, task_ids: several } }: LogLine): boolean {
+    return one === id || (Array.isArray(several) && several.includes(id));
+  }
+
+  /** A task may also be named second in a path, such as the blocker of another one. */
   function isInPath(line: LogLine): boolean {
     return fieldOf(line, 'path')?.split(/[/?]/).includes(id) === true;
   }

@@ -94,8 +94,16 @@ describe('npm run logs', () => {
     expect(messagesOf((await run(['--request', 'r1', '--json'])).stdout)).to.deep.equal(['shuffle', 'one', 'other']);
   });
 
+  it('prints the lines of a request about many tasks for each of them', async () => {
+    log('tasks', [
+      line('tasks', 'bulk', { task_ids: [otherTask, task] }),
+      line('tasks', 'other bulk', { task_ids: [otherTask] }),
+    ]);
+    expect(messagesOf((await run(['--task', task, '--json'])).stdout)).to.deep.equal(['bulk']);
+  });
+
   it('prints lines for people: service, time, level, message and the other fields', async () => {
-    log('tasks', [line('tasks', 'changed', { task_id: task, request_id: 'r1' })]);
+    log('tasks', [line('tasks', 'changed', { task_id: task, job_id: '', request_id: 'r1' })]);
     const { stdout } = await run(['--task', task]);
     expect(stdout).to.equal(`tasks         10:00:00.000 info  changed task_id=${task} request_id=r1\n`);
   });
