@@ -50,10 +50,10 @@ describe('Journeys of tasks', () => {
     }
   });
 
-  it('remain after the task is deleted, and name each request', async () => {
+  it('remain after the task is deleted, name each request, and are found by the id in either case', async () => {
     const task = await harness.createTask(manager);
     await harness.call('deleteTask', { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } });
-    const events = await published(task.id, 3);
+    const events = await published(task.id.toUpperCase(), 3);
     expect(new Set(events.map(({ request_id }) => request_id)).size).to.equal(2);
   });
 
