@@ -61,6 +61,20 @@ export const symptoms: readonly Alert[] = [
     because: 'a standby takes over a queue within 20 s, and a handler ends after 30 s; one message may wait for both',
   },
   {
+    name: 'BrokerDefinitionsAreLost',
+    expr: [
+      'sum by (namespace, service) (increase(rabbit_topology_lost_total[1h])) > 0',
+      'max by (namespace, service) (rabbit_missing_policy_keys) > 0',
+      'min by (namespace, service) (rabbit_topology_ok) == 0',
+    ].join('\nor\n'),
+    for: '5m',
+    severity: 'ticket',
+    causes: ['broker'],
+    summary: `Queues, bindings, policies or exchanges of ${service} are missing in RabbitMQ, or were missing in the last hour`,
+    because:
+      'services restore their queues and bindings within 30 s, but not the messages; the operator creates the rest',
+  },
+  {
     name: 'DeadLetters',
     expr: 'max by (namespace, service) (inbox_dead_letters) > 0',
     severity: 'ticket',

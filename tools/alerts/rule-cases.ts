@@ -216,6 +216,18 @@ export const ruleCases: readonly RuleCase[] = [
     faultMinutes: 20,
   },
   ...stuckCases,
+  {
+    title: 'by a queue',
+    alert: 'BrokerDefinitionsAreLost',
+    labels: service,
+    series: { 'rabbit_topology_lost_total{service="tasks",kind="queue",queue="tasks.events"}': { counter: [0, 1] } },
+    quietMinutes: 90,
+  },
+  {
+    ...gauge('BrokerDefinitionsAreLost', 'rabbit_missing_policy_keys{service="tasks",queue="tasks.events"}', 0, 2),
+    title: 'by a policy',
+  },
+  { ...gauge('BrokerDefinitionsAreLost', `rabbit_topology_ok${tasks}`, 1, 0), title: 'by an exchange' },
   gauge('DeadLetters', `inbox_dead_letters${tasks}`, 0, 1),
   {
     title: '',

@@ -35,7 +35,7 @@ export const inboxMetrics = metricsOnce((registry) => {
     }),
     deadLetters: new Gauge({
       name: 'inbox_dead_letters',
-      help: 'Dead letters that are not resolved, counted up to 10,000. Alert when it rises.',
+      help: 'Dead letters that are not resolved, counted up to 10,000. Alert when not 0.',
       registers,
     }),
   };

@@ -100,6 +100,20 @@ export const messageFaults: readonly Fault[] = [
     },
   },
   {
+    title: 'the policy of a queue was changed',
+    alerts: ['BrokerDefinitionsAreLost'],
+    // services look for it every 30 s
+    patienceMs: 60_000,
+    async begin({ suite }) {
+      const management = rabbitManagement(suite.managementUrl);
+      const path = '/policies/taskwire/tasks.events';
+      const policy = await management.call<{ definition: Record<string, unknown> }>('GET', path);
+      const { 'delivery-limit': _, ...definition } = policy.definition;
+      await management.call('PUT', path, { ...policy, definition });
+      return async () => await management.call('PUT', path, policy);
+    },
+  },
+  {
     title: 'RabbitMQ has little disk space left',
     alerts: ['BrokerDiskIsLow'],
     async begin(world) {
