@@ -839,7 +839,8 @@ BEGIN
     ELSE
       -- a cheap look without a lock: a saturated key costs the others no more
       SELECT count(*) INTO taken FROM (
-        SELECT FROM jobs WHERE queue = wanted AND concurrency_key = this_key AND fence IS NOT NULL LIMIT this_limit.max_running) AS running;
+        SELECT FROM jobs WHERE queue = wanted AND concurrency_key BETWEEN this_key AND this_key AND fence IS NOT NULL
+        ORDER BY concurrency_key LIMIT this_limit.max_running) AS running;
       CONTINUE WHEN taken >= this_limit.max_running;
       -- Waits for the first lock, so that no free place stays empty. With a lock, it waits for no other one: claims would deadlock.
       IF has_lock THEN
@@ -849,8 +850,9 @@ BEGIN
       END IF;
       CONTINUE WHEN NOT FOUND;
       IF this_limit.max_running IS NOT NULL THEN
-        SELECT least(free, this_limit.max_running - count(*)) INTO free
-          FROM jobs WHERE queue = wanted AND concurrency_key = this_key AND fence IS NOT NULL;
+        SELECT least(free, this_limit.max_running - count(*)) INTO free FROM (
+          SELECT FROM jobs WHERE queue = wanted AND concurrency_key BETWEEN this_key AND this_key AND fence IS NOT NULL
+          ORDER BY concurrency_key LIMIT this_limit.max_running) AS running;
       END IF;
       IF this_limit.rate_n IS NOT NULL THEN
         per_job := this_limit.rate_ms * interval '1 millisecond' / this_limit.rate_n;
@@ -878,7 +880,7 @@ BEGIN
       UPDATE jobs job SET state = 'leased', fence = fenced.fence, lease_ms = given_lease_ms, leased_at = clock_timestamp(),
         lease_expires_at = clock_timestamp() + given_lease_ms * interval '1 millisecond', is_confirmed = false, had_grace = false,
         client_id = given_client, worker = given_worker, progress = NULL
-      FROM fenced WHERE job.id = fenced.id
+      FROM fenced WHERE job.id = fenced.id AND job.id = ANY (ARRAY(SELECT id FROM fenced))
       RETURNING job.id, job.fence, job.concurrency_key, job.payload_bytes + bytes_beside, job.task_id
     LOOP
       taken := taken + 1;

@@ -983,7 +983,7 @@ WITH known AS MATERIALIZED (
   UPDATE jobs SET state = 'leased', fence = fenced.fence, lease_ms = $6, leased_at = clock_timestamp(),
     lease_expires_at = clock_timestamp() + $6 * interval '1 millisecond', is_confirmed = false, had_grace = false,
     client_id = $1, worker = $7, progress = NULL
-  FROM fenced WHERE jobs.id = fenced.id AND EXISTS (SELECT FROM recorded)
+  FROM fenced WHERE jobs.id = fenced.id AND jobs.id = ANY (ARRAY(SELECT id FROM fenced)) AND EXISTS (SELECT FROM recorded)
   RETURNING fenced.place, jobs.payload_bytes + 512 AS bytes, (
   SELECT to_json(shown)::text FROM (
     SELECT jobs.id, jobs.queue, jobs.kind, jobs.payload, jobs.attempts + 1 AS attempt, jobs.fence,

@@ -25,7 +25,7 @@ describe('Limits of jobs with a concurrency key', () => {
   const limit = async (key: string, body: object, token = admin.token) =>
     await harness.call('setJobLimit', { token, params: { queue: client.queue, key: encodeURIComponent(key) }, body });
   async function enqueue(key: string | undefined, count: number): Promise<void> {
-    const job = { queue: client.queue, kind: 'test', ...(key === undefined ? {} : { concurrency_key: key }) };
+    const job = { queue: client.queue, kind: key ?? 'plain', ...(key === undefined ? {} : { concurrency_key: key }) };
     for (let left = count; left > 0; left -= 1_000) {
       const jobs = Array.from({ length: Math.min(left, 1_000) }, () => job);
       expect((await client.call('enqueueJobs', { jobs })).status).to.equal(200);
@@ -126,6 +126,27 @@ describe('Limits of jobs with a concurrency key', () => {
     expect(first).to.have.length(3);
     expect(second?.map(({ lease_token: token }) => token)).to.deep.equal(first?.map(({ lease_token: token }) => token));
     expect(await client.claim()).to.have.length(3);
+  });
+
+  it('give a free place to a job with a key although jobs without a key fill every claim, whichever process ends a job', async () => {
+    await limit('slow', only(1));
+    await enqueue('slow', 5);
+    const [running] = await client.claim({ limit: 1 });
+    const ended = [running!];
+    await enqueue(undefined, 1_000);
+    const replica = await harness.replica({ PROCESS_ROLE: 'api' });
+    const elsewhere = await harness.client({ queue: client.queue, url: replica.http.url() });
+    for (const settling of [client, elsewhere]) {
+      // by now, this process has seen that the key is saturated
+      for (let time = 0; time < 10; time++) await client.claim({ limit: 1 });
+      expect(await settling.settle('complete', ended.at(-1)!)).to.deep.equal([200, 'succeeded']);
+      const [next] = await waitFor(async () => {
+        const jobs = await client.claim({ limit: 1 });
+        return jobs.some(({ kind }) => kind === 'slow') && jobs;
+      });
+      ended.push(next!);
+    }
+    expect(new Set(ended.map(({ id }) => id)).size).to.equal(3);
   });
 
   it('of a rate admit the allowance of one period at once, and later jobs at even intervals', async () => {

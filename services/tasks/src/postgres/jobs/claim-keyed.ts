@@ -12,7 +12,7 @@ const mostKeys = 100;
 
 /**
  * Leases jobs with a concurrency key from one queue, and records them with the claim: a known claim leases nothing, unless this call continues it.
- * The function `lease_keyed_jobs` (migration 0012) enforces the limits of the keys.
+ * The function `lease_keyed_jobs` (migration 0048) enforces the limits of the keys.
  *
  * A concurrent duplicate leases other jobs, waits for the first claim to be recorded, and then fails, so that its leases are rolled back: a null
  * violates `expires_at`. It can't leave them out as `claimJobs` does, because the function has made them before.
@@ -53,11 +53,27 @@ type KeyedPart = { count: number; bytes: number; isRepeated: boolean };
 /** The last key that this process examined in each queue, if the queue has more keys than one claim examines. */
 export type Turns = Map<string, string>;
 
+/** When jobs with a concurrency key come first again in each queue whose keys were all saturated, in milliseconds on the clock of `ClaimState`. */
+export type Saturated = Map<string, number>;
+
+/**
+ * How long this process does not look first at keys that were saturated, unless it ends one of their jobs: a claim of one job reads half as many pages
+ * again to look at them. A claim with room left always looks, so a free place waits only in a queue whose other jobs fill every claim.
+ */
+const saturatedMs = 100;
+
 /** Claims from each queue in turn, until the claim is full. `isContinued`: the claim has already leased something. */
 export async function claimKeyed(
   db: Database,
   { clientId, claimId, leaseMs, worker }: Claim,
-  o: { queues: readonly string[]; turns: Turns; room: { jobs: number; bytes: number }; isContinued: boolean },
+  o: {
+    queues: readonly string[];
+    turns: Turns;
+    saturated: Saturated;
+    now: () => number;
+    room: { jobs: number; bytes: number };
+    isContinued: boolean;
+  },
 ): Promise<KeyedPart> {
   const part = { count: 0, bytes: 0, isRepeated: false };
   for (const queue of o.queues) {
@@ -73,7 +89,10 @@ export async function claimKeyed(
     const leased = rows.filter(({ id }) => id !== null);
     part.count += leased.length;
     part.bytes += leased.reduce((sum, row) => sum + (row.bytes ?? 0), 0);
-    o.turns.set(queue, rows.find(({ id, key }) => id === null && key !== null)?.key ?? '');
+    const last = rows.find(({ id, key }) => id === null && key !== null)?.key ?? '';
+    o.turns.set(queue, last);
+    if (leased.length === 0 && last === '') o.saturated.set(queue, o.now() + saturatedMs);
+    else o.saturated.delete(queue);
   }
   return part;
 }

@@ -2,7 +2,7 @@ import { eventHeaders, hintEvents } from '@taskwire/outbox';
 import { query, type Database } from '@taskwire/postgres';
 import type { Claim, ClaimedJob } from '../../app/jobs/ports.ts';
 import { bytesBesidePayload, largestClaimBytes } from '../../domain/jobs/limits.ts';
-import { claimKeyed, type Turns } from './claim-keyed.ts';
+import { claimKeyed, type Saturated, type Turns } from './claim-keyed.ts';
 import type { Floors } from './floors.ts';
 import { followJobsSql, hasFollowed } from './follow-jobs.ts';
 import { claimedJson } from './job-json.ts';
@@ -11,6 +11,8 @@ import { claimedJson } from './job-json.ts';
  * Leases due jobs. Each queue is read by itself from its floor on, in the order of the index: `queue = ANY` would sort the backlog (67 ms instead of 0.4).
  * Jobs that another claim has locked are skipped. The claim is recorded in the same statement, and leases nothing if it is known already; a
  * concurrent duplicate waits here for the first claim, and finds its record.
+ *
+ * The ids are also passed as an array, which PostgreSQL looks up one by one, as in `endLeaseSql`: that reads fewer pages than a join, even for one job.
  */
 export const claimJobs = {
   name: 'jobs.claim',
@@ -46,7 +48,7 @@ export const claimJobs = {
     UPDATE jobs SET state = 'leased', fence = fenced.fence, lease_ms = $6, leased_at = clock_timestamp(),
       lease_expires_at = clock_timestamp() + $6 * interval '1 millisecond', is_confirmed = false, had_grace = false,
       client_id = $1, worker = $7, progress = NULL
-    FROM fenced WHERE jobs.id = fenced.id AND EXISTS (SELECT FROM recorded)
+    FROM fenced WHERE jobs.id = fenced.id AND jobs.id = ANY (ARRAY(SELECT id FROM fenced)) AND EXISTS (SELECT FROM recorded)
     RETURNING fenced.place, jobs.payload_bytes + ${bytesBesidePayload} AS bytes, ${claimedJson('jobs')} AS json, jobs.state, jobs.task_id
   ), ${followJobsSql({ changed: 'leased', actor: 'NULL::uuid', headers: '$10::json' })}
   SELECT leased.json, leased.bytes, ARRAY(
@@ -113,27 +115,37 @@ async function claimUnkeyed(
   };
 }
 
-/** A process's knowledge of the queues: their floors, which of them had jobs with a concurrency key, and which key is next. */
-type ClaimState = { floors: Floors; keyed: Set<string>; turns: Turns };
+/**
+ * A process's knowledge of the queues: their floors, which of them had jobs with a concurrency key, which key is next, and whether all keys were
+ * saturated. `now` is a clock in milliseconds, and `random` returns numbers from 0 to 1.
+ */
+export type ClaimState = {
+  floors: Floors;
+  keyed: Set<string>;
+  turns: Turns;
+  saturated: Saturated;
+  now: () => number;
+  random: () => number;
+};
 
 /**
  * Leases jobs; a repeated claim gets the jobs that it still holds. Jobs with and without a concurrency key are claimed by two statements. If a queue
- * has both, each kind comes first in half of the claims, so that neither starves.
+ * has both, each kind comes first in half of the claims, so that neither starves, unless all keys have just been saturated.
  */
 export async function runClaim(
   db: Database,
   claim: Claim,
-  { floors, keyed, turns }: ClaimState,
+  { floors, keyed, random, ...keys }: ClaimState,
 ): Promise<ClaimedJob[]> {
   const { clientId, claimId, queues, limit } = claim;
   const room = { jobs: limit, bytes: largestClaimBytes };
   const known = async () =>
     (await query<{ json: ClaimedJob }>(db.pool, { ...readClaim, values: [clientId, claimId] })).map(({ json }) => json);
 
-  const expected = queues.filter((queue) => keyed.has(queue));
+  const expected = queues.filter((queue) => keyed.has(queue) && keys.now() >= (keys.saturated.get(queue) ?? -Infinity));
   let count = 0;
-  if (expected.length > 0 && Math.random() < 0.5) {
-    const first = await claimKeyed(db, claim, { queues: expected, turns, room, isContinued: false });
+  if (expected.length > 0 && random() < 0.5) {
+    const first = await claimKeyed(db, claim, { ...keys, queues: expected, room, isContinued: false });
     if (first.isRepeated) return await known();
     count = first.count;
     Object.assign(room, { jobs: room.jobs - first.count, bytes: room.bytes - first.bytes });
@@ -146,7 +158,7 @@ export async function runClaim(
   Object.assign(room, { jobs: room.jobs - plain.jobs.length, bytes: room.bytes - plain.bytes });
   if (count === 0 && room.jobs > 0 && plain.keyed.length > 0) {
     const isContinued = plain.jobs.length > 0;
-    const rest = await claimKeyed(db, claim, { queues: plain.keyed, turns, room, isContinued });
+    const rest = await claimKeyed(db, claim, { ...keys, queues: plain.keyed, room, isContinued });
     if (rest.isRepeated) return await known();
     count = rest.count;
   }

@@ -9,7 +9,7 @@ import type {
   JobUpkeep,
 } from '../../app/jobs/ports.ts';
 import type { TaskWrites } from '../../app/ports.ts';
-import { countClaimable, runClaim } from './claim.ts';
+import { countClaimable, runClaim, type ClaimState } from './claim.ts';
 import { areSimple, receiptOf, storeAll, storeSimple, type StoredJob } from './enqueue.ts';
 import { createFloors, type Floors } from './floors.ts';
 import { extendingLeases } from './heartbeat.ts';
@@ -34,8 +34,8 @@ const heardEveryMs = 1_000;
 export const noteHeard = { name: 'jobs.note_heard', text: 'UPDATE job_contact SET heard_at = clock_timestamp()' };
 
 /**
- * The PostgreSQL store of jobs. `once` is the task store's, because jobs share the tasks' table of idempotency keys. `now` is the clock of the reaper, in
- * milliseconds.
+ * The PostgreSQL store of jobs. `once` is the task store's, because jobs share the tasks' table of idempotency keys. `now` is the clock of the reaper and of
+ * claims, in milliseconds.
  */
 export function createJobStore(
   db: Database,
@@ -44,13 +44,18 @@ export function createJobStore(
   now: () => number = () => performance.now(),
 ): JobStore {
   const floors = createFloors(db.pool);
-  const state = { floors, keyed: new Set<string>(), turns: new Map<string, string>() };
+  const random = () => Math.random();
+  const state: ClaimState = { floors, keyed: new Set(), turns: new Map(), saturated: new Map(), now, random };
   let heardAt = -Infinity;
   const hints: JobHints = {
     ...given,
     queued(queue, jobs) {
       floors.lower(queue, jobs.rankAt);
       given.queued(queue, jobs);
+    },
+    freed(queue, count) {
+      state.saturated.delete(queue);
+      given.freed(queue, count);
     },
   };
 
