@@ -1,5 +1,5 @@
 import type { Rule } from '../../infra/observability/rules.ts';
-import type { RuleCase, Series } from './rule-cases.ts';
+import type { RuleCase, Series } from './rule-case.ts';
 
 /** Long enough for the waiting time of every symptom, in minutes. */
 const usualFaultMinutes = 10;
