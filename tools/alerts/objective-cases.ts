@@ -13,24 +13,28 @@ const slowness = (requests: number, quietSlow: number, slow: number): Record<str
   },
 });
 
-const lateness = (events: number, quietLate: number, late: number): Record<string, Series> => ({
-  'inbox_lag_seconds_count{service="notifications",handler="notify"}': { counter: [events, events] },
-  'inbox_lag_seconds_bucket{service="notifications",handler="notify",le="2"}': {
-    counter: [events - quietLate, events - late],
-  },
-});
+/** `limit`: 2 as Prometheus 2 stores it, or 2.0 as Prometheus 3 does. */
+const latenessBy =
+  (limit: string): typeof traffic =>
+  (events, quietLate, late) => ({
+    'inbox_lag_seconds_count{service="notifications",handler="notify"}': { counter: [events, events] },
+    [`inbox_lag_seconds_bucket{service="notifications",handler="notify",le="${limit}"}`]: {
+      counter: [events - quietLate, events - late],
+    },
+  });
 
 const probe = (check: string, failed: number): Record<string, Series> => ({
   [`probe_checks_total{check="${check}",outcome="passed"}`]: { counter: [1, 1 - failed] },
   [`probe_checks_total{check="${check}",outcome="failed"}`]: { counter: [0, failed] },
 });
 
+const pageTimes = { faultMinutes: 20, quietMinutes: 90 };
+
 type Objective = { slo: string; check: string; page: string; ticket: string; events: typeof traffic };
 
 /** Each objective by its traffic, with a fault that is far above what its budget allows, and by the probe while there is almost no traffic. */
 function objectiveCases({ slo, check, page, ticket, events }: Objective): RuleCase[] {
   const labels = { slo };
-  const pageTimes = { faultMinutes: 20, quietMinutes: 90 };
   const ticketTimes = { faultMinutes: 240, quietMinutes: 500 };
   return [
     {
@@ -97,6 +101,13 @@ export const objectiveRuleCases: readonly RuleCase[] = [
   }),
   ...objectiveCases({
     ...{ slo: 'freshness', check: 'fresh', page: 'NotificationsAreLate', ticket: 'FreshnessBudgetIsBurning' },
-    events: lateness,
+    events: latenessBy('2'),
   }),
+  {
+    title: 'by events in Prometheus 3',
+    alert: 'NotificationsAreLate',
+    labels: { slo: 'freshness' },
+    series: { ...latenessBy('2.0')(1000, 0, 500), ...probe('fresh', 0) },
+    ...pageTimes,
+  },
 ];
