@@ -10,6 +10,8 @@ const stuckQueues =
 /** A queue that does not exist has no messages, but its service cannot consume from it. */
 const detachedConsumers = 'max by (namespace, service, channel) (rabbit_channel_up{channel!="publish"}) == 0';
 
+const databaseClaims = '{persistentvolumeclaim=~"(auth|tasks|notifications)-postgres-.+"}';
+
 const unknownMails = 'max by (namespace, service, channel) (notifications_deliveries{state="unknown"})';
 
 /** Symptoms of a running suite that need a person, besides the objectives. */
@@ -186,6 +188,17 @@ export const symptoms: readonly Alert[] = [
     severity: 'ticket',
     summary: 'PostgreSQL has had no backup for more than 36 hours',
     because: 'a backup is made every day, and takes hours for a large database',
+  },
+  {
+    name: 'DatabaseDiskIsLow',
+    expr: [
+      'min by (namespace) (database_disk_free_bytes - database_disk_limit_bytes) < 0',
+      // on Kubernetes, kubelet measures the volumes
+      `min by (namespace, persistentvolumeclaim) (kubelet_volume_stats_available_bytes${databaseClaims} / kubelet_volume_stats_capacity_bytes${databaseClaims}) < 0.2`,
+    ].join('\nor\n'),
+    for: '5m',
+    severity: 'ticket',
+    summary: 'PostgreSQL has little disk space left, and will refuse writes when there is none',
   },
   {
     name: 'BrokerDiskIsLow',

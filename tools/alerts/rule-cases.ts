@@ -1,23 +1,6 @@
 import { jobs } from '../../infra/observability/causes.ts';
-
-/** The values of a series in the three phases of a case: quiet, at fault, and quiet again. A counter has its increases by minute. */
-export type Series = { gauge: [number | undefined, number | undefined] } | { counter: [number, number] };
-
-/**
- * The expected behaviour of an alert: it does not fire while all is quiet, fires at the fault with these labels, and is resolved after the fault has
- * ended.
- */
-export type RuleCase = {
-  title: string;
-  alert: string;
-  series: Record<string, Series>;
-  labels: Record<string, string>;
-  /** The duration of the fault, and of the quiet phase after it, in minutes. */
-  faultMinutes?: number;
-  quietMinutes?: number;
-  /** The alert must not fire at all. */
-  never?: true;
-};
+import { objectiveRuleCases } from './objective-cases.ts';
+import type { RuleCase, Series } from './rule-case.ts';
 
 const service = { service: 'tasks' };
 
@@ -32,86 +15,6 @@ function gauge(
 }
 
 const tasks = '{service="tasks"}';
-
-/** The requests of one minute, with their errors, as the objectives count them. */
-const traffic = (requests: number, quietErrors: number, errors: number): Record<string, Series> => ({
-  'gateway_requests_total{service="tasks",class="2xx"}': { counter: [requests - quietErrors, requests - errors] },
-  'gateway_requests_total{service="tasks",class="5xx"}': { counter: [quietErrors, errors] },
-});
-
-const slowness = (requests: number, quietSlow: number, slow: number): Record<string, Series> => ({
-  'gateway_request_duration_seconds_count{service="tasks"}': { counter: [requests, requests] },
-  'gateway_request_duration_seconds_bucket{service="tasks",le="0.25"}': {
-    counter: [requests - quietSlow, requests - slow],
-  },
-});
-
-const lateness = (events: number, quietLate: number, late: number): Record<string, Series> => ({
-  'inbox_lag_seconds_count{service="notifications",handler="notify"}': { counter: [events, events] },
-  'inbox_lag_seconds_bucket{service="notifications",handler="notify",le="2"}': {
-    counter: [events - quietLate, events - late],
-  },
-});
-
-const probe = (check: string, failed: number): Record<string, Series> => ({
-  [`probe_checks_total{check="${check}",outcome="passed"}`]: { counter: [1, 1 - failed] },
-  [`probe_checks_total{check="${check}",outcome="failed"}`]: { counter: [0, failed] },
-});
-
-type Objective = { slo: string; check: string; page: string; ticket: string; events: typeof traffic };
-
-/** Each objective by its traffic, with a fault that is far above what its budget allows, and by the probe while there is almost no traffic. */
-function objectiveCases({ slo, check, page, ticket, events }: Objective): RuleCase[] {
-  const labels = { slo };
-  const pageTimes = { faultMinutes: 20, quietMinutes: 90 };
-  const ticketTimes = { faultMinutes: 240, quietMinutes: 500 };
-  return [
-    {
-      title: 'a few failures of an idle suite',
-      alert: page,
-      labels,
-      series: { ...events(2, 0, 1), ...probe(check, 0) },
-      never: true,
-      ...pageTimes,
-    },
-    {
-      title: 'within the budget',
-      alert: page,
-      labels,
-      series: { ...events(10_000, 0, 1), ...probe(check, 0) },
-      never: true,
-      ...pageTimes,
-    },
-    {
-      title: 'by requests',
-      alert: page,
-      labels,
-      series: { ...events(1000, 0, 500), ...probe(check, 0) },
-      ...pageTimes,
-    },
-    {
-      title: 'by the probe at night',
-      alert: page,
-      labels,
-      series: { ...events(0.1, 0, 0), ...probe(check, 1) },
-      ...pageTimes,
-    },
-    {
-      title: 'by requests',
-      alert: ticket,
-      labels,
-      series: { ...events(1000, 0, 100), ...probe(check, 0) },
-      ...ticketTimes,
-    },
-    {
-      title: 'by the probe at night',
-      alert: ticket,
-      labels,
-      series: { ...events(0.1, 0, 0), ...probe(check, 1) },
-      ...ticketTimes,
-    },
-  ];
-}
 
 const stuckTimes = { labels: service, faultMinutes: 20 };
 const queued = (queue: string, messages: number): Record<string, Series> => ({
@@ -180,24 +83,7 @@ export const ruleCases: readonly RuleCase[] = [
     labels: { job: 'probe' },
     faultMinutes: 15,
   },
-  ...objectiveCases({
-    slo: 'availability',
-    check: 'available',
-    page: 'ApiIsUnavailable',
-    ticket: 'ApiBudgetIsBurning',
-    events: traffic,
-  }),
-  ...objectiveCases({
-    slo: 'latency',
-    check: 'fast',
-    page: 'ApiIsSlow',
-    ticket: 'LatencyBudgetIsBurning',
-    events: slowness,
-  }),
-  ...objectiveCases({
-    ...{ slo: 'freshness', check: 'fresh', page: 'NotificationsAreLate', ticket: 'FreshnessBudgetIsBurning' },
-    events: lateness,
-  }),
+  ...objectiveRuleCases,
   gauge('OutboxIsLate', `outbox_oldest_age_seconds${tasks}`, 1, 31),
   {
     ...gauge('OutboxHasNoLeader', `outbox_relay_leader${tasks}`, 1, 0),
@@ -274,6 +160,24 @@ export const ruleCases: readonly RuleCase[] = [
   },
   { ...gauge('ArchiveIsFailing', `database_archive_failing${tasks}`, 0, 1), faultMinutes: 30 },
   gauge('BackupIsOld', `database_backup_age_seconds${tasks}`, 86_400, 130_000),
+  {
+    title: '',
+    alert: 'DatabaseDiskIsLow',
+    labels: {},
+    series: {
+      'database_disk_free_bytes{instance="a"}': { gauge: [2e10, 9e9] },
+      'database_disk_limit_bytes{instance="a"}': { gauge: [1e10, 1e10] },
+    },
+  },
+  {
+    title: 'on Kubernetes',
+    alert: 'DatabaseDiskIsLow',
+    labels: { persistentvolumeclaim: 'tasks-postgres-1-wal' },
+    series: {
+      'kubelet_volume_stats_available_bytes{persistentvolumeclaim="tasks-postgres-1-wal"}': { gauge: [9e9, 1e9] },
+      'kubelet_volume_stats_capacity_bytes{persistentvolumeclaim="tasks-postgres-1-wal"}': { gauge: [1e10, 1e10] },
+    },
+  },
   {
     title: '',
     alert: 'BrokerDiskIsLow',

@@ -3,12 +3,22 @@ import { panel, quantile, rate, type Dashboard, type Panel } from './panels.ts';
 
 const behind = 'service!="none"';
 
+/** What kubelet measures of the volumes of PostgreSQL, on Kubernetes. */
+const ofClaims = (what: 'available' | 'capacity'): string =>
+  `min by (persistentvolumeclaim) (kubelet_volume_stats_${what}_bytes{persistentvolumeclaim=~".+-postgres-.+"})`;
+
 const database: readonly Panel[] = [
   panel(
     'Connections of the server',
     'short',
     ['connections', 'max(database_server_connections)'],
     ['limit', 'max(database_server_max_connections)'],
+  ),
+  panel(
+    'Disk of PostgreSQL',
+    'bytes',
+    ['free {{persistentvolumeclaim}}', `min(database_disk_free_bytes) or ${ofClaims('available')}`],
+    ['limit {{persistentvolumeclaim}}', `max(database_disk_limit_bytes) or 0.2 * ${ofClaims('capacity')}`],
   ),
   panel('Size of the databases', 'bytes', ['{{service}}', 'max by (service) (database_size_bytes)']),
   panel(
