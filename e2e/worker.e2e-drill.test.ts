@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { waitFor } from '@taskwire/testing';
+import { showFigure, simulateWork, waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import pg from 'pg';
 import { demoPerson, send, type Person } from './front-end.ts';
@@ -11,6 +11,10 @@ import { useSuite } from './suite.ts';
 const leaseMs = 15_000;
 /** Two processes load their code on a busy machine. */
 const startTime = { timeoutMs: 90_000 };
+
+/** Workers that are killed one after the other, so that their leases end at about the same time. */
+const kills = 20;
+const betweenKillsMs = 300;
 
 type Started = { started: string; fence: number; at: number };
 
@@ -30,12 +34,13 @@ describe('Workers that are killed, and Tasks killed while they work', function (
   /** Registers a worker for a queue of its own, which has the same name. */
   const register = async (queue: string) => ({ queue, secret: await registerWorker(suite(), queue, queue) });
 
-  function startWorker({ queue, secret }: { queue: string; secret: string }): {
-    child: ChildProcess;
-    started: Started[];
-  } {
+  function startWorker(
+    { queue, secret }: { queue: string; secret: string },
+    concurrency = 5,
+  ): { child: ChildProcess; started: Started[] } {
     const program = fileURLToPath(new URL('worker-at-work.ts', import.meta.url));
-    const child = fork(program, [suite().url, queue, secret, queue], { execArgv: ['--no-warnings'] });
+    const args = [suite().url, queue, secret, queue, String(concurrency)];
+    const child = fork(program, args, { execArgv: ['--no-warnings'] });
     children.push(child);
     const started: Started[] = [];
     child.on('message', (message: Omit<Started, 'at'> | 'ready') => {
@@ -51,17 +56,22 @@ describe('Workers that are killed, and Tasks killed while they work', function (
     return body.data.map(({ id }: { id: string }) => id);
   }
 
-  /** The attempts of jobs, as the database has them. */
-  async function attemptsOf(ids: readonly string[]): Promise<{ job_id: string; outcome: string; fence: string }[]> {
+  async function sql<R extends object>(text: string, values: readonly unknown[] = []): Promise<R[]> {
     const database = new pg.Client({ connectionString: suite().databaseUrl('tasks') });
     await database.connect();
     try {
-      const text = 'SELECT job_id, outcome, fence FROM job_attempts WHERE job_id = ANY ($1) ORDER BY fence';
-      return (await database.query(text, [ids])).rows;
+      return (await database.query<R>(text, [...values])).rows;
     } finally {
       await database.end();
     }
   }
+
+  /** The attempts of jobs, as the database has them. */
+  const attemptsOf = async (ids: readonly string[]) =>
+    await sql<{ job_id: string; outcome: string; fence: string }>(
+      'SELECT job_id, outcome, fence FROM job_attempts WHERE job_id = ANY ($1) ORDER BY fence',
+      [ids],
+    );
 
   it('run a job of a killed worker again within its lease and a second, and complete it once', async () => {
     const registered = await register('drill-kill');
@@ -94,6 +104,56 @@ describe('Workers that are killed, and Tasks killed while they work', function (
     const attempts = await attemptsOf([id]);
     expect(attempts.filter(({ outcome }) => outcome === 'completed')).to.have.lengthOf(1);
     expect(attempts.at(-1)).to.include({ outcome: 'completed', fence: String(again?.fence) });
+  });
+
+  it(`run the jobs of ${kills} killed workers again, half of them within a lease and a second`, async () => {
+    const registered = await register('drill-kills');
+    const ids = await enqueue(registered.queue, 'wait', kills);
+    const victims = Array.from({ length: kills }, () => startWorker(registered, 1));
+    await waitFor(() => victims.every(({ started }) => started.length === 1), startTime);
+    const others = [startWorker(registered, kills), startWorker(registered, kills)];
+    await Promise.all(others.map(async ({ child }) => await once(child, 'message')));
+    /** The leases of the jobs, and the time, on the clock of the database in seconds. */
+    const leases = async () =>
+      await sql<{ id: string; fence: string; confirmed: boolean; leased_at: number; now: number }>(
+        `SELECT id, fence, is_confirmed AS confirmed, extract(epoch FROM leased_at)::float8 AS leased_at,
+           extract(epoch FROM clock_timestamp())::float8 AS now FROM jobs WHERE id = ANY ($1) AND state = 'leased'`,
+        [ids],
+      );
+    await waitFor(async () => (await leases()).filter(({ confirmed }) => confirmed).length === kills, {
+      what: 'a heartbeat of each worker',
+    });
+
+    const killed = new Map<string, { fence: number; at: number }>();
+    for (const { child, started } of victims) {
+      const [{ started: id, fence }] = started as [Started];
+      const [lease] = await leases();
+      killed.set(id, { fence, at: lease!.now });
+      child.kill('SIGKILL');
+      await simulateWork(betweenKillsMs);
+    }
+    expect([...killed.keys()]).to.have.members(ids);
+    const again = await waitFor(
+      async () => {
+        const found = (await leases()).filter(({ id, fence }) => Number(fence) !== killed.get(id)?.fence);
+        return found.length === kills && found;
+      },
+      { timeoutMs: 60_000, what: 'all jobs to be leased again' },
+    );
+    const waits = again.map(({ id, leased_at }) => leased_at - killed.get(id)!.at).sort((a, b) => a - b);
+    const median = (waits[kills / 2 - 1]! + waits[kills / 2]!) / 2;
+    const [least, most] = [waits[0]!, waits.at(-1)!].map((wait) => wait.toFixed(1));
+    showFigure(`${kills} kills: leased again after ${median.toFixed(1)} s at the median, ${least} to ${most} s`);
+    // a busy machine may take a second more
+    expect(median).to.be.below(leaseMs / 1_000 + 2);
+
+    await waitFor(() => others.flatMap(({ started }) => started).length === kills);
+    for (const { child } of others) child.send('end');
+    await waitFor(async () => (await leases()).length === 0, { what: 'all jobs to be completed' });
+    const outcomes = (await attemptsOf(ids)).map(({ outcome }) => outcome);
+    expect(outcomes.filter((outcome) => outcome === 'crashed')).to.have.lengthOf(kills);
+    expect(outcomes.filter((outcome) => outcome === 'completed')).to.have.lengthOf(kills);
+    expect(outcomes).to.have.lengthOf(2 * kills);
   });
 
   it('complete each job once although Tasks is killed while they run', async () => {

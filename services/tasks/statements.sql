@@ -1197,8 +1197,14 @@ PREPARE "jobs.lock_reaper" AS
 SELECT extract(epoch FROM clock_timestamp() - reaper.ticked_at)::float8 * 1000 AS since_tick_ms,
   extract(epoch FROM clock_timestamp() - contact.heard_at)::float8 * 1000 AS since_heard_ms, reaper.is_outage,
   (SELECT fence FROM jobs WHERE fence >= $1 ORDER BY fence LIMIT 1) AS lowest_fence,
+  ARRAY(
+    SELECT job.fence FROM unnest($2::uuid[], $3::bigint[]) AS old (id, fence) JOIN jobs job USING (id, fence) WHERE job.id = ANY ($2::uuid[])
+  ) AS old_fences,
   (SELECT last_value - (NOT is_called)::integer FROM job_fences) AS last_fence
 FROM job_reaper reaper, job_contact contact FOR UPDATE OF reaper SKIP LOCKED;
+
+PREPARE "jobs.list_leases" AS
+SELECT id, fence FROM jobs WHERE fence BETWEEN $1 AND $2 ORDER BY fence LIMIT $3;
 
 PREPARE "jobs.expire_leases" AS
 WITH expired AS MATERIALIZED (
@@ -1206,7 +1212,11 @@ WITH expired AS MATERIALIZED (
     job.cancel_requested, job.cancel_is_final, job.is_confirmed, job.leased_at, job.client_id, job.worker, 'expired' AS verb, false AS is_final, NULL::float8 AS retry_after_ms, random() AS jitter, NULL::text AS result,
     CASE WHEN job.is_confirmed THEN '{"code":"lease_expired","message":"The worker did not extend its lease in time."}' END AS error
   FROM jobs job
-  WHERE job.fence >= $1 AND job.lease_expires_at + $2 * job.lease_ms * interval '1 millisecond' <= clock_timestamp()
+  WHERE job.id = ANY (ARRAY(
+    SELECT id FROM jobs WHERE fence >= $1 AND lease_expires_at + $2 * lease_ms * interval '1 millisecond' <= clock_timestamp()
+    UNION ALL
+    SELECT id FROM jobs WHERE id = ANY ($4::uuid[]) AND fence IS NOT NULL AND lease_expires_at + $2 * lease_ms * interval '1 millisecond' <= clock_timestamp()
+  )) AND job.fence IS NOT NULL AND lease_expires_at + $2 * lease_ms * interval '1 millisecond' <= clock_timestamp()
   ORDER BY job.id LIMIT 1000 FOR UPDATE OF job SKIP LOCKED
 ),
 judged AS MATERIALIZED (
@@ -1267,7 +1277,12 @@ SELECT queue, state, to_char(rank_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:S
 
 PREPARE "jobs.grace_leases" AS
 WITH held AS MATERIALIZED (
-  SELECT id FROM jobs WHERE fence >= $1 AND NOT had_grace ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+  SELECT id FROM jobs WHERE id = ANY (ARRAY(
+    SELECT id FROM jobs WHERE fence >= $1 AND NOT had_grace
+    UNION ALL
+    SELECT id FROM jobs WHERE id = ANY ($2::uuid[]) AND fence IS NOT NULL AND NOT had_grace
+  )) AND fence IS NOT NULL AND NOT had_grace
+  ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE jobs SET lease_expires_at = clock_timestamp() + lease_ms * interval '1 millisecond', had_grace = true
 WHERE id = ANY (ARRAY(SELECT id FROM held));

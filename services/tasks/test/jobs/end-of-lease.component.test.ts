@@ -58,7 +58,7 @@ describe('The end of a lease, as the database decides it', () => {
       const { pool } = database.db;
       await query(pool, 'TRUNCATE jobs, job_attempts');
       const leased = await query<{ id: string; fence: string }>(pool, insert, [JSON.stringify(jobs)]);
-      if (ending.kind === 'expired') await query(pool, { ...expireLeases, values: [0, 0, '{}'] });
+      if (ending.kind === 'expired') await query(pool, { ...expireLeases, values: [0, 0, '{}', []] });
       else await query(pool, { ...settleJobs, values: [...valuesOf(leased, ending), ['q'], '{}'] });
       const rows = await query<Row>(pool, afterwards);
       const found = new Map(rows.map((row) => [row.id, row]));

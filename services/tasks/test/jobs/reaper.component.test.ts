@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { waitFor } from '@taskwire/testing';
+import { reaping } from '../../src/postgres/jobs/reap.ts';
 import { jobsHarness, type Claimed, type JobClient, type JobsHarness } from '../support/jobs-harness.ts';
 
 describe('The reaper of leases', () => {
@@ -150,6 +151,46 @@ describe('The reaper of leases', () => {
     await tick();
     expect(await stateOf(job)).to.equal('leased');
   });
+
+  for (const [which, others] of [
+    ['which are looked up', 0],
+    ['which are too many to be looked up', 300],
+  ] as const) {
+    it(`ends and extends leases from long before, ${which}`, async () => {
+      const ignore = () => undefined;
+      const hints = { queued: ignore, scheduled: ignore, freed: ignore, expired: ignore };
+      let clock = 0;
+      const reap = reaping(harness.service.db, hints, () => clock);
+      const round = async (passedMs: number) => {
+        clock += passedMs;
+        await harness.hear();
+        return await reap();
+      };
+      const old = [await leased(), await leased()] as const;
+      for (let left = others; left > 0; left -= 100) {
+        const job = { queue: client.queue, kind: 'test' };
+        await client.call('enqueueJobs', { jobs: Array.from({ length: 100 }, () => job) });
+        expect(await client.claim({ lease_seconds: 3_600 })).to.have.length(100);
+      }
+      // fences count as passed after ten seconds
+      for (let time = 0; time < 4; time++) expect(await round(11_000)).to.include({ expired: 0 });
+      const recent = await leased();
+      await expire(old[0]);
+      await expire(recent);
+      expect(await round(1_000)).to.include({ expired: 2 });
+      expect([await stateOf(old[0]), await stateOf(old[1])]).to.deep.equal(['queued', 'leased']);
+      await harness.sql('UPDATE job_reaper SET is_outage = true');
+      await expire(old[1]);
+      clock += 1_000;
+      expect(await reap()).to.include({ expired: 0 });
+      const [extended] = await harness.sql<{ graced: boolean }>('SELECT had_grace AS graced FROM jobs WHERE id = $1', [
+        old[1].id,
+      ]);
+      expect(extended).to.deep.equal({ graced: true });
+      await expire(old[1]);
+      expect(await round(11_000)).to.include({ expired: 1 });
+    });
+  }
 
   it('takes every claim and heartbeat as a sign of life', async () => {
     const job = await leased();

@@ -6,7 +6,7 @@ import { extendLeases, extendUnlocked } from './heartbeat.ts';
 import { noteHeard } from './job-store.ts';
 import { endOverdue, nextRun, promoteJobs } from './promote.ts';
 import { listJobs, readJob } from './reads.ts';
-import { expireLeases, graceLeases, lockReaper, noteTick } from './reap.ts';
+import { expireLeases, graceLeases, listLeases, lockReaper, noteTick } from './reap.ts';
 import { readAnswers, settleJobs } from './settle.ts';
 
 /** The first page of all jobs and of dead jobs; other lists combine these conditions. */
@@ -28,5 +28,5 @@ export const jobStatements: readonly { name: string; text: string }[] = [
     readAnswers,
     noteHeard,
   ],
-  ...[promoteJobs, nextRun, endOverdue, lockReaper, expireLeases, graceLeases, noteTick],
+  ...[promoteJobs, nextRun, endOverdue, lockReaper, listLeases, expireLeases, graceLeases, noteTick],
 ];
