@@ -73,6 +73,22 @@ describe('Journeys of tasks', () => {
     ]);
   });
 
+  it('include the events of the job that carries out the task, under the id of the job', async () => {
+    const { body } = await harness.call('createTask', {
+      token: manager.token,
+      body: { title: 'Render the report', kind: 'job', job: { queue: 'reports', kind: 'render', payload: {} } },
+    });
+    const task = body as { id: string; job: { id: string } };
+    await harness.call('cancelJob', { token: admin.token, params: { id: task.job.id } });
+    const events = await published(task.id, 4);
+    expect(events.map(({ event, job_id, comment_id }) => [event, job_id, comment_id])).to.have.deep.members([
+      ['tasks.task.created', null, null],
+      ['tasks.task.changed', null, null],
+      ['tasks.task.cancelled', null, null],
+      ['tasks.job.cancelled', task.job.id, null],
+    ]);
+  });
+
   it('are empty for a task whose events are no longer kept, and 404 for one that never existed', async () => {
     const task = await harness.createTask(manager);
     await published(task.id, 2);

@@ -572,13 +572,13 @@ export type Api = {
   };
   journeys: {
     /**
-     * List the events of a task and of its comments with their times from request to broker, oldest first.
+     * List the events of a task, of its comments and of its job with their times from request to broker, oldest first.
      * All times come from the database clock of the service that took the step, to the microsecond. Events are listed for seven days.
      */
     task(task_id: string, query?: T.ListTaskJourneyData['query'], options?: CallOptions): List<Opened<T.ListTaskJourneyResponses[200]['data'][number]>>;
     /**
-     * List the events of a task or of a comment with their times from broker to recipients, oldest first.
-     * All times come from the database clock of the service that took the step, to the microsecond. Events are listed for seven days. Comments have events of their own: give the id of a comment instead of a task's, as the journey of its task names it. The list is empty if Notifications has received no event of either.
+     * List the events of a task and of its comments with their times from broker to recipients, oldest first.
+     * All times come from the database clock of the service that took the step, to the microsecond. Events are listed for seven days. The id of a comment gives the events of this comment alone. The list is empty if Notifications has received no event of either.
      */
     notifications(task_id: string, query?: T.ListNotificationJourneyData['query'], options?: CallOptions): List<Opened<T.ListNotificationJourneyResponses[200]['data'][number]>>;
   };

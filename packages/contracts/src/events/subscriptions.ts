@@ -26,11 +26,12 @@ type Subject = {
 /** Matches an id in JSON text. Quotation marks inside strings are escaped, so text that a user wrote never matches. */
 const idNamed = (name: string): RegExp => new RegExp(`"${name}"\\s*:\\s*"([\\da-f-]{36})"`);
 
+const taskOfComment = idNamed('task_uuid');
 const actor = ['user_id', idNamed('actor')] as const;
 
 const subjects: readonly Subject[] = [
   { prefix: 'tasks.task.', aggregate: 'task_id', found: [actor] },
-  { prefix: 'tasks.comment.', aggregate: 'comment_id', found: [['task_id', idNamed('task_uuid')], actor] },
+  { prefix: 'tasks.comment.', aggregate: 'comment_id', found: [['task_id', taskOfComment], actor] },
   { prefix: 'tasks.job.', aggregate: 'job_id', found: [actor] },
   { prefix: 'tasks.schedule.', aggregate: 'schedule_id' },
   { prefix: 'auth.user.', aggregate: 'user_id' },
@@ -56,4 +57,9 @@ export function subjectFields(
     if (id !== undefined) fields[field] = id;
   }
   return fields;
+}
+
+/** Returns the resource to which the aggregate of an event belongs: the task of a comment. `payload` returns JSON text. */
+export function parentOf(type: EventType | (string & {}), payload: () => string): string | undefined {
+  return type.startsWith('tasks.comment.') ? taskOfComment.exec(payload())?.[1] : undefined;
 }
