@@ -58,6 +58,10 @@ const probe = (check: string, failed: number): Record<string, Series> => ({
   [`probe_checks_total{check="${check}",outcome="failed"}`]: { counter: [0, failed] },
 });
 
+const limited = (check: string): Record<string, Series> => ({
+  [`probe_checks_total{check="${check}",outcome="limited"}`]: { counter: [0, 1] },
+});
+
 type Objective = { slo: string; check: string; page: string; ticket: string; events: typeof traffic };
 
 /** Each objective by its traffic, with a fault that is far above what its budget allows, and by the probe while there is almost no traffic. */
@@ -79,6 +83,14 @@ function objectiveCases({ slo, check, page, ticket, events }: Objective): RuleCa
       alert: page,
       labels,
       series: { ...events(10_000, 0, 1), ...probe(check, 0) },
+      never: true,
+      ...pageTimes,
+    },
+    {
+      title: 'a probe whose requests get 429',
+      alert: page,
+      labels,
+      series: { ...events(0.1, 0, 0), ...probe(check, 0), ...limited(check) },
       never: true,
       ...pageTimes,
     },
@@ -227,6 +239,7 @@ export const ruleCases: readonly RuleCase[] = [
     },
     quietMinutes: 90,
   },
+  { title: '', alert: 'ProbeIsLimited', series: limited('available'), labels: {} },
   gauge('SchedulesAreLate', `schedule_lag_seconds${tasks}`, 0, 11),
   gauge('RemindersAreLate', `tasks_reminders_late_seconds${tasks}`, 0.5, 3),
   gauge('SyncIsBehind', 'tasks_sync_age_seconds{service="tasks",feed="tasks"}', 0.1, 11),
