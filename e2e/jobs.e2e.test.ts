@@ -52,6 +52,24 @@ describe('Jobs, through the gateway', () => {
     expect((await post('', job, token)).status).to.equal(201);
   });
 
+  it('have limits for keys with slashes', async () => {
+    const { token } = await demoPerson(suite(), 'admin');
+    const path = '/api/v1/job_limits/reports';
+    const body = JSON.stringify({ max_running: 2, rate: null });
+    const set = await send(suite().url, 'PUT', `${path}/${encodeURIComponent('customers/7')}`, { token, body });
+    expect([set.status, set.body.key]).to.deep.equal([200, 'customers/7']);
+    const { body: limits } = await send(suite().url, 'GET', path, { token });
+    expect((limits.data as { key: string }[]).map(({ key }) => key)).to.include('customers/7');
+  });
+
+  it('are claimed only at the exact path, on which the gateway limits those who wait', async () => {
+    const body = { claim_id: crypto.randomUUID(), queues: [queue], worker: 'one' };
+    for (const path of ['/claim/', '/cla%69m/', '//claim/'])
+      expect((await post(path, body)).status, path).to.equal(404);
+    // names a job, which has no POST
+    expect((await post('/CLAIM', body)).status).to.equal(405);
+  });
+
   it('pass in batches of up to 4 MiB', async () => {
     const jobs = Array.from({ length: 60 }, () => ({ queue, kind: 'render', payload: 'x'.repeat(60_000) }));
     expect((await post('/batch', { jobs })).status).to.equal(200);

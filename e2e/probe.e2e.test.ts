@@ -15,6 +15,7 @@ describe('The probe of the main flow', () => {
       url: suite().url,
       manager: account('manager'),
       member: account('ben'),
+      everyMs: 60_000,
       registry,
       onFailure: (check) => failures.push(check),
     });

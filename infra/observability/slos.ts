@@ -110,7 +110,8 @@ export function recordings(): { record: string; expr: string; labels: { slo: str
       'bad' in events
         ? `${sum('rate', events.bad, window)} / ${sum('rate', total, window)}`
         : `1 - ${sum('rate', events.good, window)} / ${sum('rate', total, window)}`;
-    const checks = `probe_checks_total{check="${probe}"}`;
+    // a check that is `limited` has no result
+    const checks = `probe_checks_total{check="${probe}",outcome=~"passed|failed"}`;
     const failed = `probe_checks_total{check="${probe}",outcome="failed"}`;
     const series = [
       ...windows.flatMap((window) => [

@@ -161,6 +161,13 @@ export const symptoms: readonly Alert[] = [
     summary: 'It is unknown whether mails of the last hour have arrived; they are not sent again',
   },
   {
+    name: 'ProbeIsLimited',
+    // three runs of fifteen; `increase` extrapolates
+    expr: 'sum by (namespace) (increase(probe_checks_total{check="available",outcome="limited"}[15m])) > 2.5',
+    severity: 'ticket',
+    summary: "The probe's requests get 429, so while there is little traffic, nothing shows whether the suite works",
+  },
+  {
     name: 'RetentionIsOverdue',
     expr: 'max by (namespace, service) (retention_overdue_seconds) > 86400',
     severity: 'ticket',

@@ -38,7 +38,8 @@ const metrics = createGatewayMetrics(registry, async () => {
     signal: AbortSignal.timeout(responseTimeoutMs),
   }).catch(() => undefined);
   await response?.body?.cancel();
-  return response?.ok === true;
+  // a request that the gateway's own limits refuse has a response too
+  return response?.ok === true || response?.status === 429;
 });
 
 const hasNetwork = () =>

@@ -29,10 +29,17 @@ const probe = createProbe({
   url: env.GATEWAY_URL.replace(/\/$/, ''),
   manager: env.PROBE_MANAGER,
   member: env.PROBE_MEMBER,
+  everyMs: env.PROBE_EVERY_MS,
   registry,
   onFailure: (check, reason) =>
     console.log(
-      JSON.stringify({ timestamp: new Date().toISOString(), level: 'warn', message: 'a check failed', check, reason }),
+      JSON.stringify({
+        timestamp: new Date().toISOString(),
+        level: 'warn',
+        message: 'a check has not passed',
+        check,
+        reason,
+      }),
     ),
 });
 await serveMetrics(registry, { host: env.HOST, port: env.PORT });

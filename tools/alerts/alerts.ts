@@ -14,7 +14,7 @@ import type { Fault } from './fault.ts';
 import { jobFaults } from './faults/jobs.ts';
 import { blockedBroker, mailFaults, messageFaults, relayFaults, takenQueue } from './faults/messages.ts';
 import { brokerLinkFault, objectiveFaults } from './faults/objectives.ts';
-import { causeFaults, monitoringFaults } from './faults/processes.ts';
+import { causeFaults, limitedProbe, monitoringFaults } from './faults/processes.ts';
 import { backupFaults, rowFaults } from './faults/rows.ts';
 import { holdJobs } from './job-worker.ts';
 import { createJudge } from './judge.ts';
@@ -61,6 +61,7 @@ const all = [
   ...messageFaults,
   ...mailFaults,
   ...monitoringFaults,
+  limitedProbe,
 ];
 const untried = alerts.filter(({ name }) => !all.some((fault) => fault.alerts.includes(name))).map(({ name }) => name);
 if (untried.length > 0) failures.push(`no fault fires ${untried.join(', ')}`);
@@ -106,6 +107,8 @@ await part('the suite with its monitoring', async () => {
       lateEvents.then(async () => await inTurn(mailFaults)),
     ]);
     await run(monitoringFaults);
+    // the last one, because it refuses the requests of every other fault
+    await run([limitedProbe]);
     await part('every alert has ended', judge.haveEnded);
   } finally {
     await world.stop();

@@ -30,6 +30,11 @@ const probe = (check: string, failed: number): Record<string, Series> => ({
 
 const pageTimes = { faultMinutes: 20, quietMinutes: 90 };
 
+/** Checks whose requests get 429. */
+export const limited = (check: string): Record<string, Series> => ({
+  [`probe_checks_total{check="${check}",outcome="limited"}`]: { counter: [0, 1] },
+});
+
 type Objective = { slo: string; check: string; page: string; ticket: string; events: typeof traffic };
 
 /** Each objective by its traffic, with a fault that is far above what its budget allows, and by the probe while there is almost no traffic. */
@@ -50,6 +55,14 @@ function objectiveCases({ slo, check, page, ticket, events }: Objective): RuleCa
       alert: page,
       labels,
       series: { ...events(10_000, 0, 1), ...probe(check, 0) },
+      never: true,
+      ...pageTimes,
+    },
+    {
+      title: 'a probe whose requests get 429',
+      alert: page,
+      labels,
+      series: { ...events(0.1, 0, 0), ...probe(check, 0), ...limited(check) },
       never: true,
       ...pageTimes,
     },

@@ -1,5 +1,5 @@
 import { jobs } from '../../infra/observability/causes.ts';
-import { objectiveRuleCases } from './objective-cases.ts';
+import { limited, objectiveRuleCases } from './objective-cases.ts';
 import type { RuleCase, Series } from './rule-case.ts';
 
 const service = { service: 'tasks' };
@@ -125,6 +125,7 @@ export const ruleCases: readonly RuleCase[] = [
     },
     quietMinutes: 90,
   },
+  { title: '', alert: 'ProbeIsLimited', series: limited('available'), labels: {} },
   gauge('SchedulesAreLate', `schedule_lag_seconds${tasks}`, 0, 11),
   gauge('RemindersAreLate', `tasks_reminders_late_seconds${tasks}`, 0.5, 3),
   gauge('SyncIsBehind', 'tasks_sync_age_seconds{service="tasks",feed="tasks"}', 0.1, 11),

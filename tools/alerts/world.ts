@@ -48,6 +48,8 @@ export type World = {
   broker: { dir: string; epmdPort: number };
   /** The folder of Prometheus. */
   monitoringDir: string;
+  /** The file with the configuration of nginx. */
+  gatewayConfig: string;
   stop(): Promise<void>;
 };
 
@@ -158,6 +160,7 @@ export async function startWorld(dir: string, webhook: Webhook, signal: AbortSig
     },
     broker: { dir: join(dir, 'rabbitmq'), epmdPort: ports.epmd },
     monitoringDir: join(dir, 'prometheus'),
+    gatewayConfig: join(dir, 'nginx', 'nginx.conf'),
     async stop() {
       await suite.stop();
       await brokerLink.stop();

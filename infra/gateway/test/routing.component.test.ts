@@ -30,6 +30,7 @@ describe('The routing of the gateway', () => {
       '/api/v1/task_templates/018f',
       '/api/v1/projects/018f/members',
       '/api/v1/sync/tasks?wait=25',
+      '/api/v1/jobs/claim',
       '/api/v1/activity?limit=10',
       '/api/v1/admin/dead_letters/tasks?type=auth.user.*',
       '/api/v1/admin/dead_letters/tasks/018f/replay',
@@ -90,6 +91,41 @@ describe('The routing of the gateway', () => {
   it('passes a service the path that it matched, not another spelling of it', async () => {
     const seen = await gateway.seen({ path: '/tasks/..%2fapi%2fv1%2ftasks' });
     expect(seen).to.include({ service: 'tasks', path: '/api/v1/tasks' });
+  });
+
+  const limitPaths = [
+    '/api/v1/job_limits/reports/a%2Fb',
+    '/api/v1/job_limits/reports/a%2fb?x=%2F',
+    '/api/v1/job_limits/reports/..%2Fa',
+    '/api/v1/job_limits/reports/a%2F%2Fb%2F..%2Fc',
+    '/api/v1/job_limits/reports/%25%20%3F%23',
+    '/api/v1/job_limits/reports',
+  ];
+  for (const path of limitPaths) {
+    it(`sends ${path} to Tasks as it was sent, with the slashes of the key`, async () => {
+      expect(await gateway.seen({ path, method: 'PUT', body: '{}' })).to.include({ service: 'tasks', path });
+    });
+  }
+
+  const spellings = [
+    '/api/v1/tasks/../job_limits/reports/a',
+    '/api/v1/tasks/%2E%2E/job_limits/reports/a',
+    '/api/v1//job_limits/reports/a',
+    '/api/v1/%6Aob_limits/reports/a',
+    '/users/..%2Fapi/v1/job_limits',
+  ];
+  for (const path of spellings) {
+    it(`responds with 404 for ${path}, which Tasks would not take for a job limit`, async () => {
+      expect((await gateway.send({ path })).status).to.equal(404);
+    });
+  }
+
+  it('sends a service nothing but the path of a location, also from below job limits', async () => {
+    const below = async (path: string) => await gateway.seen({ path: `/api/v1/job_limits/reports/${path}` });
+    expect(await below('..%2F../jobs/claim')).to.include({ service: 'tasks', path: '/api/v1/jobs/claim' });
+    const stream = { service: 'notifications', path: '/api/v1/notifications/stream' };
+    expect(await below('..%2F../notifications/stream')).to.include(stream);
+    expect(await below('%2e%2e/../auth/login')).to.include({ service: 'auth', path: '/api/v1/auth/login' });
   });
 
   it('keeps reserved characters of a path escaped', async () => {

@@ -179,10 +179,12 @@ const objectives: Dashboard = {
           ['events', `slo:events:increase1h${at}`],
           ['minimum', `vector(${minimum})`],
         ),
-        panel('Failed checks of the probe', 'short', [
-          'failed',
-          `sum(increase(probe_checks_total{check="${probe}",outcome="failed"}[1h]))`,
-        ]),
+        panel(
+          'Checks of the probe that failed, or had no result because of 429',
+          'short',
+          ['failed', `sum(increase(probe_checks_total{check="${probe}",outcome="failed"}[1h]))`],
+          ['no result', `sum(increase(probe_checks_total{check="${probe}",outcome="limited"}[1h]))`],
+        ),
       ],
     };
   }),

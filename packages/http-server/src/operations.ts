@@ -28,7 +28,7 @@ export function operations(
   checks: Readonly<Record<string, ReadinessCheck>>,
   isStopping: () => boolean,
 ): Router {
-  const router = Router();
+  const router = Router({ caseSensitive: true, strict: true });
 
   router.get('/health', (_request, response) => {
     sendJson(response, 200, { status: 'ok' });

@@ -173,6 +173,9 @@ function pathOf(request: IncomingMessage): string {
 function buildApp(options: HttpServerOptions, isStopping: () => boolean): Express {
   const { telemetry } = options;
   const app = express();
+  // as the routes of the contract
+  app.set('case sensitive routing', true);
+  app.set('strict routing', true);
   app.set('etag', false);
   app.set('trust proxy', [...options.trustedProxies]);
   app.disable('x-powered-by');

@@ -1,4 +1,5 @@
 import { subjectFields } from '@taskwire/contracts';
+import { traceIdIn } from '@taskwire/telemetry';
 import type { NamedHandler } from './handler.ts';
 import { orderKey, type Message } from './message.ts';
 
@@ -30,7 +31,8 @@ export function describeJob({
   message,
   handler,
 }: Pick<Job | UnhandledJob, 'message' | 'handler'>): Record<string, unknown> {
-  const { id, type, aggregateId, correlationId, payload } = message;
+  const { id, type, aggregateId, correlationId, payload, headers } = message;
   const subject = subjectFields(type, aggregateId, () => payload.toString('utf8'));
-  return { message_id: id, event: type, handler, ...subject, request_id: correlationId };
+  const cause = { request_id: correlationId, trace_id: traceIdIn(JSON.parse(headers) as Record<string, unknown>) };
+  return { message_id: id, event: type, handler, ...subject, ...cause };
 }

@@ -1,6 +1,7 @@
 import { eventSchemaVersion, subjectFields } from '@taskwire/contracts';
 import { partitionHeader, type Partition } from '@taskwire/partitions';
 import type { OutgoingMessage } from '@taskwire/rabbit';
+import { traceIdIn } from '@taskwire/telemetry';
 import type { Row } from './rows.ts';
 
 type StoredHeaders = { traceparent?: string; tracestate?: string; correlation_id?: string };
@@ -35,9 +36,10 @@ export function toMessage(row: Row, { appId, partition, sourceEpoch }: Sender): 
 
 /** Names the event of a row in the log. */
 export function describeRow({ messageId, type, aggregateId, headers, payload }: Row): Record<string, unknown> {
-  const { correlation_id: requestId }: StoredHeaders = JSON.parse(headers);
+  const stored: StoredHeaders = JSON.parse(headers);
   const subject = subjectFields(type, aggregateId, () => payload);
-  return { message_id: messageId, event: type, ...subject, request_id: requestId };
+  const cause = { request_id: stored.correlation_id, trace_id: traceIdIn(stored) };
+  return { message_id: messageId, event: type, ...subject, ...cause };
 }
 
 /** Formats microseconds since 1970 as ISO 8601 with all six digits, as the database does. */

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { subjectFields } from '@taskwire/contracts';
 import { errorText } from '@taskwire/errors';
 import { raceAbort, untilAborted } from '@taskwire/lifecycle';
-import { withExtractedTrace, type Telemetry } from '@taskwire/telemetry';
+import { traceIdIn, withExtractedTrace, type Telemetry } from '@taskwire/telemetry';
 import { createAcks, type Acks } from './acks.ts';
 import { answer, closeChannel, openChannel, type OpenChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
@@ -221,7 +221,8 @@ function toDelivery({ content, fields, properties }: ConsumeMessage, signal: Abo
 function idsOf({ content, properties: { messageId, type, correlationId, headers } }: ConsumeMessage): object {
   const aggregateId = text(headers?.['aggregate_id']);
   const subject = subjectFields(text(type) ?? '', aggregateId, () => content.toString('utf8'));
-  return { message_id: text(messageId), event: text(type), ...subject, request_id: text(correlationId) };
+  const cause = { request_id: text(correlationId), trace_id: traceIdIn(headers ?? {}) };
+  return { message_id: text(messageId), event: text(type), ...subject, ...cause };
 }
 
 function text(value: MessageProperties['messageId']): string | undefined {

@@ -24,6 +24,7 @@ export {
   recordedSpan,
   SpanKind,
   traceId,
+  traceIdIn,
   withExtractedTrace,
   withLinkedSpan,
   withoutRecording,

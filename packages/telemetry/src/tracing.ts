@@ -14,7 +14,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
-import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import { parseTraceParent, W3CTraceContextPropagator } from '@opentelemetry/core';
 import { errorTypeOf } from './error-type.ts';
 
 /** W3C trace context as transmitted in headers: https://www.w3.org/TR/trace-context/ */
@@ -81,6 +81,12 @@ export function injectTrace(): TraceCarrier {
 /** Returns the id of the active trace, 32 hex digits, for logs. */
 export function traceId(): string | undefined {
   return trace.getActiveSpan()?.spanContext().traceId;
+}
+
+/** Returns the id of the trace that headers name, for log lines about their message outside its trace; undefined for an invalid value. */
+export function traceIdIn(headers: Readonly<Record<string, unknown>>): string | undefined {
+  const { traceparent } = headers;
+  return typeof traceparent === 'string' ? parseTraceParent(traceparent)?.traceId : undefined;
 }
 
 /** The active span if its trace is recorded, even if it has ended. Work that runs elsewhere, such as in a batch, can link to it. */

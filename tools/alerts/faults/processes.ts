@@ -32,6 +32,25 @@ export const causeFaults: readonly Fault[] = [
   stopped('Tasks is killed', 'ServiceIsDown', 'tasks'),
 ];
 
+/** Admits one request a minute from each address. */
+export const limitedProbe: Fault = {
+  title: 'the gateway admits hardly any request',
+  alerts: ['ProbeIsLimited'],
+  begin({ suite, gatewayConfig }) {
+    const before = readFileSync(gatewayConfig, 'utf8');
+    const load = (text: string) => {
+      writeFileSync(gatewayConfig, text);
+      process.kill(suite.process('gateway').pid() ?? 0, 'SIGHUP');
+    };
+    load(
+      before
+        .replace(/zone=requests:10m rate=\S+;/, 'zone=requests:10m rate=1r/m;')
+        .replace(/zone=requests burst=\d+/, 'zone=requests burst=1'),
+    );
+    return Promise.resolve(() => Promise.resolve(load(before)));
+  },
+};
+
 /** Faults of the monitoring itself, and one that restarts a part of it. */
 export const monitoringFaults: readonly Fault[] = [
   {

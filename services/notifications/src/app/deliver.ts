@@ -112,7 +112,8 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
         channel: channel.name,
         ...idsOf(lost),
         attempt: lost.attempt,
-        request_id: lost.headers?.correlation_id,
+        request_id: lost.requestId,
+        trace_id: lost.traceId,
       });
   }
 
@@ -208,7 +209,7 @@ function idsOf({
   userId,
   taskId,
   eventId,
-}: Omit<LostDelivery, 'attempt' | 'headers'>): Record<string, string | null> {
+}: Omit<LostDelivery, 'attempt' | 'requestId' | 'traceId'>): Record<string, string | null> {
   return { delivery_id: id, notification_id: notificationId, user_id: userId, task_id: taskId, message_id: eventId };
 }
 

@@ -28,10 +28,11 @@ export type ClaimedDelivery = Delivery & {
 };
 
 /** A delivery whose attempt has an unknown outcome, because its process ended. */
-export type LostDelivery = Pick<
-  ClaimedDelivery,
-  'id' | 'notificationId' | 'eventId' | 'taskId' | 'userId' | 'attempt' | 'headers'
->;
+export type LostDelivery = Pick<Delivery, 'id' | 'notificationId' | 'eventId' | 'taskId' | 'userId' | 'attempt'> & {
+  /** The request that caused the delivery, and its trace. */
+  requestId: string | undefined;
+  traceId: string | undefined;
+};
 
 /** The state of a delivery after an attempt. If `nextAttemptInMs` is null, no attempt follows. */
 export type RecordedAttempt = {

@@ -1,4 +1,5 @@
 import { query, type Queryable } from '@taskwire/postgres';
+import { traceIdIn } from '@taskwire/telemetry';
 import type { ClaimedDelivery, DeliveryLog, LostDelivery, OpenDeliveries } from '../app/delivery-log.ts';
 import { gatherWrites, type GatheredWrite } from './gather-writes.ts';
 
@@ -158,6 +159,8 @@ const readOpen = `
   ) AS open
   GROUP BY channel, state`;
 
+type LostRow = Omit<LostDelivery, 'requestId' | 'traceId'> & Pick<ClaimedDelivery, 'headers'>;
+
 /** Deliveries that are waiting, being sent or of unknown outcome. */
 export async function readOpenDeliveries(db: Queryable): Promise<OpenDeliveries[]> {
   return await query<OpenDeliveries>(db, readOpen);
@@ -181,7 +184,12 @@ export function deliveryLog(db: Queryable): DeliveryLog {
     async markLost(channel, resendAfterMs) {
       const detail = 'the process ended between the handoff and the response';
       const values = [channel, resendAfterMs, detail];
-      return await query<LostDelivery>(db, { ...markLost, values });
+      const lost = await query<LostRow>(db, { ...markLost, values });
+      return lost.map(({ headers, ...delivery }) => ({
+        ...delivery,
+        requestId: headers?.correlation_id,
+        traceId: traceIdIn(headers ?? {}),
+      }));
     },
   };
 }
