@@ -89,6 +89,12 @@ export const symptoms: readonly Alert[] = [
     summary: `The copy of users in ${service} differed from Auth, and was repaired`,
   },
   {
+    name: 'DeletionIsDenied',
+    expr: 'sum by (namespace, service) (increase(user_directory_fetches_total{outcome="denied"}[1h])) > 0',
+    severity: 'page',
+    summary: `An event announced the deletion of a user to ${service}, and Auth knows nothing of it: someone else may publish as Auth`,
+  },
+  {
     name: 'SchedulesAreLate',
     expr: 'max by (namespace, service) (schedule_lag_seconds) > 10',
     for: '1m',

@@ -126,6 +126,13 @@ export const ruleCases: readonly RuleCase[] = [
     quietMinutes: 90,
   },
   { title: '', alert: 'ProbeIsLimited', series: limited('available'), labels: {} },
+  {
+    title: '',
+    alert: 'DeletionIsDenied',
+    labels: service,
+    series: { 'user_directory_fetches_total{service="tasks",outcome="denied"}': { counter: [0, 1] } },
+    quietMinutes: 90,
+  },
   gauge('SchedulesAreLate', `schedule_lag_seconds${tasks}`, 0, 11),
   gauge('RemindersAreLate', `tasks_reminders_late_seconds${tasks}`, 0.5, 3),
   gauge('SyncIsBehind', 'tasks_sync_age_seconds{service="tasks",feed="tasks"}', 0.1, 11),

@@ -39,10 +39,12 @@ export function createDirectoryMetrics(db: Database, { metrics, logger }: Teleme
   const registers = [metrics];
   const fetches = new Counter({
     name: 'user_directory_fetches_total',
-    help: 'Fetches of stale users by outcome.',
+    help: 'Fetches of stale users by outcome. Alert when denied rises: an event announced a deletion that never happened.',
     labelNames: ['outcome'],
     registers,
   });
+  // the increase of a series that appears with a denied deletion would miss it
+  fetches.inc({ outcome: 'denied' }, 0);
   const drift = new Counter({
     name: 'user_directory_drift_total',
     help: 'Users that a reconciliation corrected although no event had announced the change: lost events.',

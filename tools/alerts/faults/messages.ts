@@ -100,6 +100,21 @@ export const messageFaults: readonly Fault[] = [
     },
   },
   {
+    title: 'someone publishes as Auth that a user was deleted',
+    alerts: ['DeletionIsDenied'],
+    async begin({ sql }) {
+      // from the outbox, with everything that a real event has
+      await sql(
+        'auth',
+        `INSERT INTO outbox (type, aggregate_id, payload, headers)
+         SELECT 'auth.user.deleted', id, json_build_object('user_id', id, 'timestamp', $1::text), '{}' FROM users WHERE email = 'cas@taskwire.test'`,
+        [new Date().toISOString()],
+      );
+      // Auth denies it, and the alert looks back for an hour
+      return () => Promise.resolve();
+    },
+  },
+  {
     title: 'the policy of a queue was changed',
     alerts: ['BrokerDefinitionsAreLost'],
     // services look for it every 30 s
