@@ -322,8 +322,9 @@ export type Api = {
     enqueueAll(body: T.EnqueueJobsData['body'], options?: CallOptions): Call<Opened<T.EnqueueJobsResponses[200]>>;
     /**
      * Read a job.
+     * To follow a job, send the ETag of the last response as If-None-Match with `wait`: the response is the next representation, or 304 when the time is over. It is the latest one, so others may be skipped. A job that has ended (`settled_at` is set) is answered at once. Without If-None-Match, `wait` has no effect.
      */
-    get(id: string, options?: CallOptions): Call<Opened<T.GetJobResponses[200]>>;
+    get(id: string, options?: CallOptions & { query?: T.GetJobData['query'] }): Call<Opened<T.GetJobResponses[200]>>;
     /**
      * List jobs, newest first.
      */
