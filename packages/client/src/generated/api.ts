@@ -326,6 +326,11 @@ export type Api = {
      */
     get(id: string, options?: CallOptions & { query?: T.GetJobData['query'] }): Call<Opened<T.GetJobResponses[200]>>;
     /**
+     * Yields the resource, and then each newer representation until it has ended.
+     * Each request follows the use of the previous value, so it is the latest one, and those in between may be skipped.
+     */
+    watch(id: string, options?: CallOptions): AsyncGenerator<Opened<T.GetJobResponses[200]>, void, undefined>;
+    /**
      * List jobs, newest first.
      */
     list(query?: T.ListJobsData['query'], options?: CallOptions): List<Opened<T.ListJobsResponses[200]['data'][number]>>;
