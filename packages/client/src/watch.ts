@@ -4,8 +4,8 @@ import type { CallResult } from './call.ts';
 export const longestWait = 25;
 
 /**
- * Yields a resource, and then each newer representation until it has ended. Those in between may be skipped. Nothing is requested before the first use, and
- * each request follows the use of the previous value. `read` requests the representation; its value is undefined if the known one is still current.
+ * Yields a resource, and then each newer representation until it has ended. Those in between may be skipped. Nothing is requested before the first
+ * use, and each request follows the use of the previous value. `read` requests the representation; its value is undefined if the known one is current.
  */
 export async function* watched<T>(
   read: (known: string | undefined) => Promise<CallResult<unknown>>,

@@ -80,8 +80,8 @@ export function representationTag({ version, epoch }: { version: number; epoch: 
 }
 
 /**
- * The strong entity tag of the representation of a resource that has no version, `"<hash>"`. It changes exactly when the representation does, and needs no
- * epoch: a state that a restore brings back is the same representation again.
+ * The strong entity tag of the representation of a resource that has no version, `"<hash>"`. It changes exactly when the representation does, and
+ * needs no epoch: a state that a restore brings back is the same representation again.
  */
 export function contentTag(text: string): string {
   return `"${hash('sha1', text, 'base64url')}"`;

@@ -29,9 +29,9 @@ type WatchCommand = {
 };
 
 /**
- * Reads a job. If the client has this representation already, waits for another one, unless the job has ended: then only an operator can change it. Only the
- * latest representation counts; those in between may be skipped. No connection to the database is held while it waits. A caller who loses access during
- * the wait gets nothing more. @throws what `readJob` and `currentActor` throw.
+ * Reads a job. If the client has this representation already, waits for another one, unless the job has ended: then only an operator can change it.
+ * Only the latest representation counts; those in between may be skipped. No connection to the database is held while it waits. A caller who loses
+ * access during the wait gets nothing more. @throws what `readJob` and `currentActor` throw.
  */
 export async function watchJob(
   { jobs, watchers }: { jobs: JobReads; watchers: Watchers },
