@@ -31,6 +31,26 @@ describe('Jobs, through the gateway', () => {
     expect(read.body).to.deep.include({ state: 'succeeded', result: { rows: 3 } });
   });
 
+  it('show their latest progress to a reader that waits for it', async () => {
+    const { token } = await demoPerson(suite(), 'manager');
+    const enqueued = await post('', { queue, kind: 'render' }, token);
+    const [job] = (await claim()).body.data as { lease_token: string }[];
+    const read = async (known?: string) =>
+      await send(suite().url, 'GET', `/api/v1/jobs/${enqueued.body.id}?wait=25`, {
+        token,
+        headers: known === undefined ? {} : { 'if-none-match': known },
+      });
+    const first = await read();
+    expect(first.body).to.deep.include({ state: 'leased', progress: null });
+    const next = read(first.headers.get('etag') ?? '');
+    await post('/heartbeat', { leases: [{ lease_token: job?.lease_token, progress: { rows: 3 } }] });
+    const { status, body, headers } = await next;
+    expect([status, body.progress]).to.deep.equal([200, { rows: 3 }]);
+    const last = read(headers.get('etag') ?? '');
+    await post('/settle', { items: [{ lease_token: job?.lease_token, complete: {} }] });
+    expect((await last).body.state).to.equal('succeeded');
+  });
+
   it('are refused to a worker of other queues, and to users', async () => {
     const other = await claim({ queues: ['mails'] });
     expect([other.status, other.body.code]).to.deep.equal([403, 'forbidden']);

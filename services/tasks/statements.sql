@@ -922,14 +922,20 @@ INSERT INTO job_dependencies (job_id, predecessor_id)
 SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING;
 
 PREPARE "jobs.read" AS
-SELECT job.queue, (
-    SELECT to_json(shown)::text FROM (
-      SELECT job.id, job.queue, job.kind, job.task_id, job.payload, job.state, job.priority,
-        to_char(job.run_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS run_at, to_char(job.deadline AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS deadline, job.attempts, job.max_attempts,
-        job.unique_key, job.progress, job.result, job.error, job.reason, job.cancel_requested,
-        to_char(job.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(job.settled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS settled_at
-    ) AS shown
-  ) AS json FROM jobs job WHERE job.id = $1;
+SELECT job.queue, hash_record_extended(ROW(job.state, job.run_at, job.deadline, job.attempts, job.progress::text, job.reason,
+  job.cancel_requested, job.settled_at), 0)::text AS mark, job.settled_at IS NOT NULL AS has_ended, (
+  SELECT to_json(shown)::text FROM (
+    SELECT job.id, job.queue, job.kind, job.task_id, job.payload, job.state, job.priority,
+      to_char(job.run_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS run_at, to_char(job.deadline AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS deadline, job.attempts, job.max_attempts,
+      job.unique_key, job.progress, job.result, job.error, job.reason, job.cancel_requested,
+      to_char(job.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(job.settled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS settled_at
+  ) AS shown
+) AS json
+FROM jobs job WHERE job.id = $1;
+
+PREPARE "jobs.read_marks" AS
+SELECT job.id, hash_record_extended(ROW(job.state, job.run_at, job.deadline, job.attempts, job.progress::text, job.reason,
+    job.cancel_requested, job.settled_at), 0)::text AS mark FROM jobs job WHERE job.id = ANY ($1::uuid[]);
 
 PREPARE "jobs.list_1e894d40" AS
   SELECT job.id, (

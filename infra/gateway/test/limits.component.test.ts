@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http';
+import { waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import { startGateway, type Answer, type TestGateway } from './gateway-harness.ts';
 
@@ -66,6 +68,30 @@ describe('The gateway with limits on rates and sizes', () => {
     const [answer] = await send('/api/v1/tasks', 1);
     expect(answer).to.include({ status: 429, text: '{"code":"own"}' });
     expect(answer?.headers['retry-after']).to.equal('77');
+  });
+
+  it('counts a read of a job as a stream, and gives it more time, only if it may wait', async () => {
+    const held: ServerResponse[] = [];
+    gateway = await startGateway({
+      streams: 1,
+      readTimeoutSeconds: 1,
+      services: {
+        tasks: ({ url = '' }, response) => {
+          if (url.includes('wait')) held.push(response);
+          else if (url.startsWith('/api/v1/jobs')) response.end('{}');
+        },
+      },
+    });
+    const job = '/api/v1/jobs/01a227d8-4e4d-7fec-92a2-0b6b0bc58fd6';
+    const waiting = gateway.send({ path: `${job}?wait=25` });
+    await waitFor(async () => held.length === 1);
+    const others = [job, `${job}?wait=25`, '/api/v1/sync/tasks?wait=25', '/api/v1/tasks'];
+    const answers = await Promise.all(others.map(async (path) => await gateway.send({ path })));
+    expect(answers.map(({ status }) => status)).to.deep.equal([200, 429, 429, 504]);
+    held[0]?.end('{}');
+    expect((await waiting).status).to.equal(200);
+    const waits = (await gateway.log()).filter(({ status }) => status === 200).map((line) => line.waits);
+    expect(waits.slice(0, 2)).to.deep.equal(['', '1']);
   });
 
   const largest: [string, number][] = [

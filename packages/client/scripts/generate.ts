@@ -99,6 +99,17 @@ function methodLines({ name, route, entry }: Described): string[] {
   return [
     ...['    /**', `     * ${route.summary}.`, ...notes, ...deprecated, '     */'],
     `    ${name}(${input.join(', ')}): ${resultText(base, entry)};`,
+    ...(entry.watch === true ? watchLines(base, route.path) : []),
+  ];
+}
+
+function watchLines(base: string, path: string): string[] {
+  const input = [...pathParameters(path).map((parameter) => `${parameter}: string`), 'options?: CallOptions'];
+  return [
+    ...['    /**', '     * Yields the resource, and then each newer representation until it has ended.'],
+    '     * Each request follows the use of the previous value, so it is the latest one, and those in between may be skipped.',
+    '     */',
+    `    watch(${input.join(', ')}): AsyncGenerator<Opened<T.${base}Responses[200]>, void, undefined>;`,
   ];
 }
 

@@ -1,5 +1,5 @@
 /** Operations that got a query after they were released. Their methods take it in the options, so that earlier calls remain valid. */
-export const withLaterQuery: ReadonlySet<string> = new Set(['getTask']);
+export const withLaterQuery: ReadonlySet<string> = new Set(['getTask', 'getJob']);
 
 /** Maps each operation id to its place in the client, `<group>.<method>`. A new operation needs an entry here. */
 export const names: Readonly<Record<string, string>> = {

@@ -34,6 +34,7 @@ function entryOf(route: Route): Operation {
     ...(route.repeatable === true ? { repeatable: true } : {}),
     ...(query.includes('cursor') ? { list: true } : {}),
     ...(query.includes('token') && query.includes('wait') ? { feed: true } : {}),
+    ...(query.includes('wait') && route.etag === true ? { watch: true } : {}),
     // an invalid token would be refused
     ...(route.access.kind === 'anyone' && route.access.user === undefined ? { open: true } : {}),
   };

@@ -1,8 +1,7 @@
+import { longestWait } from './watch.ts';
+
 /** One page of a feed of changes. */
 export type FeedPage = { next_token: string; more: boolean };
-
-/** The longest wait for a change, in seconds. */
-const longestWait = 25;
 
 /**
  * A feed of changes. `await` gives one page. `for await` yields pages without an end, and waits for changes after the last one; `break` ends the requests.

@@ -20,6 +20,8 @@ export type Operation = {
   list?: true;
   /** Whether the response is a page of a feed of changes. */
   feed?: true;
+  /** Whether a request can wait for another representation than the known one; its group then has a method `watch`. */
+  watch?: true;
   /** Whether the response is a stream of events. */
   stream?: true;
   /** Whether no access token is sent. */

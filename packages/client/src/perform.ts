@@ -27,8 +27,11 @@ export type Settings = {
   budget: RetryBudget;
 };
 
-/** The input of a call: the path with its parameters and query, and the body. */
-export type Input = { path: string; body?: unknown };
+/**
+ * The input of a call: the path with its parameters and query, and the body. `known` is the ETag of the representation that the caller has; if it is
+ * current, the value of the result is undefined.
+ */
+export type Input = { path: string; body?: unknown; known?: string | undefined };
 
 /** Makes a call, with as many attempts as are needed and allowed. */
 export async function perform(
@@ -72,6 +75,7 @@ class Performance {
         'x-request-id': id,
         ...(input.body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(ifMatch === undefined ? {} : { 'if-match': ifMatch }),
+        ...(input.known === undefined ? {} : { 'if-none-match': input.known }),
         ...(operation.idempotent === true ? { 'idempotency-key': options.idempotencyKey ?? id } : {}),
       },
       body: input.body === undefined ? undefined : JSON.stringify(input.body),
@@ -133,10 +137,11 @@ class Performance {
   #success(answer: Answer): CallResult<unknown> | undefined {
     const { method, status } = this.#operation;
     const isGone = method === 'DELETE' && this.#isLost && (answer.status === 404 || answer.status === 410);
-    if (answer.status !== status && !isGone) return undefined;
+    const isKnown = this.#input.known !== undefined && answer.status === 304;
+    if (answer.status !== status && !isGone && !isKnown) return undefined;
     this.#settings.budget.refund(this.#retries);
     return {
-      value: this.#hasBody() ? parsed(answer.text) : undefined,
+      value: this.#hasBody() && !isKnown ? parsed(answer.text) : undefined,
       etag: answer.headers.get('etag') ?? undefined,
       requestId: answer.headers.get('x-request-id') ?? undefined,
       attempts: this.#attempts,

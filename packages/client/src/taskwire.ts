@@ -9,6 +9,7 @@ import type { Operation } from './operation.ts';
 import type { CallOptions } from './options.ts';
 import { perform, type Settings } from './perform.ts';
 import { RetryBudget } from './retry.ts';
+import { longestWait, watched } from './watch.ts';
 
 /** Options of a client. */
 export type TaskwireOptions = {
@@ -48,7 +49,11 @@ function TaskwireClient(
   auth?.connect?.(settings);
   for (const [group, members] of Object.entries(operations)) {
     const methods = Object.entries(members).map(([name, operation]) => [name, methodOf(settings, operation)] as const);
-    this[group] = Object.fromEntries(methods);
+    const watches = Object.values(members).filter(({ watch }) => watch === true);
+    this[group] = Object.fromEntries([
+      ...methods,
+      ...watches.map((operation) => ['watch', watchOf(settings, operation)] as const),
+    ]);
   }
 }
 
@@ -62,7 +67,7 @@ function methodOf(
   operation: Operation,
 ): (...given: unknown[]) => Call<unknown> | List<unknown> | Feed<FeedPage> {
   return (...given) => {
-    const path = operation.path.replace(/\{\w+\}/g, () => encodeURIComponent(String(given.shift())));
+    const path = pathOf(operation, given);
     const body = operation.body === 'required' ? given.shift() : undefined;
     const hasQuery = operation.query !== undefined && operation.queryInOptions !== true;
     const before = hasQuery ? given.shift() : undefined;
@@ -75,6 +80,23 @@ function methodOf(
     if (operation.feed === true) return new Feed((more) => call({ ...query, ...more }) as Call<FeedPage>);
     if (operation.list !== true) return call(query);
     return new List((cursor) => call(cursor === undefined ? query : { ...query, cursor }) as Call<Page<unknown>>);
+  };
+}
+
+/** The path of a call, whose parameters are removed from what was given. */
+function pathOf({ path }: Operation, given: unknown[]): string {
+  return path.replace(/\{\w+\}/g, () => encodeURIComponent(String(given.shift())));
+}
+
+/** The method that follows the resource of an operation. It takes the path parameters and options. */
+function watchOf(settings: Settings, operation: Operation): (...given: unknown[]) => AsyncGenerator {
+  return (...given) => {
+    const path = pathOf(operation, given);
+    const options = (given.shift() ?? {}) as CallOptions;
+    return watched(async (known) => {
+      const query = known === undefined ? {} : { wait: longestWait };
+      return await perform(settings, operation, { path: path + queryText(query), known }, options);
+    });
   };
 }
 

@@ -68,8 +68,8 @@ type ResponseHead<S> = ResponseExtras & { status: S };
 
 type ResponseExtras = {
   headers?: Readonly<Record<string, string>>;
-  /** The version of the resource, which becomes part of the strong entity tag. */
-  etag?: number | undefined;
+  /** The version of the resource, which becomes part of the strong entity tag; `content` for a resource without versions, see `contentTag`. */
+  etag?: number | 'content' | undefined;
 };
 
 /**
@@ -99,7 +99,7 @@ export type BoundRoute = { route: Route; handle: (request: never) => Promise<Unt
 export type UntypedResponse = {
   status: PropertyKey;
   headers?: Readonly<Record<string, string>>;
-  etag?: number | undefined;
+  etag?: number | 'content' | undefined;
   replayed?: boolean;
   body?: unknown;
 };

@@ -25,7 +25,7 @@ export type { IdempotentRequest } from './idempotency.ts';
 export { performInner, type InnerRequest, type InnerResponse } from './inner-request.ts';
 export type { ReadinessCheck } from './operations.ts';
 export { listCursors, paged, type Cursors, type PageRequest } from './paging.ts';
-export { accepts, representationTag, requireMatch, type IfMatch } from './preconditions.ts';
+export { accepts, contentTag, isNotModified, representationTag, requireMatch, type IfMatch } from './preconditions.ts';
 export { problemDocument } from './problem-response.ts';
 export { requestIds, type RequestIds } from './request.ts';
 export { createHttpServer, type HttpServer, type HttpServerOptions, type RawRoute } from './server.ts';

@@ -3,7 +3,7 @@ import { requireAccess } from './access/requirements.ts';
 import { PreserializedJson, type BoundRoute } from './bind.ts';
 import { withCurrent } from './current-representation.ts';
 import { parseBody, parseInput } from './input.ts';
-import { readIfMatch, representationTag } from './preconditions.ts';
+import { entityTag, readIfMatch } from './preconditions.ts';
 
 /** A request for an operation within the request for another one, such as an item of a bulk request. */
 export type InnerRequest = {
@@ -36,9 +36,9 @@ export async function performInner(
     ifMatch: readIfMatch(route, ifMatch, epoch),
   };
   try {
-    const { status, etag: version, body: answer } = await handle(input as never);
+    const { status, etag: given, body: answer } = await handle(input as never);
     const text = answer instanceof PreserializedJson ? answer.text : JSON.stringify(answer);
-    const etag = version === undefined ? undefined : representationTag({ version, epoch }, text);
+    const etag = given === undefined ? undefined : entityTag(given, epoch, text);
     return { status: Number(status), etag, text };
   } catch (error) {
     throw await withCurrent(error, reading, { actor, params });

@@ -79,6 +79,19 @@ export function representationTag({ version, epoch }: { version: number; epoch: 
   return `"${epochPart(epoch)}${version}-${hash('sha1', text, 'base64url')}"`;
 }
 
+/**
+ * The strong entity tag of the representation of a resource that has no version, `"<hash>"`. It changes exactly when the representation does, and
+ * needs no epoch: a state that a restore brings back is the same representation again.
+ */
+export function contentTag(text: string): string {
+  return `"${hash('sha1', text, 'base64url')}"`;
+}
+
+/** The entity tag that a handler's `etag` stands for. */
+export function entityTag(etag: number | 'content', epoch: number, text: string): string {
+  return etag === 'content' ? contentTag(text) : representationTag({ version: etag, epoch }, text);
+}
+
 /** Whether If-None-Match (RFC 9110 section 13.1.2, weak comparison) contains this tag. */
 export function isNotModified(header: string | undefined, tag: string): boolean {
   if (header === undefined) return false;

@@ -14,7 +14,7 @@ import { bodyReader, emptyBodyReader } from './body/read.ts';
 import { idempotentRequest } from './idempotency.ts';
 import { nothing, parseBody, parseInput } from './input.ts';
 import { logIds } from './log-ids.ts';
-import { isNotModified, parseIdempotencyKey, readIfMatch, representationTag } from './preconditions.ts';
+import { entityTag, isNotModified, parseIdempotencyKey, readIfMatch } from './preconditions.ts';
 import { headerOf, requestIds, stateOf } from './request.ts';
 
 export type RouteParts = {
@@ -150,7 +150,7 @@ function send(
   { request, response, epoch }: { request: IncomingMessage; response: ServerResponse; epoch: number },
   answer: UntypedResponse,
 ): void {
-  const { headers = {}, etag: version, body } = answer;
+  const { headers = {}, etag, body } = answer;
   response.statusCode = Number(answer.status);
   response.setHeader('Cache-Control', route.storable === true ? 'private, no-cache' : 'no-store');
   if (route.deprecated !== undefined) sendDeprecation(response, route.deprecated);
@@ -163,8 +163,8 @@ function send(
     logIds(location);
     response.setHeader('Location', location);
   }
-  if (version !== undefined) {
-    const tag = representationTag({ version, epoch }, text);
+  if (etag !== undefined) {
+    const tag = entityTag(etag, epoch, text);
     response.setHeader('ETag', tag);
     if (route.method === 'get' && isNotModified(headerOf(request, 'if-none-match'), tag)) {
       response.statusCode = 304;

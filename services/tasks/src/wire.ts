@@ -63,7 +63,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   const reminders = wireReminders(db, telemetry);
   const search = wireSearch(db, telemetry);
   const { sync, syncing } = wireSync(db, telemetry, turns.sync);
-  const { jobs, waiters, claims, promoter, reaper } = wireJobs({ db, tasks, telemetry });
+  const { jobs, waiters, watchers, claims, watching, promoter, reaper } = wireJobs({ db, tasks, telemetry });
   const retention = taskRetention(db, retentionPeriods(env), telemetry);
 
   const { clients, component: openClients } = serviceClients(env, telemetry, { auth: authUsers(env) });
@@ -82,7 +82,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   const { ports: schedules, rules, scheduler } = wireSchedules({ db, tasks, jobs, projects, policy, telemetry });
   const http = service.serve({
     routes: routes({
-      ...{ tasks, users: createUsers(directory, policy), deadLetters: createDeadLetters({ db }), jobs, waiters },
+      ...{ tasks, users: createUsers(directory, policy), deadLetters: createDeadLetters({ db }), jobs },
+      ...{ waiters, watchers },
       knownQueues: createKnownQueues(clients.auth),
       links: linkStore,
       ...{ schedules, sync },
@@ -127,7 +128,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     rules,
     ...service.working(workers),
     http,
-    ...service.serving([claims, syncing]),
+    ...service.serving([claims, watching, syncing]),
   ];
   return {
     components,
@@ -146,6 +147,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     retention,
     jobs,
     waiters,
+    watchers,
     sync,
     db,
   };

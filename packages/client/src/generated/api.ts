@@ -322,8 +322,14 @@ export type Api = {
     enqueueAll(body: T.EnqueueJobsData['body'], options?: CallOptions): Call<Opened<T.EnqueueJobsResponses[200]>>;
     /**
      * Read a job.
+     * To follow a job, send the ETag of the last response as If-None-Match with `wait`: the response is the next representation, or 304 when the time is over. It is the latest one, so others may be skipped. A job that has ended (`settled_at` is set) is answered at once. Without If-None-Match, `wait` has no effect.
      */
-    get(id: string, options?: CallOptions): Call<Opened<T.GetJobResponses[200]>>;
+    get(id: string, options?: CallOptions & { query?: T.GetJobData['query'] }): Call<Opened<T.GetJobResponses[200]>>;
+    /**
+     * Yields the resource, and then each newer representation until it has ended.
+     * Each request follows the use of the previous value, so it is the latest one, and those in between may be skipped.
+     */
+    watch(id: string, options?: CallOptions): AsyncGenerator<Opened<T.GetJobResponses[200]>, void, undefined>;
     /**
      * List jobs, newest first.
      */

@@ -86,7 +86,7 @@ export const operations = frozenTable({
   jobs: {
     enqueue: { id: 'enqueueJob', method: 'POST', path: '/api/v1/jobs', status: 201, body: 'required', idempotent: true },
     enqueueAll: { id: 'enqueueJobs', method: 'POST', path: '/api/v1/jobs/batch', status: 200, body: 'required', idempotent: true },
-    get: { id: 'getJob', method: 'GET', path: '/api/v1/jobs/{id}', status: 200 },
+    get: { id: 'getJob', method: 'GET', path: '/api/v1/jobs/{id}', status: 200, query: ['wait'], queryInOptions: true, watch: true },
     list: { id: 'listJobs', method: 'GET', path: '/api/v1/jobs', status: 200, query: ['cursor', 'limit', 'state', 'queue', 'kind'], list: true },
     cancel: { id: 'cancelJob', method: 'POST', path: '/api/v1/jobs/{id}/cancel', status: 200, idempotent: true },
     replay: { id: 'replayJob', method: 'POST', path: '/api/v1/jobs/{id}/replay', status: 200, body: 'required', idempotent: true },

@@ -5065,10 +5065,21 @@ export type EnqueueJobsResponse2 = EnqueueJobsResponses[keyof EnqueueJobsRespons
 
 export type GetJobData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag of the caller's stored representation.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * how many seconds to wait while If-None-Match matches, up to 25; the default is 0
+         */
+        wait?: number;
+    };
     url: '/api/v1/jobs/{id}';
 };
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { job, jobState, largestBatchBytes, largestJobBytes, limit, limits, line, newJob, operatorsReason, receipt, valuesOfBatch, valuesOfJob } from './job-schemas.ts';
 import { jobWorkerRoutes } from './job-workers.ts';
 import { defineRoute } from './route.ts';
-import { givenInstant, idParams, listOf, page, queueName } from './schemas.ts';
+import { givenInstant, idParams, listOf, longestWaitSeconds, page, queryInteger, queueName } from './schemas.ts';
 
 const tag = 'Jobs';
 const sender = { scopes: ['tasks:write'], roles: ['admin', 'manager'], service: 'jobs:enqueue' } as const;
@@ -65,9 +65,17 @@ export const jobsRoutes = {
     path: '/api/v1/jobs/{id}',
     operationId: 'getJob',
     summary: 'Read a job',
+    description:
+      'To follow a job, send the ETag of the last response as If-None-Match with `wait`: the response is the next representation, or 304 when the time is over. It is the latest one, so others may be skipped. A job that has ended (`settled_at` is set) is answered at once. Without If-None-Match, `wait` has no effect.',
     tag,
     access: { kind: 'user', ...sender, scopes: ['tasks:read'] },
     params: idParams,
+    query: z.strictObject({
+      wait: queryInteger(0, longestWaitSeconds)
+        .default(0)
+        .describe(`how many seconds to wait while If-None-Match matches, up to ${longestWaitSeconds}; the default is 0`),
+    }),
+    etag: true,
     responses: { 200: job },
     problems: ['not_found'],
   }),

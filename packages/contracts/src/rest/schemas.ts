@@ -269,6 +269,9 @@ export function listOf<S extends z.ZodType>(item: S) {
   return z.object({ data: z.array(item), next_cursor: z.string().nullable() });
 }
 
+/** The longest wait for a change, in seconds: shorter than the limits of the gateway and of usual proxies. */
+export const longestWaitSeconds = 25;
+
 /** An integer in a query parameter. */
 export function queryInteger(min: number, max: number) {
   return z.string().regex(/^\d{1,6}$/, `must be a whole number from ${min} to ${max}`).transform(Number).pipe(z.int().min(min).max(max));

@@ -1,10 +1,7 @@
 import { z } from 'zod';
 import { instant, uuid } from '../events/events.ts';
 import { defineRoute } from './route.ts';
-import { openEnum, person, queryInteger, task } from './schemas.ts';
-
-/** The longest wait for a change, in seconds: shorter than the limits of the gateway and of usual proxies. */
-const longestWaitSeconds = 25;
+import { longestWaitSeconds, openEnum, person, queryInteger, task } from './schemas.ts';
 
 /** A task as a copy keeps it. It has ids instead of names, which have a separate feed, and no `job`, because a job changes without its task. */
 export const syncedTask = task

@@ -3,6 +3,7 @@ import type { Database } from '@taskwire/postgres';
 import type { Telemetry } from '@taskwire/telemetry';
 import { wakeWaiters } from '../app/jobs/claim-jobs.ts';
 import { createWaiters } from '../app/jobs/waiters.ts';
+import { createWatchers, lookAtWatched, wakingWatchers } from '../app/jobs/watchers.ts';
 import type { TaskStore } from '../app/ports.ts';
 import { createJobStore } from '../postgres/jobs/job-store.ts';
 import { observeQueues, reapedCounter } from '../postgres/jobs/metrics.ts';
@@ -14,21 +15,25 @@ const secondMs = 800;
  * queue.
  */
 const pollMs = 250;
-/** The longest back-off while the database is unavailable: short, because workers are waiting. */
+/** A request that watches a job sees changes of other processes at most 1.2 s later; each process looks at most once a second. */
+const lookMs = 1_000;
+/** The longest back-off while the database is unavailable: short, because workers and readers are waiting. */
 const maxBackOffMs = 1_000;
 
-/** Wires jobs: their store, the claims that wait, and the loops that keep jobs moving. */
+/** Wires jobs: their store, the claims and readers that wait, and the loops that keep jobs moving. */
 export function wireJobs({ db, tasks, telemetry }: { db: Database; tasks: TaskStore; telemetry: Telemetry }) {
   const { logger } = telemetry;
   const waiters = createWaiters();
+  const watchers = createWatchers();
   const reaped = reapedCounter(telemetry.metrics);
   observeQueues(db.pool, telemetry);
-  const jobs = createJobStore(db, tasks, {
+  const store = createJobStore(db, tasks, {
     queued: (queue, { count }) => waiters.wake(queue, count),
     scheduled: () => promoter.wake(),
     freed: (queue, count) => waiters.wake(queue, count),
     expired: (queue, state) => reaped.inc({ queue, state }),
   });
+  const jobs = wakingWatchers(store, watchers);
 
   const polling = createLoop({
     name: 'job claims',
@@ -46,6 +51,24 @@ export function wireJobs({ db, tasks, telemetry }: { db: Database; tasks: TaskSt
     async stop() {
       waiters.close();
       await polling.stop();
+    },
+  };
+
+  const looking = createLoop({
+    name: 'watched jobs',
+    intervalMs: lookMs,
+    maxBackOffMs,
+    logger,
+    async tick() {
+      await lookAtWatched({ jobs, watchers });
+      return 'idle';
+    },
+  });
+  const watching: Component = {
+    ...looking,
+    async stop() {
+      watchers.close();
+      await looking.stop();
     },
   };
 
@@ -72,5 +95,5 @@ export function wireJobs({ db, tasks, telemetry }: { db: Database; tasks: TaskSt
     tick: async () => ((await jobs.reap())?.isComplete === false ? 'more' : 'idle'),
   });
 
-  return { jobs, waiters, claims, promoter, reaper };
+  return { jobs, waiters, watchers, claims, watching, promoter, reaper };
 }

@@ -28,6 +28,7 @@ describe('The plans of the statements on jobs', () => {
     // a lost lease is looked for again
     await client.beat(one!);
     await client.read(first.id);
+    await harness.service.jobs.readMarks([first.id]);
     const keyed = await harness.client();
     await keyed.enqueue({ concurrency_key: 'a' });
     await keyed.claim();

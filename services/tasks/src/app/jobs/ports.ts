@@ -61,7 +61,15 @@ export type JobFilter = { state?: string | undefined; queue?: string | undefined
 export type JobReads = {
   /** Newest first. */
   listJobs(filter: JobFilter, place: Place): Promise<Page<JobDocument['text']>>;
-  readJob(id: string, tx?: Tx): Promise<(JobDocument & { queue: string }) | undefined>;
+  readJob(id: string, tx?: Tx): Promise<FoundJob | undefined>;
+};
+
+/** `mark` changes with everything in the text that can change. */
+export type FoundJob = JobDocument & { queue: string; mark: string; hasEnded: boolean };
+
+export type JobMarks = {
+  /** The marks of the jobs that exist, by id. */
+  readMarks(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
 };
 
 export type ClaimedJob = JsonText<Routes['claimJobs']['responses'][200]['shape']['data']['element']>;

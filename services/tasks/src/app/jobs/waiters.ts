@@ -1,3 +1,5 @@
+import { createWait, type Wait } from './wait.ts';
+
 /** One waiting claim. */
 export type Waiter = {
   /** Resolves when a job may have been queued since the last call, when the claim must end, or after `ms`. */
@@ -17,61 +19,43 @@ export type Waiters = {
   close(): void;
 };
 
-type Entry = { queues: ReadonlySet<string>; isWoken: boolean; wake: (() => void) | undefined };
+type Entry = { queues: ReadonlySet<string>; wait: Wait };
 
 export function createWaiters(): Waiters {
   const entries = new Set<Entry>();
   let isClosed = false;
 
-  function wakeOne(entry: Entry): void {
-    entry.isWoken = true;
-    entry.wake?.();
-  }
-
-  async function next(entry: Entry, ms: number, hangUp: AbortSignal): Promise<void> {
-    if (!entry.isWoken && !isClosed && !hangUp.aborted && ms > 0) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, ms);
-      const end = () => resolve();
-      hangUp.addEventListener('abort', end, { once: true });
-      entry.wake = resolve;
-      await promise;
-      clearTimeout(timer);
-      hangUp.removeEventListener('abort', end);
-      entry.wake = undefined;
-    }
-    entry.isWoken = false;
-  }
-
   return {
     join(queues) {
-      const entry: Entry = { queues: new Set(queues), isWoken: false, wake: undefined };
+      const entry: Entry = { queues: new Set(queues), wait: createWait() };
       entries.add(entry);
       return {
-        next: async (ms, hangUp) => await next(entry, ms, hangUp),
+        async next(ms, hangUp) {
+          if (!isClosed) await entry.wait.next(ms, hangUp);
+        },
         leave: () => void entries.delete(entry),
       };
     },
     wake(queue, count) {
       let left = count;
-      for (const entry of entries) {
+      for (const { queues, wait } of entries) {
         if (left === 0) return;
-        if (entry.isWoken || !entry.queues.has(queue)) continue;
-        wakeOne(entry);
+        if (wait.isWoken() || !queues.has(queue)) continue;
+        wait.wake();
         left -= 1;
       }
     },
     waiting() {
       const counts = new Map<string, number>();
-      for (const { queues, wake } of entries) {
-        if (wake !== undefined) for (const queue of queues) counts.set(queue, (counts.get(queue) ?? 0) + 1);
+      for (const { queues, wait } of entries) {
+        if (wait.isWaiting()) for (const queue of queues) counts.set(queue, (counts.get(queue) ?? 0) + 1);
       }
       return counts;
     },
     isClosed: () => isClosed,
     close() {
       isClosed = true;
-      for (const entry of entries) wakeOne(entry);
+      for (const { wait } of entries) wait.wake();
     },
   };
 }

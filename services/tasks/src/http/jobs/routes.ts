@@ -1,5 +1,13 @@
 import { tasksRoutes, type JsonText } from '@taskwire/contracts';
-import { bind, listCursors, PreserializedJson, response, type BoundRoute } from '@taskwire/http-server';
+import {
+  bind,
+  contentTag,
+  isNotModified,
+  listCursors,
+  PreserializedJson,
+  response,
+  type BoundRoute,
+} from '@taskwire/http-server';
 import { claimJobs } from '../../app/jobs/claim-jobs.ts';
 import { enqueueJob, enqueueJobs } from '../../app/jobs/enqueue-jobs.ts';
 import { extendLeases } from '../../app/jobs/extend-leases.ts';
@@ -7,9 +15,10 @@ import { listJobLimits, setJobLimit } from '../../app/jobs/limit-jobs.ts';
 import type { KnownQueues } from '../../app/jobs/known-queues.ts';
 import { cancelJob, dropJobs, replayJob, replayJobs } from '../../app/jobs/operate-jobs.ts';
 import type { JobEnqueuing, JobLeases, JobLimiting, JobOperating, JobReads } from '../../app/jobs/ports.ts';
-import { readJob } from '../../app/jobs/read-job.ts';
+import { watchJob } from '../../app/jobs/read-job.ts';
 import { settleJob, settleJobs } from '../../app/jobs/settle-jobs.ts';
 import type { Waiters } from '../../app/jobs/waiters.ts';
+import type { Watchers } from '../../app/jobs/watchers.ts';
 import { pageBody, respond } from '../response.ts';
 import { storedRequest } from './idempotency.ts';
 
@@ -17,6 +26,7 @@ export type JobPorts = {
   jobs: JobEnqueuing & JobReads & JobLeases & JobOperating & JobLimiting;
   knownQueues: KnownQueues;
   waiters: Waiters;
+  watchers: Watchers;
 };
 
 const claimed = tasksRoutes.claimJobs.responses[200];
@@ -32,9 +42,12 @@ export function jobRoutes(ports: JobPorts): BoundRoute[] {
       const command = { actor, input, request: storedRequest(actor, idempotent) };
       return respond(tasksRoutes.enqueueJobs, 200, await enqueueJobs(ports, command));
     }),
-    bind(tasksRoutes.getJob, async ({ actor, params }) =>
-      respond(tasksRoutes.getJob, 200, await readJob(ports, actor, params.id)),
-    ),
+    bind(tasksRoutes.getJob, async ({ actor, params: { id }, query, headers, hangUp, currentActor }) => {
+      const known = headers['if-none-match'];
+      const isKnown = (job: string) => typeof known === 'string' && isNotModified(known, contentTag(job));
+      const command = { id, actor, currentActor, isKnown, waitSeconds: query.wait, hangUp: hangUp() };
+      return { ...respond(tasksRoutes.getJob, 200, await watchJob(ports, command)), etag: 'content' };
+    }),
     bind(tasksRoutes.listJobs, async ({ query: { cursor, limit, ...filter } }) => {
       const cursors = listCursors('id', { name: 'jobs', filter });
       const page = await ports.jobs.listJobs(filter, { after: cursors.decode(cursor), limit });

@@ -12,6 +12,15 @@ export function jobJson(job: string): string {
   )`;
 }
 
+/**
+ * SQL for a number that changes with everything in `jobJson` that can change; heartbeats without progress do not change it. It leaves out results and
+ * errors, which can be long and change only with the state or the attempts.
+ */
+export function jobMark(job: string): string {
+  return `hash_record_extended(ROW(${job}.state, ${job}.run_at, ${job}.deadline, ${job}.attempts, ${job}.progress::text, ${job}.reason,
+    ${job}.cancel_requested, ${job}.settled_at), 0)::text`;
+}
+
 /** SQL for a leased job as its worker gets it. */
 export function claimedJson(job: string): string {
   return `(

@@ -4,6 +4,7 @@ import type {
   JobHints,
   JobLeases,
   JobLimiting,
+  JobMarks,
   JobOperating,
   JobReads,
   JobUpkeep,
@@ -23,6 +24,7 @@ import { settlingJobs } from './settle.ts';
 
 export type JobStore = JobEnqueuing &
   JobReads &
+  JobMarks &
   JobLeases &
   JobOperating &
   JobLimiting &

@@ -1,12 +1,22 @@
 import { hash } from 'node:crypto';
 import { keyset, pageOf, query, type Keyset, type Place, type Queryable } from '@taskwire/postgres';
-import type { JobDocument, JobFilter, JobReads } from '../../app/jobs/ports.ts';
-import { jobJson } from './job-json.ts';
+import type { JobDocument, JobFilter, JobMarks, JobReads } from '../../app/jobs/ports.ts';
+import { jobJson, jobMark } from './job-json.ts';
 
 export const readJob = {
   name: 'jobs.read',
-  text: `SELECT job.queue, ${jobJson('job')} AS json FROM jobs job WHERE job.id = $1`,
+  text: `
+  SELECT job.queue, ${jobMark('job')} AS mark, job.settled_at IS NOT NULL AS has_ended, ${jobJson('job')} AS json
+  FROM jobs job WHERE job.id = $1`,
 };
+
+/** The jobs that requests watch. */
+export const readMarks = {
+  name: 'jobs.read_marks',
+  text: `SELECT job.id, ${jobMark('job')} AS mark FROM jobs job WHERE job.id = ANY ($1::uuid[])`,
+};
+
+type FoundRow = { queue: string; mark: string; has_ended: boolean; json: JobDocument['text'] };
 
 const latestFirst: Keyset = { direction: 'DESC', columns: { id: { sql: 'job.id', type: 'uuid' } } };
 
@@ -25,11 +35,15 @@ export function listJobs({ state, queue, kind }: JobFilter, place: Place) {
   return { name: `jobs.list_${hash('sha1', text).slice(0, 8)}`, text, values: [...values, ...page.values] };
 }
 
-export function jobReads(db: Queryable): JobReads {
+export function jobReads(db: Queryable): JobReads & JobMarks {
   return {
     async readJob(id, tx) {
-      const [row] = await query<{ queue: string; json: JobDocument['text'] }>(tx ?? db, { ...readJob, values: [id] });
-      return row && { text: row.json, queue: row.queue };
+      const [row] = await query<FoundRow>(tx ?? db, { ...readJob, values: [id] });
+      return row && { text: row.json, queue: row.queue, mark: row.mark, hasEnded: row.has_ended };
+    },
+    async readMarks(ids) {
+      const rows = await query<{ id: string; mark: string }>(db, { ...readMarks, values: [ids] });
+      return new Map(rows.map(({ id, mark }) => [id, mark]));
     },
     async listJobs(filter, place) {
       const rows = await query<{ id: string; json: JobDocument['text'] }>(db, listJobs(filter, place));

@@ -5,7 +5,7 @@ import { findFloors } from './floors.ts';
 import { extendLeases, extendUnlocked } from './heartbeat.ts';
 import { noteHeard } from './job-store.ts';
 import { endOverdue, nextRun, promoteJobs } from './promote.ts';
-import { listJobs, readJob } from './reads.ts';
+import { listJobs, readJob, readMarks } from './reads.ts';
 import { expireLeases, graceLeases, listLeases, lockReaper, noteTick } from './reap.ts';
 import { readAnswers, settleJobs } from './settle.ts';
 
@@ -14,7 +14,7 @@ const lists = [{}, { state: 'dead' }].map((filter) => listJobs(filter, { limit: 
 
 /** The prepared statements on jobs, for `statements.sql`. A test compares them with those that run. */
 export const jobStatements: readonly { name: string; text: string }[] = [
-  ...[enqueueJobs, endWindows, keyHolders, lockPredecessors, insertDependencies, readJob],
+  ...[enqueueJobs, endWindows, keyHolders, lockPredecessors, insertDependencies, readJob, readMarks],
   ...lists.map(({ name, text }) => ({ name, text })),
   ...[
     claimJobs,
