@@ -41,6 +41,17 @@ describe('Jobs, through the gateway', () => {
     expect((await post('', { queue, kind: 'render' }, member.token)).status).to.equal(403);
   });
 
+  it('are refused for a queue that no client has, until a worker is registered for it', async () => {
+    const { token } = await demoPerson(suite(), 'manager');
+    const job = { queue: 'invoices', kind: 'render' };
+    const refused = await post('', job, token);
+    expect([refused.status, refused.body.code]).to.deep.equal([422, 'unknown_queue']);
+    const message = 'is invoices, which is not the queue of a registered client';
+    expect(refused.body.errors).to.deep.equal([{ field: 'queue', code: 'unknown_queue', message }]);
+    await registerWorker(suite(), 'invoice-worker', 'invoices');
+    expect((await post('', job, token)).status).to.equal(201);
+  });
+
   it('pass in batches of up to 4 MiB', async () => {
     const jobs = Array.from({ length: 60 }, () => ({ queue, kind: 'render', payload: 'x'.repeat(60_000) }));
     expect((await post('/batch', { jobs })).status).to.equal(200);

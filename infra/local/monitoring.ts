@@ -14,6 +14,8 @@ export type Monitoring = {
   probe: { manager: Person; member: Person };
   /** The destination of alerts; by default, the suite's own mail catcher. */
   receivers?: Receivers;
+  /** Returns the least free space of PostgreSQL's disk when its exporter starts; by default, the exporter decides. */
+  databaseDiskLimitBytes?: () => number;
   /** Divides every window and waiting time, including the probe's. */
   faster?: number;
 };
@@ -51,11 +53,13 @@ export function monitoringNodes(o: {
   monitoring: Monitoring;
   suite: SuitePorts;
   ownBroker: boolean;
+  /** PostgreSQL's data, if the suite runs PostgreSQL. */
+  databaseDir: string | undefined;
   gatewayUrl: string;
   dir: string;
   logFile: (name: string) => string;
 }): Node[] {
-  const { ports, probe, receivers = mailReceivers(o.suite.smtp), faster = 1 } = o.monitoring;
+  const { ports, probe, receivers = mailReceivers(o.suite.smtp), databaseDiskLimitBytes, faster = 1 } = o.monitoring;
   const program = (name: string, file: string, port: number, env: Record<string, string>) => (signal: AbortSignal) =>
     startProcess({
       name,
@@ -94,9 +98,12 @@ export function monitoringNodes(o: {
     {
       name: 'gateway exporter',
       after: ['gateway'],
-      start: program('gateway exporter', 'observer/run-gateway-exporter.ts', ports.gatewayExporter, {
-        LOG_PORT: String(ports.gatewayExporter),
-      }),
+      start: (signal) =>
+        program('gateway exporter', 'observer/run-gateway-exporter.ts', ports.gatewayExporter, {
+          LOG_PORT: String(ports.gatewayExporter),
+          ...(o.databaseDir !== undefined && { DATABASE_DISK_PATH: o.databaseDir }),
+          ...(databaseDiskLimitBytes && { DATABASE_DISK_LIMIT_BYTES: String(databaseDiskLimitBytes()) }),
+        })(signal),
     },
     {
       name: 'probe',

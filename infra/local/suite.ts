@@ -96,13 +96,14 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
     ...o.env?.[service],
   });
 
+  const postgresDir = join(o.dir, 'postgres');
   const postgres: Node = {
     name: 'postgres',
     after: [],
     start: (signal) =>
       startPostgres({
         signal,
-        dir: join(o.dir, 'postgres'),
+        dir: postgresDir,
         port: ports.postgres,
         password: secrets.database.superuser,
         logFile: logFile('postgres'),
@@ -215,7 +216,7 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
         ? []
         : monitoringNodes({
             ...{ monitoring, suite: ports, ownBroker: external.amqpUrl === undefined, gatewayUrl: url },
-            ...{ dir: o.dir, logFile },
+            ...{ dir: o.dir, logFile, databaseDir: ownPostgres ? postgresDir : undefined },
           })),
     ],
     {

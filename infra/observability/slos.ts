@@ -62,7 +62,8 @@ export const slos: readonly Slo[] = [
     name: 'freshness',
     objective: 0.99,
     total: 'inbox_lag_seconds_count{service="notifications",handler="notify"}',
-    events: { good: 'inbox_lag_seconds_bucket{service="notifications",handler="notify",le="2"}' },
+    // Prometheus 3 stores the limit 2 as 2.0
+    events: { good: 'inbox_lag_seconds_bucket{service="notifications",handler="notify",le=~"2([.]0)?"}' },
     minimum: 500,
     probe: 'fresh',
     page: {

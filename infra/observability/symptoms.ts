@@ -1,6 +1,17 @@
 import type { Alert } from './alert.ts';
 import { service } from './causes.ts';
 
+const eventQueues = '{queue=~"(tasks|notifications)[.]events.*"}';
+
+/** Whichever consumer does not take or finish messages, the broker still has them, and no process has acknowledged one. */
+const stuckQueues =
+  `sum by (namespace, queue) (rabbitmq_detailed_queue_messages${eventQueues}) > 0 ` +
+  'unless on (namespace, queue) sum by (namespace, queue) (increase(rabbit_deliveries_total{outcome="acked"}[5m])) > 0';
+/** A queue that does not exist has no messages, but its service cannot consume from it. */
+const detachedConsumers = 'max by (namespace, service, channel) (rabbit_channel_up{channel!="publish"}) == 0';
+
+const databaseClaims = '{persistentvolumeclaim=~"(auth|tasks|notifications)-postgres-.+"}';
+
 const unknownMails = 'max by (namespace, service, channel) (notifications_deliveries{state="unknown"})';
 
 /** Symptoms of a running suite that need a person, besides the objectives. */
@@ -38,6 +49,32 @@ export const symptoms: readonly Alert[] = [
     severity: 'ticket',
     causes: ['broker', 'postgres', 'service'],
     summary: `${service} handles 1 % of events more than a minute after they happened`,
+  },
+  {
+    name: 'InboxIsStuck',
+    expr: [
+      `max by (namespace, service) (label_replace(${stuckQueues}, "service", "$1", "queue", "([^.]*).*"))`,
+      `max by (namespace, service) (${detachedConsumers})`,
+    ].join('\nor\n'),
+    for: '5m',
+    severity: 'ticket',
+    causes: ['broker', 'postgres', 'service'],
+    summary: `${service} handles no events: they wait in its queue, or it cannot consume from it`,
+    because: 'a standby takes over a queue within 20 s, and a handler ends after 30 s; one message may wait for both',
+  },
+  {
+    name: 'BrokerDefinitionsAreLost',
+    expr: [
+      'sum by (namespace, service) (increase(rabbit_topology_lost_total[1h])) > 0',
+      'max by (namespace, service) (rabbit_missing_policy_keys) > 0',
+      'min by (namespace, service) (rabbit_topology_ok) == 0',
+    ].join('\nor\n'),
+    for: '5m',
+    severity: 'ticket',
+    causes: ['broker'],
+    summary: `Queues, bindings, policies or exchanges of ${service} are missing in RabbitMQ, or were missing in the last hour`,
+    because:
+      'services restore their queues and bindings within 30 s, but not the messages; the operator creates the rest',
   },
   {
     name: 'DeadLetters',
@@ -88,6 +125,29 @@ export const symptoms: readonly Alert[] = [
       'it is usually at most 2 s behind; for a moment after a pause, the metric is the length of the pause, but not in scrapes 15 s apart',
   },
   {
+    name: 'JobsWait',
+    expr: 'max by (namespace, service, queue) (jobs_oldest_queued_seconds) > 3600',
+    severity: 'ticket',
+    causes: ['postgres', 'service'],
+    summary: 'Jobs of the queue {{ $labels.queue }} have been due for more than an hour, and no worker has taken them',
+    because: 'workers elsewhere may be started only when needed, and a full concurrency key is no fault',
+  },
+  {
+    name: 'JobsAreDead',
+    expr: 'max by (namespace, service, queue) (jobs{state="dead"}) > 0',
+    severity: 'ticket',
+    summary: 'Jobs of the queue {{ $labels.queue }} failed permanently, and wait for a decision',
+  },
+  {
+    name: 'LeasesExpire',
+    expr: 'sum by (namespace, service, queue) (increase(jobs_reaped_total[1h])) > 10',
+    severity: 'ticket',
+    causes: ['postgres', 'gateway', 'service'],
+    summary:
+      'Workers of the queue {{ $labels.queue }} lost more than ten leases in an hour: they die, hang, or cannot extend them',
+    because: 'a deployment or a crash ends the leases of a single worker',
+  },
+  {
     name: 'MailsAreLate',
     expr: 'max by (namespace, service) (notifications_deliveries_oldest_seconds) > 3600',
     severity: 'ticket',
@@ -126,8 +186,19 @@ export const symptoms: readonly Alert[] = [
     name: 'BackupIsOld',
     expr: 'min by (namespace, service) (database_backup_age_seconds) > 129600',
     severity: 'ticket',
-    summary: 'The last backup of PostgreSQL is more than 36 hours old',
+    summary: 'PostgreSQL has had no backup for more than 36 hours',
     because: 'a backup is made every day, and takes hours for a large database',
+  },
+  {
+    name: 'DatabaseDiskIsLow',
+    expr: [
+      'min by (namespace) (database_disk_free_bytes - database_disk_limit_bytes) < 0',
+      // on Kubernetes, kubelet measures the volumes
+      `min by (namespace, persistentvolumeclaim) (kubelet_volume_stats_available_bytes${databaseClaims} / kubelet_volume_stats_capacity_bytes${databaseClaims}) < 0.2`,
+    ].join('\nor\n'),
+    for: '5m',
+    severity: 'ticket',
+    summary: 'PostgreSQL has little disk space left, and will refuse writes when there is none',
   },
   {
     name: 'BrokerDiskIsLow',

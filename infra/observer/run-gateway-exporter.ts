@@ -1,9 +1,10 @@
 // node infra/observer/run-gateway-exporter.ts: counts the requests of the gateway, which sends each line of its access log here
-// (GATEWAY_METRICS_LOG), and serves them under /metrics.
+// (GATEWAY_METRICS_LOG), and serves them under /metrics. Where it can see PostgreSQL's disk, it also measures the free space.
 import { networkInterfaces } from 'node:os';
 import { fields, readEnvOrExit } from '@taskwire/env';
 import { Registry } from 'prom-client';
 import { z } from 'zod';
+import { observeDatabaseDisk } from './database-disk.ts';
 import { receiveAccessLog } from './access-log-receiver.ts';
 import { createGatewayMetrics } from './gateway-metrics.ts';
 import { serveMetrics } from './metrics-server.ts';
@@ -16,6 +17,9 @@ const env = readEnvOrExit(
     LOG_HOST: z.string().default('127.0.0.1'),
     LOG_PORT: z.coerce.number().int().default(9145),
     GATEWAY_URL: z.url(),
+    /** A folder on the disk of PostgreSQL's data; without it, the disk is not measured. */
+    DATABASE_DISK_PATH: z.string().optional(),
+    DATABASE_DISK_LIMIT_BYTES: z.coerce.number().positive().optional(),
     /**
      * With docker compose, this process is in the network of the gateway's container. If that container restarts, it has a new network, and only a restart
      * of this process leads there.
@@ -40,6 +44,10 @@ const metrics = createGatewayMetrics(registry, async () => {
 const hasNetwork = () =>
   Object.values(networkInterfaces()).some((one) => one?.some(({ internal }) => !internal) === true);
 
+if (env.DATABASE_DISK_PATH !== undefined) {
+  const { DATABASE_DISK_PATH: path, DATABASE_DISK_LIMIT_BYTES: limitBytes } = env;
+  await observeDatabaseDisk(registry, { path, ...(limitBytes !== undefined && { limitBytes }) });
+}
 await receiveAccessLog(metrics, { host: env.LOG_HOST, port: env.LOG_PORT });
 await serveMetrics(registry, { host: env.HOST, port: env.PORT });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0));

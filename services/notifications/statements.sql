@@ -175,11 +175,14 @@ WITH lost AS (
   WHERE id IN (
     SELECT id FROM deliveries WHERE channel = $1 AND state = 'sending' AND next_attempt_at <= now() FOR UPDATE SKIP LOCKED
   )
-  RETURNING id, attempts
+  RETURNING id, attempts, notification_id, headers
+), ended AS (
+  UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = 'unknown', detail = $3
+  FROM lost WHERE a.delivery_id = lost.id AND a.number = lost.attempts
 )
-UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = 'unknown', detail = $3
-FROM lost WHERE a.delivery_id = lost.id AND a.number = lost.attempts
-RETURNING a.number;
+SELECT lost.id, lost.notification_id AS "notificationId", n.event_id AS "eventId", n.task_id AS "taskId", n.user_id AS "userId",
+  lost.attempts AS attempt, lost.headers
+FROM lost JOIN notifications n ON n.id = lost.notification_id;
 
 PREPARE "mail_budget.count_mails" AS
 SELECT id, is_counted AS "isCounted", is_recipient_over AS "isRecipientOver"

@@ -139,6 +139,7 @@ CREATE TABLE inbox (
   created_at timestamp with time zone,
   published_at timestamp with time zone,
   consumed_at timestamp with time zone,
+  parent_id text,
   CONSTRAINT inbox_pkey PRIMARY KEY (message_id, handler)
 ) WITH (vacuum_truncate=off);
 
@@ -631,6 +632,7 @@ CREATE INDEX directory_users_unknown_verification ON directory_users USING btree
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys USING btree (created_at);
 
 CREATE INDEX inbox_of_aggregate ON inbox USING btree (aggregate_id, message_id) WHERE aggregate_id IS NOT NULL;
+CREATE INDEX inbox_of_parent ON inbox USING btree (parent_id, message_id) WHERE parent_id IS NOT NULL;
 
 CREATE INDEX inbox_pending_due ON inbox_pending USING btree (next_attempt_at) WHERE state = 'retry'::text AND lease_id IS NULL;
 CREATE INDEX inbox_pending_key ON inbox_pending USING btree (handler, order_key, seq) WHERE order_key IS NOT NULL;
@@ -1151,6 +1153,8 @@ COMMENT ON COLUMN inbox.created_at IS 'When the publisher stored the event, by t
 COMMENT ON COLUMN inbox.published_at IS 'When the publisher sent the copy that was consumed first, by the clock of its database.';
 
 COMMENT ON COLUMN inbox.consumed_at IS 'When the message arrived from its queue; received_at is when it was recorded.';
+
+COMMENT ON COLUMN inbox.parent_id IS 'The task, if the aggregate is a comment.';
 
 COMMENT ON TABLE inbox_pending IS 'Messages that are accepted from the queue and not completed, for one handler each.';
 

@@ -11,10 +11,12 @@ import { onStopSignal } from '../../infra/local/stop-signal.ts';
 import { alerts } from '../../infra/observability/alerts.ts';
 import { checkRouting, checkRules } from './configuration.ts';
 import type { Fault } from './fault.ts';
-import { blockedBroker, mailFaults, messageFaults, relayFaults } from './faults/messages.ts';
+import { jobFaults } from './faults/jobs.ts';
+import { blockedBroker, mailFaults, messageFaults, relayFaults, takenQueue } from './faults/messages.ts';
 import { brokerLinkFault, objectiveFaults } from './faults/objectives.ts';
 import { causeFaults, monitoringFaults } from './faults/processes.ts';
-import { rowFaults } from './faults/rows.ts';
+import { backupFaults, rowFaults } from './faults/rows.ts';
+import { holdJobs } from './job-worker.ts';
 import { createJudge } from './judge.ts';
 import { checkMetrics, checkPanels } from './live-metrics.ts';
 import { startWebhook } from './webhook.ts';
@@ -51,8 +53,11 @@ const all = [
   ...objectiveFaults,
   ...causeFaults,
   blockedBroker,
+  ...backupFaults,
   ...rowFaults,
+  ...jobFaults,
   ...relayFaults,
+  takenQueue,
   ...messageFaults,
   ...mailFaults,
   ...monitoringFaults,
@@ -77,9 +82,10 @@ await part('the suite with its monitoring', async () => {
   try {
     await rules;
     const judge = createJudge(world, webhook, part);
-    await part('no alert fires', judge.isQuiet);
+    const [completeJobs] = await Promise.all([holdJobs(world), part('no alert fires', judge.isQuiet)]);
     await part('the metrics are live', async () => await checkMetrics(world));
     await part('the dashboards have data', async () => await checkPanels(world));
+    await completeJobs();
     const run = async (faults: readonly Fault[]) => await Promise.all(faults.filter(isChosen).map(judge.fire));
     const inTurn = async (faults: readonly Fault[]) => {
       for (const fault of faults.filter(isChosen)) await judge.fire(fault);
@@ -90,11 +96,14 @@ await part('the suite with its monitoring', async () => {
     await inTurn([...causeFaults, blockedBroker]);
     // until then, CauseIsRecent inhibits the alert about late events
     setTimeout(causesEnd, 5_000);
+    // Auth publishes an event that Tasks does not take
+    const relays = inTurn([...relayFaults, takenQueue]);
     await Promise.all([
-      run(rowFaults),
-      inTurn(relayFaults),
-      // which need the link of Notifications
-      lateEvents.then(async () => await Promise.all([run(messageFaults), inTurn(mailFaults)])),
+      run([...rowFaults, ...jobFaults]),
+      inTurn(backupFaults),
+      // both services have to consume again
+      Promise.all([relays, lateEvents]).then(async () => await run(messageFaults)),
+      lateEvents.then(async () => await inTurn(mailFaults)),
     ]);
     await run(monitoringFaults);
     await part('every alert has ended', judge.haveEnded);

@@ -13,9 +13,8 @@ import { startWebhook } from './webhook.ts';
 const run = promisify(execFile);
 const shipped = (name: string) => fileURLToPath(new URL(`../../infra/observability/${name}`, import.meta.url));
 
-/** Runs the shipped rules through promtool: syntax, and the tests of every alert. Returns what it checked. */
-export async function checkRules(dir: string): Promise<string> {
-  const promtool = findPrometheus()?.tool ?? 'promtool';
+/** Runs the shipped rules through promtool, by default the installed one: syntax, and the tests of every alert. Returns what it checked. */
+export async function checkRules(dir: string, promtool = findPrometheus()?.tool ?? 'promtool'): Promise<string> {
   mkdirSync(dir, { recursive: true });
   const write = (name: string, content: object) => writeFileSync(join(dir, name), JSON.stringify(content));
   const groups = ruleGroups();
@@ -25,8 +24,9 @@ export async function checkRules(dir: string): Promise<string> {
   // most of the rules record objectives; the other alerts do not need them, and are evaluated far more often
   write('all.yml', { groups });
   write('alerts.yml', { groups: groups.filter(({ name }) => name === 'taskwire') });
-  write('objectives-test.yml', ruleTests(ofObjectives, rules, { ruleFile: 'all.yml', every: 5 }));
-  write('alerts-test.yml', ruleTests(others, rules, { ruleFile: 'alerts.yml', every: 1 }));
+  const all = { ruleFile: 'all.yml', every: 5, groups: groups.map(({ name }) => name) };
+  write('objectives-test.yml', ruleTests(ofObjectives, rules, all));
+  write('alerts-test.yml', ruleTests(others, rules, { ruleFile: 'alerts.yml', every: 1, groups: ['taskwire'] }));
   write(
     'prometheus.yml',
     prometheusConfig({ targets: {}, alertmanager: 'localhost:9093', docs: '', ruleFile: 'all.yml' }),
@@ -42,7 +42,8 @@ export async function checkRules(dir: string): Promise<string> {
     throw new Error(`promtool: ${(error as { stdout?: string }).stdout ?? String(error)}`);
   });
   if (stdout.split('SUCCESS').length !== 3) throw new Error(`promtool: ${stdout}`);
-  return `${rules.length} rules and ${ruleCases.length} cases`;
+  const { stdout: version } = await run(promtool, ['--version']);
+  return `${rules.length} rules and ${ruleCases.length} cases with ${version.split(' ', 3).join(' ').replace(', version', '')}`;
 }
 
 /** Checks the example of receivers and, with a running Alertmanager, that causes inhibit their consequences and nothing else. */

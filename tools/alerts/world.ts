@@ -1,4 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { databaseUrl, startFaultProxy, type FaultProxy } from '@taskwire/process-supervisor';
 import pg from 'pg';
@@ -32,6 +33,8 @@ export type World = {
   brokerLink: FaultProxy;
   /** The link between Tasks and PostgreSQL. */
   databaseLink: FaultProxy;
+  /** Sets the least free space of PostgreSQL's disk, as a multiple of the free space, and restarts its exporter. */
+  setDiskLimit(share: number): Promise<void>;
   setMail(mode: MailMode): void;
   /** Whether PostgreSQL can archive its log. */
   archive(works: 'works' | 'fails'): void;
@@ -53,6 +56,12 @@ export async function startWorld(dir: string, webhook: Webhook, signal: AbortSig
   const mail = await startMailServer();
   const brokerLink = await startFaultProxy({ targetPort: ports.amqp });
   const databaseLink = await startFaultProxy({ targetPort: ports.postgres });
+  const freeSpace = async () => {
+    const { bavail, bsize } = await statfs(dir);
+    return bavail * bsize;
+  };
+  // whatever the disk of this machine
+  let diskLimit = (await freeSpace()) / 2;
   const archiveFolder = join(dir, 'archive');
   mkdirSync(archiveFolder, { recursive: true });
   const archiveFile = join(archiveFolder, 'state');
@@ -82,6 +91,7 @@ export async function startWorld(dir: string, webhook: Webhook, signal: AbortSig
     monitoring: {
       ports: monitoringPorts,
       probe: probeAccounts(demoPassword),
+      databaseDiskLimitBytes: () => diskLimit,
       receivers: { page: webhookAt('page'), ticket: webhookAt('ticket') },
       faster,
     },
@@ -126,6 +136,12 @@ export async function startWorld(dir: string, webhook: Webhook, signal: AbortSig
     },
     brokerLink,
     databaseLink,
+    async setDiskLimit(share) {
+      diskLimit = (await freeSpace()) * share;
+      const exporter = suite.process('gateway exporter');
+      await exporter.kill();
+      await exporter.start();
+    },
     setMail: mail.set,
     archive: (works) => writeFileSync(archiveFile, works),
     async call(user, method, path, body) {
@@ -149,4 +165,13 @@ export async function startWorld(dir: string, webhook: Webhook, signal: AbortSig
       await mail.close();
     },
   };
+}
+
+/** Waits for the effect of a fault. @throws after 20 s */
+export async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error('the fault has no effect');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
 }

@@ -38,7 +38,7 @@ export async function measureJobs(snapshotSeconds = defaultSnapshotSeconds): Pro
     }
     const of = (contender: Contender, what: keyof Rates) => median(rates.get(contender)?.[what] ?? []);
     const [drained, ceiling] = [of(tasks, 'drained'), of(sql, 'drained')];
-    printFigures('jobs claimed and settled in batches of 100 (median of the rounds)', [
+    printFigures('jobs claimed and settled in batches of 100, and their events published (median of the rounds)', [
       { what: `${tasks.name} (aims: 3,000 jobs/s, 0.6)`, value: perSecond(drained, 'jobs'), ratio: drained / ceiling },
       ...contenders.slice(1).map((one): Figure => ({ what: one.name, value: perSecond(of(one, 'drained'), 'jobs') })),
       {

@@ -205,4 +205,31 @@ describe('The gateway as a proxy of headers and bodies', () => {
     });
     expect(JSON.stringify(lines)).not.to.include(secret);
   });
+
+  it('logs the ids in a path, and that of a created resource, under the names that services use', async () => {
+    const id = '01a1fa18-4b82-7fe1-bc48-7791012fab82';
+    const creating = await startGateway({
+      services: { tasks: (_, answer) => answer.writeHead(201, { location: `/api/v1/tasks/${id}` }).end() },
+    });
+    const paths: [string, string][] = [
+      [`/api/v1/tasks/${id}/comments?limit=1`, 'task_id'],
+      [`/api/v1/admin/journeys/notifications/${id}`, 'task_id'],
+      [`/api/v1/jobs/${id}/complete`, 'job_id'],
+      [`/api/v1/schedules/${id}`, 'schedule_id'],
+      [`/api/v1/users/${id}/restore`, 'target_user_id'],
+      [`/api/v1/admin/dead_letters/tasks/${id}/replay`, ''],
+      [`/api/v1/tasks/${id}0`, ''],
+    ];
+    for (const [path] of paths) await gateway.send({ path });
+    await creating.send({ path: '/api/v1/tasks', method: 'POST' });
+    const idsOf = (line: Record<string, unknown> = {}) =>
+      Object.entries(line).flatMap(([field, value]) => (value === id ? [field] : []));
+    const lines = await gateway.log();
+    for (const [path, field] of paths) {
+      const line = lines.find((one) => one['path'] === path.split('?')[0]);
+      expect(idsOf(line), path).to.deep.equal(field === '' ? [] : [field]);
+    }
+    expect(idsOf((await creating.log())[0])).to.deep.equal(['task_id']);
+    await creating.stop();
+  });
 });

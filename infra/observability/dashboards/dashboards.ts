@@ -3,12 +3,22 @@ import { panel, quantile, rate, type Dashboard, type Panel } from './panels.ts';
 
 const behind = 'service!="none"';
 
+/** What kubelet measures of the volumes of PostgreSQL, on Kubernetes. */
+const ofClaims = (what: 'available' | 'capacity'): string =>
+  `min by (persistentvolumeclaim) (kubelet_volume_stats_${what}_bytes{persistentvolumeclaim=~".+-postgres-.+"})`;
+
 const database: readonly Panel[] = [
   panel(
     'Connections of the server',
     'short',
     ['connections', 'max(database_server_connections)'],
     ['limit', 'max(database_server_max_connections)'],
+  ),
+  panel(
+    'Disk of PostgreSQL',
+    'bytes',
+    ['free {{persistentvolumeclaim}}', `min(database_disk_free_bytes) or ${ofClaims('available')}`],
+    ['limit {{persistentvolumeclaim}}', `max(database_disk_limit_bytes) or 0.2 * ${ofClaims('capacity')}`],
   ),
   panel('Size of the databases', 'bytes', ['{{service}}', 'max by (service) (database_size_bytes)']),
   panel(
@@ -228,6 +238,9 @@ const auth = serviceDashboard('auth', 'Auth', [
 
 const tasks = serviceDashboard('tasks', 'Tasks', [
   panel('Lateness of schedules', 's', ['lateness', 'max(schedule_lag_seconds)']),
+  panel('Jobs', 'short', ['{{queue}} {{state}}', 'max by (queue, state) (jobs)']),
+  panel('Age of the first due job', 's', ['{{queue}}', 'max by (queue) (jobs_oldest_queued_seconds)']),
+  panel('Expired leases', 'cps', ['{{queue}} {{state}}', rate('jobs_reaped_total', 'queue, state')]),
   panel('Lateness of reminders', 's', ['lateness', 'max(tasks_reminders_late_seconds)']),
   panel('Tasks without a performer', 'short', ['{{reason}}', 'max by (reason) (tasks_awaiting_reassignment)']),
   panel('Calls to other services', 'cps', [

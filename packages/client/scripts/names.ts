@@ -136,6 +136,7 @@ export const names: Readonly<Record<string, string>> = {
   // for services: the base URL must lead to one service, because the gateway does not route these
   getInternalUser: 'internal.user',
   listInternalUsers: 'internal.users',
+  listQueues: 'internal.queues',
   getAccountLink: 'internal.accountLink',
   getInternalTask: 'internal.task',
   getInternalTasks: 'internal.tasks',

@@ -60,7 +60,7 @@ export function securitySchemes(routes: readonly Route[]): Json {
 }
 
 const scopeTexts: Readonly<Record<ServiceScope, string>> = {
-  'users:read': 'Read users.',
+  'users:read': 'Read users, and the names of the queues that clients have.',
   'tasks:read': 'Read tasks.',
   'account_links:read': 'Read account_links.',
   'jobs:enqueue': 'Enqueue, read and cancel jobs of its queues.',

@@ -21,9 +21,10 @@ export {
 export { bulkOperations, bulkRoutes, type BulkOperation } from './rest/bulk.ts';
 export { commentRoutes } from './rest/comments.ts';
 export { grantedScopes, scopeFaults, type ClientScopes } from './rest/client-scopes.ts';
-export { publisherOf, subjectFields, subscriptions } from './events/subscriptions.ts';
+export { parentOf, publisherOf, subjectFields, subscriptions } from './events/subscriptions.ts';
 export type { AuditAction, AuditEntry } from './rest/audit.ts';
 export { authRoutes } from './rest/auth.ts';
+export { mostListedQueues } from './rest/internal-queues.ts';
 export { tokenResponse } from './rest/oauth.ts';
 export {
   deadLetterFilter,

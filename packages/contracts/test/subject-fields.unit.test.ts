@@ -5,13 +5,22 @@ describe('The log fields of an event', () => {
   const task = '01a2294f-d6d1-7e61-9f91-a89dd37d4fc8';
 
   it('name its aggregate by the kind of the event', () => {
-    const of = (type: string) => subjectFields(type, 'a1', () => expect.fail('the payload is not read'));
+    const of = (type: string) => subjectFields(type, 'a1', () => '{}');
     expect(of('tasks.task.created')).to.deep.equal({ task_id: 'a1' });
     expect(of('tasks.job.dead')).to.deep.equal({ job_id: 'a1' });
     expect(of('tasks.schedule.skipped')).to.deep.equal({ schedule_id: 'a1' });
     expect(of('auth.user.created')).to.deep.equal({ user_id: 'a1' });
     expect(of('auth.account.verification_requested')).to.deep.equal({ aggregate_id: 'a1' });
     expect(subjectFields('tasks.task.created', undefined, () => '{}')).to.deep.equal({});
+  });
+
+  it('also name the user who caused an event of a task, and the user of an account', () => {
+    const user = '01a2294f-0000-7e61-9f91-a89dd37d4fc8';
+    const caused = JSON.stringify({ task_uuid: task, title: `"actor":"${task}"`, actor: user, assigned_to: task });
+    expect(subjectFields('tasks.task.assigned', task, () => caused)).to.deep.equal({ task_id: task, user_id: user });
+    expect(subjectFields('tasks.task.assigned', task, () => '{"actor":null}')).to.deep.equal({ task_id: task });
+    const account = subjectFields('auth.account.deleted', 'a1', () => JSON.stringify({ actor: task, user_id: user }));
+    expect(account).to.deep.equal({ aggregate_id: 'a1', user_id: user });
   });
 
   it('also name the task of a comment, so that a search for the task finds its comments', () => {

@@ -1,5 +1,6 @@
 import { lockOrder, promoteNext } from '@taskwire/inbox';
 import { query, type Database, type Tx } from '@taskwire/postgres';
+import { addLogFields } from '@taskwire/telemetry';
 
 /** The actor that resolves a dead letter, and the reason. */
 export type Resolution = { actor: string; reason?: string | undefined };
@@ -87,6 +88,7 @@ async function resolve(
       const known = await query(tx, 'SELECT FROM dead_letters WHERE id = $1', [id]);
       return known.length > 0 ? 'conflict' : 'not_found';
     }
+    addLogFields({ message_id: letter.message_id });
     await query(tx, audit, [id, action, actor, reason]);
     if (letter.handler !== null && letter.order_key !== null) await lockOrder(tx, letter.handler, letter.order_key);
     await release(tx, letter);

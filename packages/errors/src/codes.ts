@@ -87,6 +87,7 @@ export const problemTypes = {
 
   // rules of jobs
   lease_lost: { status: 409, title: 'The lease of the job has ended' },
+  unknown_queue: { status: 422, title: 'No registered client has the queue' },
   job_exists: { status: 409, title: 'Another job has this unique key' },
 
   // rules of schedules

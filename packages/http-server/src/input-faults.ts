@@ -17,6 +17,7 @@ export function faultOf(issue: z.core.$ZodRawIssue): string | undefined {
     case 'invalid_format':
       return formats[issue.format];
     case 'invalid_union':
+      if (isUnknownChoice(issue)) return ofChoice(issue.options, valueOf(issue.input, issue.discriminator));
       return Array.isArray(issue.input) ? 'must be one value, given once' : noForm;
     default:
       return undefined;
@@ -25,6 +26,17 @@ export function faultOf(issue: z.core.$ZodRawIssue): string | undefined {
 
 /** The message for a value with several accepted forms, if the schema does not describe them together. */
 export const noForm = 'has none of the accepted forms';
+
+type UnknownChoice = { options: readonly unknown[]; discriminator: string };
+
+/** Whether the fault is the value of the field that chooses between the accepted forms. */
+export function isUnknownChoice<T extends object>(issue: T): issue is T & UnknownChoice {
+  return 'options' in issue && Array.isArray(issue.options) && 'discriminator' in issue;
+}
+
+function valueOf(input: unknown, field: string): unknown {
+  return Object.entries(input ?? {}).find(([name]) => name === field)?.[1];
+}
 
 /** Whether the fault is that the field was not sent. */
 export function isMissing({ message }: z.core.$ZodIssue): boolean {

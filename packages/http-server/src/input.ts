@@ -1,7 +1,7 @@
 import type { Route } from '@taskwire/contracts';
 import { problem, type FieldError } from '@taskwire/errors';
 import { z } from 'zod';
-import { faultOf, isMissing, noForm } from './input-faults.ts';
+import { faultOf, isMissing, isUnknownChoice, noForm } from './input-faults.ts';
 
 /** The maximum number of faults in one response; a hostile body must not produce a huge response. */
 const mostErrors = 50;
@@ -87,5 +87,6 @@ const unknownField = 'is not a field of this request';
 /** A rule defined by the contract specifies its code as `params: { code }`; zod's own rules have zod's codes. */
 function codeOf(issue: z.core.$ZodIssue): string {
   const code: unknown = issue.code === 'custom' ? issue.params?.['code'] : undefined;
-  return typeof code === 'string' ? code : issue.code;
+  if (typeof code === 'string') return code;
+  return isUnknownChoice(issue) ? 'invalid_value' : issue.code;
 }

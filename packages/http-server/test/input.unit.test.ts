@@ -24,6 +24,12 @@ describe('A validation error', () => {
     owner: z.guid().optional(),
     performer: z.union([z.guid(), z.literal('me')]).optional(),
     sure: z.literal(true).optional(),
+    shape: z
+      .discriminatedUnion('kind', [
+        z.strictObject({ kind: z.literal('circle'), radius: z.number() }),
+        z.strictObject({ kind: z.literal('square'), side: z.number() }),
+      ])
+      .optional(),
   });
   const cases: [unknown, string][] = [
     [{ name: '' }, 'name must not be empty'],
@@ -41,6 +47,9 @@ describe('A validation error', () => {
     [{ tags: 'a' }, 'tags must be a list, for example ["first", "second"]'],
     [{ owner: 'Ann' }, `owner must be a UUID, for example ${id}`],
     [{ sure: false }, 'sure must be true'],
+    [{ shape: { kind: 'star' } }, 'shape.kind must be one of "circle", "square"'],
+    [{ shape: { radius: 1 } }, 'shape.kind is required: one of "circle", "square"'],
+    [{ shape: null }, 'shape must be a JSON object'],
     [[], 'the body must be a JSON object'],
     ['text', 'the body must be a JSON object'],
     [null, 'the body must be a JSON object'],

@@ -4,6 +4,7 @@ import { decide, type Attempts, type DeadLetterReason, type RetryDecision } from
 import type { NamedHandler } from './handler.ts';
 import { describeJob, type Job } from './job.ts';
 import type { InboxLimits } from './limits.ts';
+import { happenedAt } from './message.ts';
 import type { InboxMetrics } from './metrics.ts';
 import { failureOf, type Effect, type Outcome } from './outcome.ts';
 import type { HandlerRunner } from './run-handler.ts';
@@ -88,7 +89,8 @@ export function createAttemptRunner(options: {
     const { handler, message } = job;
     metrics.messages.inc({ handler, outcome: 'done' });
     logger.info('message handled', describeJob(job));
-    if (message.sentAt !== undefined) metrics.lag.observe({ handler }, Math.max(0, Date.now() / 1000 - message.sentAt));
+    const since = happenedAt(message);
+    if (since !== undefined) metrics.lag.observe({ handler }, Math.max(0, Date.now() - since) / 1_000);
   }
 
   return {

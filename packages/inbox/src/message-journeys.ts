@@ -13,6 +13,7 @@ import {
 export type MessageJourney = {
   message_id: string;
   event: string;
+  aggregate_id: string;
   request_id: string | null;
   /** By the clock of the publisher's database; null if the publisher's release did not send them. */
   created_at: string | null;
@@ -30,7 +31,7 @@ const inOrder: Keyset = { direction: 'ASC', columns: { message_id: { sql: 'seen.
 
 // a replayed dead letter is pending, done, or a newer dead letter
 const select = `
-  SELECT seen.message_id, seen.type AS event, seen.correlation_id AS request_id, ${isoMicros('seen.created_at')} AS created_at,
+  SELECT seen.message_id, seen.type AS event, seen.aggregate_id, seen.correlation_id AS request_id, ${isoMicros('seen.created_at')} AS created_at,
     ${isoMicros('seen.published_at')} AS published_at, ${isoMicros('seen.consumed_at')} AS consumed_at,
     CASE WHEN pending.lease_id IS NOT NULL THEN 'running' ELSE coalesce(pending.state, letter.state, 'done') END AS state,
     coalesce(pending.attempts, letter.attempts, 0) AS attempts,
@@ -42,9 +43,12 @@ const select = `
     SELECT state, attempts, error FROM dead_letters
     WHERE message_id = seen.message_id::text AND handler = seen.handler AND state <> 'replayed' ORDER BY dead_at DESC LIMIT 1
   ) letter ON true
-  WHERE seen.aggregate_id = $1 AND seen.handler = $2`;
+  WHERE (seen.aggregate_id = $1 OR seen.parent_id = $1) AND seen.handler = $2`;
 
-/** Reads the journeys of the messages about an aggregate that a handler received, oldest first, for as long as the inbox remembers them. */
+/**
+ * Reads the journeys of the messages that a handler received about an aggregate, and about those that belong to it, oldest first, for as long as the
+ * inbox remembers them.
+ */
 export async function readMessageJourneys(
   db: Queryable,
   { aggregateId, handler }: { aggregateId: string; handler: string },

@@ -2,7 +2,7 @@ import type { Delivery } from '@taskwire/rabbit';
 import type { NamedHandler } from './handler.ts';
 import { provenanceOf, senderFault, type Provenance, type SenderRules } from './sender.ts';
 import { storable } from './storable.ts';
-import { transitOf, type Transit } from './transit.ts';
+import { instantOf, transitOf, type Transit } from './transit.ts';
 
 /** A message in its stored form. Every field fits its column, regardless of the received value. */
 export type Message = {
@@ -95,6 +95,16 @@ const maxEpoch = 2_147_483_647;
 export function sourceEpochOf({ headers }: Message): number {
   const { source_epoch: epoch } = JSON.parse(headers) as Record<string, unknown>;
   return typeof epoch === 'number' && Number.isInteger(epoch) && epoch >= 1 && epoch <= maxEpoch ? epoch : 1;
+}
+
+/**
+ * Returns when the event of a message happened, in milliseconds since 1970. Without the publisher's exact time, this is the second that the message
+ * names, which may be up to a second too early; undefined without either.
+ */
+export function happenedAt({ transit, headers, sentAt }: Message): number | undefined {
+  const exact = transit?.createdAt ?? instantOf((JSON.parse(headers) as Record<string, unknown>)['created_at']);
+  if (exact !== undefined) return Date.parse(exact);
+  return sentAt === undefined ? undefined : sentAt * 1_000;
 }
 
 /** Checks a message independently of its handlers. Returns the fault, or undefined. */

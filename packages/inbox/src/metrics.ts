@@ -22,9 +22,10 @@ export const inboxMetrics = metricsOnce((registry) => {
     }),
     lag: new Histogram({
       name: 'inbox_lag_seconds',
-      help: 'Time from the event to the completion of its handler. Events are stamped in whole seconds.',
+      help: 'Time from the event to the completion of its handler.',
       labelNames: ['handler'],
-      buckets: [1, 2, 5, 15, 60, 300, 1800, 7200],
+      // 2 is the limit of the objective
+      buckets: [0.1, 0.25, 0.5, 1, 2, 5, 15, 60, 300, 1800, 7200],
       registers,
     }),
     pending: new Gauge({
@@ -35,7 +36,7 @@ export const inboxMetrics = metricsOnce((registry) => {
     }),
     deadLetters: new Gauge({
       name: 'inbox_dead_letters',
-      help: 'Dead letters that are not resolved, counted up to 10,000. Alert when it rises.',
+      help: 'Dead letters that are not resolved, counted up to 10,000. Alert when not 0.',
       registers,
     }),
   };

@@ -1,3 +1,4 @@
+import { parentOf } from '@taskwire/contracts';
 import { query, type Database, type Queryable, type Tx } from '@taskwire/postgres';
 import { errorHistory, type DeadLetterWriter, type Failure } from './dead-letter.ts';
 import type { RetryDecision } from './decide.ts';
@@ -20,11 +21,11 @@ const isBlocked = `
 
 // The age of a message is counted by the process until the statement is sent, so that the clocks of the process and of the database may differ.
 const remember = (condition: string): string => `
-  INSERT INTO inbox (message_id, handler, type, aggregate_id, correlation_id, created_at, published_at, consumed_at)
+  INSERT INTO inbox (message_id, handler, type, aggregate_id, correlation_id, created_at, published_at, consumed_at, parent_id)
   SELECT job.message_id, job.handler, job.type, job.aggregate_id, job.correlation_id, job.created_at, job.published_at,
-    clock_timestamp() - job.age_ms * interval '1 millisecond'
-  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[], $9::float8[])
-    AS job (message_id, handler, order_key, type, aggregate_id, correlation_id, created_at, published_at, age_ms)
+    clock_timestamp() - job.age_ms * interval '1 millisecond', job.parent_id
+  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[], $9::float8[], $10::text[])
+    AS job (message_id, handler, order_key, type, aggregate_id, correlation_id, created_at, published_at, age_ms, parent_id)
   WHERE ${condition}
   ON CONFLICT DO NOTHING
   RETURNING message_id, handler`;
@@ -153,5 +154,6 @@ function arrivalArrays(batch: readonly Job[]): unknown[] {
     messages.map(({ transit }) => transit?.createdAt ?? null),
     messages.map(({ transit }) => transit?.publishedAt ?? null),
     messages.map(({ transit }) => now - (transit?.consumedAt ?? now)),
+    messages.map(({ type, payload }) => parentOf(type, () => payload.toString('utf8')) ?? null),
   ];
 }

@@ -17,7 +17,7 @@ export function transitOf({ headers }: Delivery): Transit {
 const format = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})\d{0,3}Z$/;
 
 /** Accepts only times that PostgreSQL can read. A message with any other time could be neither recorded nor handled. */
-function instantOf(value: unknown): string | undefined {
+export function instantOf(value: unknown): string | undefined {
   const match = typeof value === 'string' ? format.exec(value) : null;
   if (match === null || match[0].startsWith('0000')) return undefined;
   const time = new Date(`${match[1]}Z`);

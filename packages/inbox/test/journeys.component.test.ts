@@ -1,5 +1,14 @@
+import { randomUUIDv7 } from 'node:crypto';
 import { expect } from 'chai';
-import { dead, readMessageJourneys, retry, type MessageJourney, type Outcome } from '@taskwire/inbox';
+import {
+  dead,
+  done,
+  readMessageJourneys,
+  retry,
+  type HandlerContext,
+  type MessageJourney,
+  type Outcome,
+} from '@taskwire/inbox';
 import { query } from '@taskwire/postgres';
 import { neverRetry, testEvent, testHandler, useInboxHarness } from '@taskwire/testing';
 
@@ -27,7 +36,8 @@ describe('journeys of messages', () => {
     expect(next).to.equal(undefined);
     expect(items.map(({ consumed_at: _, ...rest }) => rest)).to.deep.equal([
       {
-        ...{ message_id: event.messageId, event: event.routingKey, request_id: 'request-1', ...times },
+        ...{ message_id: event.messageId, event: event.routingKey, aggregate_id: 'task' },
+        ...{ request_id: 'request-1', ...times },
         ...{ state: 'done', attempts: 0, next_attempt_at: null, last_error: null },
       },
     ]);
@@ -69,6 +79,28 @@ describe('journeys of messages', () => {
       place = next;
     } while (place !== undefined);
     expect(seen.map(({ message_id }) => message_id)).to.deep.equal(events.map(({ messageId }) => messageId));
+  });
+
+  it('of a task include those of its comments, whatever became of them', async () => {
+    const comment = (aggregateId: string, task: string) =>
+      testEvent({
+        ...{ aggregateId, routingKey: 'tasks.comment.added' },
+        body: Buffer.from(JSON.stringify({ n: 1, task_uuid: task, comment_uuid: aggregateId })),
+      });
+    const [task, other] = [randomUUIDv7(), randomUUIDv7()];
+    const events = [testEvent({ aggregateId: task }), comment('handled', task), comment('dead', task)];
+    const decide = ({ aggregateId }: HandlerContext) => (aggregateId === 'dead' ? dead('no') : done());
+    await harness.start([testHandler({ name: 'notify', decide })]);
+    await harness.publish(...events, comment('elsewhere', other));
+    await harness.accepted(...events);
+    const { items } = await journeys(task);
+    expect(items.map(({ aggregate_id, state }) => [aggregate_id, state])).to.have.deep.members([
+      [task, 'done'],
+      ['handled', 'done'],
+      ['dead', 'dead'],
+    ]);
+    const ids = items.map(({ message_id }) => message_id);
+    expect(ids).to.deep.equal(ids.toSorted());
   });
 
   it('lack times that are invalid, and the messages are handled all the same', async () => {

@@ -32,7 +32,7 @@ export const outboxMetrics = metricsOnce((registry) => {
     published: new Counter({ name: 'outbox_published_total', help: 'Rows published and confirmed.', registers }),
     returned: new Counter({
       name: 'outbox_returned_total',
-      help: 'Publishes that were routed to no queue. Alert when it rises: a binding is missing.',
+      help: 'Publishes that were routed to no queue, because a binding is missing. Their rows are among outbox_blocked_rows.',
       registers,
     }),
     failures: new Counter({

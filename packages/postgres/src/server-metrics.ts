@@ -18,6 +18,12 @@ const readServer = `
       FROM pg_shdescription JOIN pg_database ON pg_database.oid = objoid
       WHERE classoid = 'pg_database'::regclass AND datname = 'postgres') AS "backupAge"`;
 
+/**
+ * Stands for the age of the last backup while there is none: an installation that archives its log, but has never made a base backup, could restore
+ * nothing since then.
+ */
+const readDataAge = `SELECT extract(epoch FROM clock_timestamp() - min(applied_at))::float8 AS age FROM schema_migrations`;
+
 type ServerState = {
   size: number;
   connections: number;
@@ -43,7 +49,11 @@ export function observeServer(pool: Pool, { metrics }: Telemetry, checkWritable:
   async function read(): Promise<ServerState | undefined> {
     await checkWritable();
     const { rows } = await pool.query<ServerState>(readServer);
-    return rows[0];
+    const [found] = rows;
+    if (found === undefined || found.archiveFailing === null || found.backupAge !== null) return found;
+    // a database without migrations has no data to lose
+    const ages = await pool.query<{ age: number | null }>(readDataAge).catch(() => undefined);
+    return { ...found, backupAge: ages?.rows[0]?.age ?? null };
   }
 
   async function state(): Promise<ServerState | undefined> {
@@ -89,7 +99,7 @@ export function observeServer(pool: Pool, { metrics }: Telemetry, checkWritable:
   );
   gauge(
     'database_backup_age_seconds',
-    'Time since the last backup of the server; NaN if no backup job has recorded one.',
+    'Time since the last recorded backup of the server. Without one: since the first migration if the server archives its log, otherwise NaN.',
     ({ backupAge }) => backupAge,
   );
 }

@@ -30,8 +30,9 @@ describe('The metrics of the server behind a pool', () => {
     expect(found).to.have.property('database_up', 1);
     expect(found['database_size_bytes']).to.be.above(1_000_000);
     expect(found['database_server_connections']).to.be.within(1, found['database_server_max_connections'] ?? 0);
-    // this server archives nothing
+    // this server archives nothing, so that it has no backups is intended
     expect(found['database_archive_failing']).to.be.NaN;
+    expect(found['database_backup_age_seconds']).to.be.NaN;
   });
 
   it('are missing while the database accepts no writes, except for the one that says so', async () => {

@@ -1,5 +1,6 @@
 import type { ConsumeMessage, MessageProperties, XDeath } from 'amqplib';
 import { setTimeout as delay } from 'node:timers/promises';
+import { subjectFields } from '@taskwire/contracts';
 import { errorText } from '@taskwire/errors';
 import { raceAbort, untilAborted } from '@taskwire/lifecycle';
 import { withExtractedTrace, type Telemetry } from '@taskwire/telemetry';
@@ -89,9 +90,7 @@ export function createConsumer(
       if (delivery.headersFault !== undefined)
         logger.error(`a message of ${queue} has unreadable headers`, {
           queue,
-          message_id: delivery.messageId,
-          event: delivery.type,
-          request_id: delivery.correlationId,
+          ...idsOf(message),
           app_id: delivery.appId,
           error: delivery.headersFault,
         });
@@ -102,9 +101,7 @@ export function createConsumer(
     } catch (error) {
       if (ended.aborted) return metrics.deliveries.inc({ queue, outcome: 'lost' });
       logger.error(`a message of ${queue} was neither handled nor recorded; requeueing it`, {
-        message_id: message.properties.messageId,
-        event: message.properties.type,
-        request_id: message.properties.correlationId,
+        ...idsOf(message),
         error: errorText(error),
       });
       metrics.deliveries.inc({ queue, outcome: 'requeued' });
@@ -175,6 +172,8 @@ export function createConsumer(
     up: () => up,
     start() {
       metrics.channelUp.set(label, 0);
+      // the series exists before the first message, because the increase of a series that appears with a message would miss it
+      metrics.deliveries.inc({ queue, outcome: 'acked' }, 0);
       supervisor ??= supervise({ what: `consumer of ${queue}`, session, logger });
     },
     async stop() {
@@ -216,6 +215,13 @@ function toDelivery({ content, fields, properties }: ConsumeMessage, signal: Abo
     deaths: Array.isArray(deaths) ? deaths : [],
     signal,
   };
+}
+
+/** Names a message in the log, with the fields that a handled message has too. */
+function idsOf({ content, properties: { messageId, type, correlationId, headers } }: ConsumeMessage): object {
+  const aggregateId = text(headers?.['aggregate_id']);
+  const subject = subjectFields(text(type) ?? '', aggregateId, () => content.toString('utf8'));
+  return { message_id: text(messageId), event: text(type), ...subject, request_id: text(correlationId) };
 }
 
 function text(value: MessageProperties['messageId']): string | undefined {

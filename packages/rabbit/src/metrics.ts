@@ -41,18 +41,18 @@ export const rabbitMetrics = metricsOnce((registry) => {
     }),
     topologyLost: new Counter({
       name: 'rabbit_topology_lost_total',
-      help: 'Queues and bindings (kind) that disappeared while the process used them, and were declared again. Alert on it: messages were lost.',
+      help: 'Queues and bindings (kind) that disappeared while the process used them, and were declared again. Alert when it rises: messages were lost.',
       labelNames: ['kind', 'queue'],
       registers,
     }),
     topologyOk: new Gauge({
       name: 'rabbit_topology_ok',
-      help: 'Whether exchanges, queues and bindings could be declared when they were last verified.',
+      help: 'Whether exchanges, queues and bindings could be declared when they were last verified. Alert when it stays 0.',
       registers,
     }),
     missingPolicyKeys: new Gauge({
       name: 'rabbit_missing_policy_keys',
-      help: "Keys of a queue's policy that are missing or have the wrong value; NaN while the broker cannot be queried.",
+      help: "Keys of a queue's policy that are missing or have the wrong value; NaN while the broker cannot be queried. Alert when not 0.",
       labelNames: ['queue'],
       registers,
     }),

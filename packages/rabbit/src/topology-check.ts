@@ -37,6 +37,12 @@ export function createTopologyCheck(options: TopologyCheckOptions): TopologyChec
   const { declare, management, telemetry } = options;
   const { logger } = telemetry;
   const metrics = rabbitMetrics(telemetry.metrics);
+  // the series exist before the first loss, because the increase of a series that appears with a loss would miss it
+  void options.plan.then((plan) => {
+    for (const { kind, name } of plan)
+      for (const lost of kind === 'queue' ? ['queue', 'binding'] : ['binding'])
+        metrics.topologyLost.inc({ kind: lost, queue: name }, 0);
+  });
   const policyGaps = new Map<string, string>();
   let fault: string | undefined;
   let queryFault: string | undefined;

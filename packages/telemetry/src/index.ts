@@ -1,5 +1,6 @@
 export {
   addLogFields,
+  addLogTask,
   arrivedAt,
   logContext,
   notedFailure,

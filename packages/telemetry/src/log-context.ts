@@ -4,18 +4,24 @@ export const arrivedAt = Symbol('arrivedAt');
 const failure = Symbol('failure');
 
 /**
- * Fields that are added to every log line of one piece of work. No value is undefined, because it would hide a field with the same name in the line
- * itself.
+ * Fields that are added to every log line of one piece of work, unless the line has its own field of the same name. No value is undefined, because it
+ * would hide the field of the work that this work is a part of.
  */
 export type LogFields = {
   request_id?: string;
   /** The caller's own id of its request, unverified. */
   client_request_id?: string;
+  /** The caller of a request, or the user who caused or receives what the line is about. */
   user_id?: string;
+  /** The user whom a caller's request is about. */
+  target_user_id?: string;
   client_id?: string;
   message_id?: string;
   event?: string;
   task_id?: string;
+  /** The tasks of work on several tasks. */
+  task_ids?: readonly string[];
+  comment_id?: string;
   job_id?: string;
   schedule_id?: string;
   /** When the request of this work arrived, on this process's monotonic clock. A symbol, so no log line contains it. */
@@ -36,6 +42,12 @@ export function withLogContext<T>(fields: LogFields, fn: () => T): T {
 export function addLogFields(fields: LogFields): void {
   const current = storage.getStore();
   if (current !== undefined) Object.assign(current, fields);
+}
+
+/** Adds a task to those that the current work is about, for work that finds its tasks one by one. */
+export function addLogTask(id: string): void {
+  const { task_ids: ids = [] } = logContext();
+  if (!ids.includes(id)) addLogFields({ task_ids: [...ids, id] });
 }
 
 /** Returns the microseconds since the request that caused this work arrived; undefined if no request of this process caused it. */

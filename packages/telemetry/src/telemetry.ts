@@ -25,9 +25,20 @@ export type Telemetry = {
   shutdown(): Promise<void>;
 };
 
+type Entry = Record<string, unknown>;
+
+/** Adds the fields of the current work that the line doesn't have itself. An undefined field counts as absent. */
+function withContext(entry: Entry): Entry {
+  const context: Entry = logContext();
+  for (const name of Object.keys(context)) if (entry[name] === undefined) entry[name] = context[name];
+  entry['trace_id'] ??= traceId();
+  return entry;
+}
+
 /**
  * Creates a logger that writes one JSON object per line, with the service, the fields of the current work (`withLogContext`) and the trace id, and
- * without secrets. One process may contain several telemetries; each has its own registry.
+ * without secrets. A field of the line itself takes precedence: during the work for one user, a line may be about another one. One process may contain
+ * several telemetries; each has its own registry.
  *
  * Errors and warnings are written at once, after all lines before them. Other lines are written in batches, up to 10 ms later, and at the end of the
  * process; only a kill loses them. `stream` is for tests and commands, and gets every line at once; the default is stdout.
@@ -49,8 +60,9 @@ export function createTelemetry(options: {
     const { level, message, ...fields } = info;
     if (!logger.isLevelEnabled(level)) return true;
     const head = { timestamp: new Date().toISOString(), level, service, message: redact(message) };
+    const entry = withContext({ ...head, ...(redact(fields) as Entry) });
     // redact has made a copy without cycles, bigints or deep nesting, so plain JSON.stringify is sufficient, and much faster
-    const line = JSON.stringify({ ...head, ...(redact(fields) as object), ...logContext(), trace_id: traceId() });
+    const line = JSON.stringify(entry);
     if (isBatched && !urgent.has(level)) output.batch(line);
     else output.write(line);
     return true;

@@ -1,6 +1,14 @@
 import { Writable } from 'node:stream';
 import { expect } from 'chai';
-import { createTelemetry, injectTrace, redact, traceId, withExtractedTrace, withLogContext } from '../src/index.ts';
+import {
+  addLogTask,
+  createTelemetry,
+  injectTrace,
+  redact,
+  traceId,
+  withExtractedTrace,
+  withLogContext,
+} from '../src/index.ts';
 
 const parent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
@@ -43,6 +51,29 @@ describe('a log line', () => {
       task_id: 't-1',
     });
     expect(line?.['trace_id']).to.equal('0af7651916cd43dd8448eb211c80319c');
+  });
+
+  it('has its own value of a field that the current work has too, unless its value is undefined', async () => {
+    const own = { task_id: 't-2', user_id: null, message_id: undefined, trace_id: undefined };
+    const [line] = await lines(async ({ logger }) => {
+      await withExtractedTrace({ traceparent: parent }, { name: 'test' }, async () => {
+        withLogContext({ request_id: 'r-1', task_id: 't-1', user_id: 'u-1', message_id: 'm-1' }, () =>
+          logger.info('changed another task', own),
+        );
+      });
+    });
+    const trace_id = '0af7651916cd43dd8448eb211c80319c';
+    expect(line).to.include({ request_id: 'r-1', task_id: 't-2', user_id: null, message_id: 'm-1', trace_id });
+  });
+
+  it('names each of the tasks that its work is about once', async () => {
+    const [line] = await lines(async ({ logger }) => {
+      withLogContext({ request_id: 'r-1' }, () => {
+        for (const id of ['t-1', 't-2', 't-1']) addLogTask(id);
+        logger.info('request');
+      });
+    });
+    expect(line?.['task_ids']).to.deep.equal(['t-1', 't-2']);
   });
 
   it('contains no secret, neither under a field name nor inside text', async () => {

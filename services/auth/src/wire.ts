@@ -50,7 +50,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   const oidc = wireOidc(env, { ...base, ...identity, clients });
   const registration = wireRegistration(env, base);
   const account = wireAccount(env, { ...base, ...identity, registration, providers: oidc.providers });
-  const useCases = wireUseCases({ ...base, ...identity, registration });
+  const useCases = wireUseCases({ ...base, ...identity, registration, clients });
   const loops = wireLoops(env, { ...base, rotation, telemetry });
 
   const outboxNotifier = createNotifier({ db, logger, relay: working([relay])[0] });

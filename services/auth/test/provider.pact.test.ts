@@ -26,6 +26,8 @@ const tasks = withSecret('tasks', secret, [readsUsers]);
 const readsTasks = { audience: 'urn:taskwire:tasks', scopes: ['tasks:read'] };
 const readsLinks = { audience: 'urn:taskwire:auth', scopes: ['users:read', 'account_links:read'] };
 const notifications = withSecret('notifications', secret, [readsLinks, readsTasks]);
+const worksOnJobs = { audience: 'urn:taskwire:tasks', scopes: ['jobs:work'] };
+const worker = { ...withSecret('report-worker', secret, [worksOnJobs]).settings, queues: ['reports'] };
 
 /** The delivery for which the pact of Notifications reads links. */
 const exampleDelivery = '019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f71';
@@ -41,7 +43,7 @@ describe('Auth as a provider', () => {
   const heard: Delivery[] = [];
 
   before(async () => {
-    const clients = [tasks, notifications].map(({ settings }) => settings);
+    const clients = [tasks.settings, notifications.settings, worker];
     harness = await authHarness({ OIDC_CLIENTS: JSON.stringify(clients) }, { passwords: cheapPasswords() });
     listener = createRabbit({
       url: harness.broker.url(),
@@ -166,6 +168,7 @@ describe('Auth as a provider', () => {
           ]);
           return { id };
         },
+        'a client with the queue reports': async () => undefined,
         'tasks is a client': async () => undefined,
         'notifications is a client': async () => undefined,
       },

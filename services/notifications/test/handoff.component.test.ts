@@ -124,7 +124,8 @@ describe('The handoff of an e-mail', () => {
       const [claimed] = await harness.log.claim('email', 1, 15_000);
       await harness.log.beginSending(claimed!, 90_000);
       await makeDue();
-      expect(await harness.log.markLost('email', 60_000)).to.equal(1);
+      const lost = await harness.log.markLost('email', 60_000);
+      expect(lost.map(({ notificationId }) => notificationId)).to.deep.equal([id]);
       await harness.log.record(claimed!, {
         state: 'sent',
         outcome: 'sent',

@@ -37,24 +37,26 @@ describe('Journeys of notifications', () => {
     expect(inside).to.deep.equal(inside.toSorted());
   });
 
-  it('of a comment have the mails about it, under the id of the comment', async () => {
+  it('of a task have the mails about its comments, also under the id of the comment alone', async () => {
     const author = o.around.others.addUser('Ada', 'admin');
     const comment = { comment_uuid: crypto.randomUUID(), author: author.id };
     await o.around.publish('tasks.comment.added', { ...o.fact(author), ...comment, mentions: [] });
     await o.mailed(({ to }) => to.includes(o.mia.email));
     const notifications = await eventually(async () => {
-      const [entry] = await journey(comment.comment_uuid);
+      const [entry] = await journey(o.task.id);
       const found = entry?.notifications ?? [];
       return found.some(({ deliveries }) => deliveries.every(({ state }) => state === 'sent')) && found;
     });
     expect(notifications.map(({ type, user_id }) => [type, user_id])).to.deep.include(['comment.added', o.mia.id]);
-    expect(await journey(o.task.id)).to.deep.equal([]);
+    const [entry, ...others] = await journey(o.task.id);
+    expect([entry?.event, entry?.comment_id, others]).to.deep.equal(['tasks.comment.added', comment.comment_uuid, []]);
+    expect(await journey(comment.comment_uuid)).to.deep.equal([entry]);
   });
 
-  it('list an event that notifies no one, which shows that it is not stuck', async () => {
+  it('list an event that notifies no one, which shows that it is not stuck, for the id in either case', async () => {
     await o.around.publish('tasks.task.completed', { ...o.fact(o.mia), assigned_to: o.mia.id });
     const [entry] = await eventually(async () => {
-      const entries = await journey(o.task.id);
+      const entries = await journey(o.task.id.toUpperCase());
       return entries.length > 0 && entries;
     });
     expect(entry).to.deep.include({ event: 'tasks.task.completed', state: 'done', notifications: [] });

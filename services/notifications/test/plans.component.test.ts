@@ -4,6 +4,7 @@ import { fillTables, largeTableScans, planSizes, recordStatements, type RanState
 import type { ClaimedDelivery } from '../src/app/delivery-log.ts';
 import { contentInApp } from '../src/app/notifications/definitions.ts';
 import { claimDueDeliveries, deliveryLog, readOpenDeliveries } from '../src/postgres/deliveries.ts';
+import { journeysIn } from '../src/postgres/journeys.ts';
 import { notificationInbox } from '../src/postgres/notifications.ts';
 import { notificationRetention } from '../src/postgres/retention.ts';
 import { hotStatements } from '../src/postgres/statements.ts';
@@ -31,6 +32,7 @@ describe("The plans of Notifications' statements", () => {
     await useDeliveries();
     await useInbox();
     await readOpenDeliveries(db.pool);
+    await journeysIn(db.pool)(harness.task.id, { after: undefined, limit: 50 });
     await notificationRetention(db, { notificationDays: 365, content: contentInApp }, telemetry).tick();
     for (const { rules } of defaultRetention) for (const rule of rules) await rule.overdueSeconds(db);
   }
@@ -120,4 +122,8 @@ const tasks = `
   INSERT INTO task_cache (id, title, creator_id, version, is_deleted, fresh_as_of)
   SELECT ${id('task', 'n')}, 'Task', ${id('user', 'n % 100')}, 1, false, now() ${range} WHERE n % 10 = 0`;
 
-const inbox = `INSERT INTO inbox (message_id, handler) SELECT ${id('event')}, 'notify' ${range}`;
+// every fifth message is about a comment
+const inbox = `
+  INSERT INTO inbox (message_id, handler, aggregate_id, parent_id)
+  SELECT ${id('event')}, 'notify', CASE WHEN n % 5 > 0 THEN ${id('task', 'n / 5')} ELSE ${id('comment')} END,
+    CASE WHEN n % 5 = 0 THEN ${id('task', 'n / 5')} END ${range}`;

@@ -1,5 +1,5 @@
 -- min_version: 0.3.0
--- A claim of jobs with a concurrency key reads neither the leases of other jobs nor the whole table (ADR 43).
+-- A claim of jobs with a concurrency key reads neither the leases of other jobs nor the whole table (ADR 46).
 
 -- Leases jobs with a concurrency key of one queue, from the key that was served least recently on. Each claim looks at `most_keys` keys from the key
 -- after `after_key` on, round and round. A row without a job comes last if there are others: its key is the last one that was looked at.

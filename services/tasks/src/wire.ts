@@ -6,6 +6,7 @@ import type { Telemetry } from '@taskwire/telemetry';
 import { createUserDirectory, createUsersClient } from '@taskwire/user-directory';
 import { reassignTasks } from './app/reassign-tasks.ts';
 import { createUserLimit } from './app/user-limit.ts';
+import { createKnownQueues } from './clients/known-queues.ts';
 import { createUsers } from './directory/eligibility.ts';
 import { changesPerformers } from './domain/performer.ts';
 import type { Env } from './env.ts';
@@ -82,6 +83,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   const http = service.serve({
     routes: routes({
       ...{ tasks, users: createUsers(directory, policy), deadLetters: createDeadLetters({ db }), jobs, waiters },
+      knownQueues: createKnownQueues(clients.auth),
       links: linkStore,
       ...{ schedules, sync },
       publishedEpoch: () => db.sourceEpoch().published,

@@ -4,13 +4,17 @@ import { createTelemetry } from '@taskwire/telemetry';
 import {
   authConsumer,
   describePact,
+  exampleToken,
+  readAsConsumer,
   exampleInstant,
   expectAuth,
   expectEvent,
   exampleUserId as id,
 } from '@taskwire/pact-testing';
 import { silent, waitFor } from '@taskwire/testing';
+import { authUsers } from '@taskwire/service';
 import { expect } from 'chai';
+import { createKnownQueues } from '../src/clients/known-queues.ts';
 import { tasksHarness, type TasksHarness } from './support/tasks-harness.ts';
 
 describePact('tasks', 'auth', (pact, formPact) => {
@@ -22,6 +26,24 @@ describePact('tasks', 'auth', (pact, formPact) => {
     pact,
     formPact,
     is,
+  });
+
+  it('reads the queues of registered clients', async () => {
+    await pact()
+      .addInteraction()
+      .given('a client with the queue reports')
+      .uponReceiving('a request for the queues')
+      .withRequest('GET', '/queues', (request) => request.headers({ authorization: `Bearer ${exampleToken}` }))
+      .willRespondWith(200, (response) => response.jsonBody({ data: is.arrayContaining('reports'), more: false }))
+      .executeTest(async ({ url }) => {
+        const target = authUsers({ AUTH_INTERNAL_URL: url });
+        const unknown = await readAsConsumer(
+          target,
+          telemetry,
+          async (client) => await createKnownQueues(client).unknownAmong(['reports', 'report']),
+        );
+        expect([...unknown]).to.deep.equal(['report']);
+      });
   });
 
   describe('for events', () => {

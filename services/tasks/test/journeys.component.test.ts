@@ -50,10 +50,10 @@ describe('Journeys of tasks', () => {
     }
   });
 
-  it('remain after the task is deleted, and name each request', async () => {
+  it('remain after the task is deleted, name each request, and are found by the id in either case', async () => {
     const task = await harness.createTask(manager);
     await harness.call('deleteTask', { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } });
-    const events = await published(task.id, 3);
+    const events = await published(task.id.toUpperCase(), 3);
     expect(new Set(events.map(({ request_id }) => request_id)).size).to.equal(2);
   });
 
@@ -70,6 +70,22 @@ describe('Journeys of tasks', () => {
       ['tasks.task.changed', null],
       ['tasks.comment.added', comment],
       ['tasks.comment.deleted', comment],
+    ]);
+  });
+
+  it('include the events of the job that carries out the task, under the id of the job', async () => {
+    const { body } = await harness.call('createTask', {
+      token: manager.token,
+      body: { title: 'Render the report', kind: 'job', job: { queue: 'reports', kind: 'render', payload: {} } },
+    });
+    const task = body as { id: string; job: { id: string } };
+    await harness.call('cancelJob', { token: admin.token, params: { id: task.job.id } });
+    const events = await published(task.id, 4);
+    expect(events.map(({ event, job_id, comment_id }) => [event, job_id, comment_id])).to.have.deep.members([
+      ['tasks.task.created', null, null],
+      ['tasks.task.changed', null, null],
+      ['tasks.task.cancelled', null, null],
+      ['tasks.job.cancelled', task.job.id, null],
     ]);
   });
 

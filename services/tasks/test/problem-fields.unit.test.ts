@@ -3,6 +3,8 @@ import { Problem } from '@taskwire/errors';
 import { requireEligible } from '../src/app/eligibility.ts';
 import { otherProject, requirePlace, unknownParent } from '../src/domain/links/parents.ts';
 import { closesCycle, hinderedBy } from '../src/domain/links/related.ts';
+import { outsideOfProjects } from '../src/domain/permissions.ts';
+import { authorizeTransition } from '../src/domain/transitions.ts';
 
 const thrownBy = (fn: () => unknown): unknown => {
   try {
@@ -12,6 +14,7 @@ const thrownBy = (fn: () => unknown): unknown => {
   }
 };
 const tasks = { named: [], count: 2 };
+const taskOfJob = { kind: 'job', creator_id: 'm', assignee_id: null, ...outsideOfProjects } as const;
 
 describe('A rule that a request breaks', () => {
   const cases: Record<string, [what: () => unknown, code: string, remedy: string]> = {
@@ -30,6 +33,11 @@ describe('A rule that a request breaks', () => {
       () => closesCycle('dependency_cycle', tasks),
       'other_id dependency_cycle',
       'Remove one',
+    ],
+    'a task that a worker carries out': [
+      () => authorizeTransition({ id: 'm', role: 'manager' }, taskOfJob, 'completed'),
+      'state illegal_transition',
+      'It can be cancelled',
     ],
     'a blocked task': [() => hinderedBy('task_blocked', tasks), 'state task_blocked', '"override_blocked": true'],
     'open sub-tasks': [() => hinderedBy('open_subtasks', tasks), 'state open_subtasks', '"force": true'],

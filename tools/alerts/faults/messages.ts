@@ -6,7 +6,7 @@ import { connect as connectBroker } from 'amqplib';
 import { relayLock } from '@taskwire/partitions';
 import { rabbitCommand, rabbitManagement } from '@taskwire/process-supervisor';
 import type { Fault } from '../fault.ts';
-import type { World } from '../world.ts';
+import { until, type World } from '../world.ts';
 
 const run = promisify(execFile);
 const taskwire = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
@@ -52,6 +52,28 @@ export const relayFaults: readonly Fault[] = [
   },
 ];
 
+/** Tasks is attached to its queue and healthy, but receives nothing. */
+export const takenQueue: Fault = {
+  title: 'another program is the active consumer of the queue of Tasks, and acknowledges nothing',
+  alerts: ['InboxIsStuck'],
+  async begin({ suite, call }) {
+    const connection = await connectBroker(suite.amqpUrl('operator'));
+    const channel = await connection.createChannel();
+    await channel.consume('tasks.events', () => undefined);
+    // Tasks attaches again behind the other consumer
+    const management = rabbitManagement(suite.managementUrl);
+    const connections = await management.call<{ name: string; user: string }[]>(
+      'GET',
+      '/connections?columns=name,user',
+    );
+    for (const { name } of connections.filter(({ user }) => user === 'tasks'))
+      await management.call('DELETE', `/connections/${encodeURIComponent(name)}`);
+    const me = await call('cas', 'GET', '/api/v1/users/me');
+    await call('cas', 'PATCH', `/api/v1/users/${String(me.body['id'])}`, { name: 'Casey' });
+    return async () => await connection.close();
+  },
+};
+
 /** Faults of messages that have no consequences for others. */
 export const messageFaults: readonly Fault[] = [
   {
@@ -75,6 +97,20 @@ export const messageFaults: readonly Fault[] = [
           await dropDeadLetters(suite, service);
         }
       };
+    },
+  },
+  {
+    title: 'the policy of a queue was changed',
+    alerts: ['BrokerDefinitionsAreLost'],
+    // services look for it every 30 s
+    patienceMs: 60_000,
+    async begin({ suite }) {
+      const management = rabbitManagement(suite.managementUrl);
+      const path = '/policies/taskwire/tasks.events';
+      const policy = await management.call<{ definition: Record<string, unknown> }>('GET', path);
+      const { 'delivery-limit': _, ...definition } = policy.definition;
+      await management.call('PUT', path, { ...policy, definition });
+      return async () => await management.call('PUT', path, policy);
     },
   },
   {
@@ -151,12 +187,4 @@ async function freeBytes({ suite }: World): Promise<number> {
 async function assign({ call }: World): Promise<void> {
   const me = await call('ann', 'GET', '/api/v1/users/me');
   await call('manager', 'POST', '/api/v1/tasks', { title: 'Water the plants', assignee_id: me.body['id'] });
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error('the fault has no effect');
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
 }

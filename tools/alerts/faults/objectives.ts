@@ -14,7 +14,7 @@ const slowDatabaseMs = 80;
  */
 export const brokerLinkFault = (until: Promise<unknown>): Fault => ({
   title: 'Notifications has no link to RabbitMQ for a minute',
-  alerts: ['NotificationsAreLate', 'FreshnessBudgetIsBurning', 'InboxIsLate'],
+  alerts: ['InboxIsStuck', 'NotificationsAreLate', 'FreshnessBudgetIsBurning', 'InboxIsLate'],
   patienceMs: 240_000,
   begin({ brokerLink }) {
     brokerLink.set({ kind: 'cut' });

@@ -32,8 +32,16 @@ export const causeFaults: readonly Fault[] = [
   stopped('Tasks is killed', 'ServiceIsDown', 'tasks'),
 ];
 
-/** Faults of the monitoring itself. */
+/** Faults of the monitoring itself, and one that restarts a part of it. */
 export const monitoringFaults: readonly Fault[] = [
+  {
+    title: 'the disk of PostgreSQL has less free space than it needs',
+    alerts: ['DatabaseDiskIsLow'],
+    async begin(world) {
+      await world.setDiskLimit(2);
+      return async () => await world.setDiskLimit(0.5);
+    },
+  },
   {
     title: 'the probe has ended',
     alerts: ['TargetIsDown'],

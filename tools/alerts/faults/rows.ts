@@ -2,9 +2,38 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Fault } from '../fault.ts';
+import type { World } from '../world.ts';
 
 const recordBackup = fileURLToPath(new URL('../../../infra/postgres/pgbackrest/record-backup.sql', import.meta.url));
 const dayMs = 86_400_000;
+
+const backUp = async (sql: World['sql']) => await sql('auth', readFileSync(recordBackup, 'utf8'));
+
+/** Faults of the backups, in this order: until the first has ended, there is no backup. Dated back, as those below. */
+export const backupFaults: readonly Fault[] = [
+  {
+    title: 'PostgreSQL archives its log, and no backup was made for two days (dated back)',
+    alerts: ['BackupIsOld'],
+    async begin({ sql }) {
+      const shift = async (sign: '-' | '+') =>
+        await sql('auth', `UPDATE schema_migrations SET applied_at = applied_at ${sign} interval '2 days'`);
+      await shift('-');
+      return async () => {
+        await backUp(sql);
+        await shift('+');
+      };
+    },
+  },
+  {
+    title: 'the last backup is two days old (dated back)',
+    alerts: ['BackupIsOld'],
+    async begin({ sql }) {
+      const old = new Date(Date.now() - 2 * dayMs).toISOString();
+      await sql('auth', `COMMENT ON DATABASE postgres IS 'last backup ${old}'`);
+      return async () => await backUp(sql);
+    },
+  },
+];
 
 /** Faults that take days: instead of waiting, the drill dates a row back. Everything from the row to the alert is real. */
 export const rowFaults: readonly Fault[] = [
@@ -19,15 +48,6 @@ export const rowFaults: readonly Fault[] = [
         );
       await shift('-');
       return async () => await shift('+');
-    },
-  },
-  {
-    title: 'no backup for two days (dated back)',
-    alerts: ['BackupIsOld'],
-    async begin({ sql }) {
-      const old = new Date(Date.now() - 2 * dayMs).toISOString();
-      await sql('auth', `COMMENT ON DATABASE postgres IS 'last backup ${old}'`);
-      return async () => await sql('auth', readFileSync(recordBackup, 'utf8'));
     },
   },
   {

@@ -41,14 +41,12 @@ async function readJourneys(url: string, boss: Actor, taskIds: readonly string[]
       reader,
       `/api/v1/admin/journeys/tasks/${taskId}`,
     );
-    const comments = new Set(events.flatMap(({ comment_id: id }) => (id === null ? [] : [id])));
-    const messages = await Promise.all(
-      [taskId, ...comments].map(
-        async (id) =>
-          await readPages<JourneyOfTask['messages'][number]>(url, reader, `/api/v1/admin/journeys/notifications/${id}`),
-      ),
+    const messages = await readPages<JourneyOfTask['messages'][number]>(
+      url,
+      reader,
+      `/api/v1/admin/journeys/notifications/${taskId}`,
     );
-    journeys.push({ taskId, events, messages: messages.flat() });
+    journeys.push({ taskId, events, messages });
   }
   return journeys;
 }

@@ -14,9 +14,9 @@ describe('The alerts and dashboards', () => {
     const sources = globSync(['{packages,services}/*/src/**/*.ts', 'infra/{observability,observer}/*.ts'], {
       cwd: root,
     }).map((file) => readFileSync(join(root, file), 'utf8'));
-    const functions = /^(histogram_quantile|max_over_time|min_over_time)$/;
-    // `npm run alerts` looks for the metrics of RabbitMQ and of Node itself on live pages
-    const foreign = /^(rabbitmq|process|nodejs)_/;
+    const functions = /^(histogram_quantile|label_replace|max_over_time|min_over_time)$/;
+    // `npm run alerts` looks for the metrics of RabbitMQ and of Node itself on live pages; those of kubelet exist only on Kubernetes
+    const foreign = /^(rabbitmq|process|nodejs|kubelet)_/;
     const unknown = (text: string) =>
       [...text.matchAll(/\b[a-z]+(?:_[a-z]+)+\b/g)]
         .map(([name]) => name.replace(/_(bucket|sum|count)$/, ''))

@@ -85,8 +85,25 @@ function readArguments(
     stderr.write('Give the id of a task (--task <id>) or of a request (--request <id>), and not both.\n');
     return exitCodes.usage;
   }
-  return { subject: { kind: task === undefined ? 'request' : 'task', id }, files: command.args, json };
+  const kind = task === undefined ? 'request' : 'task';
+  if (!ids[kind].pattern.test(id)) {
+    stderr.write(`--${kind} must be ${ids[kind].form}, not "${id}".\n`);
+    return exitCodes.usage;
+  }
+  return { subject: { kind, id: kind === 'task' ? id.toLowerCase() : id }, files: command.args, json };
 }
+
+/** The forms of ids. Any id that a service or the gateway accepts from a caller may be the id of a request. */
+const ids = {
+  task: {
+    pattern: /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i,
+    form: 'the id of a task, such as 01a1fa18-4b82-7fe1-bc48-7791012fab82',
+  },
+  request: {
+    pattern: /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/,
+    form: 'the id of a request: up to 64 letters, digits and . _ : -',
+  },
+};
 
 function logsIn(folders: readonly string[]): string[] {
   const files = folders.flatMap((folder) => {

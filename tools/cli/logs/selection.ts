@@ -1,6 +1,6 @@
 import { fieldOf, type LogLine } from './log-line.ts';
 
-/** The subject that the selected lines concern. */
+/** The subject that the selected lines concern. The id of a task is a UUID in lower case. */
 export type Subject = { kind: 'task' | 'request'; id: string };
 
 /**
@@ -12,13 +12,20 @@ export function createSelection({ kind, id }: Subject) {
   const messages = new Set<string>();
 
   function names(line: LogLine): boolean {
-    if (kind === 'task') return fieldOf(line, 'task_id') === id || line.entry['aggregate_id'] === id || isInPath(line);
-    return fieldOf(line, 'request_id') === id || fieldOf(line, 'client_request_id') === id;
+    if (kind === 'task') return isOfTask(line) || line.entry['aggregate_id'] === id || isInPath(line);
+    // ids of Taskwire are in lower case, and those that callers send may be anything
+    return fieldOf(line, 'request_id') === id.toLowerCase() || fieldOf(line, 'client_request_id') === id;
   }
 
-  /** The gateway knows only the path. */
+  /** The gateway logs ids as they were sent, possibly in upper case. */
+  function isOfTask(line: LogLine): boolean {
+    const { task_ids: several } = line.entry;
+    return fieldOf(line, 'task_id')?.toLowerCase() === id || (Array.isArray(several) && several.includes(id));
+  }
+
+  /** A task may also be named second in a path, such as the blocker of another one. */
   function isInPath(line: LogLine): boolean {
-    return fieldOf(line, 'path')?.split(/[/?]/).includes(id) === true;
+    return fieldOf(line, 'path')?.toLowerCase().split(/[/?]/).includes(id) === true;
   }
 
   return {

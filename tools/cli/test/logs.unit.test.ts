@@ -84,6 +84,24 @@ describe('npm run logs', () => {
     expect(messagesOf((await run(['--request', 'mine', '--json'])).stdout)).to.deep.equal(['log-in']);
   });
 
+  it('finds ids in either case', async () => {
+    writeJourney();
+    log('gateway', [
+      line('gateway', 'shouted', { task_id: task.toUpperCase(), path: `/api/v1/tasks/${task.toUpperCase()}` }),
+      line('gateway', 'as a blocker', { task_id: otherTask, path: `/api/v1/tasks/x/blocked_by/${task.toUpperCase()}` }),
+      line('gateway', 'from outside', { client_request_id: 'R1' }),
+    ]);
+    const [lower, upper] = await Promise.all(
+      [task, task.toUpperCase()].map(async (id) => (await run(['--task', id, '--json'])).stdout),
+    );
+    expect(upper).to.equal(lower);
+    expect(messagesOf(lower ?? '')).to.include.members(['changed', 'shouted', 'as a blocker']);
+    expect(messagesOf((await run(['--request', 'R1', '--json'])).stdout)).to.include.members([
+      'changed',
+      'from outside',
+    ]);
+  });
+
   it('leaves out what a request about many tasks did to the others', async () => {
     log('tasks', [
       line('tasks', 'shuffle', { request_id: 'r1' }),
@@ -94,8 +112,16 @@ describe('npm run logs', () => {
     expect(messagesOf((await run(['--request', 'r1', '--json'])).stdout)).to.deep.equal(['shuffle', 'one', 'other']);
   });
 
+  it('prints the lines of a request about many tasks for each of them', async () => {
+    log('tasks', [
+      line('tasks', 'bulk', { task_ids: [otherTask, task] }),
+      line('tasks', 'other bulk', { task_ids: [otherTask] }),
+    ]);
+    expect(messagesOf((await run(['--task', task, '--json'])).stdout)).to.deep.equal(['bulk']);
+  });
+
   it('prints lines for people: service, time, level, message and the other fields', async () => {
-    log('tasks', [line('tasks', 'changed', { task_id: task, request_id: 'r1' })]);
+    log('tasks', [line('tasks', 'changed', { task_id: task, job_id: '', request_id: 'r1' })]);
     const { stdout } = await run(['--task', task]);
     expect(stdout).to.equal(`tasks         10:00:00.000 info  changed task_id=${task} request_id=r1\n`);
   });
@@ -127,15 +153,17 @@ describe('npm run logs', () => {
 
   it('exits with 1 if nothing is found, and names the subject and how much was read', async () => {
     writeJourney();
-    const { code, stdout, stderr } = await run(['--task', 'unknown']);
+    const { code, stdout, stderr } = await run(['--task', otherTask.replaceAll('0', '9')]);
     expect({ code, stdout }).to.deep.equal({ code: 1, stdout: '' });
-    expect(stderr).to.equal('No line of 3 logs is about the task unknown.\n');
+    expect(stderr).to.equal('No line of 3 logs is about the task 91a1fa18-4b82-7fe1-bc48-999999999999.\n');
   });
 
   const refusals: [string, string[], number, RegExp][] = [
     ['without an id', [], 2, /^Give the id of a task/],
     ['with both ids', ['--task', task, '--request', 'r1'], 2, /^Give the id of a task/],
     ['with an empty id', ['--task', ' '], 2, /^Give the id of a task/],
+    ['with the id of no task', ['--task', `${task}0`], 2, /^--task must be the id of a task, such as .*, not "01a1/],
+    ['with the id of no request', ['--request', 'r 1'], 2, /^--request must be the id of a request: .*, not "r 1"/],
     ['with an option without its value', ['--task'], 2, /argument missing/],
     ['with an unknown option', ['--tasks', task], 2, /unknown option '--tasks'/],
     ['with a file that does not exist', ['--task', task, 'absent.log'], 1, /no such file/],

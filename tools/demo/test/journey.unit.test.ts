@@ -13,7 +13,7 @@ function journey(next: string | null = null): Journey {
   return {
     events: [
       {
-        ...{ ...event, ...failure, comment_id: null, trace_id: null, state: 'confirmed' },
+        ...{ ...event, ...failure, comment_id: null, job_id: null, trace_id: null, state: 'confirmed' },
         ...{ requested_at: at(1), created_at: at(100), published_at: at(300), confirmed_at: at(700) },
       },
     ],
@@ -21,6 +21,7 @@ function journey(next: string | null = null): Journey {
       {
         ...event,
         ...failure,
+        comment_id: null,
         created_at: at(100),
         published_at: at(300),
         consumed_at: at(650),

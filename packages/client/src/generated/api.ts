@@ -171,6 +171,10 @@ export type Api = {
      */
     users(query?: T.ListInternalUsersData['query'], options?: CallOptions): List<Opened<T.ListInternalUsersResponses[200]['data'][number]>>;
     /**
+     * List the queues of all registered clients, by name.
+     */
+    queues(options?: CallOptions): Call<Opened<T.ListQueuesResponses[200]>>;
+    /**
      * Read a task, for services.
      */
     task(id: string, options?: CallOptions): Call<Opened<T.GetInternalTaskResponses[200]>>;
@@ -308,12 +312,12 @@ export type Api = {
   jobs: {
     /**
      * Enqueue a job.
-     * With `unique` and `on_conflict: "return"`, the response may be an earlier job; `is_existing` is then true.
+     * With `unique` and `on_conflict: "return"`, the response may be an earlier job; `is_existing` is then true. A user may name only queues of registered clients (422 `unknown_queue`). Any name is accepted as long as no client has a queue, and while Auth is unavailable.
      */
     enqueue(body: T.EnqueueJobData['body'], options?: CallOptions): Call<Opened<T.EnqueueJobResponses[201]>>;
     /**
      * Enqueue up to 1,000 jobs, all or none.
-     * The response lists the jobs in the order of the request.
+     * The response lists the jobs in the order of the request. A user may name only queues of registered clients (422 `unknown_queue`). Any name is accepted as long as no client has a queue, and while Auth is unavailable.
      */
     enqueueAll(body: T.EnqueueJobsData['body'], options?: CallOptions): Call<Opened<T.EnqueueJobsResponses[200]>>;
     /**
@@ -568,13 +572,13 @@ export type Api = {
   };
   journeys: {
     /**
-     * List the events of a task and of its comments with their times from request to broker, oldest first.
+     * List the events of a task, of its comments and of its job with their times from request to broker, oldest first.
      * All times come from the database clock of the service that took the step, to the microsecond. Events are listed for seven days.
      */
     task(task_id: string, query?: T.ListTaskJourneyData['query'], options?: CallOptions): List<Opened<T.ListTaskJourneyResponses[200]['data'][number]>>;
     /**
-     * List the events of a task or of a comment with their times from broker to recipients, oldest first.
-     * All times come from the database clock of the service that took the step, to the microsecond. Events are listed for seven days. Comments have events of their own: give the id of a comment instead of a task's, as the journey of its task names it. The list is empty if Notifications has received no event of either.
+     * List the events of a task and of its comments with their times from broker to recipients, oldest first.
+     * All times come from the database clock of the service that took the step, to the microsecond. Events are listed for seven days. The id of a comment gives the events of this comment alone. The list is empty if Notifications has received no event of either.
      */
     notifications(task_id: string, query?: T.ListNotificationJourneyData['query'], options?: CallOptions): List<Opened<T.ListNotificationJourneyResponses[200]['data'][number]>>;
   };

@@ -34,6 +34,7 @@ export type OperationTypes = {
   getInternalUser: { input: T.GetInternalUserData; answer: T.GetInternalUserResponses[200] };
   getAccountLink: { input: T.GetAccountLinkData; answer: T.GetAccountLinkResponses[200] };
   listInternalUsers: { input: T.ListInternalUsersData; answer: T.ListInternalUsersResponses[200] };
+  listQueues: { input: T.ListQueuesData; answer: T.ListQueuesResponses[200] };
   listTasks: { input: T.ListTasksData; answer: T.ListTasksResponses[200] };
   searchTasks: { input: T.SearchTasksData; answer: T.SearchTasksResponses[200] };
   suggestTasks: { input: T.SuggestTasksData; answer: T.SuggestTasksResponses[200] };

@@ -47,6 +47,7 @@ export const operations = frozenTable({
     user: { id: 'getInternalUser', method: 'GET', path: '/users/{id}', status: 200 },
     accountLink: { id: 'getAccountLink', method: 'GET', path: '/account_links/{id}', status: 200, idempotent: true },
     users: { id: 'listInternalUsers', method: 'GET', path: '/users', status: 200, query: ['cursor', 'limit', 'updated_since'], list: true },
+    queues: { id: 'listQueues', method: 'GET', path: '/queues', status: 200 },
     task: { id: 'getInternalTask', method: 'GET', path: '/tasks/{id}', status: 200 },
     tasks: { id: 'getInternalTasks', method: 'GET', path: '/tasks', status: 200, query: ['ids'] },
   },

@@ -572,6 +572,14 @@ export type InternalUserList = {
     next_cursor: string | null;
 };
 
+export type ListQueuesResponse = {
+    data: Array<string>;
+    /**
+     * whether there are further queues, which the response omits
+     */
+    more: boolean;
+};
+
 export type Activity = {
     id: string;
     task_id: string;
@@ -2240,6 +2248,10 @@ export type ListTaskJourneyResponse = {
          * the comment that the event is about; null for an event of the task itself
          */
         comment_id: string | null;
+        /**
+         * the job that the event is about, if a job carries out the task
+         */
+        job_id: string | null;
         trace_id: string | null;
         /**
          * when the request arrived at Tasks
@@ -2258,7 +2270,7 @@ export type ListTaskJourneyResponse = {
          */
         confirmed_at: string | null;
         /**
-         * waiting: for the relay; retry: it could not be published; blocked: an earlier event of the task or comment could not be published
+         * waiting: for the relay; retry: it could not be published; blocked: an earlier event of the task, the comment or the job could not be published
          */
         state: 'waiting' | 'retry' | 'blocked' | 'confirmed';
         /**
@@ -3473,6 +3485,10 @@ export type ListNotificationJourneyResponse = {
          */
         request_id: string | null;
         /**
+         * the comment that the event is about; null for an event of the task itself
+         */
+        comment_id: string | null;
+        /**
          * when Tasks stored the event
          */
         created_at: string | null;
@@ -3485,7 +3501,7 @@ export type ListNotificationJourneyResponse = {
          */
         consumed_at: string;
         /**
-         * waiting: for an earlier event of the task; dead, dropped: a dead letter
+         * waiting: for an earlier event of the task or comment; dead, dropped: a dead letter
          */
         state: 'done' | 'running' | 'retry' | 'waiting' | 'dead' | 'dropped';
         /**
@@ -4302,6 +4318,22 @@ export type ListInternalUsersResponses = {
 };
 
 export type ListInternalUsersResponse = ListInternalUsersResponses[keyof ListInternalUsersResponses];
+
+export type ListQueuesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/queues';
+};
+
+export type ListQueuesResponses = {
+    /**
+     * OK
+     */
+    200: ListQueuesResponse;
+};
+
+export type ListQueuesResponse2 = ListQueuesResponses[keyof ListQueuesResponses];
 
 export type ListTasksData = {
     body?: never;

@@ -15,24 +15,51 @@ export function publisherOf(type: EventType | (string & {})): string {
   return type.split('.')[0] ?? '';
 }
 
-const subjects: readonly (readonly [prefix: string, field: string])[] = [
-  ['tasks.task.', 'task_id'],
-  ['tasks.comment.', 'comment_id'],
-  ['tasks.job.', 'job_id'],
-  ['tasks.schedule.', 'schedule_id'],
-  ['auth.user.', 'user_id'],
+type Subject = {
+  prefix: string;
+  /** The log field of the aggregate's id. */
+  aggregate: string;
+  /** Further log fields, which are found in the payload. */
+  found?: readonly (readonly [field: string, pattern: RegExp])[];
+};
+
+/** Matches an id in JSON text. Quotation marks inside strings are escaped, so text that a user wrote never matches. */
+const idNamed = (name: string): RegExp => new RegExp(`"${name}"\\s*:\\s*"([\\da-f-]{36})"`);
+
+const taskOfComment = idNamed('task_uuid');
+const actor = ['user_id', idNamed('actor')] as const;
+
+const subjects: readonly Subject[] = [
+  { prefix: 'tasks.task.', aggregate: 'task_id', found: [actor] },
+  { prefix: 'tasks.comment.', aggregate: 'comment_id', found: [['task_id', taskOfComment], actor] },
+  { prefix: 'tasks.job.', aggregate: 'job_id', found: [actor] },
+  { prefix: 'tasks.schedule.', aggregate: 'schedule_id' },
+  { prefix: 'auth.user.', aggregate: 'user_id' },
+  { prefix: 'auth.account.', aggregate: 'aggregate_id', found: [['user_id', idNamed('user_id')]] },
 ];
+const unknownSubject: Subject = { prefix: '', aggregate: 'aggregate_id' };
 
 /**
- * The log fields that name what an event is about, so that a search for a task finds its events too. An event of a comment also names the task, which is
- * read from its payload, JSON text.
+ * The log fields that name what an event is about, so that a search for a task finds its events too. A comment's event also names the task. `user_id` is
+ * the user of the account, or the one who caused the event. `payload` returns JSON text.
  */
 export function subjectFields(
   type: EventType | (string & {}),
   aggregateId: string | undefined,
   payload: () => string,
 ): Record<string, string> {
-  const field = subjects.find(([prefix]) => type.startsWith(prefix))?.[1] ?? 'aggregate_id';
-  const [, task] = field === 'comment_id' ? (/"task_uuid"\s*:\s*"([\da-f-]{36})"/.exec(payload()) ?? []) : [];
-  return { ...(aggregateId === undefined ? {} : { [field]: aggregateId }), ...(task === undefined ? {} : { task_id: task }) };
+  const { aggregate, found = [] } = subjects.find(({ prefix }) => type.startsWith(prefix)) ?? unknownSubject;
+  const fields: Record<string, string> = aggregateId === undefined ? {} : { [aggregate]: aggregateId };
+  if (found.length === 0) return fields;
+  const text = payload();
+  for (const [field, pattern] of found) {
+    const id = pattern.exec(text)?.[1];
+    if (id !== undefined) fields[field] = id;
+  }
+  return fields;
+}
+
+/** Returns the resource to which the aggregate of an event belongs: the task of a comment. `payload` returns JSON text. */
+export function parentOf(type: EventType | (string & {}), payload: () => string): string | undefined {
+  return type.startsWith('tasks.comment.') ? taskOfComment.exec(payload())?.[1] : undefined;
 }

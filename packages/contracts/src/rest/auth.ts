@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { addressRoutes, linkToken } from './addresses.ts';
 import { auditRoutes } from './audit.ts';
 import { changedUserHints } from './field-hints.ts';
+import { internalQueueRoutes } from './internal-queues.ts';
 import { internalUserRoutes } from './internal-users.ts';
 import { invitationRoutes } from './invitations.ts';
 import { oauthRoutes } from './oauth.ts';
@@ -267,5 +268,6 @@ export const authRoutes = {
   ...auditRoutes,
   ...oauthRoutes,
   ...internalUserRoutes,
+  ...internalQueueRoutes,
 };
 

@@ -7,6 +7,10 @@ import { givenInstant, idParams, listOf, page, queueName } from './schemas.ts';
 const tag = 'Jobs';
 const sender = { scopes: ['tasks:write'], roles: ['admin', 'manager'], service: 'jobs:enqueue' } as const;
 
+/** The check finds misspelt names; it grants nothing, so it does not depend on Auth. */
+const ofUnknownQueues =
+  'A user may name only queues of registered clients (422 `unknown_queue`). Any name is accepted as long as no client has a queue, and while Auth is unavailable.';
+
 /** Selects dead jobs; an absent criterion matches every dead job. */
 const deadFilter = z.strictObject({
   queue: queueName.optional(),
@@ -30,7 +34,7 @@ export const jobsRoutes = {
     path: '/api/v1/jobs',
     operationId: 'enqueueJob',
     summary: 'Enqueue a job',
-    description: 'With `unique` and `on_conflict: "return"`, the response may be an earlier job; `is_existing` is then true.',
+    description: `With \`unique\` and \`on_conflict: "return"\`, the response may be an earlier job; \`is_existing\` is then true. ${ofUnknownQueues}`,
     tag,
     access: { kind: 'user', ...sender },
     body: newJob,
@@ -39,14 +43,14 @@ export const jobsRoutes = {
     idempotent: true,
     responses: { 201: receipt },
     location: '/api/v1/jobs/{id}',
-    problems: ['job_exists'],
+    problems: ['job_exists', 'unknown_queue'],
   }),
   enqueueJobs: defineRoute({
     method: 'post',
     path: '/api/v1/jobs/batch',
     operationId: 'enqueueJobs',
     summary: 'Enqueue up to 1,000 jobs, all or none',
-    description: 'The response lists the jobs in the order of the request.',
+    description: `The response lists the jobs in the order of the request. ${ofUnknownQueues}`,
     tag,
     access: { kind: 'user', ...sender },
     body: z.strictObject({ jobs: z.array(newJob).min(1).max(1_000) }),
@@ -54,7 +58,7 @@ export const jobsRoutes = {
     maxBodyValues: valuesOfBatch,
     idempotent: true,
     responses: { 200: z.object({ data: z.array(receipt) }) },
-    problems: ['job_exists'],
+    problems: ['job_exists', 'unknown_queue'],
   }),
   getJob: defineRoute({
     method: 'get',

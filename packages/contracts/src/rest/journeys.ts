@@ -19,10 +19,13 @@ const failure = {
   last_error: z.string().nullable(),
 };
 
-/** The journey of one event of a task or of its comments, from the request to the broker. */
+const comment = uuid.nullable().describe('the comment that the event is about; null for an event of the task itself');
+
+/** The journey of one event of a task, of its comments or of its job, from the request to the broker. */
 export const eventJourney = z.object({
   ...message,
-  comment_id: uuid.nullable().describe('the comment that the event is about; null for an event of the task itself'),
+  comment_id: comment,
+  job_id: uuid.nullable().describe('the job that the event is about, if a job carries out the task'),
   trace_id: z.string().nullable(),
   requested_at: instant.nullable().describe('when the request arrived at Tasks'),
   created_at: instant.describe('when the event was stored in the outbox, together with the change'),
@@ -30,7 +33,7 @@ export const eventJourney = z.object({
   confirmed_at: instant.nullable().describe('when the broker confirmed that it has stored the event'),
   state: z
     .enum(['waiting', 'retry', 'blocked', 'confirmed'])
-    .describe('waiting: for the relay; retry: it could not be published; blocked: an earlier event of the task or comment could not be published'),
+    .describe('waiting: for the relay; retry: it could not be published; blocked: an earlier event of the task, the comment or the job could not be published'),
   ...failure,
 });
 
@@ -51,15 +54,16 @@ const delivery = z.object({
   ),
 });
 
-/** The journey of one event of a task through Notifications. */
+/** The journey of one event of a task or of its comments through Notifications. */
 export const notificationJourney = z.object({
   ...message,
+  comment_id: comment,
   created_at: instant.nullable().describe('when Tasks stored the event'),
   published_at: instant.nullable().describe('when Tasks published the copy of the message that was consumed first'),
   consumed_at: instant.describe('when Notifications received the message from its queue'),
   state: z
     .enum(['done', 'running', 'retry', 'waiting', 'dead', 'dropped'])
-    .describe('waiting: for an earlier event of the task; dead, dropped: a dead letter'),
+    .describe('waiting: for an earlier event of the task or comment; dead, dropped: a dead letter'),
   ...failure,
   notifications: z
     .array(z.object({ id: uuid, user_id: uuid.nullable(), type: z.string(), planned_at: instant, deliveries: z.array(delivery) }))
@@ -69,13 +73,13 @@ export const notificationJourney = z.object({
 const description =
   'All times come from the database clock of the service that took the step, to the microsecond. Events are listed for seven days.';
 
-/** Shows where the events of a task and of its comments are, up to the broker. */
+/** Shows where the events of a task, of its comments and of its job are, up to the broker. */
 export const taskJourneyRoutes = {
   listTaskJourney: defineRoute({
     method: 'get',
     path: '/api/v1/admin/journeys/tasks/{task_id}',
     operationId: 'listTaskJourney',
-    summary: 'List the events of a task and of its comments with their times from request to broker, oldest first',
+    summary: 'List the events of a task, of its comments and of its job with their times from request to broker, oldest first',
     description,
     tag,
     access,
@@ -86,14 +90,14 @@ export const taskJourneyRoutes = {
   }),
 };
 
-/** Shows where the events of a task are, from the broker to their recipients. */
+/** Shows where the events of a task and of its comments are, from the broker to their recipients. */
 export const notificationJourneyRoutes = {
   listNotificationJourney: defineRoute({
     method: 'get',
     path: '/api/v1/admin/journeys/notifications/{task_id}',
     operationId: 'listNotificationJourney',
-    summary: 'List the events of a task or of a comment with their times from broker to recipients, oldest first',
-    description: `${description} Comments have events of their own: give the id of a comment instead of a task's, as the journey of its task names it. The list is empty if Notifications has received no event of either.`,
+    summary: 'List the events of a task and of its comments with their times from broker to recipients, oldest first',
+    description: `${description} The id of a comment gives the events of this comment alone. The list is empty if Notifications has received no event of either.`,
     tag,
     access,
     params,

@@ -110,7 +110,7 @@ export const newSettings = {
 };
 
 export const ruleProblems = ['schedule_never_runs', 'schedule_too_complex', 'use_every_or_cron'] as const;
-export const targetProblems = ['unknown_project', 'project_archived', 'unknown_assignee', 'ineligible_assignee'] as const;
+export const targetProblems = ['unknown_project', 'project_archived', 'unknown_assignee', 'ineligible_assignee', 'unknown_queue'] as const;
 
 /** A future occurrence of a rule. */
 export const plannedOccurrence = z.object({

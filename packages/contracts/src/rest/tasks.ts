@@ -127,7 +127,7 @@ export const tasksRoutes = {
     etag: true,
     problems: [
       ...(['unknown_assignee', 'ineligible_assignee', 'no_performers', 'job_exists', 'illegal_transition'] as const),
-      ...(['unknown_project', 'project_archived', 'other_project', 'unknown_parent', 'too_many_links'] as const),
+      ...(['unknown_queue', 'unknown_project', 'project_archived', 'other_project', 'unknown_parent', 'too_many_links'] as const),
     ],
   }),
   getTask: defineRoute({

@@ -3,6 +3,7 @@ import { response, bind, requireMatch, type BoundRoute, type IfMatch } from '@ta
 import { originOf } from '../app/origin.ts';
 import type { changeUser, deleteUser, RequireVersion } from '../app/change-user.ts';
 import type { addUser } from '../app/add-user.ts';
+import type { listQueues } from '../app/list-queues.ts';
 import type { logIn } from '../app/log-in.ts';
 import type { Sessions } from '../app/ports/sessions.ts';
 import type { InternalUser, User, Users } from '../app/ports/users.ts';
@@ -30,6 +31,7 @@ export type UseCases = {
   deleteUser: ReturnType<typeof deleteUser>;
   restoreUser: ReturnType<typeof restoreUserByAdmin>;
   readInternalUser: ReturnType<typeof readInternalUser>;
+  listQueues: ReturnType<typeof listQueues>;
 };
 
 export type RouteStores = {
@@ -86,6 +88,7 @@ export function routes(app: UseCases, { users, audit, publishedEpoch }: RouteSto
       versioned(200, ofEpoch(await app.readInternalUser(params.id), publishedEpoch())),
     ),
     bind(authRoutes.listInternalUsers, listChangedUsers(users, publishedEpoch)),
+    bind(authRoutes.listQueues, async () => response(200, await app.listQueues())),
   ];
 }
 

@@ -1,4 +1,5 @@
 import { audiencesOf, everyService } from '@taskwire/contracts';
+import { addLogFields } from '@taskwire/telemetry';
 import type { Account, JWTStructured, KoaContextWithOIDC } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import type { Sessions, Subject } from '../app/ports/sessions.ts';
@@ -12,6 +13,7 @@ export function findAccount(sessions: Sessions) {
     const subject = await sessions.subject(id);
     if (subject === undefined) return undefined;
     const { user } = subject;
+    addLogFields({ user_id: user.id });
     return {
       accountId: user.id,
       subject,

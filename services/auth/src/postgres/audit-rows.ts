@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { AuditEntry } from '@taskwire/contracts';
+import { addLogFields } from '@taskwire/telemetry';
 import { query, type Database, type Keyset, type Page, type Place, type Queryable, type Tx } from '@taskwire/postgres';
 import type { AuditActor } from '../domain/audit-context.ts';
 import type { AuditFilter, NewAuditEntry } from '../app/ports/audit.ts';
@@ -12,6 +13,7 @@ const maxUserAgentLength = 300;
 /** Appends an entry. With a transaction, the entry is committed together with the change that it records, or not at all. */
 export async function appendAudit(tx: Queryable, entry: NewAuditEntry, count = 1): Promise<void> {
   const { actor, subject, origin } = entry;
+  logUsersOf(entry);
   await query(tx, {
     ...insertEntry,
     values: [
@@ -30,6 +32,13 @@ export async function appendAudit(tx: Queryable, entry: NewAuditEntry, count = 1
       origin.clientRequestId,
     ],
   });
+}
+
+/** Adds the users whom an entry names to the later log lines of the request: a caller who logs in is only known from here on. */
+export function logUsersOf({ actor, subject }: Pick<NewAuditEntry, 'actor' | 'subject'>): void {
+  const caller = actor?.kind === 'user' ? actor.id : undefined;
+  if (caller !== undefined) addLogFields({ user_id: caller });
+  if (subject?.kind === 'user' && subject.id !== caller) addLogFields({ target_user_id: subject.id });
 }
 
 export const insertEntry = {

@@ -2,7 +2,7 @@ import type { AuditAction } from '@taskwire/contracts';
 import type { Database } from '@taskwire/postgres';
 import type { Audit, AuditLog } from '../app/ports/audit.ts';
 import { createRefusalBudget, type RefusalSettings } from '../domain/refusal-budget.ts';
-import { appendAudit, isRecorded, listAudit } from './audit-rows.ts';
+import { appendAudit, isRecorded, listAudit, logUsersOf } from './audit-rows.ts';
 
 export type RecordedAudit = Audit &
   AuditLog & {
@@ -24,6 +24,7 @@ export function createAudit(
       });
     },
     async recordRefusal(refusal) {
+      logUsersOf(refusal);
       if (budget.spend(refusal) === 'entry') await appendAudit(db.pool, { ...refusal, outcome: 'failure' });
     },
     list: async (filter, place) => await listAudit(db, filter, place),

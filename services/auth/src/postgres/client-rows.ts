@@ -33,6 +33,10 @@ export function createStoredClients(db: Pick<Database, 'pool' | 'transaction'>):
       const rows = await query<Row>(db.pool, 'SELECT settings FROM clients ORDER BY client_id');
       return rows.map(({ settings }) => settings);
     },
+    async listQueues({ except, limit }) {
+      const rows = await query<{ queue: string }>(db.pool, selectQueues, [except, limit]);
+      return rows.map(({ queue }) => queue);
+    },
     add: async (client, context) =>
       await audited(client.client_id, { ...context, action: 'client.add' }, insertClient, [client.client_id, client]),
     change: async (id, change, context) =>
@@ -62,6 +66,12 @@ function changedFields(before: RegisteredClient, after: RegisteredClient): strin
 type Row = { settings: RegisteredClient };
 
 export const findClient = { name: 'clients.find', text: 'SELECT settings FROM clients WHERE client_id = $1' };
+
+const selectQueues = `
+  SELECT DISTINCT queue COLLATE "C" AS queue
+  FROM clients, jsonb_array_elements_text(settings->'queues') AS queue
+  WHERE client_id <> ALL ($1::text[])
+  ORDER BY queue LIMIT $2`;
 
 const insertClient =
   'INSERT INTO clients (client_id, settings) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING client_id';

@@ -42,8 +42,8 @@ export function providerAdapter(options: ProviderAdapterOptions): (kind: string)
         return artifactAdapter(kind, db, request, {
           revokeByGrantId,
           async onReused(grantId) {
-            onReuse(kind);
             await endGrant(options, grantId, 'code_reuse');
+            onReuse(kind);
           },
         });
     }

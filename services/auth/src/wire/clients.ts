@@ -2,6 +2,7 @@ import type { Component } from '@taskwire/lifecycle';
 import type { Database } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
 import { endConsent, endSession, listConsents, listSessions } from '../app/own-access.ts';
+import type { QueuesOfClients } from '../app/list-queues.ts';
 import type { RegisteredClient, StoredClients } from '../app/ports/clients.ts';
 import { clientFaults } from '../env.ts';
 import type { AccessUseCases } from '../http/access-routes.ts';
@@ -10,6 +11,7 @@ import { createOwnAccess } from '../postgres/own-access.ts';
 /** The clients from the configuration and those registered by command. */
 export type Clients = {
   find(id: string): Promise<RegisteredClient | undefined>;
+  queues: QueuesOfClients;
   /**
    * Reports at start-up which registered clients have scopes or keys that they can't use; such clients in the configuration have already been
    * rejected.
@@ -22,6 +24,11 @@ export function clientDirectory(configured: readonly RegisteredClient[], stored:
   const byId = new Map(configured.map((client) => [client.client_id, client]));
   return {
     find: async (id) => byId.get(id) ?? (await stored.find(id)),
+    async queues(limit) {
+      const ofStored = await stored.listQueues({ except: [...byId.keys()], limit });
+      const ofConfigured = configured.flatMap(({ queues = [] }) => queues);
+      return [...new Set([...ofStored, ...ofConfigured])].sort().slice(0, limit);
+    },
     check: (logger) => ({
       name: 'registered clients',
       async start() {

@@ -1,9 +1,11 @@
+import { mostListedQueues } from '@taskwire/contracts';
 import type { Logger } from '@taskwire/telemetry';
 import { addUser } from '../app/add-user.ts';
 import { authenticate as createAuthenticate, checkPassword as createCheckPassword } from '../app/authenticate.ts';
 import { changeUser, deleteUser } from '../app/change-user.ts';
 import { createUser } from '../app/create-user.ts';
 import type { DeviceCookies } from '../app/device-cookies.ts';
+import { listQueues } from '../app/list-queues.ts';
 import { logIn, startSession as createStartSession } from '../app/log-in.ts';
 import type { Audit } from '../app/ports/audit.ts';
 import type { Limits } from '../app/ports/limits.ts';
@@ -21,6 +23,7 @@ import type { UseCases } from '../http/routes.ts';
 import { derivedKey } from '../tokens/derived-keys.ts';
 import { createJwtIssuer } from '../tokens/jwt-issuer.ts';
 import type { SigningKeys } from '../tokens/signing-keys.ts';
+import type { Clients } from './clients.ts';
 import type { RegistrationParts } from './registration.ts';
 
 type Parts = {
@@ -50,8 +53,10 @@ export function wireIdentity(env: Env, parts: Parts) {
 type Identity = ReturnType<typeof wireIdentity>;
 
 /** Wires the use cases behind the JSON API for sessions and users. */
-export function wireUseCases(parts: Parts & Identity & { registration: RegistrationParts }): UseCases {
-  const { registration, sessions } = parts;
+export function wireUseCases(
+  parts: Parts & Identity & { registration: RegistrationParts; clients: Pick<Clients, 'queues'> },
+): UseCases {
+  const { registration, sessions, clients } = parts;
   const { policy } = registration;
   const stepUp = createStepUp(parts);
   return {
@@ -66,5 +71,6 @@ export function wireUseCases(parts: Parts & Identity & { registration: Registrat
     deleteUser: deleteUser({ ...parts, stepUp }),
     restoreUser: restoreUserByAdmin({ ...parts, stepUp }),
     readInternalUser: readInternalUser(parts),
+    listQueues: listQueues({ queuesOfClients: clients.queues, most: mostListedQueues }),
   };
 }

@@ -12,7 +12,13 @@ import {
 } from '@taskwire/lifecycle';
 import type { Logger } from '@taskwire/telemetry';
 import type { Handoff, SendingChannel, AttemptResult } from './channel.ts';
-import { superseded, type ClaimedDelivery, type DeliveryLog, type RecordedAttempt } from './delivery-log.ts';
+import {
+  superseded,
+  type ClaimedDelivery,
+  type DeliveryLog,
+  type LostDelivery,
+  type RecordedAttempt,
+} from './delivery-log.ts';
 import { openHandoff } from './handoff.ts';
 import type { Recheck } from './recheck.ts';
 
@@ -101,8 +107,13 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
 
   /** Marks deliveries whose process died during the handoff as unknown: they may or may not have arrived. */
   async function markLost(): Promise<void> {
-    const lost = await log.markLost(channel.name, resendAfterMs);
-    if (lost > 0) logger.warn('deliveries have an unknown outcome', { channel: channel.name, count: lost });
+    for (const lost of await log.markLost(channel.name, resendAfterMs))
+      logger.warn('delivery attempt: lost, the outcome is unknown', {
+        channel: channel.name,
+        ...idsOf(lost),
+        attempt: lost.attempt,
+        request_id: lost.headers?.correlation_id,
+      });
   }
 
   async function deliverOne(claimed: ClaimedDelivery, stopping: AbortSignal): Promise<AttemptResult> {
@@ -191,7 +202,13 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
 }
 
 /** The ids by which the log lines about a delivery are found. */
-function idsOf({ id, notificationId, userId, taskId, eventId }: ClaimedDelivery): Record<string, string | null> {
+function idsOf({
+  id,
+  notificationId,
+  userId,
+  taskId,
+  eventId,
+}: Omit<LostDelivery, 'attempt' | 'headers'>): Record<string, string | null> {
   return { delivery_id: id, notification_id: notificationId, user_id: userId, task_id: taskId, message_id: eventId };
 }
 

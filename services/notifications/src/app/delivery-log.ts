@@ -27,6 +27,12 @@ export type ClaimedDelivery = Delivery & {
   isSuperseded: boolean;
 };
 
+/** A delivery whose attempt has an unknown outcome, because its process ended. */
+export type LostDelivery = Pick<
+  ClaimedDelivery,
+  'id' | 'notificationId' | 'eventId' | 'taskId' | 'userId' | 'attempt' | 'headers'
+>;
+
 /** The state of a delivery after an attempt. If `nextAttemptInMs` is null, no attempt follows. */
 export type RecordedAttempt = {
   state: 'pending' | 'sent' | 'failed' | 'skipped' | 'unknown';
@@ -55,7 +61,7 @@ export type DeliveryLog = {
    * Marks deliveries whose process died while sending them as `unknown`. With the policy `resend_once`, they become due once more, after
    * `resendAfterMs`.
    */
-  markLost(channel: string, resendAfterMs: number): Promise<number>;
+  markLost(channel: string, resendAfterMs: number): Promise<LostDelivery[]>;
 };
 
 /** Open deliveries by channel and state. `oldestSeconds` is the age of the oldest one. */

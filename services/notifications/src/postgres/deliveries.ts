@@ -1,5 +1,5 @@
 import { query, type Queryable } from '@taskwire/postgres';
-import type { ClaimedDelivery, DeliveryLog, OpenDeliveries } from '../app/delivery-log.ts';
+import type { ClaimedDelivery, DeliveryLog, LostDelivery, OpenDeliveries } from '../app/delivery-log.ts';
 import { gatherWrites, type GatheredWrite } from './gather-writes.ts';
 
 // A later delivery to the same user about the same task on the same channel, in any state.
@@ -138,11 +138,14 @@ export const markLost = {
       WHERE id IN (
         SELECT id FROM deliveries WHERE channel = $1 AND state = 'sending' AND next_attempt_at <= now() FOR UPDATE SKIP LOCKED
       )
-      RETURNING id, attempts
+      RETURNING id, attempts, notification_id, headers
+    ), ended AS (
+      UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = 'unknown', detail = $3
+      FROM lost WHERE a.delivery_id = lost.id AND a.number = lost.attempts
     )
-    UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = 'unknown', detail = $3
-    FROM lost WHERE a.delivery_id = lost.id AND a.number = lost.attempts
-    RETURNING a.number`,
+    SELECT lost.id, lost.notification_id AS "notificationId", n.event_id AS "eventId", n.task_id AS "taskId", n.user_id AS "userId",
+      lost.attempts AS attempt, lost.headers
+    FROM lost JOIN notifications n ON n.id = lost.notification_id`,
 };
 
 // excludes finished deliveries, so that a scrape never counts everything that was ever sent
@@ -178,7 +181,7 @@ export function deliveryLog(db: Queryable): DeliveryLog {
     async markLost(channel, resendAfterMs) {
       const detail = 'the process ended between the handoff and the response';
       const values = [channel, resendAfterMs, detail];
-      return (await query(db, { ...markLost, values })).length;
+      return await query<LostDelivery>(db, { ...markLost, values });
     },
   };
 }

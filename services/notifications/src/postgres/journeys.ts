@@ -35,8 +35,9 @@ export function journeysIn(db: Queryable): ReadJourneys {
     const byEvent = Map.groupBy(planned, ({ event_id }) => event_id);
     const withoutEvent = ({ event_id: _event, ...notification }: Planned & { event_id: string }) => notification;
     return {
-      items: items.map((message) => ({
+      items: items.map(({ aggregate_id: aggregateId, ...message }) => ({
         ...message,
+        comment_id: message.event.startsWith('tasks.comment.') ? aggregateId : null,
         notifications: (byEvent.get(message.message_id) ?? []).map(withoutEvent),
       })),
       next,

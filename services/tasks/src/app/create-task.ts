@@ -10,12 +10,19 @@ import { authorize, outsideOfProjects } from '../domain/permissions.ts';
 import type { Actor } from '../domain/task.ts';
 import { ineligible, noPerformers, requireEligible, withKnownAssignee } from './eligibility.ts';
 import { toNewJob } from './jobs/enqueue-jobs.ts';
+import { findUnknownQueue, type KnownQueues } from './jobs/known-queues.ts';
 import type { JobEnqueuing } from './jobs/ports.ts';
 import type { Document, IdempotentRequest, NewTask, TaskStore, Users, WriteResult } from './ports.ts';
 import { placeInProject, type Places } from './projects/place-in-project.ts';
 import type { UserLimit } from './user-limit.ts';
 
-type Ports = Places & { tasks: TaskStore; users: Users; jobs: JobEnqueuing; creations: UserLimit };
+type Ports = Places & {
+  tasks: TaskStore;
+  users: Users;
+  jobs: JobEnqueuing;
+  knownQueues: KnownQueues;
+  creations: UserLimit;
+};
 
 type Command = {
   actor: Actor;
@@ -111,12 +118,15 @@ async function createWithJob(
   actor: Actor,
   { task, job, projectId, request }: WithJob,
 ): Promise<WriteResult> {
-  const { tasks, jobs } = ports;
+  const { tasks, jobs, knownQueues } = ports;
   requireJobSender(actor);
+  const fault = await findUnknownQueue(knownQueues, [{ field: 'job.queue', queue: job.queue }]);
   return await tasks.once(request, async (tx) => {
     const { project_id } = await placeInProject(ports, tx, { actor, parentId: task.parent_id, projectId });
+    if (fault !== undefined) throw fault;
     const id = await tasks.newTaskId(tx);
-    const [receipt] = await jobs.enqueueWithin(tx, [{ ...toNewJob(job, { kind: 'user', id: actor.id }), taskId: id }]);
+    const newJob = { ...toNewJob(job, { kind: 'user', id: actor.id }), taskId: id, path: 'job.' };
+    const [receipt] = await jobs.enqueueWithin(tx, [newJob]);
     if (receipt === undefined) throw new Error('a job was stored without a receipt');
     return await tasks.insertJobTask(tx, { ...task, project_id }, { id, jobId: receipt.id });
   });

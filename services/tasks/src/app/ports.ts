@@ -11,7 +11,10 @@ import type { ActedTask, Task, TaskFields } from '../domain/task.ts';
 import type { TaskList } from './task-list.ts';
 
 /** The journey of an event about a task, or about the comment with this id. */
-export type TaskEventJourney = Omit<EventJourney, 'aggregate_id'> & { comment_id: string | null };
+export type TaskEventJourney = Omit<EventJourney, 'aggregate_id'> & {
+  comment_id: string | null;
+  job_id: string | null;
+};
 
 /** JSON text as built by the database, sent unchanged. `etag` is the version of the resource, if it has one. */
 export type Document<S extends z.ZodType = TaskSchema> = { text: JsonText<S>; etag?: number | undefined };

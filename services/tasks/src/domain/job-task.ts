@@ -1,4 +1,4 @@
-import { problem } from '@taskwire/errors';
+import { fieldProblem, problem } from '@taskwire/errors';
 import { changeOf, noChange, type Change, type LogEntry } from './change.ts';
 import type { Task, TaskState } from './task.ts';
 
@@ -28,12 +28,18 @@ export function followJob({ state }: Pick<Task, 'state'>, jobState: Bringing): C
   ]);
 }
 
-/** @throws Problem `illegal_transition` for a task that a job carries out. `what` completes the sentence "A worker does the work of this task, so …". */
-export function requireTaskOfPeople({ kind }: Pick<Task, 'kind'>, what: string): void {
-  if (kind === 'job') {
-    throw problem(
-      'illegal_transition',
-      `A worker carries out this task, so ${what}. It can be cancelled: {"state": "cancelled"}.`,
-    );
-  }
+/**
+ * `what` completes the sentence "A worker carries out this task, so …". `fault` is the field at fault, if the body of the request has one.
+ * @throws Problem `illegal_transition` for a task that a job carries out.
+ */
+export function requireTaskOfPeople(
+  { kind }: Pick<Task, 'kind'>,
+  what: string,
+  fault?: { field: string; message: string },
+): void {
+  if (kind !== 'job') return;
+  const detail = `A worker carries out this task, so ${what}. It can be cancelled: {"state": "cancelled"}.`;
+  throw fault === undefined
+    ? problem('illegal_transition', detail)
+    : fieldProblem('illegal_transition', { ...fault, detail });
 }

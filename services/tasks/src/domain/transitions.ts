@@ -26,7 +26,8 @@ const transitions: Readonly<Partial<Record<TaskState, Transition>>> = {
  */
 export function authorizeTransition(actor: Actor, task: Subject & Pick<Task, 'kind'>, to: TaskState): void {
   const transition = transitions[to];
-  if (to !== 'cancelled') requireTaskOfPeople(task, `it cannot become ${to} by hand`);
+  if (to !== 'cancelled')
+    requireTaskOfPeople(task, `it cannot become ${to} by hand`, { field: 'state', message: 'follows from the job' });
   if (transition !== undefined) authorize(transition.action, actor, task);
 }
 

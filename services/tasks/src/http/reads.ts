@@ -9,6 +9,7 @@ import {
   type BoundRoute,
   type Cursors,
 } from '@taskwire/http-server';
+import { addLogFields } from '@taskwire/telemetry';
 import type { TaskReads } from '../app/ports.ts';
 import type { ActivityReads } from '../app/activity/ports.ts';
 import { readTaskAt } from '../app/activity/read-task-at.ts';
@@ -85,6 +86,7 @@ export function readRoutes({ tasks, activity, publishedEpoch }: ReadPorts): Boun
       return respond(tasksRoutes.getInternalTask, 200, { ...task, text: ofEpoch(task.text, publishedEpoch()) });
     }),
     bind(tasksRoutes.getInternalTasks, async ({ query: { ids } }) => {
+      addLogFields({ task_ids: ids });
       const { found, deleted } = await tasks.readInternalTasks(ids);
       const texts = found.map(({ text }) => ofEpoch(text, publishedEpoch()));
       const body = `{"data":[${texts.join(',')}],"deleted":${JSON.stringify(deleted)}}`;

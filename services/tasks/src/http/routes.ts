@@ -33,6 +33,7 @@ type RoutePorts = BulkPorts &
 
 /** The HTTP API of Tasks. */
 export function routes(ports: RoutePorts): BoundRoute[] {
+  const { users, knownQueues, creations } = ports;
   return [
     ...readRoutes(ports),
     ...writeRoutes(ports),
@@ -44,7 +45,7 @@ export function routes(ports: RoutePorts): BoundRoute[] {
     ...activityRoutes(ports.activity),
     ...syncRoutes(ports.sync),
     ...jobRoutes(ports),
-    ...scheduleRoutes({ ...ports.schedules, users: ports.users, creations: ports.creations }),
+    ...scheduleRoutes({ ...ports.schedules, users, knownQueues, creations }),
     ...bindDeadLetters(tasksRoutes, ports.deadLetters),
   ];
 }

@@ -1,5 +1,6 @@
 import { tasksRoutes } from '@taskwire/contracts';
 import { bind, listCursors, response, type BoundRoute } from '@taskwire/http-server';
+import { addLogTask } from '@taskwire/telemetry';
 import { instantiateTemplate } from '../app/templates/instantiate.ts';
 import type { TemplatePorts } from '../app/templates/ports.ts';
 import { changeTemplate, createTemplate, templateRules } from '../app/templates/write-templates.ts';
@@ -32,7 +33,9 @@ export function templateRoutes(ports: TemplatePorts): BoundRoute[] {
     bind(tasksRoutes.instantiateTaskTemplate, async ({ actor, params, body, idempotent: request }) => {
       const { values, project_id: projectId = null } = body;
       const command = { actor, templateId: params.id, values, projectId, request };
-      return respond(tasksRoutes.instantiateTaskTemplate, 201, await instantiateTemplate(ports, command));
+      const created = await instantiateTemplate(ports, command);
+      for (const { id } of (JSON.parse(created.text) as { data: { id: string }[] }).data) addLogTask(id);
+      return respond(tasksRoutes.instantiateTaskTemplate, 201, created);
     }),
   ];
 }

@@ -5,6 +5,7 @@ import { changeTask } from '../app/change-task.ts';
 import { createTask } from '../app/create-task.ts';
 import { deleteTask } from '../app/delete-task.ts';
 import { restoreTask } from '../app/restore-task.ts';
+import type { KnownQueues } from '../app/jobs/known-queues.ts';
 import type { JobEnqueuing } from '../app/jobs/ports.ts';
 import { addBlocker, removeBlocker } from '../app/links/block-tasks.ts';
 import type { LinkStore } from '../app/links/ports.ts';
@@ -19,6 +20,7 @@ export type WritePorts = {
   tasks: TaskStore;
   users: Users;
   jobs: JobEnqueuing;
+  knownQueues: KnownQueues;
   links: LinkStore;
   projects: Pick<ProjectStore, 'find'>;
   wakeReassigner: () => void;

@@ -73,11 +73,15 @@ export function taskReads(db: Database, inTurn: Turns): Omit<TaskReads, 'needRea
 
     listJourneys: async (taskId, place) => {
       const comments = await query<{ id: string }>(db.pool, commentsOf, [taskId]);
-      const { items, next } = await readEventJourneys(db.pool, [taskId, ...comments.map(({ id }) => id)], place);
-      const page = { items: items.map((event) => journeyOf(taskId, event)), next };
-      if (items.length > 0) return page;
-      const [task] = await query(db.pool, 'SELECT FROM tasks WHERE id = $1', [taskId]);
-      return task && page;
+      const [task] = await query<{ job_id: string | null }>(db.pool, 'SELECT job_id FROM tasks WHERE id = $1', [
+        taskId,
+      ]);
+      const jobs = task === undefined || task.job_id === null ? [] : [task.job_id];
+      const aggregates = [taskId, ...jobs, ...comments.map(({ id }) => id)];
+      const { items, next } = await readEventJourneys(db.pool, aggregates, place);
+      const page = { items: items.map(taskEventJourney), next };
+      // the events of a task that has been removed are kept for a while
+      return items.length > 0 || task !== undefined ? page : undefined;
     },
   };
 }
@@ -86,8 +90,9 @@ export function taskReads(db: Database, inTurn: Turns): Omit<TaskReads, 'needRea
 const commentsOf = `
   SELECT DISTINCT coalesce(to_value, from_value) #>> '{}' AS id FROM task_activity WHERE task_id = $1 AND field = 'comment'`;
 
-function journeyOf(taskId: string, { aggregate_id: aggregateId, ...event }: EventJourney): TaskEventJourney {
-  return { ...event, comment_id: aggregateId === taskId ? null : aggregateId };
+function taskEventJourney({ aggregate_id: aggregateId, ...event }: EventJourney): TaskEventJourney {
+  const isOf = (subject: string) => event.event.startsWith(`tasks.${subject}.`);
+  return { ...event, comment_id: isOf('comment') ? aggregateId : null, job_id: isOf('job') ? aggregateId : null };
 }
 
 type Item<J> = { json: J; id: string };

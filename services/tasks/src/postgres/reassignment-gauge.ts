@@ -1,7 +1,7 @@
 import { measuredGauge, type Telemetry } from '@taskwire/telemetry';
 import type { ReassignmentCounts } from './locks.ts';
 
-/** Counts the tasks to be reassigned, on each scrape. Alert when `orphaned` stays above 0. */
+/** Counts the tasks to be reassigned, on each scrape. While `orphaned` stays above 0, the reassignment fails. */
 export function observeAwaitingReassignment(count: () => Promise<ReassignmentCounts>, telemetry: Telemetry): void {
   measuredGauge(telemetry, {
     name: 'tasks_awaiting_reassignment',

@@ -7,7 +7,7 @@ const buckets = [0.1, 0.25, 0.5, 1, 1.5, 2, 5, 30, 300, 3_600];
 
 /**
  * Measures how late reminders are. Returns the function that records settled reminders. `untilNextMs` is called on each
- * scrape. Alert when `tasks_reminders_late_seconds` stays above 0: it also grows when no process sends reminders.
+ * scrape. Alert when `tasks_reminders_late_seconds` stays above 2: it also grows when no process sends reminders.
  */
 export function observeReminders(
   untilNextMs: () => Promise<number | undefined>,

@@ -95,6 +95,8 @@ describe('Enqueuing jobs', () => {
     const bad = [...jobs.slice(0, 5), { queue: client.queue, kind: 'test', after: [crypto.randomUUID()] }];
     const refused = await client.call('enqueueJobs', { jobs: bad });
     expect((refused.body as ProblemBody).errors?.[0]?.field).to.equal('jobs.5.after.0');
+    const single = await client.call('enqueueJobs', { jobs: bad.slice(-1) });
+    expect((single.body as ProblemBody).errors?.[0]?.field).to.equal('jobs.0.after.0');
     const [count] = await harness.sql<{ count: number }>('SELECT count(*)::integer FROM jobs WHERE queue = $1', [
       client.queue,
     ]);

@@ -79,7 +79,7 @@ describe('A task of kind job', () => {
         [{ kind: 'job', job: job(), assignee_id: ann.id }, 'kind'],
         [{ kind: 'job', job: job(), assign: 'random' }, 'kind'],
         [{ kind: 'job', job: { ...job(), priority: 10 } }, 'job.priority'],
-        [{ kind: 'job', job: { ...job(), after: [crypto.randomUUID()] } }, 'after.0'],
+        [{ kind: 'job', job: { ...job(), after: [crypto.randomUUID()] } }, 'job.after.0'],
         [{ kind: 'robot' }, 'kind'],
       ];
       for (const [body, field] of bad) {

@@ -85,6 +85,7 @@ describe('The occurrences of a schedule', function () {
     for (let round = 0; round < 3; round++) await runSchedules(one);
   };
   const users = { eligibilityOf: async () => await Promise.resolve('eligible' as const) };
+  const knownQueues = { unknownAmong: async () => await Promise.resolve(new Set<string>()) };
   const command = (scheduleId: string) => ({
     ...{ actor: manager, scheduleId, requireVersion: () => undefined, request: undefined },
   });
@@ -137,13 +138,13 @@ describe('The occurrences of a schedule', function () {
           settle();
           interval = one.interval;
           await changeSchedule(
-            { ...ports(), users },
+            { ...ports(), users, knownQueues },
             { ...command(id), input: { expression: expressionOf(interval) } },
           );
           break;
         case 'settings':
           await changeSchedule(
-            { ...ports(), users },
+            { ...ports(), users, knownQueues },
             { ...command(id), input: { catch_up: one.catchUp, overlap: one.overlap, jitter: one.jitter } },
           );
       }
@@ -170,7 +171,7 @@ describe('The occurrences of a schedule', function () {
               }
             : { kind: 'task' as const, title: 'Water', description: '', priority: 'normal' as const, labels: [] };
         const { text } = await createSchedule(
-          { ...ports(), users },
+          { ...ports(), users, knownQueues },
           {
             actor: manager,
             input: {

@@ -26,6 +26,8 @@ export type FakeAuth = {
   issuer: string;
   /** The users that `GET /users` returns. */
   users: Map<string, FakeUser>;
+  /** The queues of registered clients, which `GET /queues` returns. */
+  queues: Set<string>;
   /** Changes a user. Returns the time of the change, as in the event. */
   change(id: string, change: Partial<Pick<FakeUser, 'role' | 'name' | 'is_deleted' | 'email_verified'>>): string;
   /** The status of every response except that for the signing keys; undefined to serve normally. */
@@ -39,10 +41,11 @@ export type FakeAuth = {
   stop(): Promise<void>;
 };
 
-/** Fakes the parts of Auth that Tasks uses: signing keys, service tokens and users. */
+/** Fakes the parts of Auth that Tasks uses: signing keys, service tokens, users and queues. */
 export async function startFakeAuth(): Promise<FakeAuth> {
   const { issuer, jwks, userToken, serviceToken } = await createTokenIssuer(audience);
   const users = new Map<string, FakeUser>();
+  const queues = new Set<string>();
   const fake = { outage: undefined as number | undefined };
 
   const shown = (user: FakeUser) => ({
@@ -62,6 +65,7 @@ export async function startFakeAuth(): Promise<FakeAuth> {
       return [200, { access_token, token_type: 'Bearer', expires_in: 600, scope: 'users:read' }];
     }
     if (path === '/users') return [200, { data: [...users.values()].map(shown), next_cursor: null }];
+    if (path === '/queues') return [200, { data: [...queues], more: false }];
     const user = users.get(path.replace('/users/', ''));
     if (user === undefined) return notFound;
     return user.is_deleted ? gone : [200, shown(user)];
@@ -72,6 +76,7 @@ export async function startFakeAuth(): Promise<FakeAuth> {
     url,
     issuer,
     users,
+    queues,
     change: (id: string, change: Partial<FakeUser>) => {
       const before = users.get(id);
       if (before === undefined) throw new Error(`there is no user ${id}`);

@@ -28,6 +28,8 @@ export type ClientDirectory = { find(id: string): Promise<object | undefined> };
 export type StoredClients = {
   find(id: string): Promise<RegisteredClient | undefined>;
   list(): Promise<RegisteredClient[]>;
+  /** The queues of the clients, except those of the clients with these ids. At most `limit`, sorted by character codes. */
+  listQueues(o: { except: readonly string[]; limit: number }): Promise<string[]>;
   /** False if the id is already in use. */
   add(client: RegisteredClient, context: AuditContext): Promise<boolean>;
   /**

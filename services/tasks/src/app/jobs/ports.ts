@@ -31,6 +31,8 @@ export type NewJob = {
   id?: string;
   /** The task that the job carries out. */
   taskId?: string;
+  /** The place of the job in its request, which precedes the names of its fields in problems, such as `jobs.3.`. */
+  path?: string;
 };
 
 /** `windowMs` is null for a key that the job holds until it is settled. */

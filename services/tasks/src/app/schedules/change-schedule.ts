@@ -6,13 +6,14 @@ import { requireSchedule } from '../../domain/schedules/permission.ts';
 import { isSameRule, type Schedule } from '../../domain/schedules/schedule.ts';
 import type { Actor } from '../../domain/task.ts';
 import { withKnownAssignee } from '../eligibility.ts';
+import type { KnownQueues } from '../jobs/known-queues.ts';
 import type { Document, IdempotentRequest, Users, WriteResult } from '../ports.ts';
 import { advanceToNow, dueAtOf, zoneDatabase } from './advance.ts';
 import { scheduleDocument, type ScheduleSchema } from './document.ts';
 import { changedScheduleOf } from './given-schedule.ts';
 import type { SchedulePorts, StoredSchedule } from './ports.ts';
 import { skipped } from './outcome.ts';
-import { requireTarget } from './require-target.ts';
+import { findUnknownTargetQueue, requireTarget } from './require-target.ts';
 import { nextOccurrences, requireJitterWithinInterval } from './rule-evaluator.ts';
 import { progressOf } from './run-schedules.ts';
 
@@ -26,14 +27,16 @@ type Change = ScheduleCommand & { input: z.output<typeof tasksRoutes.changeSched
  * that no instant runs twice.
  */
 export async function changeSchedule(
-  ports: SchedulePorts & { users: Users },
+  ports: SchedulePorts & { users: Users; knownQueues: KnownQueues },
   command: Change,
 ): Promise<Document<ScheduleSchema>> {
   const { actor, input } = command;
+  const unknownQueue = await findUnknownTargetQueue(ports.knownQueues, actor, input.target);
   const change = async (tx: Tx) => {
     const { schedule, now } = await lockUpToDate(ports, tx, command);
     const changed = changedScheduleOf(schedule, input, now);
     if (input.target !== undefined) await requireTarget(ports, tx, actor, changed.target);
+    if (unknownQueue !== undefined) throw unknownQueue;
     const owned = { ...changed, actsFor: input.target === undefined ? schedule.actsFor : actor.id };
     const planned = { ...owned, ...(await placeOf(ports, schedule, owned, now)) };
     if (isDeepStrictEqual(planned, schedule)) return scheduleDocument(schedule);

@@ -3,13 +3,14 @@ import { problem } from '@taskwire/errors';
 import type { Tx } from '@taskwire/postgres';
 import type { z } from 'zod';
 import type { Actor } from '../../domain/task.ts';
+import type { KnownQueues } from '../jobs/known-queues.ts';
 import type { IdempotentRequest, Users, WriteResult } from '../ports.ts';
 import { withKnownAssignee } from '../eligibility.ts';
 import { zoneDatabase } from './advance.ts';
 import { scheduleDocument, type ScheduleSchema } from './document.ts';
 import { newScheduleOf } from './given-schedule.ts';
 import type { SchedulePorts } from './ports.ts';
-import { requireTarget } from './require-target.ts';
+import { findUnknownTargetQueue, requireTarget } from './require-target.ts';
 import { nextOccurrences, requireJitterWithinInterval } from './rule-evaluator.ts';
 
 /** A user's schedules may create one task a minute each, so their number bounds what one user can cause. */
@@ -23,9 +24,10 @@ type Command = {
 
 /** Creates a schedule whose first occurrence is after now. */
 export async function createSchedule(
-  ports: SchedulePorts & { users: Users },
+  ports: SchedulePorts & { users: Users; knownQueues: KnownQueues },
   { actor, input, request }: Command,
 ): Promise<WriteResult<ScheduleSchema>> {
+  const unknownQueue = await findUnknownTargetQueue(ports.knownQueues, actor, input.target);
   const create = async (tx: Tx) => {
     // judged only here, because a repeated key gets the saved response although the rule may have no instant left
     const now = await ports.clock.now(tx);
@@ -33,6 +35,7 @@ export async function createSchedule(
     const [first] = await nextOccurrences(ports.rules, rule, { after: now, limit: 1 });
     await requireJitterWithinInterval(ports.rules, rule, { after: now, jitterSeconds: settings.jitterSeconds });
     await requireTarget(ports, tx, actor, settings.target);
+    if (unknownQueue !== undefined) throw unknownQueue;
     if ((await ports.schedules.countSchedules(actor.id)) >= mostSchedules) throw tooMany();
     const paused = input.paused
       ? ({ pausedAt: now, pauseReason: 'requested' } as const)

@@ -19,7 +19,10 @@ export type Place = {
  */
 export function requireParent(actor: Actor, parent: ActedTask): void {
   authorize('divide', actor, parent);
-  requireTaskOfPeople(parent, 'it cannot have sub-tasks');
+  requireTaskOfPeople(parent, 'it cannot have sub-tasks', {
+    field: 'parent_id',
+    message: 'is a task that a worker carries out',
+  });
   if (hasEnded(parent.state))
     throw fieldProblem('illegal_transition', {
       field: 'parent_id',

@@ -1,5 +1,6 @@
 import { bulkOperations, type tasksRoutes } from '@taskwire/contracts';
 import { performInner, readingOf, type BoundRoute, type UserActor } from '@taskwire/http-server';
+import { addLogTask } from '@taskwire/telemetry';
 import type { z } from 'zod';
 import { dependencyFailed, type Result } from './result.ts';
 
@@ -26,10 +27,15 @@ export async function performOperation(
     params: paramsOf(operation, before),
     ifMatch: if_match ?? (ref === undefined ? undefined : '*'),
   };
-  return { ...(await performInner(bound, request, readingOf(bound, routes))), isRefusal: false };
+  if (request.params.id !== undefined) addLogTask(request.params.id);
+  const result = await performInner(bound, request, readingOf(bound, routes));
+  if (op === 'create' && result.text !== undefined) addLogTask(idIn(result.text));
+  return { ...result, isRefusal: false };
 }
 
-function paramsOf({ id, ref, other_id, other_ref }: Operation, before: readonly Result[]): Record<string, string> {
+type Params = { id?: string; other_id?: string };
+
+function paramsOf({ id, ref, other_id, other_ref }: Operation, before: readonly Result[]): Params {
   const target = ref === undefined ? id : createdBy(ref, before);
   const other = other_ref === undefined ? other_id : createdBy(other_ref, before);
   return { ...(target !== undefined && { id: target }), ...(other !== undefined && { other_id: other }) };
@@ -43,5 +49,9 @@ function bodyOf({ parent_ref, body }: Operation, before: readonly Result[]): unk
 function createdBy(ref: string, before: readonly Result[]): string {
   const result = before[Number(ref.slice(1))];
   if (result?.text === undefined || result.isRefusal) throw dependencyFailed(ref);
-  return (JSON.parse(result.text) as { id: string }).id;
+  return idIn(result.text);
+}
+
+function idIn(task: string): string {
+  return (JSON.parse(task) as { id: string }).id;
 }

@@ -10,6 +10,7 @@ import { commentRoutes } from '../comments.ts';
 import { readRoutes } from '../reads.ts';
 import { writeRoutes, type WritePorts } from '../writes.ts';
 import { performOperation, type Operation } from './perform.ts';
+import { judgeQueues } from './queues.ts';
 import { bodyOf, isPassing, refusalOf, refused, resultOf, textOf, type Result } from './result.ts';
 
 type OperationPorts = WritePorts & CommentPorts;
@@ -33,11 +34,12 @@ export function bulkRoutes(ports: BulkPorts): BoundRoute[] {
   return [
     bind(tasksRoutes.bulkTasks, async ({ actor, body: { atomic, operations }, idempotent: request, requestId }) => {
       const bulk = { actor, operations, request, requestId, epoch: ports.sourceEpoch() };
+      const judged = { ...ports, knownQueues: await judgeQueues(ports.knownQueues, actor, operations) };
       if (atomic) {
-        const { text, replayed } = await runAtomically(ports, bulk);
+        const { text, replayed } = await runAtomically(judged, bulk);
         return response(200, bodyOf(text), { replayed });
       }
-      const { results, replayed } = await runSeparately(ports, bulk);
+      const { results, replayed } = await runSeparately(judged, bulk);
       return response(200, bodyOf(textOf(results)), { replayed });
     }),
   ];

@@ -4,6 +4,7 @@ import { claimJobs } from '../../app/jobs/claim-jobs.ts';
 import { enqueueJob, enqueueJobs } from '../../app/jobs/enqueue-jobs.ts';
 import { extendLeases } from '../../app/jobs/extend-leases.ts';
 import { listJobLimits, setJobLimit } from '../../app/jobs/limit-jobs.ts';
+import type { KnownQueues } from '../../app/jobs/known-queues.ts';
 import { cancelJob, dropJobs, replayJob, replayJobs } from '../../app/jobs/operate-jobs.ts';
 import type { JobEnqueuing, JobLeases, JobLimiting, JobOperating, JobReads } from '../../app/jobs/ports.ts';
 import { readJob } from '../../app/jobs/read-job.ts';
@@ -12,7 +13,11 @@ import type { Waiters } from '../../app/jobs/waiters.ts';
 import { pageBody, respond } from '../response.ts';
 import { storedRequest } from './idempotency.ts';
 
-export type JobPorts = { jobs: JobEnqueuing & JobReads & JobLeases & JobOperating & JobLimiting; waiters: Waiters };
+export type JobPorts = {
+  jobs: JobEnqueuing & JobReads & JobLeases & JobOperating & JobLimiting;
+  knownQueues: KnownQueues;
+  waiters: Waiters;
+};
 
 const claimed = tasksRoutes.claimJobs.responses[200];
 

@@ -1,5 +1,6 @@
 import { tasksRoutes } from '@taskwire/contracts';
 import { bind, paged, requireMatch, response, type BoundRoute, type IfMatch } from '@taskwire/http-server';
+import type { KnownQueues } from '../../app/jobs/known-queues.ts';
 import { changeSchedule, deleteSchedule, pauseSchedule, resumeSchedule } from '../../app/schedules/change-schedule.ts';
 import { createSchedule } from '../../app/schedules/create-schedule.ts';
 import { scheduleDocument, scheduleJson } from '../../app/schedules/document.ts';
@@ -13,6 +14,7 @@ import { respond } from '../response.ts';
 
 export type ScheduleRoutePorts = SchedulePorts & {
   users: Users;
+  knownQueues: KnownQueues;
   /** Limits how often a user may create a task; a trigger creates one. */
   creations: UserLimit;
 };

@@ -142,10 +142,9 @@ async function openPredecessors(tx: Tx, jobs: readonly NewJob[]): Promise<Readon
   if (ids.length === 0) return new Set();
   const found = await query<{ id: string; state: string }>(tx, { ...lockPredecessors, values: [ids] });
   const known = new Set(found.map(({ id }) => id));
-  for (const [place, { after }] of jobs.entries()) {
+  for (const { after, path = '' } of jobs) {
     const unknown = after.findIndex((id) => !known.has(id));
-    if (unknown !== -1)
-      throw unknownPredecessor(jobs.length === 1 ? `after.${unknown}` : `jobs.${place}.after.${unknown}`);
+    if (unknown !== -1) throw unknownPredecessor(`${path}after.${unknown}`);
   }
   return new Set(found.filter(({ state }) => state !== 'succeeded').map(({ id }) => id));
 }

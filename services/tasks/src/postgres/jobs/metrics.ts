@@ -82,9 +82,11 @@ export function observeQueues(db: Queryable, { metrics, logger }: Telemetry): vo
     return await measured;
   }
 
+  const reaped = reapedCounter(metrics);
+
   new Gauge({
     name: 'jobs',
-    help: `Jobs by queue and state: queued (due), leased, dead. Counted up to ${mostCounted}.`,
+    help: `Jobs by queue and state: queued (due), leased, dead. Counted up to ${mostCounted}. Alert when dead is not 0.`,
     labelNames: ['queue', 'state'],
     registers: [metrics],
     async collect() {
@@ -92,11 +94,14 @@ export function observeQueues(db: Queryable, { metrics, logger }: Telemetry): vo
       // a queue that is empty has no row
       this.reset();
       for (const { queue, state, count } of found) this.set({ queue, state }, count);
+      // the series exist before the first lease expires, because the increase of a series that appears with a burst would miss it
+      for (const { queue, state } of found)
+        if (state === 'leased') for (const next of statesAfterLease) reaped.inc({ queue, state: next }, 0);
     },
   });
   new Gauge({
     name: 'jobs_oldest_queued_seconds',
-    help: 'How long the first due job of each queue has been due. Alert when workers should have taken it.',
+    help: 'How long the first due job of each queue has been due. Alert above an hour, or above what the users of the queue expect.',
     labelNames: ['queue'],
     registers: [metrics],
     async collect() {
@@ -107,12 +112,14 @@ export function observeQueues(db: Queryable, { metrics, logger }: Telemetry): vo
   });
 }
 
+const statesAfterLease = ['queued', 'scheduled', 'dead'] as const;
+
 /** Counts the leases that the reaper of this process ended. */
 export const reapedCounter = metricsOnce(
   (registry) =>
     new Counter({
       name: 'jobs_reaped_total',
-      help: 'Leases that expired, by queue and the state that followed: queued or scheduled for another attempt, or dead.',
+      help: 'Leases that expired, by queue and the state that followed: queued or scheduled for another attempt, or dead. Alert when it rises steadily.',
       labelNames: ['queue', 'state'],
       registers: [registry],
     }),
