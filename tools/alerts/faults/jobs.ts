@@ -18,13 +18,13 @@ export const jobFaults: readonly Fault[] = [
       if (first === undefined || others.length !== count - 1) throw new Error('not all jobs were claimed');
       await untilScraped(world, 'jobs_reaped_total', queue);
       await settle([first], { fail: { code: 'unreadable', message: 'The input is no drill.', final: true } });
-      await world.sql(
-        'tasks',
-        `UPDATE jobs SET lease_expires_at = lease_expires_at - interval '1 minute' WHERE queue = $1 AND fence IS NOT NULL`,
-        [queue],
-      );
+      const expire = `UPDATE jobs SET lease_expires_at = lease_expires_at - interval '10 minutes' WHERE queue = $1 AND fence IS NOT NULL`;
       const date = `UPDATE jobs SET run_at = run_at - interval '61 minutes' WHERE queue = $1 AND state = 'queued'`;
-      await until(async () => ((await world.sql('tasks', date, [queue])).rowCount ?? 0) > 0);
+      await until(async () => {
+        // again, because the reaper extends each lease once when workers were silent for a moment
+        await world.sql('tasks', expire, [queue]);
+        return ((await world.sql('tasks', date, [queue])).rowCount ?? 0) > 0;
+      });
       return async () => {
         await settle(await claim(count), { complete: {} });
         await world.call('admin', 'POST', '/api/v1/jobs/drop', {
