@@ -35,6 +35,7 @@ export async function promtoolOfTesting(): Promise<string | undefined> {
     'Dir::Cache': join(part, 'cache'),
     // apt's own user cannot write here
     'APT::Sandbox::User': 'root',
+    'Acquire::Retries': '3',
   };
   const options = Object.entries(own).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
   const apt = async (...args: string[]) =>
