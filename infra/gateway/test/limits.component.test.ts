@@ -70,7 +70,7 @@ describe('The gateway with limits on rates and sizes', () => {
     expect(answer?.headers['retry-after']).to.equal('77');
   });
 
-  it('counts a read of a job as a stream, and gives it more time, only if it may wait', async () => {
+  it('gives a read of a job the time that it may wait, and counts it as a stream if it does', async () => {
     const held: ServerResponse[] = [];
     gateway = await startGateway({
       streams: 1,
