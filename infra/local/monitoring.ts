@@ -14,7 +14,7 @@ export type Monitoring = {
   probe: { manager: Person; member: Person };
   /** The destination of alerts; by default, the suite's own mail catcher. */
   receivers?: Receivers;
-  /** Returns the least free space of PostgreSQL's disk when its exporter starts; by default, the exporter decides. */
+  /** Returns the free space below which PostgreSQL's disk is low. It is called when the exporter starts; by default, the exporter decides. */
   databaseDiskLimitBytes?: () => number;
   /** Divides every window and waiting time, including the probe's. */
   faster?: number;

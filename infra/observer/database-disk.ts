@@ -1,8 +1,8 @@
 import { statfs } from 'node:fs/promises';
 import { Gauge, type Registry } from 'prom-client';
 
-/** A small disk is low at a fifth of its size. A large one is not: this is enough for hours of WAL. In bytes. */
-const mostNeeded = 10 * 1024 ** 3;
+/** The highest default limit, in bytes: enough for hours of WAL. A fifth of a large disk would be more than PostgreSQL needs. */
+const highestLimit = 10 * 1024 ** 3;
 
 /**
  * Registers the size of the file system that contains `path`, its free space as PostgreSQL may use it, and the free space below which the alert fires:
@@ -13,7 +13,7 @@ export async function observeDatabaseDisk(registry: Registry, o: { path: string;
   async function measure() {
     const { bavail, blocks, bsize } = await statfs(o.path);
     const size = blocks * bsize;
-    return { free: bavail * bsize, size, limit: o.limitBytes ?? Math.min(size / 5, mostNeeded) };
+    return { free: bavail * bsize, size, limit: o.limitBytes ?? Math.min(size / 5, highestLimit) };
   }
 
   function gauge(name: string, help: string, valueOf: (measured: Awaited<ReturnType<typeof measure>>) => number): void {
@@ -36,5 +36,5 @@ export async function observeDatabaseDisk(registry: Registry, o: { path: string;
     'Free space of this disk. Alert below database_disk_limit_bytes.',
     ({ free }) => free,
   );
-  gauge('database_disk_limit_bytes', 'The least free space of this disk.', ({ limit }) => limit);
+  gauge('database_disk_limit_bytes', 'The free space of this disk below which it is low.', ({ limit }) => limit);
 }

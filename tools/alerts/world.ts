@@ -33,7 +33,7 @@ export type World = {
   brokerLink: FaultProxy;
   /** The link between Tasks and PostgreSQL. */
   databaseLink: FaultProxy;
-  /** Sets the least free space of PostgreSQL's disk, as a multiple of the free space, and restarts its exporter. */
+  /** Sets the free space below which PostgreSQL's disk is low, as a multiple of the present free space, and restarts the exporter. */
   setDiskLimit(share: number): Promise<void>;
   setMail(mode: MailMode): void;
   /** Whether PostgreSQL can archive its log. */
@@ -62,7 +62,7 @@ export async function startWorld(dir: string, webhook: Webhook, signal: AbortSig
     const { bavail, bsize } = await statfs(dir);
     return bavail * bsize;
   };
-  // whatever the disk of this machine
+  // so that the alert does not fire, whatever the disk of this machine
   let diskLimit = (await freeSpace()) / 2;
   const archiveFolder = join(dir, 'archive');
   mkdirSync(archiveFolder, { recursive: true });

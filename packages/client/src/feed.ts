@@ -1,5 +1,3 @@
-import { longestWait } from './watch.ts';
-
 /** One page of a feed of changes. */
 export type FeedPage = { next_token: string; more: boolean };
 
@@ -10,17 +8,19 @@ export type FeedPage = { next_token: string; more: boolean };
  */
 export class Feed<P extends FeedPage> implements PromiseLike<P>, AsyncIterable<P> {
   readonly #read: (more: Readonly<Record<string, unknown>>) => PromiseLike<P>;
+  readonly #wait: number;
 
-  /** `read` requests a page, with further query parameters. */
-  constructor(read: (more: Readonly<Record<string, unknown>>) => PromiseLike<P>) {
+  /** `read` requests a page, with further query parameters. `wait` is how many seconds a request waits for changes. */
+  constructor(read: (more: Readonly<Record<string, unknown>>) => PromiseLike<P>, wait: number) {
     this.#read = read;
+    this.#wait = wait;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<P, void, undefined> {
     let page = await this.#read({});
     for (;;) {
       yield page;
-      const wait = page.more ? {} : { wait: longestWait };
+      const wait = page.more ? {} : { wait: this.#wait };
       page = await this.#read({ token: page.next_token, ...wait });
     }
   }

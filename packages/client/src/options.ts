@@ -6,7 +6,7 @@ export type CallOptions = {
   idempotencyKey?: string;
   /** The version that the change is based on: an ETag, the `version` of the resource, or `*` for any. */
   ifMatch?: string | number;
-  /** The limit for each attempt, including its body. */
+  /** The limit for each attempt, including its body. A request that waits for changes waits five seconds less. */
   timeoutMs?: number;
   maxRetries?: number;
 };

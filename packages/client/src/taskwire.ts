@@ -9,7 +9,8 @@ import type { Operation } from './operation.ts';
 import type { CallOptions } from './options.ts';
 import { perform, type Settings } from './perform.ts';
 import { RetryBudget } from './retry.ts';
-import { longestWait, watched } from './watch.ts';
+import { waitWithin } from './wait.ts';
+import { watched } from './watch.ts';
 
 /** Options of a client. */
 export type TaskwireOptions = {
@@ -77,7 +78,10 @@ function methodOf(
       new Call<unknown>(
         perform(settings, operation, { path: path + queryText(more), body: body ?? options.body }, options),
       );
-    if (operation.feed === true) return new Feed((more) => call({ ...query, ...more }) as Call<FeedPage>);
+    if (operation.feed === true) {
+      const read = (more: Query) => call({ ...query, ...more }) as Call<FeedPage>;
+      return new Feed(read, waitWithin(options.timeoutMs ?? settings.timeoutMs));
+    }
     if (operation.list !== true) return call(query);
     return new List((cursor) => call(cursor === undefined ? query : { ...query, cursor }) as Call<Page<unknown>>);
   };
@@ -93,8 +97,9 @@ function watchOf(settings: Settings, operation: Operation): (...given: unknown[]
   return (...given) => {
     const path = pathOf(operation, given);
     const options = (given.shift() ?? {}) as CallOptions;
+    const wait = waitWithin(options.timeoutMs ?? settings.timeoutMs);
     return watched(async (known) => {
-      const query = known === undefined ? {} : { wait: longestWait };
+      const query = known === undefined ? {} : { wait };
       return await perform(settings, operation, { path: path + queryText(query), known }, options);
     });
   };

@@ -1,8 +1,5 @@
 import type { CallResult } from './call.ts';
 
-/** The longest wait for another representation, in seconds. */
-export const longestWait = 25;
-
 /**
  * Yields a resource, and then each newer representation until it has ended. Those in between may be skipped. Nothing is requested before the first
  * use, and each request follows the use of the previous value. `read` requests the representation; its value is undefined if the known one is current.

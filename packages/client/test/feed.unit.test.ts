@@ -28,6 +28,13 @@ describe('A feed', () => {
     ]);
   });
 
+  it('waits for changes within the time limit of an attempt', async () => {
+    server.answers(page(['a'], 't1', false), page(['b'], 't2', false));
+    const feed = new Taskwire({ baseUrl: server.url, timeoutMs: 10_000 }).sync.tasks();
+    for await (const { next_token } of feed) if (next_token === 't2') break;
+    expect(queries()).to.deep.equal([undefined, 'token=t1&wait=5']);
+  });
+
   it('is one page when awaited, and requests nothing before', async () => {
     server.answers(page(['a'], 't9', false));
     const feed = sync().people({ token: 't8' });

@@ -30,6 +30,18 @@ describe('A job that is watched', () => {
     ]);
   });
 
+  it('is waited for within the time limit of an attempt', async () => {
+    for (const [timeoutMs, wait] of [
+      [60_000, 25],
+      [12_500, 7],
+      [3_000, 1],
+    ]) {
+      server.answers(job(1, '"a"'), job(2, '"b"', '2026-11-30T12:00:00Z'));
+      expect(await rowsOf(watch({ timeoutMs }))).to.deep.equal([1, 2]);
+      expect(server.requests.at(-1)?.path, `${timeoutMs} ms`).to.equal(`/api/v1/jobs/j1?wait=${wait}`);
+    }
+  });
+
   it('is watched further after lost connections and responses that mean "not now"', async () => {
     const later = { 'retry-after': '0' };
     server.answers(

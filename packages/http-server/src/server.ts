@@ -173,7 +173,7 @@ function pathOf(request: IncomingMessage): string {
 function buildApp(options: HttpServerOptions, isStopping: () => boolean): Express {
   const { telemetry } = options;
   const app = express();
-  // as the routes of the contract
+  // paths match exactly, like those of the contract's routes
   app.set('case sensitive routing', true);
   app.set('strict routing', true);
   app.set('etag', false);

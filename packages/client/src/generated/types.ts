@@ -2245,11 +2245,11 @@ export type ListTaskJourneyResponse = {
          */
         request_id: string | null;
         /**
-         * the comment that the event is about; null for an event of the task itself
+         * the comment that the event is about; null for any other event
          */
         comment_id: string | null;
         /**
-         * the job that the event is about, if a job carries out the task
+         * the job that the event is about; null for any other event
          */
         job_id: string | null;
         trace_id: string | null;
@@ -3485,7 +3485,7 @@ export type ListNotificationJourneyResponse = {
          */
         request_id: string | null;
         /**
-         * the comment that the event is about; null for an event of the task itself
+         * the comment that the event is about; null for any other event
          */
         comment_id: string | null;
         /**

@@ -66,7 +66,7 @@ export const jobsRoutes = {
     operationId: 'getJob',
     summary: 'Read a job',
     description:
-      'To follow a job, send the ETag of the last response as If-None-Match with `wait`: the response is the next representation, or 304 when the time is over. It is the latest one, so others may be skipped. A job that has ended (`settled_at` is set) is answered at once. Without If-None-Match, `wait` has no effect.',
+      'To follow a job, send the ETag of the last response as If-None-Match with `wait`: the response is another representation, or 304 when the time is over. It is the latest one; those in between may be skipped. Requests for a job that has ended (`settled_at` is set) do not wait, nor do those without If-None-Match.',
     tag,
     access: { kind: 'user', ...sender, scopes: ['tasks:read'] },
     params: idParams,

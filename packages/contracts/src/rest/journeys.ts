@@ -19,13 +19,13 @@ const failure = {
   last_error: z.string().nullable(),
 };
 
-const comment = uuid.nullable().describe('the comment that the event is about; null for an event of the task itself');
+const comment = uuid.nullable().describe('the comment that the event is about; null for any other event');
 
 /** The journey of one event of a task, of its comments or of its job, from the request to the broker. */
 export const eventJourney = z.object({
   ...message,
   comment_id: comment,
-  job_id: uuid.nullable().describe('the job that the event is about, if a job carries out the task'),
+  job_id: uuid.nullable().describe('the job that the event is about; null for any other event'),
   trace_id: z.string().nullable(),
   requested_at: instant.nullable().describe('when the request arrived at Tasks'),
   created_at: instant.describe('when the event was stored in the outbox, together with the change'),

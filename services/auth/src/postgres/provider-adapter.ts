@@ -43,6 +43,7 @@ export function providerAdapter(options: ProviderAdapterOptions): (kind: string)
           revokeByGrantId,
           async onReused(grantId) {
             await endGrant(options, grantId, 'code_reuse');
+            // only now do the log lines of this request name the user of the grant
             onReuse(kind);
           },
         });

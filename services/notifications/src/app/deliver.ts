@@ -15,8 +15,8 @@ import type { Handoff, SendingChannel, AttemptResult } from './channel.ts';
 import {
   superseded,
   type ClaimedDelivery,
+  type DeliveryIds,
   type DeliveryLog,
-  type LostDelivery,
   type RecordedAttempt,
 } from './delivery-log.ts';
 import { openHandoff } from './handoff.ts';
@@ -202,14 +202,8 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
   };
 }
 
-/** The ids by which the log lines about a delivery are found. */
-function idsOf({
-  id,
-  notificationId,
-  userId,
-  taskId,
-  eventId,
-}: Omit<LostDelivery, 'attempt' | 'requestId' | 'traceId'>): Record<string, string | null> {
+/** The log fields of a delivery's ids. */
+function idsOf({ id, notificationId, userId, taskId, eventId }: DeliveryIds): Record<string, string | null> {
   return { delivery_id: id, notification_id: notificationId, user_id: userId, task_id: taskId, message_id: eventId };
 }
 

@@ -27,8 +27,13 @@ export type ClaimedDelivery = Delivery & {
   isSuperseded: boolean;
 };
 
+/** The ids by which the log lines about a delivery are found. */
+export type DeliveryIds = Pick<Delivery, 'id' | 'notificationId' | 'eventId' | 'taskId' | 'userId'>;
+
 /** A delivery whose attempt has an unknown outcome, because its process ended. */
-export type LostDelivery = Pick<Delivery, 'id' | 'notificationId' | 'eventId' | 'taskId' | 'userId' | 'attempt'> & {
+export type LostDelivery = DeliveryIds & {
+  /** The number of the attempt. */
+  attempt: number;
   /** The request that caused the delivery, and its trace. */
   requestId: string | undefined;
   traceId: string | undefined;

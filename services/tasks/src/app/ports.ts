@@ -10,7 +10,7 @@ import type { TextQuery } from '../domain/search/text-query.ts';
 import type { ActedTask, Task, TaskFields } from '../domain/task.ts';
 import type { TaskList } from './task-list.ts';
 
-/** The journey of an event about a task, or about the comment with this id. */
+/** The journey of an event about a task, one of its comments (`comment_id`), or the job that carries it out (`job_id`). */
 export type TaskEventJourney = Omit<EventJourney, 'aggregate_id'> & {
   comment_id: string | null;
   job_id: string | null;

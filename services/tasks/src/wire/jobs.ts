@@ -15,7 +15,7 @@ const secondMs = 800;
  * queue.
  */
 const pollMs = 250;
-/** A request that watches a job sees changes of other processes at most 1.2 s later; each process looks at most once a second. */
+/** A request that watches a job sees changes of other processes at most 1.2 s later; each process looks about once a second. */
 const lookMs = 1_000;
 /** The longest back-off while the database is unavailable: short, because workers and readers are waiting. */
 const maxBackOffMs = 1_000;

@@ -3,7 +3,7 @@ import type { Problem } from '@taskwire/errors';
 import type { z } from 'zod';
 import { actorName, requireQueues, type JobActor } from '../../domain/jobs/permissions.ts';
 import type { IdempotentRequest, TaskWrites, WriteResult } from '../ports.ts';
-import { findUnknownQueue, type KnownQueues } from './known-queues.ts';
+import { findUnknownQueue, type KnownQueues, type NamedQueue } from './known-queues.ts';
 import type { JobEnqueuing, NewJob, ReceiptSchema } from './ports.ts';
 
 const batchResponse = tasksRoutes.enqueueJobs.responses[200];
@@ -51,7 +51,7 @@ function pathOf(place: number): string {
 }
 
 /** The registration of a client has been checked, so only the queues of users may be unknown. */
-async function faultOf(knownQueues: KnownQueues, actor: JobActor, named: Parameters<typeof findUnknownQueue>[1]) {
+async function faultOf(knownQueues: KnownQueues, actor: JobActor, named: readonly NamedQueue[]) {
   return actor.kind === 'user' ? await findUnknownQueue(knownQueues, named) : undefined;
 }
 

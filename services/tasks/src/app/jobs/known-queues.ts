@@ -9,22 +9,25 @@ export type KnownQueues = {
   unknownAmong(names: readonly string[]): Promise<ReadonlySet<string>>;
 };
 
+/** A queue in a request, with the path of the field that names it. */
+export type NamedQueue = { field: string; queue: string };
+
 /**
- * Returns the problem `unknown_queue` for the first queue that no registered client has. `named` are the queues with the fields that name them.
+ * Returns the problem `unknown_queue` for the first queue that no registered client has.
  *
  * Callers look before their transaction, because no transaction waits for another service, and throw the problem in it, because a repeated key gets
  * the first response even if the client was removed since.
  */
 export async function findUnknownQueue(
   knownQueues: KnownQueues,
-  named: readonly { field: string; queue: string }[],
+  named: readonly NamedQueue[],
 ): Promise<Problem | undefined> {
   const unknown = await knownQueues.unknownAmong([...new Set(named.map(({ queue }) => queue))]);
   const first = named.find(({ queue }) => unknown.has(queue));
   return first && unknownQueue(first);
 }
 
-function unknownQueue({ field, queue }: { field: string; queue: string }): Problem {
+function unknownQueue({ field, queue }: NamedQueue): Problem {
   const command = `npm run taskwire -- auth client add --id <id> --secret --grant urn:taskwire:tasks=jobs:work --queue ${queue}`;
   return fieldProblem('unknown_queue', {
     field,

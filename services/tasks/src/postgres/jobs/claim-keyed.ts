@@ -57,8 +57,9 @@ export type Turns = Map<string, string>;
 export type Saturated = Map<string, number>;
 
 /**
- * How long this process does not look first at keys that were saturated, unless it ends one of their jobs: a claim of one job reads half as many pages
- * again to look at them. A claim with room left always looks, so a free place waits only in a queue whose other jobs fill every claim.
+ * The time, in milliseconds, for which jobs without a key come first after all keys of a queue were saturated, unless this process ends a job with a key:
+ * looking at the keys first makes a claim of one job read half as many pages again. A claim with room left always looks at them, so a free place waits
+ * only in a queue whose other jobs fill every claim.
  */
 const saturatedMs = 100;
 

@@ -9,7 +9,10 @@ import { sendHints, type QueuedRow } from './hints.ts';
 /** Leases that one statement ends: about 30 ms of work. */
 const batch = 1_000;
 
-/** Locks the reaper's row. No row while another process has it. $2 and $3 are leases below $1, of which it returns those that are left. */
+/**
+ * Locks the reaper's row; returns no row while another process has locked it. $2 and $3 are the jobs and fences of leases below the fence $1;
+ * `old_fences` are those that still exist.
+ */
 export const lockReaper = {
   name: 'jobs.lock_reaper',
   text: `
@@ -111,7 +114,7 @@ export function reaping(db: Database, hints: JobHints, now: () => number = () =>
   let fromFloorAt = -Infinity;
   let seen: { fence: number; at: number }[] = [];
 
-  /** What the floor becomes after a round from the floor, given the lowest lease above it. `added`: the leases that are then below it. */
+  /** Determines the floor after a round from the floor, given the lowest lease above it. `added` are the leases that are then below it. */
   async function risenFloor(
     tx: Tx,
     lowest: string | null,
