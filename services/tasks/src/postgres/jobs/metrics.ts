@@ -112,14 +112,15 @@ export function observeQueues(db: Queryable, { metrics, logger }: Telemetry): vo
   });
 }
 
-const statesAfterLease = ['queued', 'scheduled', 'dead'] as const;
+/** The states that follow an expired lease (`afterLease`). */
+const statesAfterLease = ['queued', 'scheduled', 'dead', 'cancelled'] as const;
 
 /** Counts the leases that the reaper of this process ended. */
 export const reapedCounter = metricsOnce(
   (registry) =>
     new Counter({
       name: 'jobs_reaped_total',
-      help: 'Leases that expired, by queue and the state that followed: queued or scheduled for another attempt, or dead. Alert when it rises steadily.',
+      help: 'Leases that expired, by queue and the state that followed: queued, scheduled, dead or cancelled. Alert when it rises steadily.',
       labelNames: ['queue', 'state'],
       registers: [registry],
     }),
