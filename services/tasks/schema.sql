@@ -838,10 +838,12 @@ BEGIN
       whole_at := CASE WHEN FOUND THEN '-infinity'::timestamptz END;
     ELSE
       -- a cheap look without a lock: a saturated key costs the others no more
-      SELECT count(*) INTO taken FROM (
-        SELECT FROM jobs WHERE queue = wanted AND concurrency_key BETWEEN this_key AND this_key AND fence IS NOT NULL
-        ORDER BY concurrency_key LIMIT this_limit.max_running) AS running;
-      CONTINUE WHEN taken >= this_limit.max_running;
+      IF this_limit.max_running IS NOT NULL THEN
+        SELECT count(*) INTO taken FROM (
+          SELECT FROM jobs WHERE queue = wanted AND concurrency_key BETWEEN this_key AND this_key AND fence IS NOT NULL
+          ORDER BY concurrency_key LIMIT this_limit.max_running) AS running;
+        CONTINUE WHEN taken >= this_limit.max_running;
+      END IF;
       -- Waits for the first lock, so that no free place stays empty. With a lock, it waits for no other one: claims would deadlock.
       IF has_lock THEN
         SELECT full_at INTO whole_at FROM job_keys WHERE queue = wanted AND key = this_key FOR UPDATE SKIP LOCKED;

@@ -44,6 +44,7 @@ export async function promtoolOfTesting(): Promise<string | undefined> {
   await apt('download', 'promtool');
   const [file = 'promtool.deb'] = globSync('promtool_*.deb', { cwd: part });
   await run('dpkg-deb', ['-x', join(part, file), join(part, 'tree')]);
+  rmSync(folder, { recursive: true, force: true });
   renameSync(join(part, 'tree'), folder);
   rmSync(part, { recursive: true });
   return tool;

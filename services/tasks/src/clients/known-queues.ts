@@ -5,7 +5,7 @@ import type { KnownQueues } from '../app/jobs/known-queues.ts';
 
 /** Times in milliseconds. */
 export type KnownQueuesTiming = {
-  /** The limit of one read. A person waits for it, and without an answer, the name is accepted. */
+  /** How long a name waits for one read. A person waits for it, and without an answer, the name is accepted. */
   timeoutMs: number;
   /** The minimum time between two reads of a process, so that unknown names cost Auth at most one request a second. */
   gapMs: number;
@@ -38,16 +38,25 @@ export function createKnownQueues(
 
   const isUnavailable = () => auth.open || performance.now() - failedAt < gapMs;
 
+  async function request(): Promise<List | undefined> {
+    const requestedAt = performance.now();
+    const answer = await auth.get('/queues', queues);
+    if (answer.kind !== 'ok') return undefined;
+    const { data, more } = answer.value;
+    const found = { names: new Set(data), isComplete: !more, requestedAt };
+    if (list === undefined || list.requestedAt < requestedAt) list = found;
+    return found;
+  }
+
+  /**
+   * Only the wait ends after `timeoutMs`. The request keeps the client's own limit: one that is cut short would count against Auth for all other calls,
+   * too.
+   */
   async function read(): Promise<List | undefined> {
     startedAt = performance.now();
-    const answer = await auth.get('/queues', queues, { timeoutMs });
-    if (answer.kind !== 'ok') {
-      failedAt = performance.now();
-      return undefined;
-    }
-    const { data, more } = answer.value;
-    list = { names: new Set(data), isComplete: !more, requestedAt: startedAt };
-    return list;
+    const found = await Promise.race([request(), delay(timeoutMs, undefined, { ref: false })]);
+    if (found === undefined) failedAt = performance.now();
+    return found;
   }
 
   /** One read runs at a time. */

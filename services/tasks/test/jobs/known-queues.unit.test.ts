@@ -112,6 +112,17 @@ describe('The queues that a process of Tasks knows', () => {
     expect(reads).to.have.length(1);
   });
 
+  it('are taken from a response that comes after a name has stopped waiting for it', async () => {
+    const { reads, judge, read } = knownTo({ timeoutMs: 1 });
+    const judged = judge('reports');
+    const slow = await read(1);
+    expect(await judged).to.deep.equal([]);
+    slow.list(['reports']);
+    await new Promise(setImmediate);
+    expect(await judge('reports')).to.deep.equal([]);
+    expect(reads).to.have.length(1);
+  });
+
   it('exclude no name while the breaker is open, but those of the last list stay known', async () => {
     const { auth, reads, judge, judgeBy } = knownTo();
     expect(await judgeBy(['reports'], 'reports')).to.deep.equal([]);
