@@ -1204,7 +1204,8 @@ SELECT extract(epoch FROM clock_timestamp() - reaper.ticked_at)::float8 * 1000 A
   extract(epoch FROM clock_timestamp() - contact.heard_at)::float8 * 1000 AS since_heard_ms, reaper.is_outage,
   (SELECT fence FROM jobs WHERE fence >= $1 ORDER BY fence LIMIT 1) AS lowest_fence,
   ARRAY(
-    SELECT job.fence FROM unnest($2::uuid[], $3::bigint[]) AS old (id, fence) JOIN jobs job USING (id, fence) WHERE job.id = ANY ($2::uuid[])
+    SELECT job.fence FROM unnest($2::uuid[], $3::bigint[]) AS old (id, fence) JOIN jobs job ON job.id = old.id
+    WHERE job.id = ANY ($2::uuid[]) AND coalesce(job.fence, 0) = old.fence
   ) AS old_fences,
   (SELECT last_value - (NOT is_called)::integer FROM job_fences) AS last_fence
 FROM job_reaper reaper, job_contact contact FOR UPDATE OF reaper SKIP LOCKED;
@@ -1221,8 +1222,8 @@ WITH expired AS MATERIALIZED (
   WHERE job.id = ANY (ARRAY(
     SELECT id FROM jobs WHERE fence >= $1 AND lease_expires_at + $2 * lease_ms * interval '1 millisecond' <= clock_timestamp()
     UNION ALL
-    SELECT id FROM jobs WHERE id = ANY ($4::uuid[]) AND fence IS NOT NULL AND lease_expires_at + $2 * lease_ms * interval '1 millisecond' <= clock_timestamp()
-  )) AND job.fence IS NOT NULL AND lease_expires_at + $2 * lease_ms * interval '1 millisecond' <= clock_timestamp()
+    SELECT id FROM jobs WHERE id = ANY ($4::uuid[]) AND coalesce(jobs.fence, 0) > 0 AND lease_expires_at + $2 * lease_ms * interval '1 millisecond' <= clock_timestamp()
+  )) AND coalesce(job.fence, 0) > 0 AND lease_expires_at + $2 * lease_ms * interval '1 millisecond' <= clock_timestamp()
   ORDER BY job.id LIMIT 1000 FOR UPDATE OF job SKIP LOCKED
 ),
 judged AS MATERIALIZED (
@@ -1286,8 +1287,8 @@ WITH held AS MATERIALIZED (
   SELECT id FROM jobs WHERE id = ANY (ARRAY(
     SELECT id FROM jobs WHERE fence >= $1 AND NOT had_grace
     UNION ALL
-    SELECT id FROM jobs WHERE id = ANY ($2::uuid[]) AND fence IS NOT NULL AND NOT had_grace
-  )) AND fence IS NOT NULL AND NOT had_grace
+    SELECT id FROM jobs WHERE id = ANY ($2::uuid[]) AND coalesce(jobs.fence, 0) > 0 AND NOT had_grace
+  )) AND coalesce(jobs.fence, 0) > 0 AND NOT had_grace
   ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE jobs SET lease_expires_at = clock_timestamp() + lease_ms * interval '1 millisecond', had_grace = true

@@ -20,7 +20,8 @@ export const lockReaper = {
     extract(epoch FROM clock_timestamp() - contact.heard_at)::float8 * 1000 AS since_heard_ms, reaper.is_outage,
     (SELECT fence FROM jobs WHERE fence >= $1 ORDER BY fence LIMIT 1) AS lowest_fence,
     ARRAY(
-      SELECT job.fence FROM unnest($2::uuid[], $3::bigint[]) AS old (id, fence) JOIN jobs job USING (id, fence) WHERE job.id = ANY ($2::uuid[])
+      SELECT job.fence FROM unnest($2::uuid[], $3::bigint[]) AS old (id, fence) JOIN jobs job ON job.id = old.id
+      WHERE job.id = ANY ($2::uuid[]) AND coalesce(job.fence, 0) = old.fence
     ) AS old_fences,
     (SELECT last_value - (NOT is_called)::integer FROM job_fences) AS last_fence
   FROM job_reaper reaper, job_contact contact FOR UPDATE OF reaper SKIP LOCKED`,
@@ -32,11 +33,17 @@ export const listLeases = {
   text: 'SELECT id, fence FROM jobs WHERE fence BETWEEN $1 AND $2 ORDER BY fence LIMIT $3',
 };
 
+/**
+ * The condition that a job found by its id is leased. PostgreSQL cannot conclude from it that the job is in the index of leases, whose dead entries it
+ * would otherwise read instead of the primary key when statistics say that there are few leases. Fences are above 0.
+ */
+const isLeased = (job: string) => `coalesce(${job}.fence, 0) > 0`;
+
 /** The ids of the leases from the fence $1 on that meet a condition, and of those among the jobs `old`. */
 const leasesSql = (old: string, condition: string) => `ARRAY(
       SELECT id FROM jobs WHERE fence >= $1 AND ${condition}
       UNION ALL
-      SELECT id FROM jobs WHERE id = ANY (${old}::uuid[]) AND fence IS NOT NULL AND ${condition}
+      SELECT id FROM jobs WHERE id = ANY (${old}::uuid[]) AND ${isLeased('jobs')} AND ${condition}
     )`;
 
 const isExpired = "lease_expires_at + $2 * lease_ms * interval '1 millisecond' <= clock_timestamp()";
@@ -52,7 +59,7 @@ export const expireLeases = {
     SELECT ${leaseColumns}, 'expired' AS verb, false AS is_final, NULL::float8 AS retry_after_ms, random() AS jitter, NULL::text AS result,
       CASE WHEN job.is_confirmed THEN '{"code":"lease_expired","message":"The worker did not extend its lease in time."}' END AS error
     FROM jobs job
-    WHERE job.id = ANY (${leasesSql('$4', isExpired)}) AND job.fence IS NOT NULL AND ${isExpired}
+    WHERE job.id = ANY (${leasesSql('$4', isExpired)}) AND ${isLeased('job')} AND ${isExpired}
     ORDER BY job.id LIMIT ${batch} FOR UPDATE OF job SKIP LOCKED
   ), ${endLeaseSql('expired', '$3')}
   SELECT queue, state, ${isoMicros('rank_at')} AS rank_at, has_dependents, is_keyed, ${hasFollowed} FROM ended`,
@@ -63,7 +70,7 @@ export const graceLeases = {
   name: 'jobs.grace_leases',
   text: `
   WITH held AS MATERIALIZED (
-    SELECT id FROM jobs WHERE id = ANY (${leasesSql('$2', 'NOT had_grace')}) AND fence IS NOT NULL AND NOT had_grace
+    SELECT id FROM jobs WHERE id = ANY (${leasesSql('$2', 'NOT had_grace')}) AND ${isLeased('jobs')} AND NOT had_grace
     ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
   )
   UPDATE jobs SET lease_expires_at = clock_timestamp() + lease_ms * interval '1 millisecond', had_grace = true
