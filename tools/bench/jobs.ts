@@ -102,6 +102,7 @@ export async function measureJobs(snapshotSeconds = defaultSnapshotSeconds): Pro
 async function warmUp(contender: Contender): Promise<void> {
   await contender.enqueue(backlog);
   await contender.drain(backlog);
+  await contender.untilPublished?.();
 }
 
 async function oneRound(contender: Contender, { batch, single, drained }: Rates): Promise<Rates> {
@@ -114,7 +115,10 @@ async function oneRound(contender: Contender, { batch, single, drained }: Rates)
       }),
     );
   });
-  const drainedRate = await rateOf(backlog + singles, async () => await contender.drain(backlog + singles));
+  const drainedRate = await rateOf(backlog + singles, async () => {
+    await contender.drain(backlog + singles);
+    await contender.untilPublished?.();
+  });
   return { batch: [...batch, batchRate], single: [...single, singleRate], drained: [...drained, drainedRate] };
 }
 
