@@ -29,7 +29,7 @@ const freshSeconds = 2;
 const pollMs = 100;
 /** A request that takes longer counts as failed. */
 const requestTimeoutMs = 5_000;
-/** For a 429 without Retry-After. */
+/** The pause after a 429 without Retry-After, in milliseconds. */
 const usualWaitMs = 1_000;
 
 /**

@@ -3,7 +3,7 @@ import { panel, quantile, rate, type Dashboard, type Panel } from './panels.ts';
 
 const behind = 'service!="none"';
 
-/** What kubelet measures of the volumes of PostgreSQL, on Kubernetes. */
+/** Kubelet measures these volumes of PostgreSQL on Kubernetes. */
 const ofClaims = (what: 'available' | 'capacity'): string =>
   `min by (persistentvolumeclaim) (kubelet_volume_stats_${what}_bytes{persistentvolumeclaim=~".+-postgres-.+"})`;
 

@@ -38,11 +38,14 @@ export function createTopologyCheck(options: TopologyCheckOptions): TopologyChec
   const { logger } = telemetry;
   const metrics = rabbitMetrics(telemetry.metrics);
   // the series exist before the first loss, because the increase of a series that appears with a loss would miss it
-  void options.plan.then((plan) => {
-    for (const { kind, name } of plan)
-      for (const lost of kind === 'queue' ? ['queue', 'binding'] : ['binding'])
-        metrics.topologyLost.inc({ kind: lost, queue: name }, 0);
-  });
+  options.plan
+    .then((plan) => {
+      for (const { kind, name } of plan)
+        for (const lost of kind === 'queue' ? ['queue', 'binding'] : ['binding'])
+          metrics.topologyLost.inc({ kind: lost, queue: name }, 0);
+    })
+    // the check itself reports a plan that cannot be made
+    .catch(() => undefined);
   const policyGaps = new Map<string, string>();
   let fault: string | undefined;
   let queryFault: string | undefined;

@@ -137,7 +137,7 @@ describe('Limits of jobs with a concurrency key', () => {
     const replica = await harness.replica({ PROCESS_ROLE: 'api' });
     const elsewhere = await harness.client({ queue: client.queue, url: replica.http.url() });
     for (const settling of [client, elsewhere]) {
-      // by now, this process has seen that the key is saturated
+      // this process has seen that the key is saturated
       for (let time = 0; time < 10; time++) await client.claim({ limit: 1 });
       expect(await settling.settle('complete', ended.at(-1)!)).to.deep.equal([200, 'succeeded']);
       const [next] = await waitFor(async () => {
