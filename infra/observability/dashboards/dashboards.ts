@@ -240,9 +240,10 @@ const auth = serviceDashboard('auth', 'Auth', [
 
 const tasks = serviceDashboard('tasks', 'Tasks', [
   panel('Lateness of schedules', 's', ['lateness', 'max(schedule_lag_seconds)']),
-  panel('Jobs', 'short', ['{{queue}} {{state}}', 'max by (queue, state) (jobs)']),
-  panel('Age of the first due job', 's', ['{{queue}}', 'max by (queue) (jobs_oldest_queued_seconds)']),
-  panel('Expired leases', 'cps', ['{{queue}} {{state}}', rate('jobs_reaped_total', 'queue, state')]),
+  // a suite without jobs has no series of queues
+  panel('Jobs', 'short', ['{{queue}} {{state}}', 'max by (queue, state) (jobs) or vector(0)']),
+  panel('Age of the first due job', 's', ['{{queue}}', 'max by (queue) (jobs_oldest_queued_seconds) or vector(0)']),
+  panel('Expired leases', 'cps', ['{{queue}} {{state}}', `${rate('jobs_reaped_total', 'queue, state')} or vector(0)`]),
   panel('Lateness of reminders', 's', ['lateness', 'max(tasks_reminders_late_seconds)']),
   panel('Tasks without a performer', 'short', ['{{reason}}', 'max by (reason) (tasks_awaiting_reassignment)']),
   panel('Calls to other services', 'cps', [
