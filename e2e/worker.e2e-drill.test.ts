@@ -151,7 +151,9 @@ describe('Workers that are killed, and Tasks killed while they work', function (
     for (const { child } of others) child.send('end');
     await waitFor(async () => (await leases()).length === 0, { what: 'all jobs to be completed' });
     // a lease that no worker confirmed is no attempt: the response to its claim came too late, while all processes started
-    const outcomes = (await attemptsOf(ids)).map(({ outcome }) => outcome).filter((outcome) => outcome !== 'undelivered');
+    const outcomes = (await attemptsOf(ids))
+      .map(({ outcome }) => outcome)
+      .filter((outcome) => outcome !== 'undelivered');
     expect(outcomes.filter((outcome) => outcome === 'crashed')).to.have.lengthOf(kills);
     expect(outcomes.filter((outcome) => outcome === 'completed')).to.have.lengthOf(kills);
     expect(outcomes).to.have.lengthOf(2 * kills);

@@ -654,8 +654,9 @@ CREATE INDEX jobs_claimable_by_key ON jobs USING btree (queue, concurrency_key, 
 CREATE INDEX jobs_dead ON jobs USING btree (id) WHERE state = 'dead'::text;
 CREATE INDEX jobs_deadlines ON jobs USING btree (deadline) WHERE deadline IS NOT NULL AND (state = ANY (ARRAY['scheduled'::text, 'queued'::text]));
 CREATE INDEX jobs_due ON jobs USING btree (run_at) WHERE state = 'scheduled'::text AND NOT awaits_predecessor;
+CREATE INDEX jobs_keyed_by_rank ON jobs USING btree (queue, rank_at) INCLUDE (concurrency_key) WHERE state = 'queued'::text AND concurrency_key IS NOT NULL;
 CREATE INDEX jobs_leased ON jobs USING btree (fence) WHERE fence IS NOT NULL;
-CREATE INDEX jobs_leased_by_key ON jobs USING btree (queue, concurrency_key) WHERE fence IS NOT NULL AND concurrency_key IS NOT NULL;
+CREATE INDEX jobs_leased_by_key_and_fence ON jobs USING btree (queue, concurrency_key, fence) WHERE fence IS NOT NULL AND concurrency_key IS NOT NULL;
 CREATE INDEX jobs_settled ON jobs USING btree (settled_at) WHERE settled_at IS NOT NULL;
 CREATE UNIQUE INDEX jobs_unique ON jobs USING btree (queue, unique_key) WHERE holds_key;
 CREATE INDEX jobs_with_dependents ON jobs USING btree (id) WHERE has_dependents AND settled_at IS NOT NULL;
@@ -742,6 +743,20 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION public.fences_of_running_jobs(wanted text, this_key text, listed bigint[], counted bigint, most integer)
+ RETURNS bigint[]
+ LANGUAGE sql
+AS $function$
+  SELECT coalesce(array_agg(fence ORDER BY fence), '{}') FROM (
+    SELECT fence FROM jobs WHERE fence = ANY (listed)
+    UNION ALL
+    (SELECT fence FROM jobs
+      WHERE queue = wanted AND fence IS NOT NULL AND concurrency_key IS NOT NULL
+        AND (concurrency_key, fence) > (this_key, counted) AND (concurrency_key, fence) <= (this_key, 9223372036854775807)
+      ORDER BY concurrency_key, fence LIMIT most)
+  ) AS running
+$function$;
+
 CREATE OR REPLACE FUNCTION public.follow_jobs(task_ids uuid[], job_states text[], actor uuid, headers json)
  RETURNS integer
  LANGUAGE plpgsql
@@ -780,6 +795,143 @@ BEGIN
     PERFORM unblock_tasks(ended, actor, headers);
   END IF;
   RETURN changed;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION public.lease_jobs_of_keys(wanted text, given json, most_jobs integer, most_bytes bigint, bytes_beside integer, given_client text, given_worker text, given_lease_ms integer)
+ RETURNS TABLE(job_id uuid, job_fence bigint, job_key text, job_bytes integer, job_task uuid, next_floor timestamp with time zone, next_fences bigint[], next_counted bigint)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  this record;
+  -- longer than two statements may take: the one that sets the limit, and the claim that did not see it
+  settled_after CONSTANT interval := '15 seconds';
+  -- leases that are older by as many fences are listed one by one, so that no count passes over the entries of more
+  most_between CONSTANT bigint := 1000;
+  most_listed CONSTANT integer := 100;
+  -- as for jobs without a key: later jobs may be committed with an earlier rank
+  behind_clock CONSTANT interval := '100 milliseconds';
+  has_lock boolean := false;
+  jobs_left integer := most_jobs;
+  bytes_left bigint := most_bytes;
+  free integer;
+  found_jobs integer;
+  taken integer;
+  this_rank timestamptz;
+  last_rank timestamptz;
+  running bigint[];
+  whole_at timestamptz;
+  per_job interval;
+BEGIN
+  -- before any lock and in the order of keys, since an insert waits for that of another claim
+  INSERT INTO job_keys (queue, key)
+    SELECT wanted, listed.key FROM json_to_recordset(given) AS listed (key text)
+    WHERE EXISTS (SELECT FROM job_limits WHERE queue = wanted AND key IN (listed.key, '*'))
+      AND NOT EXISTS (SELECT FROM job_keys existing WHERE existing.queue = wanted AND existing.key = listed.key)
+    ORDER BY listed.key ON CONFLICT DO NOTHING;
+
+  FOR this IN
+    SELECT listed.*, kept.queue IS NOT NULL AS is_limited, kept.max_running, kept.rate_n, kept.rate_ms,
+      kept.updated_at < clock_timestamp() - settled_after AS is_settled
+    FROM ROWS FROM (json_to_recordset(given) AS (key text, floor timestamptz, fences bigint[], counted bigint)) WITH ORDINALITY
+        AS listed (key, floor, fences, counted, place)
+      LEFT JOIN LATERAL (SELECT * FROM job_limits WHERE queue = wanted AND key IN (listed.key, '*') ORDER BY key = '*' LIMIT 1) AS kept ON true
+    ORDER BY listed.place
+  LOOP
+    EXIT WHEN jobs_left <= 0 OR bytes_left <= 0;
+    free := jobs_left;
+    taken := 0;
+    running := '{}';
+    job_key := this.key;
+    next_floor := this.floor;
+    IF NOT coalesce(this.is_settled, false) THEN
+      this.fences := '{}';
+      this.counted := 0;
+    END IF;
+
+    -- a cheap look without a lock: a saturated key costs the others no more
+    IF this.max_running IS NOT NULL THEN
+      running := fences_of_running_jobs(wanted, this.key, this.fences, this.counted, this.max_running);
+      free := least(free, this.max_running - cardinality(running));
+    END IF;
+    IF this.is_limited AND free > 0 THEN
+      -- Waits for the first lock, so that no free place stays empty. With a lock, it waits for no other one: claims would deadlock.
+      IF has_lock THEN
+        SELECT full_at INTO whole_at FROM job_keys WHERE queue = wanted AND key = this.key FOR UPDATE SKIP LOCKED;
+      ELSE
+        SELECT full_at INTO whole_at FROM job_keys WHERE queue = wanted AND key = this.key FOR UPDATE;
+      END IF;
+      CONTINUE WHEN NOT FOUND;
+      has_lock := true;
+      IF this.max_running IS NOT NULL THEN
+        running := fences_of_running_jobs(wanted, this.key, this.fences, this.counted, this.max_running);
+        free := least(free, this.max_running - cardinality(running));
+      END IF;
+      IF this.rate_n IS NOT NULL THEN
+        per_job := this.rate_ms * interval '1 millisecond' / this.rate_n;
+        whole_at := greatest(whole_at, clock_timestamp());
+        free := least(free, floor(extract(epoch FROM
+          clock_timestamp() + this.rate_ms * interval '1 millisecond' - whole_at) / extract(epoch FROM per_job))::integer);
+      END IF;
+    END IF;
+
+    IF free > 0 THEN
+      last_rank := this.floor;
+      FOR job_id, job_fence, job_bytes, job_task, this_rank, found_jobs IN
+        WITH found AS MATERIALIZED (
+          SELECT job.id, job.rank_at, job.payload_bytes FROM jobs job
+          WHERE job.queue = wanted AND job.state = 'queued' AND job.concurrency_key IS NOT NULL
+            AND (job.concurrency_key, job.rank_at) >= (this.key, this.floor) AND job.concurrency_key <= this.key
+            AND (job.deadline IS NULL OR job.deadline > clock_timestamp())
+          ORDER BY job.concurrency_key, job.rank_at, job.id LIMIT free FOR UPDATE SKIP LOCKED
+        ), chosen AS MATERIALIZED (
+          SELECT array_agg(id ORDER BY rank_at, id) AS ids FROM (
+            SELECT id, rank_at, sum(payload_bytes + bytes_beside) OVER (ORDER BY rank_at, id) AS bytes FROM found) AS ranked
+          WHERE bytes <= bytes_left
+        ), leased AS (
+          UPDATE jobs job SET state = 'leased', fence = nextval('job_fences'), lease_ms = given_lease_ms, leased_at = clock_timestamp(),
+            lease_expires_at = clock_timestamp() + given_lease_ms * interval '1 millisecond', is_confirmed = false, had_grace = false,
+            client_id = given_client, worker = given_worker, progress = NULL
+          FROM chosen WHERE job.id = ANY (chosen.ids)
+          RETURNING job.id, job.fence, job.payload_bytes + bytes_beside AS bytes, job.task_id, job.rank_at, array_position(chosen.ids, job.id) AS place
+        )
+        SELECT leased.id, leased.fence, leased.bytes, leased.task_id, leased.rank_at, (SELECT count(*) FROM found)
+        FROM (SELECT) AS one LEFT JOIN leased ON true ORDER BY leased.place
+      LOOP
+        CONTINUE WHEN job_id IS NULL;
+        taken := taken + 1;
+        bytes_left := bytes_left - job_bytes;
+        last_rank := greatest(last_rank, this_rank);
+        running := running || job_fence;
+        RETURN NEXT;
+      END LOOP;
+      jobs_left := jobs_left - taken;
+      IF taken = found_jobs THEN
+        next_floor := CASE WHEN taken = free THEN least(last_rank, clock_timestamp() - behind_clock) END;
+      END IF;
+      -- The time of service only keeps the row, so it changes once an hour: while a snapshot is held, each claim reads all versions of the row. Those
+      -- that differ in nothing that is indexed share their pages and one entry of each index.
+      IF taken > 0 AND this.is_limited THEN
+        UPDATE job_keys SET
+          served_at = CASE WHEN served_at < clock_timestamp() - interval '1 hour' THEN clock_timestamp() ELSE served_at END,
+          full_at = CASE WHEN this.rate_n IS NULL THEN full_at ELSE whole_at + taken * per_job END
+        WHERE queue = wanted AND key = this.key AND (this.rate_n IS NOT NULL OR served_at < clock_timestamp() - interval '1 hour');
+      END IF;
+    END IF;
+
+    next_fences := this.fences;
+    next_counted := this.counted;
+    IF this.max_running IS NOT NULL AND this.is_settled THEN
+      SELECT coalesce(array_agg(fence ORDER BY fence) FILTER (WHERE is_listed), '{}'),
+          coalesce(min(fence) FILTER (WHERE NOT is_listed) - 1, max(fence), this.counted)
+        INTO next_fences, next_counted FROM (
+          SELECT fence, fence < max(fence) OVER () - most_between AND row_number() OVER (ORDER BY fence) <= most_listed AS is_listed
+          FROM unnest(running) AS fence) AS judged;
+    END IF;
+    job_id := NULL;
+    RETURN NEXT;
+  END LOOP;
 END
 $function$;
 

@@ -961,7 +961,8 @@ PREPARE "jobs.claim" AS
 WITH known AS MATERIALIZED (
   SELECT FROM job_claims WHERE client_id = $1 AND claim_id = $2 AND expires_at > now() AND NOT $8
 ), wanted AS MATERIALIZED (
-  SELECT queue, floor FROM unnest($3::text[], $4::timestamptz[]) AS given (queue, floor) WHERE NOT EXISTS (SELECT FROM known)
+  SELECT queue, floor, unread_from FROM unnest($3::text[], $4::timestamptz[], $11::timestamptz[]) AS given (queue, floor, unread_from)
+  WHERE NOT EXISTS (SELECT FROM known)
 ), found AS MATERIALIZED (
   SELECT job.* FROM wanted CROSS JOIN LATERAL (
     SELECT id, rank_at, payload_bytes FROM jobs
@@ -1002,9 +1003,12 @@ followed AS MATERIALIZED (
   SELECT follow_jobs(array_agg(task_id), array_agg(state), NULL::uuid, $10::json) AS count
   FROM leased WHERE task_id IS NOT NULL HAVING count(*) > 0
 )
-SELECT leased.json, leased.bytes, ARRAY(
-    SELECT queue FROM wanted WHERE EXISTS (SELECT FROM jobs WHERE queue = wanted.queue AND state = 'queued' AND concurrency_key IS NOT NULL)
-  ) AS keyed,
+SELECT leased.json, leased.bytes, CASE WHEN (SELECT count(*) FROM fenced) < $5 THEN ARRAY(
+    SELECT queue FROM wanted WHERE EXISTS (
+      SELECT FROM jobs WHERE queue = wanted.queue AND state = 'queued' AND concurrency_key IS NOT NULL AND rank_at >= wanted.unread_from
+      ORDER BY rank_at LIMIT 1
+    )
+  ) ELSE '{}' END AS unread,
   EXISTS (SELECT FROM known) OR (EXISTS (SELECT FROM fenced) AND NOT EXISTS (SELECT FROM recorded)) AS is_repeated,
   EXISTS (SELECT FROM followed WHERE count > 0) AS has_followed
 FROM (SELECT) AS one LEFT JOIN leased ON true ORDER BY leased.place;
@@ -1014,7 +1018,7 @@ WITH known AS MATERIALIZED (
   SELECT FROM job_claims WHERE client_id = $1 AND claim_id = $2 AND expires_at > now() AND NOT $3
 ), leased AS MATERIALIZED (
   SELECT job.* FROM (SELECT WHERE NOT EXISTS (SELECT FROM known)) AS fresh
-    CROSS JOIN LATERAL lease_keyed_jobs($4, $5, $6, $7, 512, 100, $1, $8, $9) AS job
+    CROSS JOIN LATERAL lease_jobs_of_keys($4, $5, $6, $7, 512, $1, $8, $9) WITH ORDINALITY AS job
 ), with_task AS MATERIALIZED (
   SELECT job_task AS task_id, 'leased' AS state FROM leased WHERE job_task IS NOT NULL
 ),
@@ -1023,7 +1027,7 @@ followed AS MATERIALIZED (
   FROM with_task WHERE task_id IS NOT NULL HAVING count(*) > 0
 ), recorded AS (
   INSERT INTO job_claims (client_id, claim_id, job_ids, fences, expires_at)
-  SELECT $1, $2, array_agg(job_id ORDER BY job_fence), array_agg(job_fence ORDER BY job_fence), now() + $9 * interval '1 millisecond'
+  SELECT $1, $2, array_agg(job_id ORDER BY ordinality), array_agg(job_fence ORDER BY ordinality), now() + $9 * interval '1 millisecond'
   FROM leased WHERE job_id IS NOT NULL HAVING count(*) > 0
   ON CONFLICT (client_id, claim_id) DO UPDATE SET
     job_ids = CASE WHEN $3 THEN job_claims.job_ids || excluded.job_ids ELSE excluded.job_ids END,
@@ -1031,10 +1035,13 @@ followed AS MATERIALIZED (
     expires_at = CASE WHEN $3 OR job_claims.expires_at <= now() THEN excluded.expires_at END
 )
 SELECT EXISTS (SELECT FROM known) AS is_repeated, EXISTS (SELECT FROM followed WHERE count > 0) AS has_followed, leased.job_id AS id, leased.job_key AS key,
-  leased.job_bytes AS bytes
-FROM (SELECT) AS one LEFT JOIN leased ON true ORDER BY leased.job_fence;
+  leased.job_bytes AS bytes, to_char(leased.next_floor AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS floor, leased.next_fences AS fences, leased.next_counted AS counted
+FROM (SELECT) AS one LEFT JOIN leased ON true;
 
 PREPARE "jobs.read_claim" AS
+WITH claim AS MATERIALIZED (
+  SELECT job_ids, fences FROM job_claims WHERE client_id = $1 AND claim_id = $2 AND expires_at > now()
+)
 SELECT (
   SELECT to_json(shown)::text FROM (
     SELECT job.id, job.queue, job.kind, job.payload, job.attempts + 1 AS attempt, job.fence,
@@ -1042,23 +1049,23 @@ SELECT (
       to_char(job.lease_expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS lease_expires_at, to_char(job.deadline AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS deadline
   ) AS shown
 ) AS json
-FROM job_claims claim CROSS JOIN LATERAL unnest(claim.job_ids, claim.fences) WITH ORDINALITY AS held (id, fence, place)
-  JOIN jobs job ON job.id = held.id AND job.fence = held.fence
-WHERE claim.client_id = $1 AND claim.claim_id = $2 AND claim.expires_at > now()
+FROM claim CROSS JOIN LATERAL unnest(claim.job_ids, claim.fences) WITH ORDINALITY AS held (id, fence, place)
+  JOIN jobs job ON job.id = held.id AND coalesce(job.fence, 0) = held.fence
+WHERE job.id = ANY (ARRAY(SELECT unnest(job_ids) FROM claim))
 ORDER BY held.place;
 
 PREPARE "jobs.count_claimable" AS
-SELECT given.queue, found.count + keyed.count AS count
-FROM unnest($1::text[], $2::timestamptz[]) AS given (queue, floor) CROSS JOIN LATERAL (
+SELECT given.queue, found.count, EXISTS (
+      SELECT FROM jobs WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NOT NULL AND rank_at >= given.unread_from
+      ORDER BY rank_at LIMIT 1
+    ) AS has_unread
+FROM unnest($1::text[], $2::timestamptz[], $4::timestamptz[]) AS given (queue, floor, unread_from) CROSS JOIN LATERAL (
   SELECT count(*)::integer AS count FROM (
     SELECT FROM jobs WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NULL AND rank_at >= given.floor
       AND (deadline IS NULL OR deadline > now())
     ORDER BY rank_at, id LIMIT $3
   ) AS first
-) found CROSS JOIN LATERAL (
-  SELECT EXISTS (SELECT FROM jobs WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NOT NULL)::integer AS count
-) keyed
-WHERE found.count + keyed.count > 0;
+) found;
 
 PREPARE "jobs.find_floors" AS
 SELECT given.queue, to_char(least(first.rank_at, now() - interval '100 milliseconds') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS floor
@@ -1068,6 +1075,32 @@ FROM unnest($1::text[], $2::timestamptz[], $3::boolean[]) AS given (queue, floor
     WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NULL AND rank_at >= CASE WHEN given.is_near THEN least(given.floor, now() - interval '2 seconds') ELSE given.floor END
     ORDER BY rank_at, id LIMIT 1
   ) first ON true;
+
+PREPARE "jobs.find_keys" AS
+SELECT found.key, to_char(found.rank_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS floor, to_char((now() - interval '100 milliseconds') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS behind FROM (SELECT) AS one LEFT JOIN (
+WITH RECURSIVE first AS (
+  (
+  SELECT concurrency_key AS key, rank_at, run_at FROM jobs
+  WHERE queue = $1 AND state = 'queued' AND concurrency_key IS NOT NULL AND concurrency_key > $2
+  ORDER BY concurrency_key, rank_at, id LIMIT 1)
+  UNION ALL
+  SELECT next.* FROM first CROSS JOIN LATERAL (
+  SELECT concurrency_key AS key, rank_at, run_at FROM jobs
+  WHERE queue = $1 AND state = 'queued' AND concurrency_key IS NOT NULL AND concurrency_key > first.key
+  ORDER BY concurrency_key, rank_at, id LIMIT 1) next
+)
+SELECT key, rank_at, run_at FROM first LIMIT 500) AS found ON true;
+
+PREPARE "jobs.find_new_keys" AS
+SELECT found.key, to_char(found.floor AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS floor, coalesce(found.count, 0)::integer AS count, to_char(found.last AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS last, to_char((now() - interval '100 milliseconds') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS behind
+FROM (SELECT) AS one LEFT JOIN (
+  SELECT concurrency_key AS key, min(rank_at) AS floor, count(*) AS count, max(rank_at) AS last FROM (
+    SELECT concurrency_key, rank_at FROM jobs
+    WHERE queue = $1 AND state = 'queued' AND concurrency_key IS NOT NULL
+      AND rank_at >= CASE WHEN $3 THEN least($2::timestamptz, now() - interval '2 seconds') ELSE $2::timestamptz END
+    ORDER BY rank_at LIMIT $4
+  ) AS job GROUP BY concurrency_key
+) AS found ON true;
 
 PREPARE "jobs.extend_unlocked_leases" AS
 WITH locked AS MATERIALIZED (
@@ -1141,7 +1174,7 @@ judged AS MATERIALIZED (
     holds_key = holds_key AND (next_state NOT IN ('succeeded', 'dead', 'cancelled') OR unique_until > clock_timestamp()) IS TRUE
   FROM decided WHERE jobs.id = decided.id AND jobs.id = ANY (ARRAY(SELECT id FROM decided))
   RETURNING jobs.id, decided.fence, jobs.queue, jobs.kind, jobs.state, jobs.reason, jobs.run_at, jobs.rank_at, jobs.has_dependents, jobs.settled_at, jobs.task_id,
-    jobs.concurrency_key IS NOT NULL AS is_keyed,
+    jobs.concurrency_key,
     json_build_object('state', jobs.state, 'run_at', to_char(jobs.run_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) AS answer
 ), logged AS (
   INSERT INTO job_attempts (fence, job_id, attempt, outcome, answer, error, client_id, worker, leased_at, ended_at)
@@ -1156,7 +1189,7 @@ followed AS MATERIALIZED (
   SELECT follow_jobs(array_agg(task_id), array_agg(state), NULL::uuid, $10::json) AS count
   FROM ended WHERE task_id IS NOT NULL HAVING count(*) > 0
 )
-SELECT fence, answer, queue, state, to_char(rank_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS rank_at, has_dependents, is_keyed, EXISTS (SELECT FROM followed WHERE count > 0) AS has_followed FROM ended;
+SELECT fence, answer, queue, state, to_char(rank_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS rank_at, has_dependents, concurrency_key, EXISTS (SELECT FROM followed WHERE count > 0) AS has_followed FROM ended;
 
 PREPARE "jobs.read_answers" AS
 SELECT attempt.fence, attempt.answer
@@ -1173,7 +1206,7 @@ WITH due AS MATERIALIZED (
   ORDER BY run_at LIMIT 1000 FOR UPDATE SKIP LOCKED
 )
 UPDATE jobs SET state = 'queued' WHERE id = ANY (ARRAY(SELECT id FROM due))
-RETURNING jobs.queue, jobs.state, to_char(jobs.rank_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS rank_at;
+RETURNING jobs.queue, jobs.state, jobs.concurrency_key, to_char(jobs.rank_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS rank_at;
 
 PREPARE "jobs.find_next_run" AS
 SELECT greatest(0, extract(epoch FROM run_at - clock_timestamp()) * 1000)::float8 AS in_ms FROM jobs
@@ -1187,7 +1220,8 @@ WITH late AS MATERIALIZED (
   UPDATE jobs SET state = 'dead', reason = 'deadline', settled_at = clock_timestamp(),
     holds_key = holds_key AND (unique_until > clock_timestamp()) IS TRUE
   WHERE id = ANY (ARRAY(SELECT id FROM late))
-  RETURNING jobs.id, jobs.queue, jobs.kind, jobs.state, jobs.reason, jobs.rank_at, jobs.has_dependents, jobs.settled_at, jobs.task_id
+  RETURNING jobs.id, jobs.queue, jobs.kind, jobs.state, jobs.reason, jobs.rank_at, jobs.concurrency_key, jobs.has_dependents,
+    jobs.settled_at, jobs.task_id
 ), emitted AS (INSERT INTO outbox (type, aggregate_id, payload, headers)
   SELECT CASE state WHEN 'succeeded' THEN 'tasks.job.succeeded' WHEN 'dead' THEN 'tasks.job.dead' ELSE 'tasks.job.cancelled' END, id::text, json_build_object('job_id', id, 'queue', queue, 'kind', kind, 'reason', reason,
     'timestamp', to_char(settled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'actor', NULL), $1::json
@@ -1197,7 +1231,7 @@ followed AS MATERIALIZED (
   SELECT follow_jobs(array_agg(task_id), array_agg(state), NULL::uuid, $1::json) AS count
   FROM settled WHERE task_id IS NOT NULL HAVING count(*) > 0
 )
-SELECT id, queue, state, to_char(rank_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS rank_at, has_dependents, EXISTS (SELECT FROM followed WHERE count > 0) AS has_followed FROM settled;
+SELECT id, queue, state, to_char(rank_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS rank_at, concurrency_key, has_dependents, EXISTS (SELECT FROM followed WHERE count > 0) AS has_followed FROM settled;
 
 PREPARE "jobs.lock_reaper" AS
 SELECT extract(epoch FROM clock_timestamp() - reaper.ticked_at)::float8 * 1000 AS since_tick_ms,
@@ -1265,7 +1299,7 @@ judged AS MATERIALIZED (
     holds_key = holds_key AND (next_state NOT IN ('succeeded', 'dead', 'cancelled') OR unique_until > clock_timestamp()) IS TRUE
   FROM decided WHERE jobs.id = decided.id AND jobs.id = ANY (ARRAY(SELECT id FROM decided))
   RETURNING jobs.id, decided.fence, jobs.queue, jobs.kind, jobs.state, jobs.reason, jobs.run_at, jobs.rank_at, jobs.has_dependents, jobs.settled_at, jobs.task_id,
-    jobs.concurrency_key IS NOT NULL AS is_keyed,
+    jobs.concurrency_key,
     json_build_object('state', jobs.state, 'run_at', to_char(jobs.run_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) AS answer
 ), logged AS (
   INSERT INTO job_attempts (fence, job_id, attempt, outcome, answer, error, client_id, worker, leased_at, ended_at)
@@ -1280,7 +1314,7 @@ followed AS MATERIALIZED (
   SELECT follow_jobs(array_agg(task_id), array_agg(state), NULL::uuid, $3::json) AS count
   FROM ended WHERE task_id IS NOT NULL HAVING count(*) > 0
 )
-SELECT queue, state, to_char(rank_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS rank_at, has_dependents, is_keyed, EXISTS (SELECT FROM followed WHERE count > 0) AS has_followed FROM ended;
+SELECT queue, state, to_char(rank_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS rank_at, has_dependents, concurrency_key, EXISTS (SELECT FROM followed WHERE count > 0) AS has_followed FROM ended;
 
 PREPARE "jobs.grace_leases" AS
 WITH held AS MATERIALIZED (

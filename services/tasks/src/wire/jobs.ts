@@ -28,7 +28,7 @@ export function wireJobs({ db, tasks, telemetry }: { db: Database; tasks: TaskSt
   const reaped = reapedCounter(telemetry.metrics);
   observeQueues(db.pool, telemetry);
   const store = createJobStore(db, tasks, {
-    queued: (queue, { count }) => waiters.wake(queue, count),
+    queued: (queue, given) => waiters.wake(queue, given.length),
     scheduled: () => promoter.wake(),
     freed: (queue, count) => waiters.wake(queue, count),
     expired: (queue, state) => reaped.inc({ queue, state }),

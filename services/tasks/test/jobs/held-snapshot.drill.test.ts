@@ -4,7 +4,8 @@ import { expect } from 'chai';
 import type { ClaimedJob } from '../../src/app/jobs/ports.ts';
 import { readLeaseToken, type Lease } from '../../src/domain/jobs/lease-token.ts';
 import { countClaimable, runClaim, type ClaimState } from '../../src/postgres/jobs/claim.ts';
-import { createFloors, type Floors } from '../../src/postgres/jobs/floors.ts';
+import { createFloors } from '../../src/postgres/jobs/floors.ts';
+import { createQueuedKeys } from '../../src/postgres/jobs/queued-keys.ts';
 import { reaping } from '../../src/postgres/jobs/reap.ts';
 import { countedDatabase, type CountedDatabase } from '../support/buffers.ts';
 import { jobsHarness, type JobsHarness } from '../support/jobs-harness.ts';
@@ -17,6 +18,12 @@ const queue = 'thumbnails';
 const churned = 20_000;
 const measured = 20;
 const warmUp = 10;
+
+type Keys = readonly (string | null)[];
+const tenKeys: Keys = Array.from({ length: 10 }, (_, place) => `k${place}`);
+
+/** What a process knows of the queues. */
+type Known = Pick<ClaimState, 'floors' | 'keys'>;
 
 describe('Jobs while another connection holds a snapshot', function () {
   this.timeout(240_000);
@@ -40,12 +47,13 @@ describe('Jobs while another connection holds a snapshot', function () {
     }
   }
 
-  async function enqueue(count: number): Promise<void> {
+  /** Enqueues jobs with each of the concurrency keys in turn. */
+  async function enqueue(count: number, keys: Keys = [null]): Promise<void> {
     const job = { queue, kind: 'test', payload: '{}', runAt: null, priority: 0, maxAttempts: 3, deadline: null };
-    const jobs = Array.from({ length: count }, () => ({
+    const jobs = Array.from({ length: count }, (_, place) => ({
       ...job,
       unique: null,
-      concurrencyKey: null,
+      concurrencyKey: keys[place % keys.length] ?? null,
       after: [],
       createdBy: 'test',
     }));
@@ -55,10 +63,11 @@ describe('Jobs while another connection holds a snapshot', function () {
   async function claim(worker: string): Promise<Lease[]> {
     const claimId = crypto.randomUUID();
     const given = { clientId: worker, claimId, queues: [queue], limit: 100, leaseMs: 3_600_000, worker };
-    return (await harness.service.jobs.claim(given)).map((one: ClaimedJob) =>
-      readLeaseToken((JSON.parse(one) as { lease_token: string }).lease_token),
-    );
+    return leasesOf(await harness.service.jobs.claim(given));
   }
+
+  const leasesOf = (jobs: readonly ClaimedJob[]): Lease[] =>
+    jobs.map((one) => readLeaseToken((JSON.parse(one) as { lease_token: string }).lease_token));
 
   async function complete(leases: readonly Lease[]): Promise<void> {
     const items = leases.map((lease) => ({ lease, ending: { kind: 'completed' } as const }));
@@ -97,21 +106,18 @@ describe('Jobs while another connection holds a snapshot', function () {
 
   describe(`after ${churned} jobs`, () => {
     let counted: CountedDatabase;
-    /** These read through other connections, so their scans are not counted. */
-    let floors: Floors;
     before(async () => {
       // another database, without the entries of the jobs above
       await harness.stop();
       harness = await jobsHarness();
       counted = await countedDatabase(harness.database.url);
-      floors = createFloors(harness.database.db.pool);
     });
     after(async () => await counted.db.close());
 
     /** Enqueues, claims and settles jobs, which leave their entries in the indexes while the snapshot is held. */
-    async function churn(): Promise<void> {
+    async function churn(keys?: Keys): Promise<void> {
       for (let left = churned; left > 0; left -= 1_000) {
-        await enqueue(1_000);
+        await enqueue(1_000, keys);
         for (let part = 0; part < 10; part++) await complete(await claim('w1'));
       }
       // as autovacuum does every minute
@@ -119,20 +125,18 @@ describe('Jobs while another connection holds a snapshot', function () {
     }
 
     /** The buffers that a claim of ten jobs reads, and a count of the jobs to claim: averages. */
-    async function buffersOf(from: Pick<Floors, 'of'>): Promise<{ claim: number; count: number }> {
-      const state: ClaimState = {
-        ...{ floors: { ...floors, ...from }, keyed: new Set(), turns: new Map(), saturated: new Map() },
-        ...{ now: () => 0, random: () => 1 },
-      };
+    async function buffersOf(from: Known): Promise<Record<'claim' | 'count', number>> {
+      const state: ClaimState = { ...from, saturated: new Map(), now: () => 0, random: () => 1 };
       const sums = { claim: 0, count: 0 };
       for (let time = 0; time < warmUp + measured; time++) {
         const claimId = crypto.randomUUID();
         const given = { clientId: 'w1', claimId, queues: [queue], limit: 10, leaseMs: 3_600_000, worker: 'w1' };
-        const claim = await counted.buffersOf(async () =>
-          expect(await runClaim(counted.db, given, state)).to.have.length(10),
-        );
-        const counting = { ...countClaimable, values: [[queue], from.of([queue]), 10] };
-        const count = await counted.buffersOf(async () => await query(counted.db.pool, counting));
+        let claimed: readonly ClaimedJob[] = [];
+        const claim = await counted.buffersOf(async () => (claimed = await runClaim(counted.db, given, state)));
+        expect(claimed).to.have.length(10);
+        await complete(leasesOf(claimed));
+        const values = [[queue], from.floors.of([queue]), 10, from.keys.unreadFrom([queue])];
+        const count = await counted.buffersOf(async () => await query(counted.db.pool, { ...countClaimable, values }));
         if (time < warmUp) continue;
         sums.claim += claim / measured;
         sums.count += count / measured;
@@ -141,34 +145,65 @@ describe('Jobs while another connection holds a snapshot', function () {
     }
 
     /** Raises the floors above all jobs that have been enqueued. */
-    async function raiseFloors(): Promise<void> {
-      const isAbove = 'SELECT $1::timestamptz > max(rank_at) AS above FROM jobs';
+    async function raiseFloors({ floors, keys }: Known): Promise<void> {
+      const isAbove = 'SELECT least($1::timestamptz, $2) > max(rank_at) AS above FROM jobs';
       await waitFor(async () => {
         await floors.scan([queue]);
-        return (await harness.sql<{ above: boolean }>(isAbove, floors.of([queue])))[0]?.above;
+        await keys.look([queue]);
+        return (await harness.sql<{ above: boolean }>(isAbove, [...floors.of([queue]), ...keys.unreadFrom([queue])]))[0]
+          ?.above;
       });
     }
 
-    it('claims and counts pass over their entries only without the floors', async () => {
-      const jobs = 10 * (warmUp + measured);
-      await enqueue(jobs);
-      await harness.sql('ANALYZE');
-      await floors.scan([queue]);
-      const free = await buffersOf(floors);
-      const { held, without } = await withSnapshot(async () => {
-        await churn();
-        await raiseFloors();
-        await enqueue(2 * jobs);
-        return { held: await buffersOf(floors), without: await buffersOf({ of: () => ['-infinity'] }) };
-      });
-      for (const kind of ['claim', 'count'] as const) {
-        const [before, now, all] = [free[kind], held[kind], without[kind]].map(Math.round) as [number, number, number];
-        showFigure(`buffers of a ${kind}: ${before}, ${now} with a held snapshot, ${all} then without the floors`);
-        // the jobs that were claimed since the floors rose have left entries too, on about 20 pages
-        expect(now).to.be.below(before * 1.5);
-        expect(all).to.be.above(now * 4);
-      }
+    /** What a process knows of the queues, without the floors. */
+    const withoutFloors = ({ floors, keys }: Known): Known => ({
+      floors: { ...floors, of: () => ['-infinity'] },
+      keys: {
+        ...keys,
+        unreadFrom: () => ['-infinity'],
+        next: (name) => keys.next(name).map((key) => ({ ...key, floor: '-infinity', fences: [], counted: '0' })),
+      },
     });
+
+    for (const [kind, keys] of [
+      ['without a concurrency key', [null]],
+      ['with ten keys that have a limit, one of which has a job that runs for long,', tenKeys],
+    ] as const)
+      it(`claims and counts of jobs ${kind} pass over their entries only without the floors`, async () => {
+        // these read through other connections, so their scans are not counted
+        const { pool } = harness.database.db;
+        const process = { floors: createFloors(pool), keys: createQueuedKeys(pool) };
+        await harness.sql(
+          `INSERT INTO job_limits (queue, key, max_running, updated_by, updated_at) VALUES ($1, '*', 100, 'test', now() - interval '1 hour')
+           ON CONFLICT DO NOTHING`,
+          [queue],
+        );
+        await enqueue(1, keys);
+        const [long] = await claim('w2');
+        const jobs = 10 * (warmUp + measured);
+        await enqueue(jobs, keys);
+        await harness.sql('ANALYZE');
+        await process.floors.scan([queue]);
+        const free = await buffersOf(process);
+        const { held, without } = await withSnapshot(async () => {
+          await churn(keys);
+          await raiseFloors(process);
+          await enqueue(2 * jobs, keys);
+          return { held: await buffersOf(process), without: await buffersOf(withoutFloors(process)) };
+        });
+        await complete([long!]);
+        for (const what of ['claim', 'count'] as const) {
+          const [before, now, all] = [free[what], held[what], without[what]].map(Math.round) as [
+            number,
+            number,
+            number,
+          ];
+          showFigure(`buffers of a ${what}: ${before}, ${now} with a held snapshot, ${all} then without the floors`);
+          // the jobs that were claimed since the floors rose have left entries too, on about 20 pages
+          expect(now).to.be.below(before * 1.5);
+          expect(all).to.be.above(now * 4);
+        }
+      });
 
     it('the reaper passes over their entries a few times, and then starts above them, although a job runs since before', async () => {
       await harness.sql("UPDATE jobs SET state = 'cancelled', fence = NULL, settled_at = now() WHERE state = 'leased'");

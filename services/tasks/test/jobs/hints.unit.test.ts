@@ -3,7 +3,7 @@ import { sendHints, type QueuedRow } from '../../src/postgres/jobs/hints.ts';
 
 describe('The hints that follow from changed jobs', () => {
   const row = (queue: string, state: string, isKeyed = true): QueuedRow => ({
-    ...{ queue, state, rank_at: '2026-11-02T08:00:00.000000Z', is_keyed: isKeyed },
+    ...{ queue, state, rank_at: '2026-11-02T08:00:00.000000Z', concurrency_key: isKeyed ? 'k' : null },
   });
 
   it('say how many places the jobs with a concurrency key leave empty in each queue', () => {

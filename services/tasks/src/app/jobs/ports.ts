@@ -162,9 +162,12 @@ export type JobUpkeep = {
 };
 
 /** Hints that this process has work to do. A hint is sent after a commit and may be lost, so correctness rests on polling. */
+/** A queued job: its concurrency key, and its rank as an instant in the database's format. */
+export type QueuedJob = { key: string | null; rankAt: string };
+
 export type JobHints = {
-  /** Jobs were queued. `rankAt` is the lowest of their ranks. */
-  queued(queue: string, jobs: { count: number; rankAt: string }): void;
+  /** Jobs were queued. */
+  queued(queue: string, jobs: readonly QueuedJob[]): void;
   /** Jobs were scheduled, or settled while others wait for them. */
   scheduled(): void;
   /** Jobs with a concurrency key ended, or a limit changed: up to `count` other jobs of the queue may start. */

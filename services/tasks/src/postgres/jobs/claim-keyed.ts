@@ -1,18 +1,13 @@
 import { eventHeaders, hintEvents } from '@taskwire/outbox';
-import { isSqlState, query, sqlState, type Database } from '@taskwire/postgres';
+import { isoMicros, isSqlState, query, sqlState, type Database } from '@taskwire/postgres';
 import type { Claim } from '../../app/jobs/ports.ts';
 import { bytesBesidePayload, largestClaimBytes } from '../../domain/jobs/limits.ts';
 import { followJobsSql, hasFollowed } from './follow-jobs.ts';
-
-/**
- * Keys that one claim examines: each costs a few index probes, and without this limit, thousands of saturated keys would delay each claim. Among
- * these keys, the one served least recently comes first. Several claims share the keys of a queue that has more.
- */
-const mostKeys = 100;
+import type { FoundKey, QueuedKeys } from './queued-keys.ts';
 
 /**
  * Leases jobs with a concurrency key from one queue, and records them with the claim: a known claim leases nothing, unless this call continues it.
- * The function `lease_keyed_jobs` (migration 0048) enforces the limits of the keys.
+ * The function `lease_jobs_of_keys` (migration 0052) enforces the limits of the keys $5.
  *
  * A concurrent duplicate leases other jobs, waits for the first claim to be recorded, and then fails, so that its leases are rolled back: a null
  * violates `expires_at`. It can't leave them out as `claimJobs` does, because the function has made them before.
@@ -24,12 +19,12 @@ export const claimKeyedJobs = {
     SELECT FROM job_claims WHERE client_id = $1 AND claim_id = $2 AND expires_at > now() AND NOT $3
   ), leased AS MATERIALIZED (
     SELECT job.* FROM (SELECT WHERE NOT EXISTS (SELECT FROM known)) AS fresh
-      CROSS JOIN LATERAL lease_keyed_jobs($4, $5, $6, $7, ${bytesBesidePayload}, ${mostKeys}, $1, $8, $9) AS job
+      CROSS JOIN LATERAL lease_jobs_of_keys($4, $5, $6, $7, ${bytesBesidePayload}, $1, $8, $9) WITH ORDINALITY AS job
   ), with_task AS MATERIALIZED (
     SELECT job_task AS task_id, 'leased' AS state FROM leased WHERE job_task IS NOT NULL
   ), ${followJobsSql({ changed: 'with_task', actor: 'NULL::uuid', headers: '$10::json' })}, recorded AS (
     INSERT INTO job_claims (client_id, claim_id, job_ids, fences, expires_at)
-    SELECT $1, $2, array_agg(job_id ORDER BY job_fence), array_agg(job_fence ORDER BY job_fence), now() + $9 * interval '1 millisecond'
+    SELECT $1, $2, array_agg(job_id ORDER BY ordinality), array_agg(job_fence ORDER BY ordinality), now() + $9 * interval '1 millisecond'
     FROM leased WHERE job_id IS NOT NULL HAVING count(*) > 0
     ON CONFLICT (client_id, claim_id) DO UPDATE SET
       job_ids = CASE WHEN $3 THEN job_claims.job_ids || excluded.job_ids ELSE excluded.job_ids END,
@@ -37,8 +32,8 @@ export const claimKeyedJobs = {
       expires_at = CASE WHEN $3 OR job_claims.expires_at <= now() THEN excluded.expires_at END
   )
   SELECT EXISTS (SELECT FROM known) AS is_repeated, ${hasFollowed}, leased.job_id AS id, leased.job_key AS key,
-    leased.job_bytes AS bytes
-  FROM (SELECT) AS one LEFT JOIN leased ON true ORDER BY leased.job_fence`,
+    leased.job_bytes AS bytes, ${isoMicros('leased.next_floor')} AS floor, leased.next_fences AS fences, leased.next_counted AS counted
+  FROM (SELECT) AS one LEFT JOIN leased ON true`,
 };
 
 type KeyedRow = {
@@ -47,11 +42,11 @@ type KeyedRow = {
   id: string | null;
   key: string | null;
   bytes: number | null;
+  floor: string | null;
+  fences: string[];
+  counted: string;
 };
 type KeyedPart = { count: number; bytes: number; isRepeated: boolean };
-
-/** The last key that this process examined in each queue, if the queue has more keys than one claim examines. */
-export type Turns = Map<string, string>;
 
 /** When jobs with a concurrency key come first again in each queue whose keys were all saturated, in milliseconds on the clock of `ClaimState`. */
 export type Saturated = Map<string, number>;
@@ -69,7 +64,7 @@ export async function claimKeyed(
   { clientId, claimId, leaseMs, worker }: Claim,
   o: {
     queues: readonly string[];
-    turns: Turns;
+    keys: QueuedKeys;
     saturated: Saturated;
     now: () => number;
     room: { jobs: number; bytes: number };
@@ -82,7 +77,8 @@ export async function claimKeyed(
     const bytes = Math.min(o.room.bytes, largestClaimBytes) - part.bytes;
     if (jobs <= 0 || bytes <= 0) return part;
     const isContinued = o.isContinued || part.count > 0;
-    const given = [clientId, claimId, isContinued, queue, o.turns.get(queue) ?? '', jobs, bytes, worker, leaseMs];
+    const keys = o.keys.next(queue);
+    const given = [clientId, claimId, isContinued, queue, JSON.stringify(keys), jobs, bytes, worker, leaseMs];
     const rows = await queryUnlessRepeated(db, [...given, eventHeaders()]);
     if (rows === undefined) return { ...part, isRepeated: true };
     if (rows[0]?.has_followed === true) hintEvents(db);
@@ -90,12 +86,19 @@ export async function claimKeyed(
     const leased = rows.filter(({ id }) => id !== null);
     part.count += leased.length;
     part.bytes += leased.reduce((sum, row) => sum + (row.bytes ?? 0), 0);
-    const last = rows.find(({ id, key }) => id === null && key !== null)?.key ?? '';
-    o.turns.set(queue, last);
-    if (leased.length === 0 && last === '') o.saturated.set(queue, o.now() + saturatedMs);
+    o.keys.learn(queue, keys, foundKeys(rows));
+    if (leased.length === 0 && o.keys.isComplete(queue)) o.saturated.set(queue, o.now() + saturatedMs);
     else o.saturated.delete(queue);
   }
   return part;
+}
+
+/** The rows about keys, which name no job. */
+function foundKeys(rows: readonly KeyedRow[]): FoundKey[] {
+  const leased = Map.groupBy(rows, ({ id, key }) => (id === null ? null : key));
+  return rows.flatMap(({ id, key, floor, fences, counted }) =>
+    id === null && key !== null ? [{ key, floor, fences, counted, leased: leased.get(key)?.length ?? 0 }] : [],
+  );
 }
 
 /** The rows of the statement, or `undefined` if the same claim was recorded while it ran. */

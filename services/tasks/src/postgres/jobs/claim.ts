@@ -2,10 +2,20 @@ import { eventHeaders, hintEvents } from '@taskwire/outbox';
 import { query, type Database } from '@taskwire/postgres';
 import type { Claim, ClaimedJob } from '../../app/jobs/ports.ts';
 import { bytesBesidePayload, largestClaimBytes } from '../../domain/jobs/limits.ts';
-import { claimKeyed, type Saturated, type Turns } from './claim-keyed.ts';
+import { claimKeyed, type Saturated } from './claim-keyed.ts';
 import type { Floors } from './floors.ts';
 import { followJobsSql, hasFollowed } from './follow-jobs.ts';
 import { claimedJson } from './job-json.ts';
+import type { QueuedKeys } from './queued-keys.ts';
+
+/**
+ * Whether a queue has jobs with a concurrency key that the process has not read yet. The order keeps PostgreSQL in the index by rank, instead of one whose
+ * entries of claimed jobs it would pass over.
+ */
+const hasUnread = (queue: string) => `EXISTS (
+        SELECT FROM jobs WHERE queue = ${queue}.queue AND state = 'queued' AND concurrency_key IS NOT NULL AND rank_at >= ${queue}.unread_from
+        ORDER BY rank_at LIMIT 1
+      )`;
 
 /**
  * Leases due jobs. Each queue is read by itself from its floor on, in the order of the index: `queue = ANY` would sort the backlog (67 ms instead of 0.4).
@@ -20,7 +30,8 @@ export const claimJobs = {
   WITH known AS MATERIALIZED (
     SELECT FROM job_claims WHERE client_id = $1 AND claim_id = $2 AND expires_at > now() AND NOT $8
   ), wanted AS MATERIALIZED (
-    SELECT queue, floor FROM unnest($3::text[], $4::timestamptz[]) AS given (queue, floor) WHERE NOT EXISTS (SELECT FROM known)
+    SELECT queue, floor, unread_from FROM unnest($3::text[], $4::timestamptz[], $11::timestamptz[]) AS given (queue, floor, unread_from)
+    WHERE NOT EXISTS (SELECT FROM known)
   ), found AS MATERIALIZED (
     SELECT job.* FROM wanted CROSS JOIN LATERAL (
       SELECT id, rank_at, payload_bytes FROM jobs
@@ -51,78 +62,82 @@ export const claimJobs = {
     FROM fenced WHERE jobs.id = fenced.id AND jobs.id = ANY (ARRAY(SELECT id FROM fenced)) AND EXISTS (SELECT FROM recorded)
     RETURNING fenced.place, jobs.payload_bytes + ${bytesBesidePayload} AS bytes, ${claimedJson('jobs')} AS json, jobs.state, jobs.task_id
   ), ${followJobsSql({ changed: 'leased', actor: 'NULL::uuid', headers: '$10::json' })}
-  SELECT leased.json, leased.bytes, ARRAY(
-      SELECT queue FROM wanted WHERE EXISTS (SELECT FROM jobs WHERE queue = wanted.queue AND state = 'queued' AND concurrency_key IS NOT NULL)
-    ) AS keyed,
+  SELECT leased.json, leased.bytes, CASE WHEN (SELECT count(*) FROM fenced) < $5 THEN ARRAY(
+      SELECT queue FROM wanted WHERE ${hasUnread('wanted')}
+    ) ELSE '{}' END AS unread,
     EXISTS (SELECT FROM known) OR (EXISTS (SELECT FROM fenced) AND NOT EXISTS (SELECT FROM recorded)) AS is_repeated,
     ${hasFollowed}
   FROM (SELECT) AS one LEFT JOIN leased ON true ORDER BY leased.place`,
 };
 
-/** The jobs that a known claim still leases. */
+/**
+ * The jobs that a known claim still leases. PostgreSQL looks the ids of the array up one by one, as above; it cannot use the index of leases for
+ * `coalesce`, and would otherwise read all leases there.
+ */
 export const readClaim = {
   name: 'jobs.read_claim',
   text: `
+  WITH claim AS MATERIALIZED (
+    SELECT job_ids, fences FROM job_claims WHERE client_id = $1 AND claim_id = $2 AND expires_at > now()
+  )
   SELECT ${claimedJson('job')} AS json
-  FROM job_claims claim CROSS JOIN LATERAL unnest(claim.job_ids, claim.fences) WITH ORDINALITY AS held (id, fence, place)
-    JOIN jobs job ON job.id = held.id AND job.fence = held.fence
-  WHERE claim.client_id = $1 AND claim.claim_id = $2 AND claim.expires_at > now()
+  FROM claim CROSS JOIN LATERAL unnest(claim.job_ids, claim.fences) WITH ORDINALITY AS held (id, fence, place)
+    JOIN jobs job ON job.id = held.id AND coalesce(job.fence, 0) = held.fence
+  WHERE job.id = ANY (ARRAY(SELECT unnest(job_ids) FROM claim))
   ORDER BY held.place`,
 };
 
-/**
- * Counts the jobs to claim in each queue, up to a limit. All jobs with a concurrency key together count as one: only a claim finds out whether their
- * limits allow it.
- */
+/** Counts the jobs without a concurrency key to claim in each queue, up to a limit. */
 export const countClaimable = {
   name: 'jobs.count_claimable',
   text: `
-  SELECT given.queue, found.count + keyed.count AS count
-  FROM unnest($1::text[], $2::timestamptz[]) AS given (queue, floor) CROSS JOIN LATERAL (
+  SELECT given.queue, found.count, ${hasUnread('given')} AS has_unread
+  FROM unnest($1::text[], $2::timestamptz[], $4::timestamptz[]) AS given (queue, floor, unread_from) CROSS JOIN LATERAL (
     SELECT count(*)::integer AS count FROM (
       SELECT FROM jobs WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NULL AND rank_at >= given.floor
         AND (deadline IS NULL OR deadline > now())
       ORDER BY rank_at, id LIMIT $3
     ) AS first
-  ) found CROSS JOIN LATERAL (
-    SELECT EXISTS (SELECT FROM jobs WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NOT NULL)::integer AS count
-  ) keyed
-  WHERE found.count + keyed.count > 0`,
+  ) found`,
 };
 
 type ClaimRow = {
   json: ClaimedJob | null;
   bytes: number | null;
-  keyed: string[];
+  unread: string[];
   is_repeated: boolean;
   has_followed: boolean;
 };
-type Part = { jobs: ClaimedJob[]; bytes: number; keyed: readonly string[]; isRepeated: boolean };
+type Part = { jobs: ClaimedJob[]; bytes: number; unread: readonly string[]; isRepeated: boolean };
 
 async function claimUnkeyed(
   db: Database,
   { clientId, claimId, queues, leaseMs, worker }: Claim,
-  o: { floors: readonly string[]; room: { jobs: number; bytes: number }; isContinued: boolean },
+  o: {
+    floors: readonly string[];
+    unreadFrom: readonly string[];
+    room: { jobs: number; bytes: number };
+    isContinued: boolean;
+  },
 ): Promise<Part> {
   const given = [clientId, claimId, queues, o.floors, o.room.jobs, leaseMs, worker, o.isContinued, o.room.bytes];
-  const rows = await query<ClaimRow>(db.pool, { ...claimJobs, values: [...given, eventHeaders()] });
+  const rows = await query<ClaimRow>(db.pool, { ...claimJobs, values: [...given, eventHeaders(), o.unreadFrom] });
   if (rows[0]?.has_followed === true) hintEvents(db);
   return {
     jobs: rows.flatMap(({ json }) => (json === null ? [] : [json])),
     bytes: rows.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
-    keyed: rows[0]?.keyed ?? [],
+    unread: rows[0]?.unread ?? [],
     isRepeated: rows[0]?.is_repeated === true,
   };
 }
 
 /**
- * A process's knowledge of the queues: their floors, which of them had jobs with a concurrency key, which key is next, and whether all keys were
- * saturated. `now` is a clock in milliseconds, and `random` returns numbers from 0 to 1.
+ * A process's knowledge of the queues: their floors, their concurrency keys, and whether all keys were saturated. `now` is a clock in milliseconds, and
+ * `random` returns numbers from 0 to 1.
  */
 export type ClaimState = {
   floors: Floors;
-  keyed: Set<string>;
-  turns: Turns;
+  keys: QueuedKeys;
   saturated: Saturated;
   now: () => number;
   random: () => number;
@@ -135,30 +150,34 @@ export type ClaimState = {
 export async function runClaim(
   db: Database,
   claim: Claim,
-  { floors, keyed, random, ...keys }: ClaimState,
+  { floors, keys, saturated, now, random }: ClaimState,
 ): Promise<ClaimedJob[]> {
   const { clientId, claimId, queues, limit } = claim;
   const room = { jobs: limit, bytes: largestClaimBytes };
   const known = async () =>
     (await query<{ json: ClaimedJob }>(db.pool, { ...readClaim, values: [clientId, claimId] })).map(({ json }) => json);
 
-  const expected = queues.filter((queue) => keyed.has(queue) && keys.now() >= (keys.saturated.get(queue) ?? -Infinity));
+  await keys.ready(queues);
+  const expected = queues.filter((queue) => keys.has(queue) && now() >= (saturated.get(queue) ?? -Infinity));
+  const o = { keys, saturated, now, room };
   let count = 0;
+  let tried: readonly string[] = [];
   if (expected.length > 0 && random() < 0.5) {
-    const first = await claimKeyed(db, claim, { ...keys, queues: expected, room, isContinued: false });
+    tried = expected;
+    const first = await claimKeyed(db, claim, { ...o, queues: expected, isContinued: false });
     if (first.isRepeated) return await known();
     count = first.count;
     Object.assign(room, { jobs: room.jobs - first.count, bytes: room.bytes - first.bytes });
     if (room.jobs === 0) return await known();
   }
-  const plain = await claimUnkeyed(db, claim, { floors: floors.of(queues), room, isContinued: count > 0 });
+  const from = { floors: floors.of(queues), unreadFrom: keys.unreadFrom(queues) };
+  const plain = await claimUnkeyed(db, claim, { ...from, room, isContinued: count > 0 });
   if (plain.isRepeated) return await known();
-  for (const queue of queues) keyed.delete(queue);
-  for (const queue of plain.keyed) keyed.add(queue);
   Object.assign(room, { jobs: room.jobs - plain.jobs.length, bytes: room.bytes - plain.bytes });
-  if (count === 0 && room.jobs > 0 && plain.keyed.length > 0) {
-    const isContinued = plain.jobs.length > 0;
-    const rest = await claimKeyed(db, claim, { ...keys, queues: plain.keyed, room, isContinued });
+  if (count === 0 && room.jobs > 0) {
+    await keys.look(plain.unread);
+    const left = queues.filter((queue) => keys.has(queue) && (plain.unread.includes(queue) || !tried.includes(queue)));
+    const rest = await claimKeyed(db, claim, { ...o, queues: left, isContinued: plain.jobs.length > 0 });
     if (rest.isRepeated) return await known();
     count = rest.count;
   }

@@ -60,7 +60,7 @@ export function endLeaseSql(locked: string, headers: string): string {
       holds_key = holds_key AND (next_state NOT IN ('succeeded', 'dead', 'cancelled') OR unique_until > clock_timestamp()) IS TRUE
     FROM decided WHERE jobs.id = decided.id AND jobs.id = ANY (ARRAY(SELECT id FROM decided))
     RETURNING jobs.id, decided.fence, jobs.queue, jobs.kind, jobs.state, jobs.reason, jobs.run_at, jobs.rank_at, jobs.has_dependents, jobs.settled_at, jobs.task_id,
-      jobs.concurrency_key IS NOT NULL AS is_keyed,
+      jobs.concurrency_key,
       json_build_object('state', jobs.state, 'run_at', ${isoMicros('jobs.run_at')}) AS answer
   ), logged AS (
     INSERT INTO job_attempts (fence, job_id, attempt, outcome, answer, error, client_id, worker, leased_at, ended_at)

@@ -18,24 +18,24 @@ export type Floors = {
 };
 
 /** Instants are text in the database's format, so they sort as text. */
-const lowest = '-infinity';
+export const lowest = '-infinity';
 
 /** How often a floor rises: each scan costs one index probe, and the dead entries of this time lie above the floor. */
-const riseEveryMs = 100;
+export const riseEveryMs = 100;
 /** How often a scan starts further back, to find jobs that were committed late. */
-const nearEveryMs = 500;
+export const nearEveryMs = 500;
 /** The shortest time between full scans; it bounds how long a job below the floor waits. */
-const fullEveryMs = 1_000;
+export const fullEveryMs = 1_000;
 /** The share of time that full scans may take: each passes over every dead entry, and must stay cheap when there are many. */
-const fullShare = 0.03;
+export const fullShare = 0.03;
 
 /**
  * Jobs of priority 0 get the current time as their rank. The floor is this far behind the clock, so that claims find those that another process commits
  * at once. Every claim passes over the dead entries of this time: with 2 s, these were 11,000 entries at 5,000 jobs/s.
  */
-const claimedBehindClock = "interval '100 milliseconds'";
+export const claimedBehindClock = "interval '100 milliseconds'";
 /** A near scan starts this far behind the clock: a job that is committed or promoted this much later is found without a full scan. */
-const nearBehindClock = "interval '2 seconds'";
+export const nearBehindClock = "interval '2 seconds'";
 
 export const findFloors = {
   name: 'jobs.find_floors',

@@ -8,6 +8,7 @@ import type {
   JobOperating,
   JobReads,
   JobUpkeep,
+  NewJob,
 } from '../../app/jobs/ports.ts';
 import type { TaskWrites } from '../../app/ports.ts';
 import { countClaimable, runClaim, type ClaimState } from './claim.ts';
@@ -18,6 +19,7 @@ import { sendHints } from './hints.ts';
 import { limitingJobs } from './limits.ts';
 import { operatingJobs } from './operate.ts';
 import { promoting } from './promote.ts';
+import { createQueuedKeys, type QueuedKeys } from './queued-keys.ts';
 import { jobReads } from './reads.ts';
 import { reaping } from './reap.ts';
 import { settlingJobs } from './settle.ts';
@@ -28,7 +30,7 @@ export type JobStore = JobEnqueuing &
   JobLeases &
   JobOperating &
   JobLimiting &
-  JobUpkeep & { floors: Floors };
+  JobUpkeep & { floors: Floors; keys: QueuedKeys };
 
 /** A busy fleet sends something every few milliseconds, but the reaper only checks for a sign of life in the last five seconds. */
 const heardEveryMs = 1_000;
@@ -46,13 +48,14 @@ export function createJobStore(
   now: () => number = () => performance.now(),
 ): JobStore {
   const floors = createFloors(db.pool);
-  const random = () => Math.random();
-  const state: ClaimState = { floors, keyed: new Set(), turns: new Map(), saturated: new Map(), now, random };
+  const keys = createQueuedKeys(db.pool);
+  const state: ClaimState = { floors, keys, saturated: new Map(), now, random: () => Math.random() };
   let heardAt = -Infinity;
   const hints: JobHints = {
     ...given,
     queued(queue, jobs) {
-      floors.lower(queue, jobs.rankAt);
+      for (const { key, rankAt } of jobs) if (key === null) floors.lower(queue, rankAt);
+      keys.note(queue, jobs);
       given.queued(queue, jobs);
     },
     freed(queue, count) {
@@ -63,6 +66,7 @@ export function createJobStore(
 
   return {
     floors,
+    keys,
     async enqueue({ jobs, request }, render) {
       if (request === undefined && areSimple(jobs)) {
         const stored = await storeSimple(db.pool, jobs);
@@ -96,9 +100,13 @@ export function createJobStore(
 
     claim: async (claim) => await runClaim(db, claim, state),
     async countClaimable(queues, limit) {
-      const values = [queues, floors.of(queues), limit];
-      const rows = await query<{ queue: string; count: number }>(db.pool, { ...countClaimable, values });
-      return new Map(rows.map(({ queue, count }) => [queue, count]));
+      await keys.ready(queues);
+      const values = [queues, floors.of(queues), limit, keys.unreadFrom(queues)];
+      type Row = { queue: string; count: number; has_unread: boolean };
+      const rows = await query<Row>(db.pool, { ...countClaimable, values });
+      await keys.look(rows.filter(({ has_unread: hasUnread }) => hasUnread).map(({ queue }) => queue));
+      const counts = rows.map(({ queue, count }) => [queue, count + Number(keys.has(queue))] as const);
+      return new Map(counts.filter(([, count]) => count > 0));
     },
     extend: extendingLeases(db.pool),
     settle: settlingJobs(db, hints),
@@ -113,6 +121,9 @@ export function createJobStore(
   };
 }
 
-function hintedRows(jobs: readonly { queue: string }[], stored: readonly StoredJob[]) {
-  return stored.map(({ place, ...row }) => ({ ...row, queue: jobs[place]?.queue ?? '' }));
+function hintedRows(jobs: readonly NewJob[], stored: readonly StoredJob[]) {
+  return stored.map(({ place, ...row }) => {
+    const { queue = '', concurrencyKey = null } = jobs[place] ?? {};
+    return { ...row, queue, concurrency_key: concurrencyKey };
+  });
 }

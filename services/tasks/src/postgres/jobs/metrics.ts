@@ -1,11 +1,14 @@
 import { query, type Queryable } from '@taskwire/postgres';
 import { metricsOnce, type Telemetry } from '@taskwire/telemetry';
 import { Counter, Gauge } from 'prom-client';
+import { firstOfKeys } from './queued-keys.ts';
 
 /** A queue is counted up to this number: an alert needs no more, and counting a backlog of a million takes half a second. */
 const mostCounted = 10_000;
-/** Several scrapes within this time get the same values. */
+/** Scrapes within this time get the same values. */
 const freshMs = 5_000;
+/** The share of time that measurements may take: while a snapshot is held, each passes over the entries of all jobs that were claimed since. */
+const share = 0.03;
 
 /** Keys whose first jobs are compared to find a queue's first due job: about 5 ms of look-ups. */
 const mostKeys = 1_000;
@@ -40,7 +43,7 @@ const measure = `
       SELECT extract(epoch FROM clock_timestamp() - run_at)::float8 FROM (
         (SELECT rank_at, run_at FROM jobs WHERE ${withoutKey} AND queue = waiting.queue ORDER BY rank_at, id LIMIT 1)
         UNION ALL
-        (${firstOfKeys('waiting.queue')})
+        (SELECT rank_at, run_at FROM (${firstOfKeys('waiting.queue', "''", mostKeys)}) AS key)
       ) AS first ORDER BY rank_at LIMIT 1
     ) AS oldest
   FROM waiting
@@ -49,35 +52,29 @@ const measure = `
   UNION ALL
   SELECT queue, 'dead', count(*)::integer, NULL FROM (SELECT queue FROM jobs WHERE state = 'dead' LIMIT ${mostCounted}) AS dead GROUP BY queue`;
 
-/** The first due job of each key of a queue, again by steps. */
-function firstOfKeys(queue: string): string {
-  const first = (isNext: string) => `
-    SELECT concurrency_key, rank_at, run_at FROM jobs WHERE ${withKey} AND queue = ${queue} ${isNext} ORDER BY concurrency_key, rank_at, id LIMIT 1`;
-  return `
-    WITH RECURSIVE key AS (
-      (${first('')})
-      UNION ALL
-      SELECT next.* FROM key CROSS JOIN LATERAL (${first('AND concurrency_key > key.concurrency_key')}) next
-    )
-    SELECT rank_at, run_at FROM key LIMIT ${mostKeys}`;
-}
-
 type Row = { queue: string; state: string; count: number; oldest: number | null };
 
 /** Measures the queues when metrics are read. */
 export function observeQueues(db: Queryable, { metrics, logger }: Telemetry): void {
   let measured: Promise<readonly Row[]> = Promise.resolve([]);
-  let measuredAt = -Infinity;
+  let nextAt = -Infinity;
 
   /** Both metrics get the rows of one statement, whichever is read first. */
   async function rows(): Promise<readonly Row[]> {
-    if (performance.now() - measuredAt >= freshMs) {
-      measuredAt = performance.now();
-      measured = query<Row>(db, measure).catch((error: unknown) => {
-        // an unavailable database must not fail the whole scrape
-        logger.warn('could not measure the queues of jobs', { error });
-        return [];
-      });
+    const at = performance.now();
+    if (at >= nextAt) {
+      nextAt = at + freshMs;
+      measured = query<Row>(db, measure).then(
+        (found) => {
+          nextAt = Math.max(nextAt, at + (performance.now() - at) / share);
+          return found;
+        },
+        (error: unknown) => {
+          // an unavailable database must not fail the whole scrape
+          logger.warn('could not measure the queues of jobs', { error });
+          return [];
+        },
+      );
     }
     return await measured;
   }

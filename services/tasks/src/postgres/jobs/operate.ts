@@ -28,7 +28,7 @@ const cancelJob = `
     INSERT INTO job_audit (job_id, action, actor) SELECT id, 'cancel', $2 FROM changed
   ), emitted AS (${jobEventsSql({ changed: 'changed', actor: '$3::uuid', headers: '$4' })}
   ), ${followJobsSql({ changed: 'changed', actor: '$3::uuid', headers: '$4::json' })}
-  SELECT queue, state, ${isoMicros('rank_at')} AS rank_at, has_dependents, ${jobJson('changed')} AS json, ${hasFollowed} FROM changed`;
+  SELECT queue, state, ${isoMicros('rank_at')} AS rank_at, concurrency_key, has_dependents, ${jobJson('changed')} AS json, ${hasFollowed} FROM changed`;
 
 /** The dead jobs of a filter, oldest first, locked. Placeholders $1 to $5: queue, kind, reason, time, id. */
 const deadJobs = `
@@ -47,7 +47,7 @@ const replayJobs = `
   ), audited AS (
     INSERT INTO job_audit (job_id, action, actor, reason) SELECT id, 'replay', $7, $8 FROM changed
   )
-  SELECT id, queue, state, ${isoMicros('rank_at')} AS rank_at FROM changed`;
+  SELECT id, queue, state, concurrency_key, ${isoMicros('rank_at')} AS rank_at FROM changed`;
 
 const dropJobs = `
   WITH chosen AS MATERIALIZED (${deadJobs}

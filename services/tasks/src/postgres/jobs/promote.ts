@@ -17,7 +17,7 @@ export const promoteJobs = {
     ORDER BY run_at LIMIT 1000 FOR UPDATE SKIP LOCKED
   )
   UPDATE jobs SET state = 'queued' WHERE id = ANY (ARRAY(SELECT id FROM due))
-  RETURNING jobs.queue, jobs.state, ${isoMicros('jobs.rank_at')} AS rank_at`,
+  RETURNING jobs.queue, jobs.state, jobs.concurrency_key, ${isoMicros('jobs.rank_at')} AS rank_at`,
 };
 
 export const nextRun = {
@@ -43,10 +43,11 @@ function settledSql(o: { from: string; state: 'dead' | 'cancelled'; reason: stri
     UPDATE jobs SET state = '${o.state}', reason = '${o.reason}', settled_at = clock_timestamp(),
       holds_key = holds_key AND (unique_until > clock_timestamp()) IS TRUE
     WHERE id = ANY (ARRAY(SELECT id FROM ${o.from}))
-    RETURNING jobs.id, jobs.queue, jobs.kind, jobs.state, jobs.reason, jobs.rank_at, jobs.has_dependents, jobs.settled_at, jobs.task_id
+    RETURNING jobs.id, jobs.queue, jobs.kind, jobs.state, jobs.reason, jobs.rank_at, jobs.concurrency_key, jobs.has_dependents,
+      jobs.settled_at, jobs.task_id
   ), emitted AS (${jobEventsSql({ changed: 'settled', actor: 'NULL', headers: o.headers })}
   ), ${followJobsSql({ changed: 'settled', actor: 'NULL::uuid', headers: `${o.headers}::json` })}
-  SELECT id, queue, state, ${isoMicros('rank_at')} AS rank_at, has_dependents, ${hasFollowed} FROM settled`;
+  SELECT id, queue, state, ${isoMicros('rank_at')} AS rank_at, concurrency_key, has_dependents, ${hasFollowed} FROM settled`;
 }
 
 const lockSettled = `

@@ -62,7 +62,7 @@ export const expireLeases = {
     WHERE job.id = ANY (${leasesSql('$4', isExpired)}) AND ${isLeased('job')} AND ${isExpired}
     ORDER BY job.id LIMIT ${batch} FOR UPDATE OF job SKIP LOCKED
   ), ${endLeaseSql('expired', '$3')}
-  SELECT queue, state, ${isoMicros('rank_at')} AS rank_at, has_dependents, is_keyed, ${hasFollowed} FROM ended`,
+  SELECT queue, state, ${isoMicros('rank_at')} AS rank_at, has_dependents, concurrency_key, ${hasFollowed} FROM ended`,
 };
 
 /** Gives each lease one period from now, once. $1 and $2 are the lowest fence and other jobs, as in `expireLeases`. */

@@ -19,7 +19,7 @@ export const settleJobs = {
     WHERE job.fence = given.fence AND job.queue = ANY ($9::text[])
     ORDER BY job.id FOR UPDATE OF job
   ), ${endLeaseSql('locked', '$10')}
-  SELECT fence, answer, queue, state, ${isoMicros('rank_at')} AS rank_at, has_dependents, is_keyed, ${hasFollowed} FROM ended`,
+  SELECT fence, answer, queue, state, ${isoMicros('rank_at')} AS rank_at, has_dependents, concurrency_key, ${hasFollowed} FROM ended`,
 };
 
 /** The saved responses to settlements of leases that have ended, unless they expired. */

@@ -5,6 +5,7 @@ import { findFloors } from './floors.ts';
 import { extendLeases, extendUnlocked } from './heartbeat.ts';
 import { noteHeard } from './job-store.ts';
 import { endOverdue, nextRun, promoteJobs } from './promote.ts';
+import { findKeys, findNewKeys } from './queued-keys.ts';
 import { listJobs, readJob, readMarks } from './reads.ts';
 import { expireLeases, graceLeases, listLeases, lockReaper, noteTick } from './reap.ts';
 import { readAnswers, settleJobs } from './settle.ts';
@@ -22,6 +23,8 @@ export const jobStatements: readonly { name: string; text: string }[] = [
     readClaim,
     countClaimable,
     findFloors,
+    findKeys,
+    findNewKeys,
     extendUnlocked,
     extendLeases,
     settleJobs,
