@@ -4,10 +4,11 @@ import { networkInterfaces } from 'node:os';
 import { fields, readEnvOrExit } from '@taskwire/env';
 import { Registry } from 'prom-client';
 import { z } from 'zod';
-import { observeDatabaseDisk } from './database-disk.ts';
 import { receiveAccessLog } from './access-log-receiver.ts';
+import { diskPath, observeDatabaseDisk } from './database-disk.ts';
 import { createGatewayMetrics } from './gateway-metrics.ts';
 import { serveMetrics } from './metrics-server.ts';
+import { warn } from './warn.ts';
 
 const env = readEnvOrExit(
   z.object({
@@ -18,7 +19,7 @@ const env = readEnvOrExit(
     LOG_PORT: z.coerce.number().int().default(9145),
     GATEWAY_URL: z.url(),
     /** A folder on the disk of PostgreSQL's data; without it, the disk is not measured. */
-    DATABASE_DISK_PATH: z.string().optional(),
+    DATABASE_DISK_PATH: diskPath().optional(),
     DATABASE_DISK_LIMIT_BYTES: z.coerce.number().positive().optional(),
     /**
      * With docker compose, this process is in the network of the gateway's container. If that container restarts, it has a new network, and only a restart
@@ -47,7 +48,12 @@ const hasNetwork = () =>
 
 if (env.DATABASE_DISK_PATH !== undefined) {
   const { DATABASE_DISK_PATH: path, DATABASE_DISK_LIMIT_BYTES: limitBytes } = env;
-  await observeDatabaseDisk(registry, { path, ...(limitBytes !== undefined && { limitBytes }) });
+  observeDatabaseDisk(registry, {
+    path,
+    ...(limitBytes !== undefined && { limitBytes }),
+    timeoutMs: responseTimeoutMs,
+    onFailure: (reason) => warn("the disk of PostgreSQL's data cannot be measured", { path, reason }),
+  });
 }
 await receiveAccessLog(metrics, { host: env.LOG_HOST, port: env.LOG_PORT });
 await serveMetrics(registry, { host: env.HOST, port: env.PORT });

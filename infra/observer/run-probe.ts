@@ -6,6 +6,7 @@ import { Registry } from 'prom-client';
 import { z } from 'zod';
 import { serveMetrics } from './metrics-server.ts';
 import { createProbe } from './probe.ts';
+import { warn } from './warn.ts';
 
 const account = z
   .string()
@@ -31,16 +32,7 @@ const probe = createProbe({
   member: env.PROBE_MEMBER,
   everyMs: env.PROBE_EVERY_MS,
   registry,
-  onFailure: (check, reason) =>
-    console.log(
-      JSON.stringify({
-        timestamp: new Date().toISOString(),
-        level: 'warn',
-        message: 'a check has not passed',
-        check,
-        reason,
-      }),
-    ),
+  onFailure: (check, reason) => warn('a check has not passed', { check, reason }),
 });
 await serveMetrics(registry, { host: env.HOST, port: env.PORT });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0));
