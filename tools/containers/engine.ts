@@ -59,10 +59,16 @@ export async function createEngine(signal: AbortSignal): Promise<Engine> {
   };
   const info = await tryPodman(['info']);
   if (info.code !== 0) throw new Skipped(`podman refuses this machine: ${lastOf(info)}`);
-  await tryPodman(['rm', '--all', '--force', '--time', '0']);
+  await removeContainers(engine);
+  return engine;
+}
+
+/** Removes all containers of the engine, with their networks and volumes. */
+export async function removeContainers({ tryPodman }: Engine): Promise<void> {
+  // The gateway's container is removed in the second round: the exporter uses its network, and podman refuses to remove it before the exporter.
+  for (let round = 1; round <= 2; round++) await tryPodman(['rm', '--all', '--force', '--volumes', '--time', '0']);
   await tryPodman(['network', 'prune', '--force']);
   await tryPodman(['volume', 'prune', '--force']);
-  return engine;
 }
 
 /** Returns the end of a command's output, for a message. */

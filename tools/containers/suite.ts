@@ -6,7 +6,7 @@ import { freePorts } from '@taskwire/process-supervisor';
 import { demoPeople } from '../../infra/local/people.ts';
 import type { Bases } from './bases.ts';
 import { ensureCompose } from './docker-compose.ts';
-import { folder, lastOf, run, type Engine, type Result } from './engine.ts';
+import { folder, lastOf, removeContainers, run, type Engine, type Result } from './engine.ts';
 import { runHealthChecks } from './health-checks.ts';
 import { makeProject, projectFolder } from './project.ts';
 
@@ -54,11 +54,9 @@ export async function startSuite(o: {
   const stop = async () => {
     await keepLogs(engine);
     // the containers are removed by the engine and not by Docker Compose, which would wait for each to stop
-    await engine.tryPodman(['rm', '--all', '--force', '--volumes', '--time', '0']);
+    await removeContainers(engine);
     ending.abort();
     await checks;
-    await engine.tryPodman(['network', 'prune', '--force']);
-    await engine.tryPodman(['volume', 'prune', '--force']);
     service.kill();
   };
   try {
