@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { checkDisk } from './database-disk.ts';
 import { lastOf, root, run } from './engine.ts';
 import type { Suite } from './suite.ts';
 
@@ -51,6 +52,7 @@ export async function runSuiteChecks(suite: Suite, say: (text: string) => void):
   say(`main flow:\n${smoke.stdout.trimEnd()}`);
   if (smoke.code !== 0) faults.push(lastOf(smoke));
   for (const service of [...own, ...migrations]) faults.push(...faultsOfContainer(await factsOf(suite, service)));
+  faults.push(...(await checkDisk(suite, say)));
   faults.push(...(await operatorsFaults(suite)));
   say('the containers, and the operators’ commands in them, were checked');
   return faults;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { baseReferences } from '../bases.ts';
 import { certificatesInBuild, npmSettings } from '../build.ts';
+import { faultsOfDisk } from '../database-disk.ts';
 import { isUsableVersion } from '../docker-compose.ts';
 import { engineFiles } from '../engine-files.ts';
 import { root } from '../engine.ts';
@@ -168,5 +169,25 @@ describe('A container of the suite', () => {
       [{ ...migration, restarts: 'always' }, 'runs once'],
     ];
     for (const [facts, text] of broken) expect(faultsOfContainer(facts).join(), text).to.contain(text);
+  });
+});
+
+describe("The metrics of PostgreSQL's disk in a container", () => {
+  const postgres = { folder: '65024:12', sizeBytes: 1_000 };
+  const measured = { ...postgres, freeBytes: 400 };
+
+  it('have no fault if the exporter measures the folder of PostgreSQL', () => {
+    expect(faultsOfDisk(measured, postgres)).to.deep.equal([]);
+  });
+
+  it('have a fault if it measures another folder or disk, or reports no free space', () => {
+    const broken: [Partial<typeof measured>, string][] = [
+      [{ folder: '65024:13' }, 'sees folder 65024:13'],
+      [{ sizeBytes: 2_000 }, 'a disk of 2000 bytes'],
+      [{ freeBytes: 1_001 }, 'reports 1001 free bytes'],
+      [{ freeBytes: NaN }, 'reports NaN free bytes'],
+    ];
+    for (const [difference, text] of broken)
+      expect(faultsOfDisk({ ...measured, ...difference }, postgres).join(), text).to.contain(text);
   });
 });
