@@ -45,7 +45,8 @@ export function observeDatabaseDisk(
 ): void {
   const { measure = statfs } = o;
   let isFailing = false;
-  // All gauges of a scrape share a measurement. If the disk does not respond, so do later scrapes, because each call occupies a thread of libuv's pool.
+  // All gauges of a scrape share a measurement. If the disk does not respond, later scrapes share it, too, because each call occupies a thread of
+  // libuv's pool.
   let running: Promise<Measured> | undefined;
 
   async function measured(): Promise<Measured | undefined> {
