@@ -656,7 +656,8 @@ CREATE INDEX jobs_deadlines ON jobs USING btree (deadline) WHERE deadline IS NOT
 CREATE INDEX jobs_due ON jobs USING btree (run_at) WHERE state = 'scheduled'::text AND NOT awaits_predecessor;
 CREATE INDEX jobs_keyed_by_rank ON jobs USING btree (queue, rank_at) INCLUDE (concurrency_key) WHERE state = 'queued'::text AND concurrency_key IS NOT NULL;
 CREATE INDEX jobs_leased ON jobs USING btree (fence) WHERE fence IS NOT NULL;
-CREATE INDEX jobs_leased_by_key_and_fence ON jobs USING btree (queue, concurrency_key, fence) WHERE fence IS NOT NULL AND concurrency_key IS NOT NULL;
+CREATE INDEX jobs_leased_by_key ON jobs USING btree (queue, concurrency_key) WHERE fence IS NOT NULL AND concurrency_key IS NOT NULL;
+CREATE INDEX jobs_leased_by_key_and_fence ON jobs USING btree (queue, concurrency_key, fence) WHERE state = 'leased'::text AND concurrency_key IS NOT NULL;
 CREATE INDEX jobs_settled ON jobs USING btree (settled_at) WHERE settled_at IS NOT NULL;
 CREATE UNIQUE INDEX jobs_unique ON jobs USING btree (queue, unique_key) WHERE holds_key;
 CREATE INDEX jobs_with_dependents ON jobs USING btree (id) WHERE has_dependents AND settled_at IS NOT NULL;
@@ -751,7 +752,7 @@ AS $function$
     SELECT fence FROM jobs WHERE fence = ANY (listed)
     UNION ALL
     (SELECT fence FROM jobs
-      WHERE queue = wanted AND fence IS NOT NULL AND concurrency_key IS NOT NULL
+      WHERE queue = wanted AND state = 'leased' AND concurrency_key IS NOT NULL
         AND (concurrency_key, fence) > (this_key, counted) AND (concurrency_key, fence) <= (this_key, 9223372036854775807)
       ORDER BY concurrency_key, fence LIMIT most)
   ) AS running
@@ -802,6 +803,9 @@ CREATE OR REPLACE FUNCTION public.lease_jobs_of_keys(wanted text, given json, mo
  RETURNS TABLE(job_id uuid, job_fence bigint, job_key text, job_bytes integer, job_task uuid, next_floor timestamp with time zone, next_fences bigint[], next_counted bigint)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_sort TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_seqscan TO 'off'
 AS $function$
 DECLARE
   this record;
@@ -809,12 +813,13 @@ DECLARE
   settled_after CONSTANT interval := '15 seconds';
   -- leases that are older by as many fences are listed one by one, so that no count passes over the entries of more
   most_between CONSTANT bigint := 1000;
-  most_listed CONSTANT integer := 100;
+  most_listed CONSTANT integer := 20;
   -- as for jobs without a key: later jobs may be committed with an earlier rank
   behind_clock CONSTANT interval := '100 milliseconds';
   has_lock boolean := false;
   jobs_left integer := most_jobs;
   bytes_left bigint := most_bytes;
+  last_fence bigint;
   free integer;
   found_jobs integer;
   taken integer;
@@ -824,6 +829,8 @@ DECLARE
   whole_at timestamptz;
   per_job interval;
 BEGIN
+  -- lower than what was counted after a failover to a standby that was behind
+  SELECT last_value INTO last_fence FROM job_fences;
   -- before any lock and in the order of keys, since an insert waits for that of another claim
   INSERT INTO job_keys (queue, key)
     SELECT wanted, listed.key FROM json_to_recordset(given) AS listed (key text)
@@ -845,7 +852,7 @@ BEGIN
     running := '{}';
     job_key := this.key;
     next_floor := this.floor;
-    IF NOT coalesce(this.is_settled, false) THEN
+    IF NOT coalesce(this.is_settled, false) OR this.counted > last_fence THEN
       this.fences := '{}';
       this.counted := 0;
     END IF;
@@ -907,8 +914,14 @@ BEGIN
         RETURN NEXT;
       END LOOP;
       jobs_left := jobs_left - taken;
-      IF taken = found_jobs THEN
-        next_floor := CASE WHEN taken = free THEN least(last_rank, clock_timestamp() - behind_clock) END;
+      IF taken = found_jobs AND taken = free THEN
+        next_floor := least(last_rank, clock_timestamp() - behind_clock);
+      ELSIF taken = found_jobs THEN
+        -- what is left is locked by others
+        SELECT job.rank_at INTO next_floor FROM jobs job
+          WHERE job.queue = wanted AND job.state = 'queued' AND job.concurrency_key IS NOT NULL
+            AND (job.concurrency_key, job.rank_at) >= (this.key, this.floor) AND job.concurrency_key <= this.key
+          ORDER BY job.concurrency_key, job.rank_at, job.id LIMIT 1;
       END IF;
       -- The time of service only keeps the row, so it changes once an hour: while a snapshot is held, each claim reads all versions of the row. Those
       -- that differ in nothing that is indexed share their pages and one entry of each index.
@@ -924,12 +937,15 @@ BEGIN
     next_counted := this.counted;
     IF this.max_running IS NOT NULL AND this.is_settled THEN
       SELECT coalesce(array_agg(fence ORDER BY fence) FILTER (WHERE is_listed), '{}'),
-          coalesce(min(fence) FILTER (WHERE NOT is_listed) - 1, max(fence), this.counted)
+          coalesce(min(fence) FILTER (WHERE NOT is_listed) - 1, this.counted)
         INTO next_fences, next_counted FROM (
           SELECT fence, fence < max(fence) OVER () - most_between AND row_number() OVER (ORDER BY fence) <= most_listed AS is_listed
           FROM unnest(running) AS fence) AS judged;
     END IF;
     job_id := NULL;
+    job_fence := NULL;
+    job_bytes := NULL;
+    job_task := NULL;
     RETURN NEXT;
   END LOOP;
 END

@@ -1005,8 +1005,7 @@ followed AS MATERIALIZED (
 )
 SELECT leased.json, leased.bytes, CASE WHEN (SELECT count(*) FROM fenced) < $5 THEN ARRAY(
     SELECT queue FROM wanted WHERE EXISTS (
-      SELECT FROM jobs WHERE queue = wanted.queue AND state = 'queued' AND concurrency_key IS NOT NULL AND rank_at >= wanted.unread_from
-      ORDER BY rank_at LIMIT 1
+      SELECT FROM jobs WHERE queue = wanted.queue AND state = 'queued' AND concurrency_key IS NOT NULL AND rank_at >= wanted.unread_from OFFSET 0
     )
   ) ELSE '{}' END AS unread,
   EXISTS (SELECT FROM known) OR (EXISTS (SELECT FROM fenced) AND NOT EXISTS (SELECT FROM recorded)) AS is_repeated,
@@ -1035,7 +1034,8 @@ followed AS MATERIALIZED (
     expires_at = CASE WHEN $3 OR job_claims.expires_at <= now() THEN excluded.expires_at END
 )
 SELECT EXISTS (SELECT FROM known) AS is_repeated, EXISTS (SELECT FROM followed WHERE count > 0) AS has_followed, leased.job_id AS id, leased.job_key AS key,
-  leased.job_bytes AS bytes, to_char(leased.next_floor AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS floor, leased.next_fences AS fences, leased.next_counted AS counted
+  leased.job_bytes AS bytes,
+  CASE WHEN leased.next_floor = '-infinity' THEN '-infinity' ELSE to_char(leased.next_floor AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') END AS floor, leased.next_fences AS fences, leased.next_counted AS counted
 FROM (SELECT) AS one LEFT JOIN leased ON true;
 
 PREPARE "jobs.read_claim" AS
@@ -1056,8 +1056,7 @@ ORDER BY held.place;
 
 PREPARE "jobs.count_claimable" AS
 SELECT given.queue, found.count, EXISTS (
-      SELECT FROM jobs WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NOT NULL AND rank_at >= given.unread_from
-      ORDER BY rank_at LIMIT 1
+      SELECT FROM jobs WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NOT NULL AND rank_at >= given.unread_from OFFSET 0
     ) AS has_unread
 FROM unnest($1::text[], $2::timestamptz[], $4::timestamptz[]) AS given (queue, floor, unread_from) CROSS JOIN LATERAL (
   SELECT count(*)::integer AS count FROM (
@@ -1077,27 +1076,30 @@ FROM unnest($1::text[], $2::timestamptz[], $3::boolean[]) AS given (queue, floor
   ) first ON true;
 
 PREPARE "jobs.find_keys" AS
-SELECT found.key, to_char(found.rank_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS floor, to_char((now() - interval '100 milliseconds') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS behind FROM (SELECT) AS one LEFT JOIN (
+SELECT given.queue, found.key, to_char(found.rank_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS floor, to_char((now() - interval '100 milliseconds') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS behind
+FROM unnest($1::text[], $2::text[]) AS given (queue, after)
+  LEFT JOIN LATERAL (
 WITH RECURSIVE first AS (
   (
   SELECT concurrency_key AS key, rank_at, run_at FROM jobs
-  WHERE queue = $1 AND state = 'queued' AND concurrency_key IS NOT NULL AND concurrency_key > $2
+  WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NOT NULL AND concurrency_key > given.after
   ORDER BY concurrency_key, rank_at, id LIMIT 1)
   UNION ALL
   SELECT next.* FROM first CROSS JOIN LATERAL (
   SELECT concurrency_key AS key, rank_at, run_at FROM jobs
-  WHERE queue = $1 AND state = 'queued' AND concurrency_key IS NOT NULL AND concurrency_key > first.key
+  WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NOT NULL AND concurrency_key > first.key
   ORDER BY concurrency_key, rank_at, id LIMIT 1) next
 )
 SELECT key, rank_at, run_at FROM first LIMIT 500) AS found ON true;
 
 PREPARE "jobs.find_new_keys" AS
-SELECT found.key, to_char(found.floor AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS floor, coalesce(found.count, 0)::integer AS count, to_char(found.last AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS last, to_char((now() - interval '100 milliseconds') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS behind
-FROM (SELECT) AS one LEFT JOIN (
+SELECT given.queue, found.key, to_char(found.floor AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS floor, coalesce(found.count, 0)::integer AS count, to_char(found.last AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS last,
+  to_char((now() - interval '100 milliseconds') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS behind
+FROM unnest($1::text[], $2::timestamptz[], $3::boolean[]) AS given (queue, floor, is_late) LEFT JOIN LATERAL (
   SELECT concurrency_key AS key, min(rank_at) AS floor, count(*) AS count, max(rank_at) AS last FROM (
     SELECT concurrency_key, rank_at FROM jobs
-    WHERE queue = $1 AND state = 'queued' AND concurrency_key IS NOT NULL
-      AND rank_at >= CASE WHEN $3 THEN least($2::timestamptz, now() - interval '2 seconds') ELSE $2::timestamptz END
+    WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NOT NULL
+      AND rank_at >= CASE WHEN given.is_late THEN least(given.floor, now() - interval '2 seconds') ELSE given.floor END
     ORDER BY rank_at LIMIT $4
   ) AS job GROUP BY concurrency_key
 ) AS found ON true;

@@ -131,6 +131,8 @@ describe('Jobs while another connection holds a snapshot', function () {
       for (let time = 0; time < warmUp + measured; time++) {
         const claimId = crypto.randomUUID();
         const given = { clientId: 'w1', claimId, queues: [queue], limit: 10, leaseMs: 3_600_000, worker: 'w1' };
+        // on a fast machine, all of these claims may be made before the floors rise by themselves
+        await from.floors.scan([queue]);
         let claimed: readonly ClaimedJob[] = [];
         const claim = await counted.buffersOf(async () => (claimed = await runClaim(counted.db, given, state)));
         expect(claimed).to.have.length(10);
@@ -149,7 +151,7 @@ describe('Jobs while another connection holds a snapshot', function () {
       const isAbove = 'SELECT least($1::timestamptz, $2) > max(rank_at) AS above FROM jobs';
       await waitFor(async () => {
         await floors.scan([queue]);
-        await keys.look([queue]);
+        await keys.readNew([queue]);
         return (await harness.sql<{ above: boolean }>(isAbove, [...floors.of([queue]), ...keys.unreadFrom([queue])]))[0]
           ?.above;
       });
@@ -161,7 +163,11 @@ describe('Jobs while another connection holds a snapshot', function () {
       keys: {
         ...keys,
         unreadFrom: () => ['-infinity'],
-        next: (name) => keys.next(name).map((key) => ({ ...key, floor: '-infinity', fences: [], counted: '0' })),
+        begin(name) {
+          const claim = keys.begin(name);
+          const known = claim.keys.map((key) => ({ ...key, floor: '-infinity', fences: [], counted: '0' }));
+          return { ...claim, keys: known };
+        },
       },
     });
 
@@ -199,7 +205,6 @@ describe('Jobs while another connection holds a snapshot', function () {
             number,
           ];
           showFigure(`buffers of a ${what}: ${before}, ${now} with a held snapshot, ${all} then without the floors`);
-          // the jobs that were claimed since the floors rose have left entries too, on about 20 pages
           expect(now).to.be.below(before * 1.5);
           expect(all).to.be.above(now * 4);
         }

@@ -1,7 +1,11 @@
 import { expect } from 'chai';
 import { waitFor } from '@taskwire/testing';
+import { runClaim, type ClaimState } from '../../src/postgres/jobs/claim.ts';
+import { createFloors } from '../../src/postgres/jobs/floors.ts';
+import { createJobStore } from '../../src/postgres/jobs/job-store.ts';
 import { createQueuedKeys } from '../../src/postgres/jobs/queued-keys.ts';
-import { jobsHarness, type JobClient, type JobsHarness } from '../support/jobs-harness.ts';
+import { countedDatabase } from '../support/buffers.ts';
+import { jobsHarness, type Claimed, type JobClient, type JobsHarness } from '../support/jobs-harness.ts';
 
 describe('The keys that a process knows', () => {
   let harness: JobsHarness;
@@ -64,36 +68,192 @@ describe('The keys that a process knows', () => {
     clock = 600;
     await keys.ready([client.queue]);
     await waitFor(() => keys.has(client.queue));
-    expect(keys.next(client.queue).map(({ key }) => key)).to.deep.equal(['a']);
+    expect(keys.begin(client.queue).keys.map(({ key }) => key)).to.deep.equal(['a']);
   });
 
-  it('get their turns, however many there are', async () => {
+  it('get their turns, however many there are, each with its oldest job first', async () => {
     const keys = named('key ', 1_700);
-    await queueElsewhere(keys);
+    // longer ago than a read of new jobs looks back
+    await queueElsewhere(keys, 600);
+    await client.enqueue({ concurrency_key: 'key 01600', kind: 'new' });
     const kinds: string[] = [];
-    while (kinds.length < keys.length) {
+    while (kinds.length <= keys.length) {
       const claimed = await claimKinds({ limit: 100 });
       expect(claimed, 'a claim while jobs are left').not.to.deep.equal([]);
       kinds.push(...claimed);
     }
-    expect(kinds).to.have.members(keys);
+    expect(kinds).to.have.members([...keys, 'new']);
+    expect(kinds.indexOf('new')).to.be.above(kinds.indexOf('key 01600'));
     expect(await client.claim()).to.deep.equal([]);
   });
 
-  it('include the one with a free place among thousands that are saturated', async () => {
+  it('get their turns although other keys are added faster than jobs are claimed', async () => {
+    const old = named('old ', 3_000);
+    await queueElsewhere(old, 600);
+    const keys = createQueuedKeys(harness.database.db.pool);
+    const waiting = new Set(old);
+    let added = 0;
+    await waitFor(async () => {
+      await keys.ready([client.queue]);
+      for (let round = 0; round < 5; round++) {
+        const jobs = named(`new ${added} `, 200).map((key) => ({ key, rankAt: '2026-11-02T08:00:00.000000Z' }));
+        keys.note(client.queue, jobs);
+        added += jobs.length;
+        const claim = keys.begin(client.queue);
+        const found = claim.keys.map((key) => ({ ...key, floor: null, leased: 1 }));
+        claim.learn(found);
+        claim.end();
+        for (const { key } of found) waiting.delete(key);
+      }
+      return waiting.size === 0;
+    });
+  });
+
+  it('include the one that becomes free among thousands that are saturated', async () => {
     await limit(1);
     const saturated = named('key ', 1_700);
-    await queueElsewhere([...saturated, ...saturated]);
-    const running: string[] = [];
-    while (running.length < saturated.length) running.push(...(await claimKinds({ limit: 100 })));
-    expect(running).to.have.members(saturated);
-    await queueElsewhere(['key 00850 is free', 'key 01700 is free']);
-    const kinds: string[] = [];
-    await waitFor(async () => {
-      kinds.push(...(await claimKinds({ limit: 1 })));
-      return kinds.length === 2;
-    });
-    expect(kinds).to.have.members(['key 00850 is free', 'key 01700 is free']);
+    await queueElsewhere([...saturated, ...saturated], 600);
+    const running: Claimed[] = [];
+    while (running.length < saturated.length) running.push(...(await client.claim({ limit: 100 })));
+    expect(running.map(({ kind }) => kind)).to.have.members(saturated);
+    for (const kind of ['key 00850', 'key 00000', 'key 01699']) {
+      const ended = running.find((job) => job.kind === kind)!;
+      expect(await client.settle('complete', ended)).to.deep.equal([200, 'succeeded']);
+      const kinds = await waitFor(async () => {
+        const claimed = await claimKinds({ limit: 1 });
+        return claimed.length > 0 && claimed;
+      });
+      expect(kinds).to.deep.equal([kind]);
+    }
+  });
+
+  it('include those of jobs behind thousands with the same rank', async () => {
+    await limit(1);
+    await harness.sql(
+      `INSERT INTO jobs (queue, kind, payload, payload_bytes, state, priority, run_at, rank_at, max_attempts, created_by, concurrency_key)
+       SELECT $1, 'same', '{}', 2, 'queued', 0, now(), now(), 20, 'test', 'same' FROM generate_series(1, 3000)`,
+      [client.queue],
+    );
+    let clock = 0;
+    const keys = createQueuedKeys(harness.database.db.pool, () => clock);
+    await keys.ready([client.queue]);
+    await queueElsewhere(['behind']);
+    for (let time = 0; time < 3; time++) await keys.readNew([client.queue]);
+    const [from] = keys.unreadFrom([client.queue]);
+    const [row] = await harness.sql<{ above: boolean }>(
+      'SELECT $2 > min(rank_at) AS above FROM jobs WHERE queue = $1',
+      [client.queue, from],
+    );
+    expect(row?.above).to.equal(true);
+    clock = 1_100;
+    await keys.ready([client.queue]);
+    await waitFor(() => keys.begin(client.queue).keys.length === 2);
+  });
+
+  it('keep the rank of a job that was queued while a claim found no other job of its key', async () => {
+    const keys = createQueuedKeys(harness.database.db.pool);
+    await keys.ready([client.queue]);
+    const [early, late, later] = ['01', '02', '03'].map((hour) => `2026-11-02T${hour}:00:00.000000Z`) as [
+      string,
+      string,
+      string,
+    ];
+    keys.note(client.queue, [{ key: 'a', rankAt: early }]);
+    const floors = () => keys.begin(client.queue).keys.map(({ floor }) => floor);
+    const found = { key: 'a', fences: [], counted: '0', leased: 1 };
+    for (const [floor, expected] of [
+      [null, late],
+      [later, late],
+      [early, early],
+    ] as const) {
+      const [first, second] = [keys.begin(client.queue), keys.begin(client.queue)];
+      keys.note(client.queue, [{ key: 'a', rankAt: late }]);
+      first.learn([{ ...found, floor }]);
+      first.end();
+      expect(floors()).to.deep.equal([expected]);
+      second.learn([{ ...found, floor }]);
+      second.end();
+      expect(floors()).to.deep.equal([expected]);
+    }
+    const last = keys.begin(client.queue);
+    last.learn([{ ...found, floor: null }]);
+    expect(floors()).to.deep.equal([]);
+  });
+
+  it('include that of a job that another transaction had locked during a claim', async () => {
+    await client.enqueue({ concurrency_key: 'a', priority: 9 });
+    const other = await harness.database.db.pool.connect();
+    try {
+      await other.query('BEGIN');
+      await other.query('SELECT FROM jobs WHERE queue = $1 FOR NO KEY UPDATE', [client.queue]);
+      expect(await client.claim()).to.deep.equal([]);
+      expect(harness.service.jobs.keys.has(client.queue)).to.equal(true);
+    } finally {
+      await other.query('ROLLBACK');
+      other.release();
+    }
+    expect(await client.claim()).to.have.length(1);
+  });
+
+  it('are found in a few pages although the statistics are of a time without such jobs', async () => {
+    await harness.sql('TRUNCATE jobs, job_attempts');
+    await harness.sql(
+      `INSERT INTO jobs (queue, kind, payload, payload_bytes, state, priority, run_at, rank_at, max_attempts, created_by, settled_at)
+       SELECT 'quiet', 'test', '{}', 2, 'succeeded', 0, now(), now(), 20, 'test', now() FROM generate_series(1, 5000)`,
+    );
+    const counted = await countedDatabase(harness.database.url);
+    try {
+      const { pool } = harness.database.db;
+      // these read through other connections, so their scans are not counted
+      const process = { floors: createFloors(pool), keys: createQueuedKeys(pool) };
+      const state: ClaimState = { ...process, saturated: new Map(), now: () => 0, random: () => 1 };
+      const claim = { clientId: 'worker', limit: 2, leaseMs: 30_000, worker: 'w1' };
+      const claimFrom = async (queue: string) =>
+        await runClaim(counted.db, { ...claim, queues: [queue], claimId: crypto.randomUUID() }, state);
+      await limit(10);
+      const idle = await harness.client();
+      await harness.sql('ANALYZE jobs');
+      // PostgreSQL keeps its plans after a few calls
+      for (let time = 0; time < 10; time++) {
+        await queueElsewhere(['a', 'b', 'c']);
+        for (const queue of [client.queue, idle.queue]) await claimFrom(queue);
+      }
+      await queueElsewhere(Array.from({ length: 20_000 }, (_, place) => ['a', 'b', 'c'][place % 3]!));
+      for (const queue of [client.queue, idle.queue]) {
+        await claimFrom(queue);
+        const buffers = await counted.buffersOf(async () => await claimFrom(queue));
+        expect(buffers, queue).to.be.below(250);
+      }
+    } finally {
+      await counted.db.close();
+    }
+  });
+
+  it('let a claim that is full wake another one that waits, until all keys are saturated', async () => {
+    await limit(3);
+    await queueElsewhere(Array.from({ length: 5 }, () => 'a'));
+    const freed: unknown[] = [];
+    const ignore = () => undefined;
+    const hints = {
+      ...{ queued: ignore, scheduled: ignore, expired: ignore },
+      freed: (...hint: unknown[]) => freed.push(hint),
+    };
+    const jobs = createJobStore(harness.service.db, harness.service.jobs, hints, () => 0);
+    const claim = { clientId: 'worker', queues: [client.queue], limit: 1, leaseMs: 30_000, worker: 'w1' };
+    const claimOne = async () => (await jobs.claim({ ...claim, claimId: crypto.randomUUID() })).length;
+    for (const count of [1, 1, 1, 0, 0]) expect(await claimOne()).to.equal(count);
+    expect(freed).to.deep.equal([1, 2, 3].map(() => [client.queue, 1]));
+  });
+
+  it('count all running jobs after a failover to a standby that had fewer leases', async () => {
+    await limit(2);
+    await queueElsewhere(Array.from({ length: 8 }, () => 'a'));
+    await harness.sql("SELECT setval('job_fences', last_value + 5000) FROM job_fences");
+    for (const job of await client.claim())
+      expect(await client.settle('complete', job)).to.deep.equal([200, 'succeeded']);
+    await harness.sql("SELECT setval('job_fences', last_value - 4000) FROM job_fences");
+    expect(await client.claim()).to.have.length(2);
+    expect(await client.claim()).to.deep.equal([]);
   });
 
   it('count a running job, however many leases were given since', async () => {

@@ -3,11 +3,11 @@ import { isoMicros, isSqlState, query, sqlState, type Database } from '@taskwire
 import type { Claim } from '../../app/jobs/ports.ts';
 import { bytesBesidePayload, largestClaimBytes } from '../../domain/jobs/limits.ts';
 import { followJobsSql, hasFollowed } from './follow-jobs.ts';
-import type { FoundKey, QueuedKeys } from './queued-keys.ts';
+import type { FoundKey, KeyedClaim, QueuedKeys } from './queued-keys.ts';
 
 /**
  * Leases jobs with a concurrency key from one queue, and records them with the claim: a known claim leases nothing, unless this call continues it.
- * The function `lease_jobs_of_keys` (migration 0052) enforces the limits of the keys $5.
+ * The function `lease_jobs_of_keys` (migration 0051) enforces the limits of the keys $5.
  *
  * A concurrent duplicate leases other jobs, waits for the first claim to be recorded, and then fails, so that its leases are rolled back: a null
  * violates `expires_at`. It can't leave them out as `claimJobs` does, because the function has made them before.
@@ -32,7 +32,8 @@ export const claimKeyedJobs = {
       expires_at = CASE WHEN $3 OR job_claims.expires_at <= now() THEN excluded.expires_at END
   )
   SELECT EXISTS (SELECT FROM known) AS is_repeated, ${hasFollowed}, leased.job_id AS id, leased.job_key AS key,
-    leased.job_bytes AS bytes, ${isoMicros('leased.next_floor')} AS floor, leased.next_fences AS fences, leased.next_counted AS counted
+    leased.job_bytes AS bytes, 
+    CASE WHEN leased.next_floor = '-infinity' THEN '-infinity' ELSE ${isoMicros('leased.next_floor')} END AS floor, leased.next_fences AS fences, leased.next_counted AS counted
   FROM (SELECT) AS one LEFT JOIN leased ON true`,
 };
 
@@ -77,17 +78,16 @@ export async function claimKeyed(
     const bytes = Math.min(o.room.bytes, largestClaimBytes) - part.bytes;
     if (jobs <= 0 || bytes <= 0) return part;
     const isContinued = o.isContinued || part.count > 0;
-    const keys = o.keys.next(queue);
-    const given = [clientId, claimId, isContinued, queue, JSON.stringify(keys), jobs, bytes, worker, leaseMs];
-    const rows = await queryUnlessRepeated(db, [...given, eventHeaders()]);
+    const turn = o.keys.begin(queue);
+    const given = [clientId, claimId, isContinued, queue, JSON.stringify(turn.keys), jobs, bytes, worker, leaseMs];
+    const rows = await queryUnlessRepeated(db, [...given, eventHeaders()], turn);
     if (rows === undefined) return { ...part, isRepeated: true };
     if (rows[0]?.has_followed === true) hintEvents(db);
     if (rows[0]?.is_repeated === true) return { ...part, isRepeated: true };
     const leased = rows.filter(({ id }) => id !== null);
     part.count += leased.length;
     part.bytes += leased.reduce((sum, row) => sum + (row.bytes ?? 0), 0);
-    o.keys.learn(queue, keys, foundKeys(rows));
-    if (leased.length === 0 && o.keys.isComplete(queue)) o.saturated.set(queue, o.now() + saturatedMs);
+    if (leased.length === 0 && turn.areAll) o.saturated.set(queue, o.now() + saturatedMs);
     else o.saturated.delete(queue);
   }
   return part;
@@ -102,11 +102,15 @@ function foundKeys(rows: readonly KeyedRow[]): FoundKey[] {
 }
 
 /** The rows of the statement, or `undefined` if the same claim was recorded while it ran. */
-async function queryUnlessRepeated(db: Database, values: unknown[]): Promise<KeyedRow[] | undefined> {
+async function queryUnlessRepeated(db: Database, values: unknown[], turn: KeyedClaim): Promise<KeyedRow[] | undefined> {
   try {
-    return await query<KeyedRow>(db.pool, { ...claimKeyedJobs, values });
+    const rows = await query<KeyedRow>(db.pool, { ...claimKeyedJobs, values });
+    turn.learn(foundKeys(rows));
+    return rows;
   } catch (error) {
     if (isSqlState(error, sqlState.notNullViolation)) return undefined;
     throw error;
+  } finally {
+    turn.end();
   }
 }

@@ -9,12 +9,11 @@ import { claimedJson } from './job-json.ts';
 import type { QueuedKeys } from './queued-keys.ts';
 
 /**
- * Whether a queue has jobs with a concurrency key that the process has not read yet. The order keeps PostgreSQL in the index by rank, instead of one whose
- * entries of claimed jobs it would pass over.
+ * Whether a queue has jobs with a concurrency key that the process has not read yet. OFFSET keeps PostgreSQL from joining the queues with all such jobs of
+ * all queues, which it does when its statistics are of a time when there were few.
  */
 const hasUnread = (queue: string) => `EXISTS (
-        SELECT FROM jobs WHERE queue = ${queue}.queue AND state = 'queued' AND concurrency_key IS NOT NULL AND rank_at >= ${queue}.unread_from
-        ORDER BY rank_at LIMIT 1
+        SELECT FROM jobs WHERE queue = ${queue}.queue AND state = 'queued' AND concurrency_key IS NOT NULL AND rank_at >= ${queue}.unread_from OFFSET 0
       )`;
 
 /**
@@ -143,27 +142,27 @@ export type ClaimState = {
   random: () => number;
 };
 
+/** Whether a queue has jobs with a concurrency key, and not all of these keys have just been saturated. */
+export function mayHaveKeyed({ keys, saturated, now }: ClaimState, queue: string): boolean {
+  return keys.has(queue) && now() >= (saturated.get(queue) ?? -Infinity);
+}
+
 /**
  * Leases jobs; a repeated claim gets the jobs that it still holds. Jobs with and without a concurrency key are claimed by two statements. If a queue
  * has both, each kind comes first in half of the claims, so that neither starves, unless all keys have just been saturated.
  */
-export async function runClaim(
-  db: Database,
-  claim: Claim,
-  { floors, keys, saturated, now, random }: ClaimState,
-): Promise<ClaimedJob[]> {
+export async function runClaim(db: Database, claim: Claim, state: ClaimState): Promise<ClaimedJob[]> {
+  const { floors, keys, saturated, now, random } = state;
   const { clientId, claimId, queues, limit } = claim;
   const room = { jobs: limit, bytes: largestClaimBytes };
   const known = async () =>
     (await query<{ json: ClaimedJob }>(db.pool, { ...readClaim, values: [clientId, claimId] })).map(({ json }) => json);
 
   await keys.ready(queues);
-  const expected = queues.filter((queue) => keys.has(queue) && now() >= (saturated.get(queue) ?? -Infinity));
+  const expected = queues.filter((queue) => mayHaveKeyed(state, queue));
   const o = { keys, saturated, now, room };
   let count = 0;
-  let tried: readonly string[] = [];
   if (expected.length > 0 && random() < 0.5) {
-    tried = expected;
     const first = await claimKeyed(db, claim, { ...o, queues: expected, isContinued: false });
     if (first.isRepeated) return await known();
     count = first.count;
@@ -175,8 +174,8 @@ export async function runClaim(
   if (plain.isRepeated) return await known();
   Object.assign(room, { jobs: room.jobs - plain.jobs.length, bytes: room.bytes - plain.bytes });
   if (count === 0 && room.jobs > 0) {
-    await keys.look(plain.unread);
-    const left = queues.filter((queue) => keys.has(queue) && (plain.unread.includes(queue) || !tried.includes(queue)));
+    await keys.readNew(plain.unread);
+    const left = queues.filter((queue) => keys.has(queue));
     const rest = await claimKeyed(db, claim, { ...o, queues: left, isContinued: plain.jobs.length > 0 });
     if (rest.isRepeated) return await known();
     count = rest.count;

@@ -11,7 +11,7 @@ import type {
   NewJob,
 } from '../../app/jobs/ports.ts';
 import type { TaskWrites } from '../../app/ports.ts';
-import { countClaimable, runClaim, type ClaimState } from './claim.ts';
+import { countClaimable, mayHaveKeyed, runClaim, type ClaimState } from './claim.ts';
 import { areSimple, receiptOf, storeAll, storeSimple, type StoredJob } from './enqueue.ts';
 import { createFloors, type Floors } from './floors.ts';
 import { extendingLeases } from './heartbeat.ts';
@@ -98,13 +98,19 @@ export function createJobStore(
     ...operatingJobs(hints),
     ...limitingJobs(db.pool, hints),
 
-    claim: async (claim) => await runClaim(db, claim, state),
+    async claim(claim) {
+      const jobs = await runClaim(db, claim, state);
+      // it may have left jobs with a key, of which `countClaimable` counts one
+      if (jobs.length === claim.limit)
+        for (const queue of claim.queues) if (mayHaveKeyed(state, queue)) given.freed(queue, 1);
+      return jobs;
+    },
     async countClaimable(queues, limit) {
       await keys.ready(queues);
       const values = [queues, floors.of(queues), limit, keys.unreadFrom(queues)];
       type Row = { queue: string; count: number; has_unread: boolean };
       const rows = await query<Row>(db.pool, { ...countClaimable, values });
-      await keys.look(rows.filter(({ has_unread: hasUnread }) => hasUnread).map(({ queue }) => queue));
+      await keys.readNew(rows.filter(({ has_unread: hasUnread }) => hasUnread).map(({ queue }) => queue));
       const counts = rows.map(({ queue, count }) => [queue, count + Number(keys.has(queue))] as const);
       return new Map(counts.filter(([, count]) => count > 0));
     },

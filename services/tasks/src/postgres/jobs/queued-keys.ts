@@ -15,29 +15,35 @@ import {
  * All of it is a hint; the scans of all keys are the guarantee.
  */
 export type QueuedKeys = {
-  /** Reads the keys of queues that the process does not know yet. Starts the scans that are due without waiting for them. */
+  /** Reads the keys of queues that the process does not know yet, or more keys if all that it knows have had a turn. Starts the reads that are due without waiting for them. */
   ready(queues: readonly string[]): Promise<void>;
   /** Whether a queue has jobs with a key, as far as the process knows. */
   has(queue: string): boolean;
-  /** The keys for a claim: those that have waited longest for their turn, the one that was served least recently first. */
-  next(queue: string): KnownKey[];
-  /** Whether `next` returns all keys of the queue. */
-  isComplete(queue: string): boolean;
   /** The rank of each queue from which the process has not read jobs yet. */
   unreadFrom(queues: readonly string[]): string[];
   /** Reads the keys of the jobs from that rank on. */
-  look(queues: readonly string[]): Promise<void>;
+  readNew(queues: readonly string[]): Promise<void>;
   /** Records that jobs were queued. */
   note(queue: string, jobs: readonly QueuedJob[]): void;
-  /** Records what a claim found out about keys that `next` returned: those that it looked at. */
-  learn(queue: string, given: readonly KnownKey[], found: readonly FoundKey[]): void;
+  /** Begins a claim of jobs with keys. The caller ends it, whatever happens. */
+  begin(queue: string): KeyedClaim;
+};
+
+export type KeyedClaim = {
+  /** The keys to look at: those that have waited longest for their turn, the one that was served least recently first. */
+  keys: readonly KnownKey[];
+  /** Whether these are all keys of the queue. */
+  areAll: boolean;
+  /** Records what the claim found out about the keys that it looked at. */
+  learn(found: readonly FoundKey[]): void;
+  end(): void;
 };
 
 /** How to count the running jobs of a key: those with the fences listed that still have their lease, and those with a fence above `counted`. */
 type Leases = { fences: readonly string[]; counted: string };
 
-/** A key for `lease_jobs_of_keys`. No job below `floor` was queued when the process looked; `version` changes when it learns of another job. */
-export type KnownKey = Leases & { key: string; floor: string; version: number };
+/** A key for `lease_jobs_of_keys`. No job below the rank `floor` was queued when the process looked. */
+export type KnownKey = Leases & { key: string; floor: string };
 
 /** A key after a claim that leased `leased` of its jobs. `floor` is `null` if no job is left. */
 export type FoundKey = Leases & { key: string; floor: string | null; leased: number };
@@ -47,11 +53,14 @@ export type FoundKey = Leases & { key: string; floor: string | null; leased: num
  * Several claims share the keys of a queue that has more.
  */
 const mostExamined = 100;
-/** Keys that one scan reads: about 2 ms of look-ups. If a queue has more, another scan continues when these have had their turns. */
+/** Keys of a queue that one statement of a scan reads: about 2 ms of look-ups. */
 const page = 500;
-/** Keys of a queue that the process knows at once: a page, and keys of new jobs. */
-const mostKnown = 2 * page;
-/** Jobs that one look reads, about a millisecond, and those that a scan for late jobs reads. */
+/**
+ * Keys of a queue that the process knows at once: at most about 4 MB. Only the scan may fill the second half, because otherwise new keys could take each
+ * place that becomes free, and those that the scan has not reached would starve.
+ */
+const mostKnown = 20_000;
+/** Jobs that one read of new jobs reads, about a millisecond, and one that includes the jobs of the last two seconds. */
 const mostNew = 1_000;
 const mostLate = 10_000;
 
@@ -69,34 +78,38 @@ export const firstOfKeys = (queue: string, after: string, most: number): string 
   )
   SELECT key, rank_at, run_at FROM first LIMIT ${most}`;
 
-const behind = `${isoMicros(`(now() - ${claimedBehindClock})`)} AS behind`;
-
-/** The keys of the queue $1 after the key $2. */
+/** The keys of each queue $1 after the key $2. `behind` is the time up to which a scan from the front is complete. */
 export const findKeys = {
   name: 'jobs.find_keys',
   text: `
-  SELECT found.key, ${isoMicros('found.rank_at')} AS floor, ${behind} FROM (SELECT) AS one LEFT JOIN (${firstOfKeys('$1', '$2', page)}) AS found ON true`,
+  SELECT given.queue, found.key, ${isoMicros('found.rank_at')} AS floor, ${isoMicros(`(now() - ${claimedBehindClock})`)} AS behind
+  FROM unnest($1::text[], $2::text[]) AS given (queue, after)
+    LEFT JOIN LATERAL (${firstOfKeys('given.queue', 'given.after', page)}) AS found ON true`,
 };
 
 /**
- * The keys of the first $4 jobs of the queue $1 from the rank $2 on; if $3, at least from two seconds ago on. `count` counts these jobs, and `last` is
+ * The keys of the first $4 jobs of each queue $1 from the rank $2 on; if $3, at least from two seconds ago on. `count` counts these jobs, and `last` is
  * the highest rank of them.
  */
 export const findNewKeys = {
   name: 'jobs.find_new_keys',
   text: `
-  SELECT found.key, ${isoMicros('found.floor')} AS floor, coalesce(found.count, 0)::integer AS count, ${isoMicros('found.last')} AS last, ${behind}
-  FROM (SELECT) AS one LEFT JOIN (
+  SELECT given.queue, found.key, ${isoMicros('found.floor')} AS floor, coalesce(found.count, 0)::integer AS count, ${isoMicros('found.last')} AS last,
+    ${isoMicros(`(now() - ${claimedBehindClock})`)} AS behind
+  FROM unnest($1::text[], $2::timestamptz[], $3::boolean[]) AS given (queue, floor, is_late) LEFT JOIN LATERAL (
     SELECT concurrency_key AS key, min(rank_at) AS floor, count(*) AS count, max(rank_at) AS last FROM (
       SELECT concurrency_key, rank_at FROM jobs
-      WHERE queue = $1 AND state = 'queued' AND concurrency_key IS NOT NULL
-        AND rank_at >= CASE WHEN $3 THEN least($2::timestamptz, now() - ${nearBehindClock}) ELSE $2::timestamptz END
+      WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NOT NULL
+        AND rank_at >= CASE WHEN given.is_late THEN least(given.floor, now() - ${nearBehindClock}) ELSE given.floor END
       ORDER BY rank_at LIMIT $4
     ) AS job GROUP BY concurrency_key
   ) AS found ON true`,
 };
 
-type Entry = { floor: string; version: number; hadTurn: boolean };
+type KeyRow = { queue: string; key: string | null; floor: string; behind: string };
+type NewKeyRow = KeyRow & { count: number; last: string };
+
+type Entry = { floor: string; hadTurn: boolean };
 
 type Queue = {
   name: string;
@@ -105,16 +118,20 @@ type Queue = {
   /** The keys that were served, with a number that grows. */
   served: Map<string, number>;
   leases: Map<string, Leases>;
+  /** The lowest ranks of jobs of each key of which the process learned during each claim that runs. */
+  claims: Set<Map<string, string>>;
+  /** Whether the last scan found all keys, and none was forgotten since: then a key that is not known has no jobs. */
+  isWhole: boolean;
+  /** The key after which the scan continues, or '' to begin. */
+  after: string;
+  /** The turns of keys since the last scan. */
+  turns: number;
+  hasForgotten: boolean;
   unreadFrom: string;
   readAt: number;
   lateAt: number;
   scannedAt: number;
   scanEveryMs: number;
-  /** The key after which the next scan begins: '' for all keys. */
-  after: string;
-  /** The scan and the look that run now. */
-  scanning?: Promise<void> | undefined;
-  looking?: Promise<void> | undefined;
 };
 
 const allLeases: Leases = { fences: [], counted: '0' };
@@ -125,59 +142,80 @@ export function createQueuedKeys(db: Queryable, now: () => number = () => perfor
   let isRefreshing = false;
   let counter = 0;
 
-  function add({ keys }: Queue, key: string, rank: string): void {
-    const entry = keys.get(key);
-    if (entry !== undefined && entry.floor <= rank) return;
-    // a scan finds the keys for which there is no room now
-    if (entry === undefined && keys.size >= mostKnown) return;
-    keys.set(key, { hadTurn: false, ...entry, floor: rank, version: ++counter });
+  function add({ keys, claims }: Queue, o: { key: string; floor: string; most: number }): boolean {
+    for (const noted of claims) noted.set(o.key, lower(noted.get(o.key), o.floor));
+    const entry = keys.get(o.key);
+    if (entry === undefined && keys.size >= o.most) return false;
+    keys.set(o.key, { hadTurn: false, ...entry, floor: lower(entry?.floor, o.floor) });
+    return true;
   }
 
-  async function scan(queue: Queue): Promise<void> {
+  /** Adds a key of a job that was queued. Before all keys are known, it may have jobs of a lower rank. */
+  function addNew(queue: Queue, key: string, rank: string): void {
+    const floor = queue.isWhole || queue.keys.has(key) ? rank : lowest;
+    if (!add(queue, { key, floor, most: mostKnown / 2 })) queue.isWhole = false;
+  }
+
+  /** Reads the next keys of each queue. */
+  async function scanKeys(queues: readonly Queue[]): Promise<void> {
     const at = now();
-    const rows = await query<{ key: string | null; floor: string; behind: string }>(db, {
-      ...findKeys,
-      values: [queue.name, queue.after],
-    });
-    const { keys } = queue;
-    if (keys.size > mostKnown - page) for (const [key, { hadTurn }] of keys) if (hadTurn) keys.delete(key);
-    for (const { key, floor } of rows) if (key !== null) add(queue, key, floor);
-    queue.after = rows.length < page ? '' : (rows.at(-1)?.key ?? '');
-    if (queue.unreadFrom === lowest) queue.unreadFrom = rows[0]?.behind ?? lowest;
+    const values = [queues.map(({ name }) => name), queues.map(({ after }) => after)];
+    const rows = Map.groupBy(await query<KeyRow>(db, { ...findKeys, values }), ({ queue }) => queue);
     const shareMs = (now() - at) / fullShare;
-    Object.assign(queue, { scannedAt: at, scanEveryMs: queue.after === '' ? Math.max(fullEveryMs, shareMs) : shareMs });
-  }
-
-  async function read(queue: Queue, { isLate }: { isLate: boolean }): Promise<void> {
-    queue.readAt = now();
-    if (isLate) queue.lateAt = queue.readAt;
-    const most = isLate ? mostLate : mostNew;
-    type Row = { key: string | null; floor: string; count: number; last: string; behind: string };
-    const rows = await query<Row>(db, { ...findNewKeys, values: [queue.name, queue.unreadFrom, isLate, most] });
-    let upTo = rows[0]?.behind ?? lowest;
-    if (rows.reduce((sum, { count }) => sum + count, 0) >= most)
-      upTo = rows.reduce((latest, { last }) => (last > latest ? last : latest), lowest);
-    for (const { key, floor } of rows) if (key !== null) add(queue, key, floor);
-    if (upTo > queue.unreadFrom) queue.unreadFrom = upTo;
-  }
-
-  /** Whether the next scan of a queue has something to find for claims, which have looked at nearly all keys of the scans before. */
-  const isDue = (queue: Queue) =>
-    now() - queue.scannedAt >= queue.scanEveryMs &&
-    (queue.after === '' || [...queue.keys.values()].filter(({ hadTurn }) => !hadTurn).length < mostExamined);
-
-  async function refresh(queues: readonly Queue[]): Promise<void> {
     for (const queue of queues) {
-      if (now() - queue.readAt >= riseEveryMs) await read(queue, { isLate: now() - queue.lateAt >= nearEveryMs });
-      if (isDue(queue)) await scanOnce(queue);
+      const found = rows.get(queue.name) ?? [];
+      if (queue.keys.size + found.length > mostKnown) forget(queue);
+      const isStored = found.every(({ key, floor }) => key === null || add(queue, { key, floor, most: mostKnown }));
+      if (isStored) queue.after = found.length < page ? '' : (found.at(-1)?.key ?? '');
+      if (isStored && queue.after === '') {
+        queue.isWhole = !queue.hasForgotten;
+        queue.hasForgotten = false;
+      }
+      if (queue.unreadFrom === lowest) queue.unreadFrom = found[0]?.behind ?? lowest;
+      const isRound = isStored && queue.after === '';
+      Object.assign(queue, {
+        turns: 0,
+        scannedAt: at,
+        scanEveryMs: isRound ? Math.max(fullEveryMs, shareMs) : shareMs,
+      });
     }
   }
 
-  /** Concurrent claims wait for the same scan. */
-  const scanOnce = async (queue: Queue) =>
-    await (queue.scanning ??= scan(queue).finally(() => (queue.scanning = undefined)));
-  const lookOnce = async (queue: Queue) =>
-    await (queue.looking ??= read(queue, { isLate: false }).finally(() => (queue.looking = undefined)));
+  /** Makes room for other keys: those that had a turn come again with the next scan. */
+  function forget(queue: Queue): void {
+    for (const [key, { hadTurn }] of queue.keys) if (hadTurn) queue.keys.delete(key);
+    Object.assign(queue, { isWhole: false, hasForgotten: true });
+  }
+
+  async function readJobs(queues: readonly Queue[], o: { mayBeLate: boolean }): Promise<void> {
+    if (queues.length === 0) return;
+    const at = now();
+    const late = queues.map(({ lateAt }) => o.mayBeLate && at - lateAt >= nearEveryMs);
+    const most = late.includes(true) ? mostLate : mostNew;
+    const values = [queues.map(({ name }) => name), queues.map(({ unreadFrom }) => unreadFrom), late, most];
+    for (const [place, queue] of queues.entries())
+      Object.assign(queue, { readAt: at, ...(late[place] === true && { lateAt: at }) });
+    const rows = Map.groupBy(await query<NewKeyRow>(db, { ...findNewKeys, values }), ({ queue }) => queue);
+    for (const queue of queues) {
+      const found = rows.get(queue.name) ?? [];
+      for (const { key, floor } of found) if (key !== null) addNew(queue, key, floor);
+      const isPart = found.reduce((sum, { count }) => sum + count, 0) >= most;
+      const last = found.reduce((latest, one) => (one.last > latest ? one.last : latest), lowest);
+      // if many jobs have the same rank, the scan finds the keys of the others
+      const upTo = isPart && last > queue.unreadFrom ? last : (found[0]?.behind ?? lowest);
+      if (upTo > queue.unreadFrom) queue.unreadFrom = upTo;
+    }
+  }
+
+  async function refresh(queues: readonly Queue[]): Promise<void> {
+    const at = now();
+    await readJobs(
+      queues.filter(({ readAt }) => at - readAt >= riseEveryMs),
+      { mayBeLate: true },
+    );
+    const due = queues.filter(({ scannedAt, scanEveryMs }) => at - scannedAt >= scanEveryMs);
+    if (due.length > 0) await scanKeys(due);
+  }
 
   const find = (names: readonly string[]) => names.flatMap((name) => known.get(name) ?? []);
 
@@ -185,57 +223,56 @@ export function createQueuedKeys(db: Queryable, now: () => number = () => perfor
     async ready(names) {
       for (const name of names) if (!known.has(name)) known.set(name, newQueue(name));
       const queues = find(names);
-      if (!isRefreshing) {
-        isRefreshing = true;
-        void refresh(queues.filter(({ scannedAt }) => scannedAt !== -Infinity))
-          // the keys stay as they are, and the next claim tries again
-          .catch(() => undefined)
-          .finally(() => (isRefreshing = false));
-      }
-      const isShort = ({ scannedAt, after, keys }: Queue) =>
-        scannedAt === -Infinity || (after !== '' && keys.size < mostExamined);
-      await Promise.all(queues.filter(isShort).map(scanOnce));
+      // after their turns, the other keys have theirs
+      const hadTurns = ({ after, turns, keys }: Queue) => after !== '' && turns >= keys.size;
+      const needed = queues.filter((queue) => queue.scannedAt === -Infinity || hadTurns(queue));
+      if (needed.length > 0) await scanKeys(needed);
+      if (isRefreshing) return;
+      isRefreshing = true;
+      void refresh(queues)
+        // the keys stay as they are, and the next claim tries again
+        .catch(() => undefined)
+        .finally(() => (isRefreshing = false));
     },
     has: (name) => (known.get(name)?.keys.size ?? 0) > 0,
-    next(name) {
-      const queue = known.get(name);
-      if (queue === undefined) return [];
-      const { served, leases } = queue;
-      return [...queue.keys.entries().take(mostExamined)]
-        .map(([key, { floor, version }]) => ({ key, floor, version, ...(leases.get(key) ?? allLeases) }))
-        .sort((a, b) => (served.get(a.key) ?? 0) - (served.get(b.key) ?? 0));
-    },
-    isComplete(name) {
-      const queue = known.get(name);
-      return queue !== undefined && queue.after === '' && queue.keys.size <= mostExamined;
-    },
     unreadFrom: (names) => names.map((name) => known.get(name)?.unreadFrom ?? lowest),
-    look: async (names) => void (await Promise.all(find(names).map(lookOnce))),
+    readNew: async (names) => await readJobs(find(names), { mayBeLate: false }),
     note(name, jobs) {
       const queue = known.get(name);
-      if (queue !== undefined) for (const { key, rankAt } of jobs) if (key !== null) add(queue, key, rankAt);
+      if (queue !== undefined) for (const { key, rankAt } of jobs) if (key !== null) addNew(queue, key, rankAt);
     },
-    learn(name, given, found) {
-      const queue = known.get(name);
-      if (queue === undefined) return;
-      const versions = new Map(given.map(({ key, version }) => [key, version]));
-      for (const { key, floor, leased, ...leases } of found) {
-        remember(queue.leases, key, leases);
-        if (leased > 0) remember(queue.served, key, ++counter);
-        const entry = queue.keys.get(key);
-        if (entry === undefined) continue;
-        queue.keys.delete(key);
-        // a job that was queued in between may be below the floor that the claim found
-        const isCurrent = entry.version === versions.get(key);
-        if (isCurrent && floor === null) continue;
-        queue.keys.set(key, { ...entry, hadTurn: true, floor: isCurrent && floor !== null ? floor : entry.floor });
-      }
+    begin(name) {
+      const queue = known.get(name) ?? newQueue(name);
+      const { keys, served, leases, claims } = queue;
+      const noted = new Map<string, string>();
+      claims.add(noted);
+      return {
+        keys: [...keys.entries().take(mostExamined)]
+          .map(([key, { floor }]) => ({ key, floor, ...(leases.get(key) ?? allLeases) }))
+          .sort((a, b) => (served.get(a.key) ?? 0) - (served.get(b.key) ?? 0)),
+        areAll: queue.isWhole && keys.size <= mostExamined,
+        learn(found) {
+          queue.turns += found.length;
+          for (const { key, floor, leased, ...counted } of found) {
+            remember(leases, key, counted);
+            if (leased > 0) remember(served, key, ++counter);
+            keys.delete(key);
+            // a job of which the process learned in between may be below the floor that the claim found
+            const next = noted.has(key) ? lower(floor ?? undefined, noted.get(key) ?? lowest) : floor;
+            if (next !== null) keys.set(key, { floor: next, hadTurn: true });
+          }
+        },
+        end: () => void claims.delete(noted),
+      };
     },
   };
 }
 
+const lower = (one: string | undefined, other: string) => (one !== undefined && one < other ? one : other);
+
 const newQueue = (name: string): Queue => ({
-  ...{ name, keys: new Map(), served: new Map(), leases: new Map(), after: '' },
+  ...{ name, keys: new Map(), served: new Map(), leases: new Map(), claims: new Set() },
+  ...{ isWhole: false, after: '', turns: 0, hasForgotten: false },
   ...{ unreadFrom: lowest, readAt: -Infinity, lateAt: -Infinity, scannedAt: -Infinity, scanEveryMs: 0 },
 });
 

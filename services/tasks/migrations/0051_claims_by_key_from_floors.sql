@@ -1,9 +1,9 @@
 -- min_version: 0.3.0
 -- Claims of jobs with a concurrency key start at floors that the process passes and gets back (ADR 59).
 
--- The fences of the running jobs of a key, lowest first, up to a number: those of `listed` that still exist, and those above `counted`.
+-- The fences of the running jobs of a key, lowest first, up to a number: those of `listed` that are still leased, and those above `counted`.
 -- A comparison of rows keeps PostgreSQL in the index jobs_leased_by_key_and_fence. For an equation, it takes queue, key and lease for independent,
--- expects many such jobs, and reads other leases or the table until it has found a few.
+-- expects many such jobs, and reads other leases or the table until it has found a few. For a condition on the fence, it may read all leases.
 -- VOLATILE, so that a call after a lock sees what was committed before the lock.
 CREATE FUNCTION fences_of_running_jobs(wanted text, this_key text, listed bigint[], counted bigint, most integer) RETURNS bigint[]
 LANGUAGE sql VOLATILE AS $$
@@ -11,7 +11,7 @@ LANGUAGE sql VOLATILE AS $$
     SELECT fence FROM jobs WHERE fence = ANY (listed)
     UNION ALL
     (SELECT fence FROM jobs
-      WHERE queue = wanted AND fence IS NOT NULL AND concurrency_key IS NOT NULL
+      WHERE queue = wanted AND state = 'leased' AND concurrency_key IS NOT NULL
         AND (concurrency_key, fence) > (this_key, counted) AND (concurrency_key, fence) <= (this_key, 9223372036854775807)
       ORDER BY concurrency_key, fence LIMIT most)
   ) AS running
@@ -24,7 +24,8 @@ $$;
 -- Leased jobs are counted in a statement after the one that locks the key: in READ COMMITTED, a statement that waited for a lock still counts with its
 -- old snapshot (a limit of 3 ran 15). The function keeps that at one round trip.
 -- All leases of a key with a limit are made while its row of job_keys is locked, so a later one has a higher fence than those that a count has seen.
--- Plans are kept: making one for the values of a call looks for the ends of indexes, and passes over the entries of claimed jobs there.
+-- Plans are kept: making one for the values of a call looks for the ends of indexes, and passes over the entries of claimed jobs there. A plan that was
+-- made for a small table must suit a large one, too, so it may only read indexes in their order.
 -- Claims that found no limit may still be running shortly after it was set; so a new limit counts all leases at first.
 CREATE FUNCTION lease_jobs_of_keys(
   wanted text, given json, most_jobs integer, most_bytes bigint, bytes_beside integer,
@@ -32,19 +33,21 @@ CREATE FUNCTION lease_jobs_of_keys(
 ) RETURNS TABLE (
   job_id uuid, job_fence bigint, job_key text, job_bytes integer, job_task uuid, next_floor timestamptz, next_fences bigint[], next_counted bigint
 )
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_sort = off SET enable_bitmapscan = off SET enable_seqscan = off AS $$
 DECLARE
   this record;
   -- longer than two statements may take: the one that sets the limit, and the claim that did not see it
   settled_after CONSTANT interval := '15 seconds';
   -- leases that are older by as many fences are listed one by one, so that no count passes over the entries of more
   most_between CONSTANT bigint := 1000;
-  most_listed CONSTANT integer := 100;
+  most_listed CONSTANT integer := 20;
   -- as for jobs without a key: later jobs may be committed with an earlier rank
   behind_clock CONSTANT interval := '100 milliseconds';
   has_lock boolean := false;
   jobs_left integer := most_jobs;
   bytes_left bigint := most_bytes;
+  last_fence bigint;
   free integer;
   found_jobs integer;
   taken integer;
@@ -54,6 +57,8 @@ DECLARE
   whole_at timestamptz;
   per_job interval;
 BEGIN
+  -- lower than what was counted after a failover to a standby that was behind
+  SELECT last_value INTO last_fence FROM job_fences;
   -- before any lock and in the order of keys, since an insert waits for that of another claim
   INSERT INTO job_keys (queue, key)
     SELECT wanted, listed.key FROM json_to_recordset(given) AS listed (key text)
@@ -75,7 +80,7 @@ BEGIN
     running := '{}';
     job_key := this.key;
     next_floor := this.floor;
-    IF NOT coalesce(this.is_settled, false) THEN
+    IF NOT coalesce(this.is_settled, false) OR this.counted > last_fence THEN
       this.fences := '{}';
       this.counted := 0;
     END IF;
@@ -137,8 +142,14 @@ BEGIN
         RETURN NEXT;
       END LOOP;
       jobs_left := jobs_left - taken;
-      IF taken = found_jobs THEN
-        next_floor := CASE WHEN taken = free THEN least(last_rank, clock_timestamp() - behind_clock) END;
+      IF taken = found_jobs AND taken = free THEN
+        next_floor := least(last_rank, clock_timestamp() - behind_clock);
+      ELSIF taken = found_jobs THEN
+        -- what is left is locked by others
+        SELECT job.rank_at INTO next_floor FROM jobs job
+          WHERE job.queue = wanted AND job.state = 'queued' AND job.concurrency_key IS NOT NULL
+            AND (job.concurrency_key, job.rank_at) >= (this.key, this.floor) AND job.concurrency_key <= this.key
+          ORDER BY job.concurrency_key, job.rank_at, job.id LIMIT 1;
       END IF;
       -- The time of service only keeps the row, so it changes once an hour: while a snapshot is held, each claim reads all versions of the row. Those
       -- that differ in nothing that is indexed share their pages and one entry of each index.
@@ -154,12 +165,15 @@ BEGIN
     next_counted := this.counted;
     IF this.max_running IS NOT NULL AND this.is_settled THEN
       SELECT coalesce(array_agg(fence ORDER BY fence) FILTER (WHERE is_listed), '{}'),
-          coalesce(min(fence) FILTER (WHERE NOT is_listed) - 1, max(fence), this.counted)
+          coalesce(min(fence) FILTER (WHERE NOT is_listed) - 1, this.counted)
         INTO next_fences, next_counted FROM (
           SELECT fence, fence < max(fence) OVER () - most_between AND row_number() OVER (ORDER BY fence) <= most_listed AS is_listed
           FROM unnest(running) AS fence) AS judged;
     END IF;
     job_id := NULL;
+    job_fence := NULL;
+    job_bytes := NULL;
+    job_task := NULL;
     RETURN NEXT;
   END LOOP;
 END
