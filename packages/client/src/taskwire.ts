@@ -80,7 +80,7 @@ function methodOf(
       );
     if (operation.feed === true) {
       const read = (more: Query) => call({ ...query, ...more }) as Call<FeedPage>;
-      return new Feed(read, waitWithin(options.timeoutMs ?? settings.timeoutMs));
+      return new Feed(read, { wait: waitWithin(options.timeoutMs ?? settings.timeoutMs), signal: options.signal });
     }
     if (operation.list !== true) return call(query);
     return new List((cursor) => call(cursor === undefined ? query : { ...query, cursor }) as Call<Page<unknown>>);
@@ -98,10 +98,11 @@ function watchOf(settings: Settings, operation: Operation): (...given: unknown[]
     const path = pathOf(operation, given);
     const options = (given.shift() ?? {}) as CallOptions;
     const wait = waitWithin(options.timeoutMs ?? settings.timeoutMs);
-    return watched(async (known) => {
+    const read = async (known: string | undefined) => {
       const query = known === undefined ? {} : { wait };
       return await perform(settings, operation, { path: path + queryText(query), known }, options);
-    });
+    };
+    return watched(read, { wait, signal: options.signal });
   };
 }
 

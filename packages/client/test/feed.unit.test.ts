@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Taskwire } from '../src/index.ts';
-import { json, problem, useServer, useShortPauses } from './misbehaving-server.ts';
+import { json, problem, usePauses, useServer, useShortPauses } from './misbehaving-server.ts';
 import { failureOf } from './failure-of.ts';
 
 const page = (ids: string[], token: string, more: boolean) =>
@@ -56,5 +56,23 @@ describe('A feed', () => {
     };
     expect(await failureOf(following())).to.include({ code: 'sync_token_expired', operationId: 'syncTasks' });
     expect(ids).to.deep.equal(['a', 'b']);
+  });
+});
+
+describe('A feed whose service is about to stop, so that no request waits', () => {
+  const server = useServer();
+  // 0.2 s of at most a second
+  usePauses(0.2);
+
+  it('is requested with pauses', async () => {
+    server.answers(page(['a'], 't1', false), page(['b'], 't2', false), page([], 't3', false), page([], 't4', false));
+    for await (const { next_token } of new Taskwire({ baseUrl: server.url }).sync.tasks()) {
+      if (next_token === 't4' && server.requests.length === 5) break;
+    }
+    const times = server.requests.map(({ at }) => at);
+    const [, , third = 0, fourth = 0, fifth = 0] = times;
+    expect(fourth - third).to.be.at.least(195);
+    expect(fifth - fourth).to.be.at.least(195);
+    expect(times).to.have.lengthOf(5);
   });
 });

@@ -90,9 +90,14 @@ export const stall: Handler = (_, response) => {
 
 /** Makes the pauses between attempts as short as they can be, in the tests of the enclosing `describe`. */
 export function useShortPauses(): void {
+  usePauses(0);
+}
+
+/** Makes each pause this part of the longest one that it may be, in the tests of the enclosing `describe`. */
+export function usePauses(part: number): void {
   const { random } = Math;
   before(() => {
-    Math.random = () => 0;
+    Math.random = () => part;
   });
   after(() => {
     Math.random = random;

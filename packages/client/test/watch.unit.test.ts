@@ -1,7 +1,16 @@
 import { expect } from 'chai';
 import { Taskwire } from '../src/index.ts';
 import { failureOf } from './failure-of.ts';
-import { cut, json, problem, silence, useServer, useShortPauses, type Handler } from './misbehaving-server.ts';
+import {
+  cut,
+  json,
+  problem,
+  silence,
+  useServer,
+  usePauses,
+  useShortPauses,
+  type Handler,
+} from './misbehaving-server.ts';
 
 const job = (rows: number, etag: string, settled_at: string | null = null): Handler =>
   json(200, { id: 'j1', progress: { rows }, settled_at }, { etag });
@@ -70,5 +79,35 @@ describe('A job that is watched', () => {
     expect(await failureOf(rowsOf(watch())))
       .to.have.property('message')
       .that.includes('no ETag');
+  });
+});
+
+describe('A job that is watched while its service is about to stop, and no request waits', () => {
+  const server = useServer();
+  // 0.2 s of at most a second
+  usePauses(0.2);
+
+  it('is requested with pauses', async () => {
+    const control = new AbortController();
+    const enough: Handler = () => control.abort(new Error('enough'));
+    server.answers(job(1, '"a"'), unchanged, unchanged, enough);
+    const watched = new Taskwire({ baseUrl: server.url }).jobs.watch('j1', { signal: control.signal });
+    await watched.next();
+    expect(await failureOf(watched.next())).to.include({ message: 'enough' });
+    const [, first = 0, second = 0, third = 0] = server.requests.map(({ at }) => at);
+    expect(second - first).to.be.at.least(195);
+    expect(third - second).to.be.at.least(195);
+  });
+
+  it('is given up at once when the signal is aborted during a pause', async () => {
+    const control = new AbortController();
+    server.answers(job(1, '"a"'), (request, response) => {
+      unchanged(request, response);
+      setTimeout(() => control.abort(new Error('enough')), 20);
+    });
+    const watched = new Taskwire({ baseUrl: server.url }).jobs.watch('j1', { signal: control.signal });
+    await watched.next();
+    expect(await failureOf(watched.next())).to.include({ message: 'enough' });
+    expect(server.requests).to.have.lengthOf(2);
   });
 });
