@@ -70,8 +70,13 @@ export function createKnownQueues(
       // a name that arrives from here on waits for a later request
       next = undefined;
     }
-    running = read();
-    return await running;
+    const reading = read();
+    running = reading;
+    try {
+      return await reading;
+    } finally {
+      if (running === reading) running = undefined;
+    }
   }
 
   /** Returns a list that is requested after this call; undefined if Auth is unavailable. */
@@ -88,7 +93,8 @@ export function createKnownQueues(
         if (!excludesAny(list)) {
           if (ageMs < gapMs) return none;
         } else if (missing(list, names).size === 0) {
-          if (ageMs > maxAgeMs && !isUnavailable()) void readNext();
+          // a read that runs already will replace the list, too
+          if (ageMs > maxAgeMs && running === undefined && !isUnavailable()) void readNext();
           return none;
         }
       }

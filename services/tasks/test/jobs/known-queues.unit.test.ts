@@ -82,6 +82,18 @@ describe('The queues that a process of Tasks knows', () => {
     expect(await judgeBy(['mails'], 'reports')).to.deep.equal(['reports']);
   });
 
+  it('are read once when they are old, however many names are used meanwhile', async () => {
+    const { reads, judge, read, judgeBy } = knownTo({ maxAgeMs: -1, gapMs: 0 });
+    expect(await judgeBy(['mails', 'reports'], 'reports')).to.deep.equal([]);
+    expect(await judge('reports')).to.deep.equal([]);
+    const refresh = await read(2);
+    expect(await judge('reports')).to.deep.equal([]);
+    refresh.list(['mails', 'reports']);
+    // without a gap, another read would begin before the next turn of the event loop
+    await new Promise(setImmediate);
+    expect(reads).to.have.length(2);
+  });
+
   it('exclude no name as long as no client has a queue', async () => {
     const { reads, judge, judgeBy } = knownTo({ gapMs: 60_000 });
     expect(await judgeBy([], 'reports')).to.deep.equal([]);
