@@ -23,6 +23,13 @@ describe('The log fields of an event', () => {
     expect(account).to.deep.equal({ aggregate_id: 'a1', user_id: user });
   });
 
+  it('are those of the event itself, not of an object inside it, and only ids', () => {
+    const inside = JSON.stringify({ before: { actor: task }, actor: null });
+    expect(subjectFields('tasks.task.assigned', task, () => inside)).to.deep.equal({ task_id: task });
+    for (const payload of ['{"actor":"\\n"}', '{"actor":{}}', 'null', '[]', '{'])
+      expect(subjectFields('tasks.task.assigned', task, () => payload)).to.deep.equal({ task_id: task });
+  });
+
   it('also name the task of a comment, so that a search for the task finds its comments', () => {
     const payload = JSON.stringify({ task_uuid: task, comment_uuid: 'c1' }, null, 1);
     const fields = { comment_id: 'c1', task_id: task };

@@ -19,15 +19,13 @@ type Subject = {
   prefix: string;
   /** The log field of the aggregate's id. */
   aggregate: string;
-  /** Further log fields, which are found in the payload. */
-  found?: readonly (readonly [field: string, pattern: RegExp])[];
+  /** Further log fields, and the fields of the payload that have their ids. */
+  found?: readonly (readonly [field: string, name: string])[];
 };
 
-/** Matches an id in JSON text. Quotation marks inside strings are escaped, so text that a user wrote never matches. */
-const idNamed = (name: string): RegExp => new RegExp(`"${name}"\\s*:\\s*"([\\da-f-]{36})"`);
-
-const taskOfComment = idNamed('task_uuid');
-const actor = ['user_id', idNamed('actor')] as const;
+const id = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
+const taskOfComment = 'task_uuid';
+const actor = ['user_id', 'actor'] as const;
 
 const subjects: readonly Subject[] = [
   { prefix: 'tasks.task.', aggregate: 'task_id', found: [actor] },
@@ -35,7 +33,7 @@ const subjects: readonly Subject[] = [
   { prefix: 'tasks.job.', aggregate: 'job_id', found: [actor] },
   { prefix: 'tasks.schedule.', aggregate: 'schedule_id' },
   { prefix: 'auth.user.', aggregate: 'user_id' },
-  { prefix: 'auth.account.', aggregate: 'aggregate_id', found: [['user_id', idNamed('user_id')]] },
+  { prefix: 'auth.account.', aggregate: 'aggregate_id', found: [['user_id', 'user_id']] },
 ];
 const unknownSubject: Subject = { prefix: '', aggregate: 'aggregate_id' };
 
@@ -51,15 +49,33 @@ export function subjectFields(
   const { aggregate, found = [] } = subjects.find(({ prefix }) => type.startsWith(prefix)) ?? unknownSubject;
   const fields: Record<string, string> = aggregateId === undefined ? {} : { [aggregate]: aggregateId };
   if (found.length === 0) return fields;
-  const text = payload();
-  for (const [field, pattern] of found) {
-    const id = pattern.exec(text)?.[1];
-    if (id !== undefined) fields[field] = id;
+  const ids = idsIn(payload());
+  for (const [field, name] of found) {
+    const value = ids(name);
+    if (value !== undefined) fields[field] = value;
   }
   return fields;
 }
 
 /** Returns the resource to which the aggregate of an event belongs: the task of a comment. `payload` returns JSON text. */
 export function parentOf(type: EventType | (string & {}), payload: () => string): string | undefined {
-  return type.startsWith('tasks.comment.') ? taskOfComment.exec(payload())?.[1] : undefined;
+  return type.startsWith('tasks.comment.') ? idsIn(payload())(taskOfComment) : undefined;
+}
+
+/** Returns a function that finds the id in a field of an object. It finds nothing in text that is not JSON, because messages may contain anything. */
+function idsIn(text: string): (name: string) => string | undefined {
+  const fields = fieldsOf(text);
+  return (name) => {
+    const value = fields[name];
+    return typeof value === 'string' && id.test(value) ? value : undefined;
+  };
+}
+
+function fieldsOf(text: string): Readonly<Record<string, unknown>> {
+  try {
+    // `Object` turns null, which is JSON too, into an object without fields
+    return Object(JSON.parse(text)) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
 }
