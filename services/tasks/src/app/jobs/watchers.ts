@@ -1,4 +1,5 @@
-import type { ClaimedJob, JobLeases, JobMarks, JobOperating } from './ports.ts';
+import { claimedJobId } from './claimed-job-id.ts';
+import type { JobLeases, JobMarks, JobOperating } from './ports.ts';
 import { createWait, type Wait } from './wait.ts';
 
 /** One request that watches a job. */
@@ -87,7 +88,7 @@ export function wakingWatchers<J extends Changes>(jobs: J, watchers: Watchers): 
     ...jobs,
     async claim(claim) {
       const claimed = await jobs.claim(claim);
-      for (const job of claimed) watchers.wake(idOf(job));
+      for (const job of claimed) watchers.wake(claimedJobId(job));
       return claimed;
     },
     async extend(leases, queues) {
@@ -107,9 +108,4 @@ export function wakingWatchers<J extends Changes>(jobs: J, watchers: Watchers): 
       return cancelled;
     },
   };
-}
-
-/** The texts come from the database, which writes the id first. */
-function idOf(job: ClaimedJob): string {
-  return /^\{"id":"([^"]+)"/.exec(job)?.[1] ?? '';
 }

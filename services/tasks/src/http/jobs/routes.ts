@@ -8,6 +8,7 @@ import {
   response,
   type BoundRoute,
 } from '@taskwire/http-server';
+import { claimedJobId } from '../../app/jobs/claimed-job-id.ts';
 import { claimJobs } from '../../app/jobs/claim-jobs.ts';
 import { enqueueJob, enqueueJobs } from '../../app/jobs/enqueue-jobs.ts';
 import { extendLeases } from '../../app/jobs/extend-leases.ts';
@@ -19,8 +20,10 @@ import { watchJob } from '../../app/jobs/read-job.ts';
 import { settleJob, settleJobs } from '../../app/jobs/settle-jobs.ts';
 import type { Waiters } from '../../app/jobs/waiters.ts';
 import type { Watchers } from '../../app/jobs/watchers.ts';
+import { readLeaseToken } from '../../domain/jobs/lease-token.ts';
 import { pageBody, respond } from '../response.ts';
 import { storedRequest } from './idempotency.ts';
+import { logJob } from './log-job.ts';
 
 export type JobPorts = {
   jobs: JobEnqueuing & JobReads & JobLeases & JobOperating & JobLimiting;
@@ -72,14 +75,17 @@ export function jobRoutes(ports: JobPorts): BoundRoute[] {
     bind(tasksRoutes.listJobLimits, async ({ params: { queue } }) => response(200, await listJobLimits(ports, queue))),
     bind(tasksRoutes.claimJobs, async ({ actor: worker, body: input, hangUp }) => {
       const jobs = await claimJobs(ports, { worker, input, hangUp: hangUp() });
+      logJob(jobs.map(claimedJobId));
       return response(200, new PreserializedJson(claimed, `{"data":[${jobs.join(',')}]}` as JsonText<typeof claimed>));
     }),
-    bind(tasksRoutes.heartbeatJobs, async ({ actor: { queues }, body: { leases: input } }) =>
-      response(200, await extendLeases(ports, { queues, input })),
-    ),
-    bind(tasksRoutes.settleJobs, async ({ actor: { queues }, body: { items: input } }) =>
-      response(200, await settleJobs(ports, { queues, input })),
-    ),
+    bind(tasksRoutes.heartbeatJobs, async ({ actor: { queues }, body: { leases: input } }) => {
+      logJob(input.map(jobOf));
+      return response(200, await extendLeases(ports, { queues, input }));
+    }),
+    bind(tasksRoutes.settleJobs, async ({ actor: { queues }, body: { items: input } }) => {
+      logJob(input.map(jobOf));
+      return response(200, await settleJobs(ports, { queues, input }));
+    }),
     bind(
       tasksRoutes.completeJob,
       async ({ actor: { queues }, params: { id: jobId }, body: { lease_token, ...complete } }) =>
@@ -92,4 +98,8 @@ export function jobRoutes(ports: JobPorts): BoundRoute[] {
       response(200, await settleJob(ports, { queues, jobId, input: { lease_token, release: true } })),
     ),
   ];
+}
+
+function jobOf({ lease_token: token }: { lease_token: string }): string {
+  return readLeaseToken(token).id;
 }
