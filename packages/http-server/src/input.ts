@@ -72,14 +72,30 @@ function toFieldErrors(issue: z.core.$ZodIssue, fieldHints: Readonly<Record<stri
         unknownField,
     }));
   }
-  if (issue.code === 'invalid_union' && (path.length === 0 || issue.message === noForm)) {
-    // the caller most likely meant the branch with the fewest faults, unless the caller sent none of its fields
-    const closest = issue.errors.toSorted((a, b) => a.length - b.length)[0] ?? [];
-    const meant = closest.filter((inner) => issue.message === noForm || !isMissing(inner));
+  if (issue.code === 'invalid_union') {
+    const meant = faultsOfForm(issue);
     if (meant.length > 0)
       return meant.flatMap((inner) => toFieldErrors({ ...inner, path: [...issue.path, ...inner.path] }, fieldHints));
   }
   return [{ field: path.join('.'), code: codeOf(issue), message: issue.message }];
+}
+
+/**
+ * Returns the faults of the form that the caller meant, for a value with several accepted forms; none if that cannot be known. It is the only form
+ * with exactly the fields that the caller sent. Otherwise, for the body and for a value that the schema does not describe, it is most likely the form
+ * with the fewest faults, unless the caller sent none of its fields.
+ */
+function faultsOfForm({ errors, path, message }: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue[] {
+  const [form, ...others] = errors.filter((faults) => faults.length > 0 && !faults.some(isOfForm));
+  if (form !== undefined && others.length === 0) return form;
+  if (path.length > 0 && message !== noForm) return [];
+  const closest = errors.toSorted((a, b) => a.length - b.length)[0] ?? [];
+  return closest.filter((inner) => message === noForm || !isMissing(inner));
+}
+
+/** Whether a fault says that a value does not have a form: it is no object, or has other fields. */
+function isOfForm(issue: z.core.$ZodIssue): boolean {
+  return issue.path.length === 0 || (issue.path.length === 1 && isMissing(issue));
 }
 
 const unknownField = 'is not a field of this request';

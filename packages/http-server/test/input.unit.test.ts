@@ -24,6 +24,17 @@ describe('A validation error', () => {
     owner: z.guid().optional(),
     performer: z.union([z.guid(), z.literal('me')]).optional(),
     sure: z.literal(true).optional(),
+    ends: z
+      .array(
+        z.union(
+          [
+            z.strictObject({ id: z.string(), done: z.strictObject({}) }),
+            z.strictObject({ id: z.string(), failed: z.strictObject({ why: z.string() }) }),
+          ],
+          'must have done or failed',
+        ),
+      )
+      .optional(),
     shape: z
       .discriminatedUnion('kind', [
         z.strictObject({ kind: z.literal('circle'), radius: z.number() }),
@@ -47,6 +58,11 @@ describe('A validation error', () => {
     [{ tags: 'a' }, 'tags must be a list, for example ["first", "second"]'],
     [{ owner: 'Ann' }, `owner must be a UUID, for example ${id}`],
     [{ sure: false }, 'sure must be true'],
+    [{ ends: [{ id: '1', failed: {} }] }, 'ends.0.failed.why is required: a string'],
+    [{ ends: [{ id: '1', failed: null }] }, 'ends.0.failed must be a JSON object'],
+    [{ ends: [{ id: '1' }] }, 'ends.0 must have done or failed'],
+    [{ ends: [{ id: '1', done: {}, failed: { why: 'x' } }] }, 'ends.0 must have done or failed'],
+    [{ ends: [5] }, 'ends.0 must have done or failed'],
     [{ shape: { kind: 'star' } }, 'shape.kind must be one of "circle", "square"'],
     [{ shape: { radius: 1 } }, 'shape.kind is required: one of "circle", "square"'],
     [{ shape: null }, 'shape must be a JSON object'],
