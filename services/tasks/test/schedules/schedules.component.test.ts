@@ -91,6 +91,10 @@ describe('A schedule', () => {
       const answer = await harness.call('createSchedule', { token, body });
       expect([answer.status, codeOf(answer)], JSON.stringify(body)).to.deep.equal([status, code]);
     }
+    for (const assignee_id of [manager.id, '019a9d5e-71aa-7b3c-8d4e-5f6a7b8c9d0e']) {
+      const { body } = await harness.call('createSchedule', { token: manager.token, body: target({ assignee_id }) });
+      expect((body as ProblemBody).errors?.map(({ field }) => field)).to.deep.equal(['target.assignee_id']);
+    }
   });
 
   it('is created once under one key, although its only instant has passed when the request is repeated', async () => {

@@ -13,7 +13,7 @@ import { scheduleDocument, type ScheduleSchema } from './document.ts';
 import { changedScheduleOf } from './given-schedule.ts';
 import type { SchedulePorts, StoredSchedule } from './ports.ts';
 import { skipped } from './outcome.ts';
-import { findUnknownTargetQueue, requireTarget } from './require-target.ts';
+import { assigneeField, findUnknownTargetQueue, requireTarget } from './require-target.ts';
 import { nextOccurrences, requireJitterWithinInterval } from './rule-evaluator.ts';
 import { progressOf } from './run-schedules.ts';
 
@@ -44,7 +44,12 @@ export async function changeSchedule(
     return scheduleDocument(await ports.schedules.updateSchedule(tx, planned, zoneDatabase));
   };
   const assigneeId = input.target?.kind === 'task' ? (input.target.assignee_id ?? null) : null;
-  return await withKnownAssignee(ports.users, assigneeId, async () => await ports.tasks.transaction(change));
+  return await withKnownAssignee(
+    ports.users,
+    assigneeId,
+    async () => await ports.tasks.transaction(change),
+    assigneeField,
+  );
 }
 
 type Place = Pick<Schedule, 'nextAt' | 'dueAt' | 'revision' | 'awaitsEnd'>;

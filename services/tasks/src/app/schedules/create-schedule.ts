@@ -10,7 +10,7 @@ import { zoneDatabase } from './advance.ts';
 import { scheduleDocument, type ScheduleSchema } from './document.ts';
 import { newScheduleOf } from './given-schedule.ts';
 import type { SchedulePorts } from './ports.ts';
-import { findUnknownTargetQueue, requireTarget } from './require-target.ts';
+import { assigneeField, findUnknownTargetQueue, requireTarget } from './require-target.ts';
 import { nextOccurrences, requireJitterWithinInterval } from './rule-evaluator.ts';
 
 /** A user's schedules may create one task a minute each, so their number bounds what one user can cause. */
@@ -56,7 +56,7 @@ export async function createSchedule(
   };
   const assigneeId = input.target.kind === 'task' ? (input.target.assignee_id ?? null) : null;
   const once = async () => await ports.tasks.once<ScheduleSchema>(request, create);
-  return await withKnownAssignee(ports.users, assigneeId, once);
+  return await withKnownAssignee(ports.users, assigneeId, once, assigneeField);
 }
 
 function tooMany() {

@@ -9,6 +9,9 @@ import { findUnknownQueue, type KnownQueues } from '../jobs/known-queues.ts';
 import { enterProject } from '../projects/place-in-project.ts';
 import type { SchedulePorts } from './ports.ts';
 
+/** The field of a request that names the assignee of a schedule's tasks. */
+export const assigneeField = 'target.assignee_id';
+
 /**
  * Requires that a user may create and assign what a schedule will create for them, in its project.
  * @throws what `authorizeTarget`, `enterProject` and `requireEligible` throw.
@@ -25,7 +28,7 @@ export async function requireTarget(
   }
   const { project_id: projectId, assignee_id: assigneeId } = target;
   authorizeTarget(actor, target, await enterProject(projects, tx, { actor, projectId, field: 'target.project_id' }));
-  if (assigneeId !== null) requireEligible(await tasks.lockEligibility(tx, assigneeId, projectId));
+  if (assigneeId !== null) requireEligible(await tasks.lockEligibility(tx, assigneeId, projectId), assigneeField);
 }
 
 type GivenTarget = { kind: 'task' } | { kind: 'job'; job: { queue: string } } | undefined;

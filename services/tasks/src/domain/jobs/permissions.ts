@@ -17,9 +17,9 @@ export function requireQueues(actor: JobActor, queues: readonly string[]): void 
   }
 }
 
-/** A user may create a task of kind `job` if they may enqueue jobs. @throws Problem `forbidden`. */
+/** Requires that a user may enqueue jobs, for a task of kind `job` or a schedule. @throws Problem `forbidden`. */
 export function requireJobSender({ role }: Pick<Actor, 'role'>): void {
-  if (role === 'member') throw problem('forbidden', 'Only managers and admins can create a task of kind job.');
+  if (role === 'member') throw problem('forbidden', 'Only managers and admins can enqueue jobs.');
 }
 
 /** Names the actor in the job that it enqueued. */
