@@ -914,7 +914,7 @@ export type ChangeScheduleRequest = {
      */
     time_zone?: string;
     /**
-     * the earliest run, without fractions of a second; every counts from it, and an rrule takes the parts that it omits from it
+     * the earliest run, without fractions of a second; every counts from it, and an rrule takes the parts that it omits from it. Without it, every counts from now, and an rrule from the next full minute
      */
     starts_at?: string | null;
     /**
@@ -1228,7 +1228,7 @@ export type CreateScheduleRequest = {
      */
     time_zone?: string;
     /**
-     * the earliest run, without fractions of a second; every counts from it, and an rrule takes the parts that it omits from it
+     * the earliest run, without fractions of a second; every counts from it, and an rrule takes the parts that it omits from it. Without it, every counts from now, and an rrule from the next full minute
      */
     starts_at?: string | null;
     /**
@@ -2648,7 +2648,7 @@ export type PreviewScheduleRequest = {
      */
     time_zone?: string;
     /**
-     * the earliest run, without fractions of a second; every counts from it, and an rrule takes the parts that it omits from it
+     * the earliest run, without fractions of a second; every counts from it, and an rrule takes the parts that it omits from it. Without it, every counts from now, and an rrule from the next full minute
      */
     starts_at?: string | null;
     /**

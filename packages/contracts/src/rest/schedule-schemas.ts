@@ -18,7 +18,9 @@ export const ruleFields = {
   time_zone: timeZone,
   starts_at: givenInstant
     .nullable()
-    .describe('the earliest run, without fractions of a second; every counts from it, and an rrule takes the parts that it omits from it'),
+    .describe(
+      'the earliest run, without fractions of a second; every counts from it, and an rrule takes the parts that it omits from it. Without it, every counts from now, and an rrule from the next full minute',
+    ),
   ends_at: givenInstant.nullable().describe('the latest run'),
   dst_gap: z
     .enum(['run_after', 'skip'])

@@ -43,6 +43,16 @@ describe('The preview of a schedule', () => {
     expect(Date.parse(first?.nominal_at ?? '') - Date.now()).to.be.within(3_590_000, 3_600_000);
   });
 
+  it('starts an RRULE without a start at the next full minute, so that COUNT has all its occurrences', async () => {
+    const { body } = await preview({ kind: 'rrule', expression: 'FREQ=DAILY;COUNT=2', limit: 5 });
+    const instants = (body as { data: { nominal_at: string }[] }).data.map(({ nominal_at }) => Date.parse(nominal_at));
+    const [first = NaN, second = NaN] = instants;
+    expect(instants).to.have.length(2);
+    expect(first % 60_000).to.equal(0);
+    expect(first - Date.now()).to.be.at.most(60_000);
+    expect(second - first).to.equal(86_400_000);
+  });
+
   it('refuses a rule that cannot be used, and names the field', async () => {
     const daily = { kind: 'cron', expression: '0 9 * * *' };
     const faults: [Record<string, unknown>, string, string][] = [

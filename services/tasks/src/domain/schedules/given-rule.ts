@@ -10,18 +10,27 @@ export type GivenRule = {
   dst_gap: Rule['dstGap'];
 };
 
-/** The rule that a caller means. A rule that needs a start counts from now if none is given. */
+const minuteMs = 60_000;
+
+/** The rule that a caller means. A rule that needs a start gets one if none is given. */
 export function ruleOf(given: GivenRule, now: number): Rule {
   const { kind, expression } = given;
-  const needsStart = kind === 'every' || kind === 'rrule';
-  const startsAt = given.starts_at === null ? (needsStart ? now : null) : Date.parse(given.starts_at);
   return {
     ...{ kind, expression },
     timeZone: given.time_zone,
-    startsAt: wholeSeconds(startsAt),
+    startsAt: wholeSeconds(given.starts_at === null ? defaultStart(kind, now) : Date.parse(given.starts_at)),
     endsAt: wholeSeconds(given.ends_at === null ? null : Date.parse(given.ends_at)),
     dstGap: given.dst_gap,
   };
+}
+
+/**
+ * `every` counts from now. An RRULE starts with the next full minute: its first occurrence, which COUNT counts, is then in the future, and a rule for
+ * 09:00 does not run at the second of the present minute.
+ */
+function defaultStart(kind: Rule['kind'], now: number): number | null {
+  if (kind === 'every') return now;
+  return kind === 'rrule' ? (Math.floor(now / minuteMs) + 1) * minuteMs : null;
 }
 
 function wholeSeconds(at: number | null): number | null {
