@@ -355,7 +355,7 @@ export type Api = {
     dropAll(body: T.DropJobsData['body'], options?: CallOptions): Call<Opened<T.DropJobsResponses[200]>>;
     /**
      * Limit the jobs of a concurrency key.
-     * The key `*` limits every key of the queue that has no limits of its own. Running jobs are not affected. Null for both removes the limits.
+     * The key `*` limits every key of the queue that has no limits of its own. Running jobs are not affected. Null for both removes the limits. The queue of no registered client is refused (422 `unknown_queue`), except to remove its limits.
      */
     setLimit(queue: string, key: string, body: T.SetJobLimitData['body'], options?: CallOptions): Call<Opened<T.SetJobLimitResponses[200]>>;
     /**

@@ -1366,7 +1366,7 @@ export type CreateTaskRequest = {
         priority?: number;
         max_attempts?: number;
         /**
-         * the latest start; a job that has not started by then is dead
+         * the latest start, not before run_at; a job that has not started by then is dead
          */
         deadline?: string;
         /**
@@ -1669,7 +1669,7 @@ export type EnqueueJobRequest = {
     priority?: number;
     max_attempts?: number;
     /**
-     * the latest start; a job that has not started by then is dead
+     * the latest start, not before run_at; a job that has not started by then is dead
      */
     deadline?: string;
     /**
@@ -1734,7 +1734,7 @@ export type EnqueueJobsRequest = {
         priority?: number;
         max_attempts?: number;
         /**
-         * the latest start; a job that has not started by then is dead
+         * the latest start, not before run_at; a job that has not started by then is dead
          */
         deadline?: string;
         /**

@@ -43,8 +43,14 @@ export function jsonValue(what: string) {
 const window = z
   .string()
   .max(40)
-  .regex(/^P(?=\d|T\d)(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?$/, 'must be a length in days, hours, minutes and seconds, for example PT1H')
-  .refine((text) => windowMs(text) >= 1_000 && windowMs(text) <= longestWindowMs, 'must be from one second to 366 days');
+  .regex(/^P(?=\d|T\d)(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?$/, {
+    abort: true,
+    message: 'must be a length in days, hours, minutes and seconds, for example PT1H',
+  })
+  .refine((text) => windowMs(text) >= 1_000 && windowMs(text) <= longestWindowMs, {
+    message: 'must be from one second to 366 days',
+    params: { code: 'out_of_range' },
+  });
 
 /** Returns the milliseconds of a duration that `unique.window` accepts. */
 export function windowMs(text: string): number {
@@ -70,7 +76,7 @@ export const newJob = z.strictObject({
   run_at: givenInstant.optional().describe('the earliest start; now if omitted or in the past'),
   priority: z.int().min(0).max(9).default(0).describe('each step is worth a minute of waiting'),
   max_attempts: z.int().min(1).max(100).default(20),
-  deadline: givenInstant.optional().describe('the latest start; a job that has not started by then is dead'),
+  deadline: givenInstant.optional().describe('the latest start, not before run_at; a job that has not started by then is dead'),
   unique: unique.optional().describe('at most one job with this key in its queue'),
   concurrency_key: line(200).optional().describe('jobs of the same key share the limits of `setJobLimit`'),
   after: z

@@ -152,12 +152,13 @@ export const jobsRoutes = {
     operationId: 'setJobLimit',
     summary: 'Limit the jobs of a concurrency key',
     description:
-      'The key `*` limits every key of the queue that has no limits of its own. Running jobs are not affected. Null for both removes the limits.',
+      'The key `*` limits every key of the queue that has no limits of its own. Running jobs are not affected. Null for both removes the limits. The queue of no registered client is refused (422 `unknown_queue`), except to remove its limits.',
     tag,
     access: administrator,
     params: z.strictObject({ queue: queueName, key: line(200) }),
     body: z.strictObject(limits),
     responses: { 200: limit },
+    problems: ['unknown_queue'],
   }),
   listJobLimits: defineRoute({
     method: 'get',

@@ -125,7 +125,7 @@ async function createWithJob(
     const { project_id } = await placeInProject(ports, tx, { actor, parentId: task.parent_id, projectId });
     if (fault !== undefined) throw fault;
     const id = await tasks.newTaskId(tx);
-    const newJob = { ...toNewJob(job, { kind: 'user', id: actor.id }), taskId: id, path: 'job.' };
+    const newJob = { ...toNewJob(job, { kind: 'user', id: actor.id }, 'job.'), taskId: id };
     const [receipt] = await jobs.enqueueWithin(tx, [newJob]);
     if (receipt === undefined) throw new Error('a job was stored without a receipt');
     return await tasks.insertJobTask(tx, { ...task, project_id }, { id, jobId: receipt.id });

@@ -38,14 +38,15 @@ describe('Jobs that are not due', () => {
 
   it('are dead when their deadline passes before they start, queued or not', async () => {
     const deadline = new Date(Date.now() + 60_000).toISOString();
-    const jobs = [
-      await client.enqueue({ deadline }),
-      await client.enqueue({ deadline, run_at: new Date(Date.now() + 90_000).toISOString() }),
-    ];
+    const predecessor = await client.enqueue();
+    const [running] = await client.claim();
+    const jobs = [await client.enqueue({ deadline }), await client.enqueue({ deadline, after: [predecessor.id] })];
     for (const job of jobs) await harness.age(job.id, 61);
     expect(await client.claim()).to.deep.equal([]);
     await promote();
     for (const job of jobs) expect(await stateOf(job)).to.equal('dead: deadline');
+    expect(await client.settle('complete', running!)).to.deep.equal([200, 'succeeded']);
+    await promote();
     const started = await client.enqueue({ deadline });
     const [lease] = await client.claim();
     await harness.age(started.id, 29);

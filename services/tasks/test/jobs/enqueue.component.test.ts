@@ -75,6 +75,9 @@ describe('Enqueuing jobs', () => {
     expect(await faultOf({ max_attempts: 0 })).to.equal('max_attempts');
     expect(await faultOf({ run_at: 'tomorrow' })).to.equal('run_at');
     expect(await faultOf({ unique: { key: 'a', until: 'window', window: 'P1M' } })).to.equal('unique.window');
+    const late = { run_at: '2040-01-01T10:00:00Z', deadline: '2040-01-01T10:59:59+01:00' };
+    expect(await faultOf(late)).to.equal('deadline');
+    expect((await client.enqueue({ ...late, deadline: '2040-01-01T11:00:00+01:00' })).state).to.equal('scheduled');
     expect(await faultOf({ after: [crypto.randomUUID()] })).to.equal('after.0');
     expect(await faultOf({ after: Array.from({ length: 101 }, () => crypto.randomUUID()) })).to.equal('after');
   });
@@ -144,7 +147,17 @@ describe('Enqueuing jobs', () => {
         jobs: [job, { ...job, unique: { ...unique, on_conflict: 'reject' } }],
       });
       expect([answer.status, codeOf(answer)]).to.deep.equal([409, 'job_exists']);
+      expect(answer.body).to.have.nested.property('errors[0].field', 'jobs.1.unique.key');
       expect(await client.claim()).to.have.length(1);
+    });
+
+    it('names no job that is not stored when two jobs of a batch have one key', async () => {
+      const one = { queue: client.queue, kind: 'test', unique: { ...unique, on_conflict: 'reject' } };
+      const answer = await client.call('enqueueJobs', { jobs: [one, one] });
+      expect([answer.status, codeOf(answer)]).to.deep.equal([409, 'job_exists']);
+      expect(answer.body)
+        .to.have.property('detail')
+        .that.matches(/^Another job of this request .* unique key "report 7"/);
     });
 
     it('holds the key for the length of its window, even after the job is settled', async () => {

@@ -66,6 +66,18 @@ describe('A queue that no registered client has', () => {
     expect(unchanged).to.deep.equal(schedule);
   });
 
+  it('gets no limits, but loses those that it has', async () => {
+    const admin = await harness.join('Ada', 'admin');
+    const limit = async (body: object) =>
+      await harness.call('setJobLimit', { token: admin.token, params: { queue: 'report', key: '*' }, body });
+    for (const limits of [
+      { max_running: 1, rate: null },
+      { max_running: null, rate: { n: 1, per: 1 } },
+    ])
+      expect(seen(await limit(limits))).to.deep.equal([422, 'unknown_queue', 'queue unknown_queue']);
+    expect((await limit({ max_running: null, rate: null })).status).to.equal(200);
+  });
+
   it('is accepted at once when a client was registered for it, and refused again once the client was removed', async () => {
     const once = { headers: { 'idempotency-key': 'fresh-1' } };
     harness.auth.queues.add('fresh');

@@ -2,6 +2,7 @@ import { jsonText, tasksRoutes, windowMs } from '@taskwire/contracts';
 import type { Problem } from '@taskwire/errors';
 import type { z } from 'zod';
 import { actorName, requireQueues, type JobActor } from '../../domain/jobs/permissions.ts';
+import { invalidField } from '../../domain/invalid-field.ts';
 import type { IdempotentRequest, TaskWrites, WriteResult } from '../ports.ts';
 import { findUnknownQueue, type KnownQueues, type NamedQueue } from './known-queues.ts';
 import type { JobEnqueuing, NewJob, ReceiptSchema } from './ports.ts';
@@ -13,7 +14,7 @@ type Input = z.output<typeof tasksRoutes.enqueueJob.body>;
 type Ports = { jobs: JobEnqueuing & Pick<TaskWrites, 'once'>; knownQueues: KnownQueues };
 type Command<I> = { actor: JobActor; input: I; request: IdempotentRequest | undefined };
 
-/** Enqueues a job. @throws Problem `forbidden`, `unknown_queue`, and what `JobEnqueuing.enqueue` throws. */
+/** Enqueues a job. @throws Problem `forbidden`, `unknown_queue`, and what `toNewJob` and `JobEnqueuing.enqueue` throw. */
 export async function enqueueJob(
   { jobs, knownQueues }: Ports,
   { actor, input, request }: Command<Input>,
@@ -40,7 +41,7 @@ export async function enqueueJobs(
   const named = input.map(({ queue }, place) => ({ field: `${pathOf(place)}queue`, queue }));
   const fault = await faultOf(knownQueues, actor, named);
   if (fault !== undefined) return await refuse(jobs, request, fault);
-  const jobsOfBatch = input.map((job, place) => ({ ...toNewJob(job, actor), path: pathOf(place) }));
+  const jobsOfBatch = input.map((job, place) => toNewJob(job, actor, pathOf(place)));
   const batch = { jobs: jobsOfBatch, request };
   return await jobs.enqueue(batch, (receipts) => jsonText(batchResponse, { data: [...receipts] }));
 }
@@ -66,16 +67,23 @@ async function refuse<S extends z.ZodType>(
   });
 }
 
-/** A job of a valid request. */
-export function toNewJob({ unique, ...input }: Input, sender: JobActor): NewJob {
+/**
+ * A job of a request. `path` is its place in the request, which precedes the names of its fields in problems. @throws Problem `invalid_input` for a
+ * deadline before the earliest start: the job would wait for a start that never comes.
+ */
+export function toNewJob({ unique, ...input }: Input, sender: JobActor, path = ''): NewJob {
+  const { run_at: runAt, deadline } = input;
+  if (runAt !== undefined && deadline !== undefined && Temporal.Instant.compare(deadline, runAt) < 0)
+    throw invalidField(`${path}deadline`, 'invalid_range', 'must not be before run_at');
   return {
+    path,
     queue: input.queue,
     kind: input.kind,
     payload: JSON.stringify(input.payload),
-    runAt: input.run_at ?? null,
+    runAt: runAt ?? null,
     priority: input.priority,
     maxAttempts: input.max_attempts,
-    deadline: input.deadline ?? null,
+    deadline: deadline ?? null,
     unique:
       unique === undefined
         ? null

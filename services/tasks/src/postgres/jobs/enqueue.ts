@@ -1,6 +1,7 @@
-import { problem } from '@taskwire/errors';
+import { fieldProblem, problem } from '@taskwire/errors';
 import { isoMicros, query, type Queryable, type Tx } from '@taskwire/postgres';
 import type { NewJob, Receipt } from '../../app/jobs/ports.ts';
+import { invalidField } from '../../domain/invalid-field.ts';
 import { priorityStepSeconds } from '../../domain/jobs/limits.ts';
 
 /**
@@ -128,7 +129,10 @@ export async function storeAll(tx: Tx, jobs: readonly NewJob[]): Promise<Stored>
     for (const holder of holders) {
       const place = others[holder.place] as number;
       const job = jobs[place] as NewJob;
-      if (job.unique?.onConflict === 'reject') throw jobExists(job, holder.id);
+      if (job.unique?.onConflict === 'reject') {
+        const isOfRequest = stored.some(({ id }) => id === holder.id);
+        throw jobExists(job, isOfRequest ? 'Another job of this request' : `The job ${holder.id}`);
+      }
       receipts.set(place, receiptOf({ ...job, kind: holder.kind }, holder, { isExisting: true }));
     }
   }
@@ -193,16 +197,15 @@ export function receiptOf(
   return { id, queue, kind, state, run_at, is_existing: isExisting };
 }
 
-function jobExists({ queue, unique }: NewJob, id: string) {
-  return problem(
-    'job_exists',
-    `The job ${id} of the queue ${queue} has the unique key ${JSON.stringify(unique?.key)}.`,
-  );
+/** `holder` names the job that holds the key. A job of the same request is not stored, so its id would lead nowhere. */
+function jobExists({ queue, unique, path = '' }: NewJob, holder: string) {
+  return fieldProblem('job_exists', {
+    field: `${path}unique.key`,
+    message: 'is the key of another job',
+    detail: `${holder} of the queue ${queue} has the unique key ${JSON.stringify(unique?.key)}.`,
+  });
 }
 
 function unknownPredecessor(field: string) {
-  const message = 'must be the id of a job';
-  return problem('invalid_input', `Invalid fields: ${field}. ${field} ${message}.`, {
-    errors: [{ field, code: 'unknown_job', message }],
-  });
+  return invalidField(field, 'unknown_job', 'must be the id of a job');
 }
