@@ -28,6 +28,8 @@ await build({
   dts: true,
   hash: false,
   logLevel: 'warn',
+  // on a busy machine, a user who packs the package would get a warning about the times of the build
+  checks: { bundlerTimings: false },
   fixedExtension: false,
 });
 
