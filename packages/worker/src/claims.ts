@@ -94,7 +94,12 @@ export class Claims {
           throw error;
         }
         const retryInMs = pauseMs(failures, retryAfterMsOf(error), times.pauses);
-        report({ event: 'request_failed', request: 'claim', message: messageOf(error), retryInMs });
+        report({
+          event: 'request_failed',
+          request: 'claim',
+          message: messageOf(error),
+          retryInMs: Math.round(retryInMs),
+        });
         await this.#pause(retryInMs);
         if (signal.aborted) return;
       }

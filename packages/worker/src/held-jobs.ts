@@ -1,4 +1,4 @@
-import type { ClaimedJob, Ending } from './answers.ts';
+import { messageOf, type ClaimedJob, type Ending } from './answers.ts';
 import type { Clock } from './clock.ts';
 import { endingOfError, endingOfResult, failure, jsonOf } from './endings.ts';
 import { JobAborted, type AbortReason } from './errors.ts';
@@ -183,14 +183,14 @@ export class HeldJobs {
     const { settlements, clock, report } = this.#ports;
     const { lease_token: token, id: jobId } = held.job;
     held.phase = 'settling';
-    const runMs = held.startedAt === 0 ? 0 : clock.now() - held.startedAt;
+    const runMs = held.startedAt === 0 ? 0 : Math.round(clock.now() - held.startedAt);
     const settled = await settlements.settle(token, ending);
     switch (settled.kind) {
       case 'settled': {
         const ended = 'complete' in ending ? 'completed' : 'fail' in ending ? 'failed' : 'released';
-        const { error } = held;
+        const failed = 'fail' in ending ? { code: ending.fail.code, message: ending.fail.message } : {};
         const { state } = settled;
-        report({ event: 'job_settled', jobId, ending: ended, state, runMs, ...(error === undefined ? {} : { error }) });
+        report({ event: 'job_settled', jobId, ending: ended, state, runMs, ...reported(held.error), ...failed });
         this.#leave(held);
         break;
       }
@@ -212,7 +212,7 @@ export class HeldJobs {
   #drop(held: Held, reason: 'lease_lost' | 'unanswered' | 'refused', error: unknown = held.error): void {
     this.#ports.report({
       ...{ event: 'job_dropped', jobId: held.job.id, reason },
-      ...(error === undefined ? {} : { error }),
+      ...reported(error),
     });
     this.#leave(held);
   }
@@ -225,4 +225,9 @@ export class HeldJobs {
     heartbeats.drop(token);
     changed();
   }
+}
+
+/** The fields of an event that say what went wrong. */
+function reported(error: unknown): { message?: string; error?: unknown } {
+  return error === undefined ? {} : { message: messageOf(error), error };
 }

@@ -135,7 +135,7 @@ export class LeaseKeeper {
         ? 0
         : Math.max(jittered, Math.min(times.heartbeatMs, retryAfterMsOf(error) ?? 0));
       this.#notBefore = clock.now() + retryInMs;
-      notify({ kind: 'failed', message: messageOf(error), retryInMs });
+      notify({ kind: 'failed', message: messageOf(error), retryInMs: Math.round(retryInMs) });
     }
     this.#isSending = false;
     this.#look();

@@ -120,7 +120,7 @@ export class Settlements {
     const { clock, times, report } = this.#ports;
     const retryInMs = pauseMs(this.#failures, retryAfterMsOf(error), times.pauses);
     this.#failures += 1;
-    report({ event: 'request_failed', request: 'settle', message: messageOf(error), retryInMs });
+    report({ event: 'request_failed', request: 'settle', message: messageOf(error), retryInMs: Math.round(retryInMs) });
     if (this.#isClosed) return;
     await new Promise<void>((resolve) => {
       const cancel = clock.after(retryInMs, resolve);

@@ -217,13 +217,22 @@ describe('A worker', function () {
       // a handler may throw anything
       throw errors[payload as number] as Error;
     });
-    await until('job_settled', 4);
+    const settled = await until('job_settled', 4);
     expect(jobs.map((job) => job?.endings[0])).to.deep.equal([
       { fail: { code: 'no_such_user', message: 'There is no user 7.', final: true } },
       { fail: { code: 'busy', message: 'Later.', final: false, retry_after: 2 } },
       { fail: { code: 'handler_error', message: 'TypeError: x is not a function', final: false } },
       { fail: { code: 'handler_error', message: 'text ', final: false } },
     ]);
+    // a log of JSON lines names the cause, although JSON leaves out the message of an error
+    const logged = settled.map((event) => JSON.parse(JSON.stringify(event)) as Record<string, unknown>);
+    expect(logged.map(({ code, message }) => `${String(code)}: ${String(message)}`)).to.have.members([
+      'no_such_user: There is no user 7.',
+      'busy: Later.',
+      'handler_error: TypeError: x is not a function',
+      'handler_error: text ',
+    ]);
+    for (const { runMs } of logged) expect(runMs).to.satisfy(Number.isInteger);
   });
 
   it('fails a job permanently if its result cannot be stored', async () => {
