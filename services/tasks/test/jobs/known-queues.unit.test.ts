@@ -82,7 +82,7 @@ describe('The queues that a process of Tasks knows', () => {
     expect(await judgeBy(['mails'], 'reports')).to.deep.equal(['reports']);
   });
 
-  it('are read once when they are old, however many names are used meanwhile', async () => {
+  it('are read once when they are old, however many names are used during that read', async () => {
     const { reads, judge, read, judgeBy } = knownTo({ maxAgeMs: -1, gapMs: 0 });
     expect(await judgeBy(['mails', 'reports'], 'reports')).to.deep.equal([]);
     expect(await judge('reports')).to.deep.equal([]);

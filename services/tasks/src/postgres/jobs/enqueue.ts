@@ -202,7 +202,7 @@ function jobExists({ queue, unique, path = '' }: NewJob, holder: string) {
   return fieldProblem('job_exists', {
     field: `${path}unique.key`,
     message: 'is the key of another job',
-    detail: `${holder} of the queue ${queue} has the unique key ${JSON.stringify(unique?.key)}.`,
+    detail: `${holder} has the unique key ${JSON.stringify(unique?.key)} of the queue ${queue}.`,
   });
 }
 
