@@ -100,9 +100,12 @@ function isOfForm(issue: z.core.$ZodIssue): boolean {
 
 const unknownField = 'is not a field of this request';
 
-/** A rule defined by the contract specifies its code as `params: { code }`; zod's own rules have zod's codes. */
+/**
+ * A rule defined by the contract may specify its code as `params: { code }`; zod's own rules have zod's codes, except for those that say nothing to a
+ * program.
+ */
 function codeOf(issue: z.core.$ZodIssue): string {
   const code: unknown = issue.code === 'custom' ? issue.params?.['code'] : undefined;
   if (typeof code === 'string') return code;
-  return isUnknownChoice(issue) ? 'invalid_value' : issue.code;
+  return issue.code === 'custom' || isUnknownChoice(issue) ? 'invalid_value' : issue.code;
 }

@@ -107,6 +107,15 @@ describe('A validation error', () => {
     });
   });
 
+  it('has a code for programs: that of the rule if it has one', () => {
+    const schema = z.strictObject({
+      even: z.int().refine((value) => value % 2 === 0, 'must be even'),
+      size: z.int().refine((value) => value < 5, { message: 'must be small', params: { code: 'too_big' } }),
+    });
+    const { errors = [] } = refusal(schema, { even: 1, size: 5 });
+    expect(errors.map(({ field, code }) => `${field} ${code}`)).to.deep.equal(['even invalid_value', 'size too_big']);
+  });
+
   it('does not repeat the values sent', () => {
     const secret = 'do-not-repeat';
     for (const input of [{ name: secret }, { size: secret }, { count: secret }, { owner: secret }, secret]) {
