@@ -978,7 +978,7 @@ export type ChangeScheduleRequest = {
         };
     };
     /**
-     * which of the occurrences that were due during an outage run: none, the latest, or those of the last day
+     * which of the occurrences that were due during an outage run: none that is more than a minute late, the latest, or those of the last day
      */
     catch_up?: 'skip' | 'latest' | 'all';
     /**
@@ -1292,7 +1292,7 @@ export type CreateScheduleRequest = {
         };
     };
     /**
-     * which of the occurrences that were due during an outage run: none, the latest, or those of the last day
+     * which of the occurrences that were due during an outage run: none that is more than a minute late, the latest, or those of the last day
      */
     catch_up?: 'skip' | 'latest' | 'all';
     /**

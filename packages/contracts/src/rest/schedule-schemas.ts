@@ -89,7 +89,7 @@ const target = z.discriminatedUnion('kind', [taskTarget, jobTarget]);
 /** How a schedule runs. */
 export const settings = {
   target,
-  catch_up: z.enum(['skip', 'latest', 'all']).describe('which of the occurrences that were due during an outage run: none, the latest, or those of the last day'),
+  catch_up: z.enum(['skip', 'latest', 'all']).describe('which of the occurrences that were due during an outage run: none that is more than a minute late, the latest, or those of the last day'),
   overlap: z
     .enum(['skip', 'queue_one', 'allow', 'cancel_running'])
     .describe('what happens to an occurrence while the previous task is not completed, cancelled or deleted, or the previous job has not ended'),
