@@ -1395,14 +1395,15 @@ WITH changed AS MATERIALIZED (
   SELECT former.change_no, former.task_id FROM task_tombstones former
   WHERE former.change_no > greatest($1::bigint, $3::bigint) AND former.change_no <= $2 AND ($5::uuid IS NULL OR (former.project_id IS NULL OR former.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $5::uuid))))
     AND NOT EXISTS (
-      SELECT FROM tasks task WHERE task.id = former.task_id AND task.deleted_at IS NULL AND ($5::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $5::uuid))))
+      SELECT FROM tasks task
+      WHERE task.id = former.task_id AND (task.change_no > former.change_no) IS NOT TRUE AND task.deleted_at IS NULL AND ($5::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $5::uuid))))
     )
   ORDER BY former.change_no LIMIT $4
 ), access AS MATERIALIZED (
   SELECT change_no, project_id FROM project_access
   WHERE user_id = $5::uuid AND change_no > greatest($1::bigint, $3::bigint) AND change_no <= $2 ORDER BY change_no LIMIT $4
 )
-SELECT change_no AS "changeNo", json, project_id, access FROM (
+SELECT change_no AS "changeNo", json, project_id, access, comes_at AS "comesAt" FROM (
   SELECT task.change_no, CASE WHEN task.deleted_at IS NULL THEN (
   SELECT to_json(shown)::text FROM (
     SELECT task.id, task.title, task.description, task.state, task.priority,
@@ -1410,10 +1411,12 @@ SELECT change_no AS "changeNo", json, project_id, access FROM (
       task.labels, task.project_id, task.creator_id, task.assignee_id, task.awaiting_performer, task.kind, task.job_id, task.parent_id, task.version, to_char(task.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at, to_char(task.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
   ) AS shown
 ) ELSE json_build_object('id', task.id, 'deleted', true)::text END AS json,
-    NULL::uuid AS project_id, NULL AS access
+    NULL::uuid AS project_id, NULL AS access, NULL::bigint AS comes_at
   FROM changed task
-  UNION ALL SELECT change_no, json_build_object('id', task_id, 'deleted', true)::text, NULL, NULL FROM gone
-  UNION ALL SELECT change_no, NULL, project_id, CASE WHEN ($5::uuid IS NULL OR (access.project_id IS NULL OR access.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $5::uuid)))) THEN 'gained' ELSE 'lost' END FROM access
+  UNION ALL SELECT change_no, json_build_object('id', task_id, 'deleted', true)::text, NULL, NULL, (
+    SELECT task.change_no FROM tasks task WHERE task.id = gone.task_id AND task.deleted_at IS NULL AND ($5::uuid IS NULL OR (task.project_id IS NULL OR task.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $5::uuid))))
+  ) FROM gone
+  UNION ALL SELECT change_no, NULL, project_id, CASE WHEN ($5::uuid IS NULL OR (access.project_id IS NULL OR access.project_id = ANY (ARRAY(SELECT project_id FROM project_members WHERE user_id = $5::uuid)))) THEN 'gained' ELSE 'lost' END, NULL FROM access
 ) AS item ORDER BY change_no LIMIT $4;
 
 PREPARE "tasks.read_last_passed" AS

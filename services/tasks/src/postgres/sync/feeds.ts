@@ -9,8 +9,9 @@ const removed = (id: string) => `json_build_object('id', ${id}, 'deleted', true)
 
 /**
  * The tasks that changed, the tasks that are gone, and the projects that the reader has gained or lost. A task is gone for a reader who could read
- * it in the project of its tombstone and cannot read it now. A project counts as gained or lost by the reader's access now; a later change of the
- * access follows in a later page.
+ * it in the project of its tombstone, unless the reader can read it now and already has its last change, or gets it with the tombstone. `comesAt` is
+ * the number of a later change of a task that the reader can read now. A project counts as gained or lost by the reader's access now; a later change
+ * of the access follows in a later page.
  */
 export const readChangedTasks = {
   name: 'tasks.read_changed_tasks',
@@ -24,19 +25,22 @@ export const readChangedTasks = {
     SELECT former.change_no, former.task_id FROM task_tombstones former
     WHERE former.change_no > greatest($1::bigint, $3::bigint) AND former.change_no <= $2 AND ${isReadableTo('former', '$5')}
       AND NOT EXISTS (
-        SELECT FROM tasks task WHERE task.id = former.task_id AND task.deleted_at IS NULL AND ${isReadableTo('task', '$5')}
+        SELECT FROM tasks task
+        WHERE task.id = former.task_id AND (task.change_no > former.change_no) IS NOT TRUE AND task.deleted_at IS NULL AND ${isReadableTo('task', '$5')}
       )
     ORDER BY former.change_no LIMIT $4
   ), access AS MATERIALIZED (
     SELECT change_no, project_id FROM project_access
     WHERE user_id = $5::uuid AND change_no > greatest($1::bigint, $3::bigint) AND change_no <= $2 ORDER BY change_no LIMIT $4
   )
-  SELECT change_no AS "changeNo", json, project_id, access FROM (
+  SELECT change_no AS "changeNo", json, project_id, access, comes_at AS "comesAt" FROM (
     SELECT task.change_no, CASE WHEN task.deleted_at IS NULL THEN ${syncedTaskJson('task')} ELSE ${removed('task.id')} END AS json,
-      NULL::uuid AS project_id, NULL AS access
+      NULL::uuid AS project_id, NULL AS access, NULL::bigint AS comes_at
     FROM changed task
-    UNION ALL SELECT change_no, ${removed('task_id')}, NULL, NULL FROM gone
-    UNION ALL SELECT change_no, NULL, project_id, CASE WHEN ${isReadableTo('access', '$5')} THEN 'gained' ELSE 'lost' END FROM access
+    UNION ALL SELECT change_no, ${removed('task_id')}, NULL, NULL, (
+      SELECT task.change_no FROM tasks task WHERE task.id = gone.task_id AND task.deleted_at IS NULL AND ${isReadableTo('task', '$5')}
+    ) FROM gone
+    UNION ALL SELECT change_no, NULL, project_id, CASE WHEN ${isReadableTo('access', '$5')} THEN 'gained' ELSE 'lost' END, NULL FROM access
   ) AS item ORDER BY change_no LIMIT $4`,
 };
 
@@ -112,7 +116,7 @@ const sources = {
 
 export type SettlingFeed = Feed & Settling;
 
-type ChangeRow = { changeNo: string; json: string | null } & Partial<AccessChange>;
+type ChangeRow = { changeNo: string; json: string | null; comesAt?: string | null } & Partial<AccessChange>;
 
 /** The feeds of this database. Pages take turns. `advanced` is called when a feed has more settled numbers. */
 export function createFeeds(
@@ -131,7 +135,7 @@ export function createFeeds(
         return await bounded(async (tx) => {
           const last = passesOver ? await lastPassed(tx, [after, upTo, floor]) : undefined;
           const values = [after, last ?? upTo, floor, limit + 1, ...(dependsOnReader ? [reader] : [])];
-          const page = pageOf(await query<ChangeRow>(tx, { ...statement, values }), limit);
+          const page = pageOf(await query<ChangeRow>(tx, { ...statement, values }), { limit, end: last ?? upTo });
           return page.last === undefined ? { ...page, last } : page;
         });
       },
@@ -154,16 +158,22 @@ async function lastPassed(tx: Tx, values: unknown[]): Promise<number | undefined
   return row && Number(row.number);
 }
 
-/** A page of at most `limit` rows, which ends with the first project that was gained. A further row shows that another page follows. */
-function pageOf(rows: readonly ChangeRow[], limit: number): ChangePage {
+/**
+ * A page of at most `limit` rows, which ends with the first project that was gained. A further row shows that another page follows; without one, the
+ * page ends at the number `end`. A task that left its place and comes in a later page is reported as gone: by then, the reader may have lost the place
+ * in which it comes, and the copy does not know that the task is there.
+ */
+function pageOf(rows: readonly ChangeRow[], { limit, end }: { limit: number; end: number }): ChangePage {
   const gained = rows.slice(0, limit).findIndex(({ access }) => access === 'gained');
   const page = rows.slice(0, gained < 0 ? limit : gained + 1);
   const last = page.at(-1);
   const upTo = Number(last?.changeNo);
+  const isFollowed = gained >= 0 || rows.length > limit;
+  const comesInPage = ({ comesAt }: ChangeRow) => comesAt != null && Number(comesAt) <= (isFollowed ? upTo : end);
   return {
-    items: page.flatMap(({ json }) => json ?? []),
+    items: page.flatMap((row) => (row.json === null || comesInPage(row) ? [] : row.json)),
     projects: page.flatMap(({ project_id, access }) => (project_id && access ? { project_id, access } : [])),
-    last: gained >= 0 || rows.length > limit ? upTo : undefined,
+    last: isFollowed ? upTo : undefined,
     refill: gained >= 0 && last?.project_id ? { projectId: last.project_id, afterId: null, upTo } : undefined,
   };
 }
