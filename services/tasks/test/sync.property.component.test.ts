@@ -99,8 +99,14 @@ describe('A copy that follows the changes of tasks', function () {
       .that.matches(/the copy/);
   });
 
+  /** Leaves four tasks of earlier runs for the first steps: each new copy reads all that exist, one or three at a time. */
+  async function keepFewTasks(): Promise<void> {
+    await query(db.pool, 'DELETE FROM tasks WHERE id NOT IN (SELECT id FROM tasks ORDER BY id DESC LIMIT 4)');
+  }
+
   /** Takes the steps while two copies follow, and compares the copies with what was committed. */
   async function follow(steps: readonly Step[], feed: Feed): Promise<void> {
+    await keepFewTasks();
     const ending = new AbortController();
     const copies = [1, 3].map((limit) => startCopy(feed, limit, ending.signal));
     const committed = await takeSteps(steps).finally(() => ending.abort());
