@@ -56,10 +56,19 @@ async function runAll(): Promise<void> {
     // awaited only where they are first needed; until then their failure must not be an unhandled rejection
     servers.then(sayWhenReady).catch(() => undefined);
   }
+  // interrupted, it throws before the other lanes begin
+  for (const lane of plannedLanes) await runLane(lane.filter(runsAlone), { isBeside: false });
   const ends = await Promise.allSettled(
-    plannedLanes.map(async (lane, index) => await runLane(lane, { isBeside: index > 0 })),
+    plannedLanes
+      .map((lane) => lane.filter((one) => !runsAlone(one)))
+      .filter((lane) => lane.length > 0)
+      .map(async (lane, index) => await runLane(lane, { isBeside: index > 0 })),
   );
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}
+
+function runsAlone({ stage }: { stage: Stage }): boolean {
+  return stage.runsAlone === true;
 }
 
 function sayWhenReady({ rabbit }: TestServers): void {

@@ -13,6 +13,10 @@ export type Stage = {
   folders?: string;
   /** Folders whose files another stage runs. */
   except?: string;
+  /** The pattern of files that another stage runs. */
+  without?: string;
+  /** Whether its files measure time, so that it runs before the lanes of the others, with nothing beside it. */
+  runsAlone?: true;
   /** Whether its files depend on each other, so that one machine must run them all. */
   isUndivided?: true;
 };
@@ -71,11 +75,42 @@ const clientLanes: Lane[] = [[{ name: 'clients', pattern: '*.client.test.ts', ..
 /** Component test files that test more in a drill: larger tables, more rounds, deeper headers. */
 const alsoDrills = 'plans.component,order.component,poison.component,claimers.component';
 
-/** The stages of `npm run drills`: tests that take long, or measure time and therefore run alone; and the properties, with many runs. */
+/**
+ * Drills that measure no time, or allow several times the time that they take on two busy cores. The others run alone, and so does a new one until it
+ * is named here.
+ */
+const unhurriedDrills =
+  '{start,judgement,crashes,unwritable,killed,saturated-key,rules,restore,messaging,partitions}.drill.test.ts';
+
+/** The same of the end-to-end drills. */
+const unhurriedEndToEnd =
+  '{account-mail,client-faults,client-runtimes.browser,documented-lines,key-rotation}.e2e-drill.test.ts';
+
+/**
+ * The stages of `npm run drills`: first, alone, the tests that measure time; then, side by side, the properties with many runs, the drills that mostly
+ * wait for processes to start and end, and the end-to-end faults.
+ */
 const drillLanes: Lane[] = [
   [
-    { name: 'drills', pattern: `{*.drill,${alsoDrills}}.test.ts`, needs: 'servers', mochaArgs: [], timeoutMinutes: 30 },
-    { name: 'end to end', pattern: '{faults.e2e,*.e2e-drill}.test.ts', ...onOneSuite, timeoutMinutes: 30 },
+    {
+      name: 'drills that measure time',
+      pattern: '*.drill.test.ts',
+      without: unhurriedDrills,
+      needs: 'servers',
+      mochaArgs: [],
+      timeoutMinutes: 30,
+      runsAlone: true,
+    },
+    {
+      name: 'end to end, measuring time',
+      pattern: '*.e2e-drill.test.ts',
+      without: unhurriedEndToEnd,
+      ...onOneSuite,
+      timeoutMinutes: 30,
+      runsAlone: true,
+    },
+  ],
+  [
     {
       name: 'properties',
       pattern: '*.property.*.test.ts',
@@ -84,6 +119,16 @@ const drillLanes: Lane[] = [
       timeoutMinutes: 60,
     },
   ],
+  [
+    {
+      name: 'drills',
+      pattern: `{${unhurriedDrills},{${alsoDrills}}.test.ts}`,
+      needs: 'servers',
+      mochaArgs: [],
+      timeoutMinutes: 60,
+    },
+  ],
+  [{ name: 'end to end', pattern: `{faults.e2e.test.ts,${unhurriedEndToEnd}}`, ...onOneSuite, timeoutMinutes: 60 }],
 ];
 
 /** The lanes of one of the commands that run tests; `npm test` is the one without a name. */
@@ -91,7 +136,7 @@ export function lanesFor(command = ''): readonly Lane[] {
   const named: Readonly<Record<string, readonly Lane[]>> = {
     clients: clientLanes,
     drills: drillLanes,
-    rabbitmq4: [...lanes, ...drillLanes],
+    rabbitmq4: [...drillLanes, ...lanes],
     // without the end-to-end tests, which run most lines and check few of them
     coverage: lanes.map((lane) => lane.filter(({ name }) => name.startsWith('component') || name === 'unit')),
   };
@@ -103,7 +148,11 @@ const folders = '{packages/*/test,services/*/test,infra/*/test,tools/*/test,e2e}
 /** The test files of a stage, in execution order; with filters, those whose path contains one of them. */
 export function filesOf(stage: Stage, root: string, filters: string[]): string[] {
   const wanted = filters.map((filter) => (isAbsolute(filter) ? relative(root, filter) : filter.replace(/^\.\//, '')));
-  const exclude = ['**/node_modules/**', ...(stage.except === undefined ? [] : [`${stage.except}/**`])];
+  const exclude = [
+    '**/node_modules/**',
+    ...(stage.except === undefined ? [] : [`${stage.except}/**`]),
+    ...(stage.without === undefined ? [] : [`**/${stage.without}`]),
+  ];
   const files = globSync(`${stage.folders ?? folders}/**/${stage.pattern}`, { cwd: root, exclude })
     .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
     .sort(bySequence);
