@@ -24,6 +24,8 @@ export type PartitionedSuite = {
   effects(): Promise<Map<string, number[]>>;
   /** The result of `effects` if every event was handled once and in order. */
   expected(): Map<string, number[]>;
+  /** Forgets the events so far, which must all have been handled. The numbers of later events begin again. */
+  forget(): Promise<void>;
   /** The event queues that exist. */
   queues(): Promise<string[]>;
   drop(): Promise<void>;
@@ -97,6 +99,10 @@ export async function createPartitionedSuite(): Promise<PartitionedSuite> {
       return new Map([...byAggregate].map(([id, found]) => [id, found.map(({ n }) => n)]));
     },
     expected: () => new Map([...appended].map(([id, count]) => [id, Array.from({ length: count }, (_, n) => n)])),
+    async forget() {
+      appended.clear();
+      await query(pool, 'TRUNCATE effects');
+    },
     async queues() {
       const found = await broker.management.call<{ name: string }[]>('GET', `/queues/${broker.vhost}`);
       return found.map(({ name }) => name).filter((name) => !name.endsWith('.dead'));
