@@ -98,6 +98,17 @@ describe('The occurrences of a schedule', function () {
     await harness.sql("UPDATE tasks SET state = 'cancelled' WHERE state = 'draft'");
   }
 
+  /** Ends the schedule of the last run, and removes what it made: the statements of each run look at all tasks and jobs. */
+  async function removeEarlier(): Promise<void> {
+    await harness.sql(
+      'UPDATE schedules SET due_at = NULL, queued_at = NULL, deleted_at = now() WHERE deleted_at IS NULL',
+    );
+    await harness.sql('DELETE FROM schedule_occurrences');
+    await harness.sql('DELETE FROM jobs');
+    await harness.sql('UPDATE tasks SET deleted_at = clock_timestamp() WHERE deleted_at IS NULL');
+    await harness.sql("SELECT remove_deleted_tasks(interval '0', 10000)");
+  }
+
   /** Runs the steps, and returns the instants of the rule that was in force at each time. */
   async function live(id: string, steps: readonly Step[], first: number): Promise<Set<number>> {
     const expected = new Set<number>();
@@ -159,9 +170,7 @@ describe('The occurrences of a schedule', function () {
   for (const what of ['job', 'task'] as const) {
     it(`are one row for each instant of the rule in force, and those that ran have one ${what} each`, async () => {
       const run = fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 25 }), async (steps) => {
-        await harness.sql(
-          'UPDATE schedules SET due_at = NULL, queued_at = NULL, deleted_at = now() WHERE deleted_at IS NULL',
-        );
+        await removeEarlier();
         now = Math.floor(Date.now() / minuteMs - 600) * minuteMs + 30_000;
         const target =
           what === 'job'
