@@ -80,7 +80,7 @@ const alsoDrills = 'plans.component,order.component,poison.component,claimers.co
  * is named here.
  */
 const unhurriedDrills =
-  '{start,judgement,crashes,unwritable,killed,saturated-key,rules,restore,messaging,partitions}.drill.test.ts';
+  '{start,judgement,crashes,unwritable,killed,outage,saturated-key,rules,restore,messaging,partitions}.drill.test.ts';
 
 /** The same of the end-to-end drills. */
 const unhurriedEndToEnd =
