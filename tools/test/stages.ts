@@ -136,7 +136,7 @@ export function lanesFor(command = ''): readonly Lane[] {
   const named: Readonly<Record<string, readonly Lane[]>> = {
     clients: clientLanes,
     drills: drillLanes,
-    rabbitmq4: [...drillLanes, ...lanes],
+    rabbitmq4: [...lanes, ...drillLanes],
     // without the end-to-end tests, which run most lines and check few of them
     coverage: lanes.map((lane) => lane.filter(({ name }) => name.startsWith('component') || name === 'unit')),
   };
