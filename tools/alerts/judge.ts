@@ -24,8 +24,8 @@ type Part = (name: string, work: () => Promise<string | void>) => Promise<void>;
 export type Judge = {
   /** Rejects unless every target is up and no alert fires, for several seconds. */
   isQuiet(): Promise<string>;
-  /** Makes a fault, expects its alerts, heals it, and expects their end. */
-  fire(fault: Fault): Promise<void>;
+  /** Makes a fault, expects its alerts, heals it, calls `healed`, and expects their end. */
+  fire(fault: Fault, healed?: () => void): Promise<void>;
   /** Waits for the end of the alerts with long windows. */
   haveEnded(): Promise<string>;
 };
@@ -43,16 +43,21 @@ export function createJudge(world: World, webhook: Webhook, part: Part): Judge {
 
   const firing = async () => (await active()).filter((name) => !name.startsWith('CauseIs'));
 
-  async function fire({ title, alerts: names, isCause, begin, patienceMs = usualPatienceMs }: Fault): Promise<void> {
+  async function fire(fault: Fault, healed = (): void => undefined): Promise<void> {
+    const { title, alerts: names, isCause, begin, patienceMs = usualPatienceMs } = fault;
     await part(title, async () => {
       const since = performance.now();
       for (const name of names) began.set(name, since);
-      const heal = await begin(world);
       let fired: Notification[];
       try {
-        fired = await Promise.all(names.map(async (name) => await webhook.next(name, 'firing', since, patienceMs)));
+        const heal = await begin(world);
+        try {
+          fired = await Promise.all(names.map(async (name) => await webhook.next(name, 'firing', since, patienceMs)));
+        } finally {
+          await heal();
+        }
       } finally {
-        await heal();
+        healed();
       }
       for (const notification of fired) checkNotification(notification);
       const healedAt = performance.now();

@@ -15,18 +15,20 @@ function stopped(title: string, alert: string, name: string): Fault {
   };
 }
 
+/** A cause, as those below. */
+export const frozenBroker: Fault = {
+  title: 'RabbitMQ is frozen (SIGSTOP)',
+  alerts: ['BrokerIsDown'],
+  isCause: true,
+  begin({ suite }) {
+    const pid = suite.process('rabbitmq').pid() ?? 0;
+    process.kill(pid, 'SIGSTOP');
+    return Promise.resolve(() => Promise.resolve(process.kill(pid, 'SIGCONT')));
+  },
+};
+
 /** Causes, each of which has many consequences: they happen one after the other. */
 export const causeFaults: readonly Fault[] = [
-  {
-    title: 'RabbitMQ is frozen (SIGSTOP)',
-    alerts: ['BrokerIsDown'],
-    isCause: true,
-    begin({ suite }) {
-      const pid = suite.process('rabbitmq').pid() ?? 0;
-      process.kill(pid, 'SIGSTOP');
-      return Promise.resolve(() => Promise.resolve(process.kill(pid, 'SIGCONT')));
-    },
-  },
   stopped('PostgreSQL is killed', 'PostgresIsDown', 'postgres'),
   stopped('nginx is killed', 'GatewayIsDown', 'gateway'),
   stopped('Tasks is killed', 'ServiceIsDown', 'tasks'),
