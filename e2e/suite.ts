@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { disposableSettings, freePorts } from '@taskwire/process-supervisor';
 import { startReceiver, type Receiver } from '@taskwire/testing';
@@ -9,6 +9,9 @@ import { startSuite, type Suite, type SuiteOptions } from '../infra/local/suite.
 
 let started: Promise<Suite> | undefined;
 let receiver: Receiver | undefined;
+
+/** Of the folder of the suite that all tests share. */
+const sharedName = 'suite';
 
 /** Each service sends at most one request a second, so these are the spans of a minute. */
 const keptRequests = 200;
@@ -45,7 +48,7 @@ function sharedSuite(): Promise<Suite> {
 async function start(): Promise<Suite> {
   receiver = await startReceiver({ keep: keptRequests });
   const traces = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' };
-  return await startNewSuite('suite', {
+  return await startNewSuite(sharedName, {
     logLevel: 'debug',
     env: { auth: traces, tasks: traces, notifications: traces },
     // a test's front end listens on these
@@ -57,10 +60,7 @@ async function start(): Promise<Suite> {
 
 /** Starts a suite with nothing in it but the demo users, as `npm start` does for a newcomer. The caller stops it. `name`: of its folder. */
 export async function startNewSuite(name: string, options: Partial<SuiteOptions> = {}): Promise<Suite> {
-  const base = process.env.TASKWIRE_TEST_DIR;
-  if (base === undefined)
-    throw new Error('TASKWIRE_TEST_DIR is not set. Run the test with: npm test -- <path of the test file>');
-  const dir = join(base, name);
+  const dir = folderOf(name);
   mkdirSync(dir, { recursive: true });
   return await startSuite({
     dir,
@@ -73,6 +73,13 @@ export async function startNewSuite(name: string, options: Partial<SuiteOptions>
   });
 }
 
+function folderOf(name: string): string {
+  const base = process.env.TASKWIRE_TEST_DIR;
+  if (base === undefined)
+    throw new Error('TASKWIRE_TEST_DIR is not set. Run the test with: npm test -- <path of the test file>');
+  return join(base, name);
+}
+
 /** mocha runs these because tools/test/stages.ts requires this file. */
 export const mochaHooks = {
   async beforeAll(this: Mocha.Context) {
@@ -81,7 +88,11 @@ export const mochaHooks = {
   },
   async afterAll(this: Mocha.Context) {
     this.timeout(20_000);
-    await (await started)?.stop();
+    const suite = await started;
+    await suite?.stop();
     await receiver?.stop();
+    // another stage may start a suite of the same name, which has other passwords
+    if (suite !== undefined)
+      rmSync(folderOf(sharedName), { recursive: true, force: true, maxRetries: 12, retryDelay: 100 });
   },
 };
