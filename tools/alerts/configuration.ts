@@ -33,7 +33,7 @@ export async function checkRules(dir: string, promtool = findPrometheus()?.tool 
   );
   await run(promtool, ['check', 'rules', shipped('prometheus-rules.yaml')]);
   await run(promtool, ['check', 'config', join(dir, 'prometheus.yml')]);
-  // others measure time meanwhile
+  // the alerts that run beside it measure time
   const { stdout } = await run('nice', [
     ...['-n', '19', promtool, 'test', 'rules'],
     ...[join(dir, 'objectives-test.yml'), join(dir, 'alerts-test.yml')],
