@@ -79,8 +79,20 @@ const alsoDrills = 'plans.component,order.component,poison.component,claimers.co
  * Drills that measure no time, or allow several times the time that they take on two busy cores. The others run alone, and so does a new one until it
  * is named here.
  */
-const unhurriedDrills =
-  '{start,judgement,crashes,unwritable,killed,outage,saturated-key,rules,restore,messaging,partitions}.drill.test.ts';
+const unhurried = [
+  'judgement',
+  'crashes',
+  'unwritable',
+  'killed',
+  'outage',
+  'saturated-key',
+  'messaging',
+  'partitions',
+];
+/** The same of drills that start all servers that they need. */
+const unhurriedOnOwnServers = ['start', 'rules', 'restore'];
+
+const drillsNamed = (names: readonly string[]) => `{${names.join()}}.drill.test.ts`;
 
 /** The same of the end-to-end drills. */
 const unhurriedEndToEnd =
@@ -95,7 +107,7 @@ const drillLanes: Lane[] = [
     {
       name: 'drills that measure time',
       pattern: '*.drill.test.ts',
-      without: unhurriedDrills,
+      without: drillsNamed([...unhurried, ...unhurriedOnOwnServers]),
       needs: 'servers',
       mochaArgs: [],
       timeoutMinutes: 30,
@@ -122,13 +134,22 @@ const drillLanes: Lane[] = [
   [
     {
       name: 'drills',
-      pattern: `{${unhurriedDrills},{${alsoDrills}}.test.ts}`,
+      pattern: `{${drillsNamed(unhurried)},{${alsoDrills}}.test.ts}`,
       needs: 'servers',
       mochaArgs: [],
       timeoutMinutes: 60,
     },
   ],
-  [{ name: 'end to end', pattern: `{faults.e2e.test.ts,${unhurriedEndToEnd}}`, ...onOneSuite, timeoutMinutes: 60 }],
+  [
+    { name: 'end to end', pattern: `{faults.e2e.test.ts,${unhurriedEndToEnd}}`, ...onOneSuite, timeoutMinutes: 60 },
+    {
+      name: 'drills on servers of their own',
+      pattern: drillsNamed(unhurriedOnOwnServers),
+      needs: 'programs',
+      mochaArgs: [],
+      timeoutMinutes: 60,
+    },
+  ],
 ];
 
 /** The lanes of one of the commands that run tests; `npm test` is the one without a name. */
