@@ -180,7 +180,7 @@ describe('Jobs while another connection holds a snapshot', function () {
         const { pool } = harness.database.db;
         const process = { floors: createFloors(pool), keys: createQueuedKeys(pool) };
         await harness.sql(
-          `INSERT INTO job_limits (queue, key, max_running, updated_by, updated_at) VALUES ($1, '*', 100, 'test', now() - interval '1 hour')
+          `INSERT INTO job_limits (queue, key, max_running, updated_by, updated_at) VALUES ($1, '*', 1000, 'test', now() - interval '1 hour')
            ON CONFLICT DO NOTHING`,
           [queue],
         );
