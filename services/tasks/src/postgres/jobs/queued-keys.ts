@@ -15,7 +15,10 @@ import {
  * All of it is a hint; the scans of all keys are the guarantee.
  */
 export type QueuedKeys = {
-  /** Reads the keys of queues that the process does not know yet, or more keys if all that it knows have had a turn. Starts the reads that are due without waiting for them. */
+  /**
+   * Reads the keys of queues that the process does not know yet, or more keys if all that it knows have had a turn. Starts the reads that are due without
+   * waiting for them.
+   */
   ready(queues: readonly string[]): Promise<void>;
   /** Whether a queue has jobs with a key, as far as the process knows. */
   has(queue: string): boolean;
@@ -126,6 +129,7 @@ type Queue = {
   after: string;
   /** The turns of keys since the last scan. */
   turns: number;
+  /** Whether keys were forgotten since the scan began. */
   hasForgotten: boolean;
   unreadFrom: string;
   readAt: number;
@@ -223,7 +227,7 @@ export function createQueuedKeys(db: Queryable, now: () => number = () => perfor
     async ready(names) {
       for (const name of names) if (!known.has(name)) known.set(name, newQueue(name));
       const queues = find(names);
-      // after their turns, the other keys have theirs
+      // the keys that the process does not know come next
       const hadTurns = ({ after, turns, keys }: Queue) => after !== '' && turns >= keys.size;
       const needed = queues.filter((queue) => queue.scannedAt === -Infinity || hadTurns(queue));
       if (needed.length > 0) await scanKeys(needed);
