@@ -911,7 +911,8 @@ FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS given (queue, unique_key,
 
 PREPARE "jobs.lock_predecessors" AS
 WITH locked AS MATERIALIZED (
-  SELECT id, state FROM jobs WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+  SELECT id, state FROM jobs WHERE id = ANY ($1::uuid[]) AND ($2::text[] IS NULL OR queue = ANY ($2::text[]))
+  ORDER BY id FOR NO KEY UPDATE
 ), marked AS (
   UPDATE jobs SET has_dependents = true FROM locked WHERE jobs.id = locked.id AND locked.state <> 'succeeded' AND NOT has_dependents
 )

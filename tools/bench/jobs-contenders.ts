@@ -114,7 +114,7 @@ export async function sqlContender(world: JobsWorld): Promise<Contender> {
     deadline: null,
     unique: null,
     concurrencyKey: null,
-    after: [],
+    after: [], senderQueues: null,
     createdBy: 'bench',
   };
   const job = { queue, kind: 'render', payload: text, ...plain };

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { jobsHarness, type JobClient, type JobsHarness } from '../support/jobs-harness.ts';
+import { jobsHarness, type JobClient, type JobsHarness, type ProblemBody } from '../support/jobs-harness.ts';
 
 describe('Jobs that are not due', () => {
   let harness: JobsHarness;
@@ -95,5 +95,24 @@ describe('Jobs that are not due', () => {
     await promote();
     expect(await client.claim()).to.have.length(20);
     expect(dependents).to.have.length(20);
+  });
+
+  it('cannot be made to wait for a job in a queue of another client, which they could not read either', async () => {
+    const other = await harness.client();
+    const foreign = await other.enqueue();
+    const attempt = async (after: string) =>
+      await client.call('enqueueJob', { queue: client.queue, kind: 'test', after: [after] });
+    for (const id of [foreign.id, crypto.randomUUID()]) {
+      const { status, body } = await attempt(id);
+      expect(status).to.equal(422);
+      expect((body as ProblemBody).errors).to.deep.equal([
+        { field: 'after.0', code: 'unknown_job', message: 'must be the id of a job' },
+      ]);
+    }
+    const [row] = await harness.sql<{ marked: boolean }>('SELECT has_dependents AS marked FROM jobs WHERE id = $1', [
+      foreign.id,
+    ]);
+    expect(row?.marked).to.equal(false);
+    expect((await attempt((await client.enqueue()).id)).status).to.equal(201);
   });
 });

@@ -55,6 +55,7 @@ describe('Jobs while another connection holds a snapshot', function () {
       unique: null,
       concurrencyKey: keys[place % keys.length] ?? null,
       after: [],
+      senderQueues: null,
       createdBy: 'test',
     }));
     await harness.service.jobs.enqueue({ jobs, request: undefined }, () => '[]' as never);

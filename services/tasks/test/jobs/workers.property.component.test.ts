@@ -62,7 +62,7 @@ describe('Jobs of concurrent workers', () => {
   async function enqueue(seen: Seen, count: number): Promise<void> {
     const batch = Array.from({ length: count }, (_, index) => ({
       ...{ queue: queues[index % 2] ?? '', kind: 'test', payload: '{}', runAt: null, priority: index, maxAttempts: 3 },
-      ...{ deadline: null, unique: null, concurrencyKey: null, after: [], createdBy: 'test' },
+      ...{ deadline: null, unique: null, concurrencyKey: null, after: [], senderQueues: null, createdBy: 'test' },
     }));
     const { text } = await jobs.enqueue(
       { jobs: batch, request: undefined },

@@ -94,6 +94,7 @@ export function toNewJob({ unique, ...input }: Input, sender: JobActor, path = '
           },
     concurrencyKey: input.concurrency_key ?? null,
     after: input.after,
+    senderQueues: sender.kind === 'service' ? sender.queues : null,
     createdBy: actorName(sender),
   };
 }

@@ -25,6 +25,8 @@ export type NewJob = {
   concurrencyKey: string | null;
   /** Ids of predecessors. */
   after: readonly string[];
+  /** The queues of the client that sends the job, which knows no predecessor in others. Null for all queues. */
+  senderQueues: readonly string[] | null;
   /** The name of the user, client or schedule that enqueues the job. */
   createdBy: string;
   /** Omitted: the database generates the id. */

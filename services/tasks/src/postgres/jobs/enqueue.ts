@@ -56,14 +56,15 @@ export const endWindows = {
 };
 
 /**
- * Locks predecessors, in the order of ids, until the jobs that wait for them are stored. A settlement waits for this lock, and then sees that there are
- * dependents. FOR SHARE is not enough: a settlement that waits for a shared lock continues with the row as it was, and misses the new dependents.
+ * Locks predecessors in the queues $2, in the order of ids, until the jobs that wait for them are stored. A settlement waits for this lock, and then
+ * sees that there are dependents. FOR SHARE is not enough: a settlement that waits for a shared lock continues with the row as it was, and misses the new dependents.
  */
 export const lockPredecessors = {
   name: 'jobs.lock_predecessors',
   text: `
   WITH locked AS MATERIALIZED (
-    SELECT id, state FROM jobs WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+    SELECT id, state FROM jobs WHERE id = ANY ($1::uuid[]) AND ($2::text[] IS NULL OR queue = ANY ($2::text[]))
+    ORDER BY id FOR NO KEY UPDATE
   ), marked AS (
     UPDATE jobs SET has_dependents = true FROM locked WHERE jobs.id = locked.id AND locked.state <> 'succeeded' AND NOT has_dependents
   )
@@ -144,7 +145,9 @@ export async function storeAll(tx: Tx, jobs: readonly NewJob[]): Promise<Stored>
 async function openPredecessors(tx: Tx, jobs: readonly NewJob[]): Promise<ReadonlySet<string>> {
   const ids = [...new Set(jobs.flatMap(({ after }) => after))];
   if (ids.length === 0) return new Set();
-  const found = await query<{ id: string; state: string }>(tx, { ...lockPredecessors, values: [ids] });
+  // all jobs of a request have the same sender
+  const values = [ids, jobs[0]?.senderQueues ?? null];
+  const found = await query<{ id: string; state: string }>(tx, { ...lockPredecessors, values });
   const known = new Set(found.map(({ id }) => id));
   for (const { after, path = '' } of jobs) {
     const unknown = after.findIndex((id) => !known.has(id));
