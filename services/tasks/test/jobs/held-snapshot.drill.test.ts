@@ -206,7 +206,8 @@ describe('Jobs while another connection holds a snapshot', function () {
             number,
           ];
           showFigure(`buffers of a ${what}: ${before}, ${now} with a held snapshot, ${all} then without the floors`);
-          expect(now).to.be.below(before * 1.5);
+          // the new versions of rows need new pages, and plans look for the ends of indexes
+          expect(now).to.be.below(before * 2);
           expect(all).to.be.above(now * 4);
         }
       });
