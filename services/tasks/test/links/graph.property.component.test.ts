@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { pathOfWaits, type Wait } from '../../src/domain/links/cycle.ts';
 import { codeOf, type Answer, type Task } from '../support/api.ts';
+import { numberCommits, readEntries, timesAnnounced, timesUnblocked } from '../support/commit-order.ts';
 import { graphModel, type GraphStep } from '../support/graph-model.ts';
 import { linkTools } from '../support/links.ts';
 import { tasksTeam, type Person, type TasksHarness } from '../support/tasks-harness.ts';
@@ -33,6 +34,7 @@ describe('The graph of tasks', function () {
   before(async () => {
     ({ harness, manager, ann } = await tasksTeam());
     links = linkTools(harness);
+    await numberCommits(harness.database.db);
   });
   after(async () => await harness.stop());
 
@@ -113,37 +115,14 @@ describe('The graph of tasks', function () {
       const waits = await rows<Wait>(unfinishedWaits, ids);
       for (const { task, waitsFor } of waits) expect(pathOfWaits(waits, waitsFor, task), 'a cycle').to.equal(undefined);
       expect(await rows(leftBelowDeleted, ids)).to.deep.equal([]);
-      for (const id of ids)
-        expect(await announced(id, ids), 'times announced').to.deep.equal(await timesUnblocked(id, ids));
+      const log = await readEntries(harness.database.db, ids);
+      for (const id of ids) expect(timesAnnounced(id, log), 'times announced').to.equal(timesUnblocked(id, log));
     });
     await fc.assert(run, { ...propertyRuns({ test: 3, drill: 80 }), endOnFailure: true });
   });
 
   const rows = async <R extends object>(text: string, ids: readonly string[]) =>
     await query<R>(harness.database.db.pool, text, [ids]);
-  type Entry = { id: string; action: string; other: string | null; deletion: string | null };
-  const entries = async (ids: readonly string[]) => await rows<Entry>(readEntries, ids);
-
-  const announced = async (id: string, ids: readonly string[]) =>
-    (await entries(ids)).filter((entry) => entry.id === id && entry.action === 'unblocked').length;
-
-  /** How often a task lost its last blocker, from the activity log. A deletion that took the task too does not count. */
-  async function timesUnblocked(id: string, ids: readonly string[]): Promise<number> {
-    const [blockers, ended] = [new Set<string>(), new Set<string>()];
-    const isWaiting = () => [...blockers].some((one) => !ended.has(one));
-    const log = await entries(ids);
-    let times = 0;
-    for (const { id: of, action, other, deletion } of log) {
-      if (of === id && action === 'blocker_added') blockers.add(other ?? '');
-      if (of === id && action === 'blocker_removed') blockers.delete(other ?? '');
-      if (!['completed', 'cancelled', 'deleted'].includes(action)) continue;
-      const wasWaiting = isWaiting();
-      ended.add(of);
-      const isTogether = action === 'deleted' && log.some((one) => one.id === id && one.deletion === deletion);
-      if (of !== id && wasWaiting && !isWaiting() && !ended.has(id) && !isTogether) times += 1;
-    }
-    return times;
-  }
 });
 
 const unfinishedWaits = `
@@ -157,7 +136,3 @@ const unfinishedWaits = `
 const leftBelowDeleted = `
   SELECT child.id FROM tasks child JOIN tasks parent ON parent.id = child.parent_id
   WHERE child.id = ANY ($1) AND child.deleted_at IS NULL AND parent.deleted_at IS NOT NULL`;
-
-const readEntries = `
-  SELECT task.id, entry.action, task.deletion_id AS deletion, coalesce(entry.to_value, entry.from_value) #>> '{}' AS other
-  FROM task_activity entry JOIN tasks task ON task.id = entry.task_id WHERE task.id = ANY ($1) ORDER BY entry.created_at, entry.seq`;
