@@ -1006,7 +1006,8 @@ followed AS MATERIALIZED (
 )
 SELECT leased.json, leased.bytes, CASE WHEN (SELECT count(*) FROM fenced) < $5 THEN ARRAY(
     SELECT queue FROM wanted WHERE EXISTS (
-      SELECT FROM jobs WHERE queue = wanted.queue AND state = 'queued' AND concurrency_key IS NOT NULL AND rank_at >= wanted.unread_from OFFSET 0
+      SELECT FROM jobs WHERE queue = wanted.queue AND state = 'queued' AND concurrency_key IS NOT NULL AND rank_at >= wanted.unread_from
+      ORDER BY rank_at LIMIT 1 OFFSET 0
     )
   ) ELSE '{}' END AS unread,
   EXISTS (SELECT FROM known) OR (EXISTS (SELECT FROM fenced) AND NOT EXISTS (SELECT FROM recorded)) AS is_repeated,
@@ -1057,7 +1058,8 @@ ORDER BY held.place;
 
 PREPARE "jobs.count_claimable" AS
 SELECT given.queue, found.count, EXISTS (
-      SELECT FROM jobs WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NOT NULL AND rank_at >= given.unread_from OFFSET 0
+      SELECT FROM jobs WHERE queue = given.queue AND state = 'queued' AND concurrency_key IS NOT NULL AND rank_at >= given.unread_from
+      ORDER BY rank_at LIMIT 1 OFFSET 0
     ) AS has_unread
 FROM unnest($1::text[], $2::timestamptz[], $4::timestamptz[]) AS given (queue, floor, unread_from) CROSS JOIN LATERAL (
   SELECT count(*)::integer AS count FROM (

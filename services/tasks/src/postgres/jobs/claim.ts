@@ -9,11 +9,12 @@ import { claimedJson } from './job-json.ts';
 import type { QueuedKeys } from './queued-keys.ts';
 
 /**
- * Whether a queue has jobs with a concurrency key that the process has not read yet. OFFSET keeps PostgreSQL from joining the queues with all such jobs of
- * all queues, which it does when its statistics are of a time when there were few.
+ * Whether a queue has jobs with a concurrency key that the process has not read yet. The order keeps PostgreSQL in the index by rank: it would read the
+ * table if it expected many such jobs, and join the queues with the jobs of all queues if it expected few. Without OFFSET, it ignores order and limit.
  */
 const hasUnread = (queue: string) => `EXISTS (
-        SELECT FROM jobs WHERE queue = ${queue}.queue AND state = 'queued' AND concurrency_key IS NOT NULL AND rank_at >= ${queue}.unread_from OFFSET 0
+        SELECT FROM jobs WHERE queue = ${queue}.queue AND state = 'queued' AND concurrency_key IS NOT NULL AND rank_at >= ${queue}.unread_from
+        ORDER BY rank_at LIMIT 1 OFFSET 0
       )`;
 
 /**
