@@ -114,7 +114,8 @@ export async function sqlContender(world: JobsWorld): Promise<Contender> {
     deadline: null,
     unique: null,
     concurrencyKey: null,
-    after: [], senderQueues: null,
+    after: [],
+    senderQueues: null,
     createdBy: 'bench',
   };
   const job = { queue, kind: 'render', payload: text, ...plain };

@@ -99,7 +99,13 @@ function jobOf({ job }: JobTarget, { id, timeZone }: Schedule, at: number): NewJ
   return {
     ...{ queue: job.queue, kind: job.kind, payload: JSON.stringify(job.payload), runAt: null, priority: job.priority },
     ...{ maxAttempts: job.max_attempts, deadline: timeAfter(at, job.deadline_in, timeZone) },
-    ...{ unique: null, concurrencyKey: job.concurrency_key, after: [], senderQueues: null, createdBy: `schedule:${id}` },
+    ...{
+      unique: null,
+      concurrencyKey: job.concurrency_key,
+      after: [],
+      senderQueues: null,
+      createdBy: `schedule:${id}`,
+    },
   };
 }
 
