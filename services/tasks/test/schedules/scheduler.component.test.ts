@@ -34,11 +34,16 @@ describe('The scheduler', () => {
     await Promise.all(
       [harness.service, other, harness.service, other].map(async (service) => await tools.run(service)),
     );
-    for (const schedule of schedules) expect(await tools.states(schedule)).to.deep.equal(['ran']);
+    const states = await Promise.all(schedules.map(async (schedule) => await tools.states(schedule)));
+    // a schedule runs again if a minute ends during the rounds
+    for (const each of states) {
+      expect(each).not.to.deep.equal([]);
+      expect(each.filter((state) => state !== 'ran')).to.deep.equal([]);
+    }
     const [counts] = await run(
       'SELECT count(*)::integer AS tasks FROM tasks WHERE id IN (SELECT task_id FROM schedule_occurrences)',
     );
-    expect(counts).to.deep.equal({ tasks: 30 });
+    expect(counts).to.deep.equal({ tasks: states.flat().length });
   });
 
   for (const table of ['tasks', 'task_activity', 'schedule_occurrences', 'outbox']) {
