@@ -10,7 +10,7 @@ import { startSuite, type Suite, type SuiteOptions } from '../infra/local/suite.
 let started: Promise<Suite> | undefined;
 let receiver: Receiver | undefined;
 
-/** Of the folder of the suite that all tests share. */
+/** The name of the folder of the suite that all tests share. */
 const sharedName = 'suite';
 
 /** Each service sends at most one request a second, so these are the spans of a minute. */

@@ -1036,8 +1036,8 @@ followed AS MATERIALIZED (
     expires_at = CASE WHEN $3 OR job_claims.expires_at <= now() THEN excluded.expires_at END
 )
 SELECT EXISTS (SELECT FROM known) AS is_repeated, EXISTS (SELECT FROM followed WHERE count > 0) AS has_followed, leased.job_id AS id, leased.job_key AS key,
-  leased.job_bytes AS bytes,
-  CASE WHEN leased.next_floor = '-infinity' THEN '-infinity' ELSE to_char(leased.next_floor AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') END AS floor, leased.next_fences AS fences, leased.next_counted AS counted
+  leased.job_bytes AS bytes, CASE WHEN leased.next_floor = '-infinity' THEN '-infinity' ELSE to_char(leased.next_floor AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') END AS floor,
+  leased.next_fences AS fences, leased.next_counted AS counted
 FROM (SELECT) AS one LEFT JOIN leased ON true;
 
 PREPARE "jobs.read_claim" AS

@@ -22,7 +22,7 @@ const warmUp = 10;
 type Keys = readonly (string | null)[];
 const tenKeys: Keys = Array.from({ length: 10 }, (_, place) => `k${place}`);
 
-/** What a process knows of the queues. */
+/** The floors and keys of the queues that a process knows. */
 type Known = Pick<ClaimState, 'floors' | 'keys'>;
 
 describe('Jobs while another connection holds a snapshot', function () {
@@ -158,7 +158,7 @@ describe('Jobs while another connection holds a snapshot', function () {
       });
     }
 
-    /** What a process knows of the queues, without the floors. */
+    /** The same without the floors. */
     const withoutFloors = ({ floors, keys }: Known): Known => ({
       floors: { ...floors, of: () => ['-infinity'] },
       keys: {
@@ -206,8 +206,7 @@ describe('Jobs while another connection holds a snapshot', function () {
             number,
           ];
           showFigure(`buffers of a ${what}: ${before}, ${now} with a held snapshot, ${all} then without the floors`);
-          // the new versions of rows need new pages, and plans look for the ends of indexes
-          expect(now).to.be.below(before * 2);
+          expect(now).to.be.below(before * 1.5);
           expect(all).to.be.above(now * 4);
         }
       });

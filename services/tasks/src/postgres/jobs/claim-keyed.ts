@@ -32,8 +32,8 @@ export const claimKeyedJobs = {
       expires_at = CASE WHEN $3 OR job_claims.expires_at <= now() THEN excluded.expires_at END
   )
   SELECT EXISTS (SELECT FROM known) AS is_repeated, ${hasFollowed}, leased.job_id AS id, leased.job_key AS key,
-    leased.job_bytes AS bytes, 
-    CASE WHEN leased.next_floor = '-infinity' THEN '-infinity' ELSE ${isoMicros('leased.next_floor')} END AS floor, leased.next_fences AS fences, leased.next_counted AS counted
+    leased.job_bytes AS bytes, CASE WHEN leased.next_floor = '-infinity' THEN '-infinity' ELSE ${isoMicros('leased.next_floor')} END AS floor,
+    leased.next_fences AS fences, leased.next_counted AS counted
   FROM (SELECT) AS one LEFT JOIN leased ON true`,
 };
 

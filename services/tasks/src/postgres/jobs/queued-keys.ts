@@ -11,7 +11,7 @@ import {
 } from './floors.ts';
 
 /**
- * What a process knows of the concurrency keys that have queued jobs, so that its claims pass over no entries of jobs that were claimed before (ADR 59).
+ * The concurrency keys with queued jobs that a process knows. Its claims use them to pass over no entries of jobs that were claimed before (ADR 59).
  * All of it is a hint; the scans of all keys are the guarantee.
  */
 export type QueuedKeys = {
