@@ -1,4 +1,5 @@
 import { isoMicros, query, type Queryable } from '@taskwire/postgres';
+import { LRUCache } from 'lru-cache';
 import type { QueuedJob } from '../../app/jobs/ports.ts';
 import {
   claimedBehindClock,
@@ -63,6 +64,8 @@ const page = 500;
  * place that becomes free, and those that the scan has not reached would starve.
  */
 const mostKnown = 20_000;
+/** Keys, of all queues, whose last turn the process remembers. A key beyond them is served too early, and all of its leases are counted again. */
+const mostTurns = 50_000;
 /** Jobs that one read of new jobs reads, about a millisecond, and one that includes the jobs of the last two seconds. */
 const mostNew = 1_000;
 const mostLate = 10_000;
@@ -114,13 +117,13 @@ type NewKeyRow = KeyRow & { count: number; last: string };
 
 type Entry = { floor: string; hadTurn: boolean };
 
+/** The last turn of a key. `served` is a number that grows with each turn in which jobs were leased, or 0. */
+type Turn = Leases & { served: number };
+
 type Queue = {
   name: string;
   /** The key that has waited longest for its turn comes first. */
   keys: Map<string, Entry>;
-  /** The keys that were served, with a number that grows. */
-  served: Map<string, number>;
-  leases: Map<string, Leases>;
   /** The lowest ranks of jobs of each key of which the process learned during each claim that runs. */
   claims: Set<Map<string, string>>;
   /** Whether the last scan found all keys, and none was forgotten since: then a key that is not known has no jobs. */
@@ -138,11 +141,12 @@ type Queue = {
   scanEveryMs: number;
 };
 
-const allLeases: Leases = { fences: [], counted: '0' };
+const noTurn: Turn = { fences: [], counted: '0', served: 0 };
 
 /** `now` is a clock in milliseconds. */
 export function createQueuedKeys(db: Queryable, now: () => number = () => performance.now()): QueuedKeys {
   const known = new Map<string, Queue>();
+  const lastTurns = new LRUCache<string, Turn>({ max: mostTurns });
   let isRefreshing = false;
   let counter = 0;
 
@@ -247,19 +251,21 @@ export function createQueuedKeys(db: Queryable, now: () => number = () => perfor
     },
     begin(name) {
       const queue = known.get(name) ?? newQueue(name);
-      const { keys, served, leases, claims } = queue;
+      const { keys, claims } = queue;
+      // names of queues have no spaces
+      const nameOf = (key: string) => `${name} ${key}`;
+      const lastTurn = (key: string) => lastTurns.get(nameOf(key)) ?? noTurn;
       const noted = new Map<string, string>();
       claims.add(noted);
       return {
         keys: [...keys.entries().take(mostExamined)]
-          .map(([key, { floor }]) => ({ key, floor, ...(leases.get(key) ?? allLeases) }))
-          .sort((a, b) => (served.get(a.key) ?? 0) - (served.get(b.key) ?? 0)),
+          .map(([key, { floor }]) => ({ key, floor, ...lastTurn(key) }))
+          .sort((a, b) => a.served - b.served),
         areAll: queue.isWhole && keys.size <= mostExamined,
         learn(found) {
           queue.turns += found.length;
           for (const { key, floor, leased, ...counted } of found) {
-            remember(leases, key, counted);
-            if (leased > 0) remember(served, key, ++counter);
+            lastTurns.set(nameOf(key), { ...counted, served: leased > 0 ? ++counter : lastTurn(key).served });
             keys.delete(key);
             // a job of which the process learned in between may be below the floor that the claim found
             const next = noted.has(key) ? lower(floor ?? undefined, noted.get(key) ?? lowest) : floor;
@@ -275,14 +281,7 @@ export function createQueuedKeys(db: Queryable, now: () => number = () => perfor
 const lower = (one: string | undefined, other: string) => (one !== undefined && one < other ? one : other);
 
 const newQueue = (name: string): Queue => ({
-  ...{ name, keys: new Map(), served: new Map(), leases: new Map(), claims: new Set() },
+  ...{ name, keys: new Map(), claims: new Set() },
   ...{ isWhole: false, after: '', turns: 0, hasForgotten: false },
   ...{ unreadFrom: lowest, readAt: -Infinity, lateAt: -Infinity, scannedAt: -Infinity, scanEveryMs: 0 },
 });
-
-/** Sets an entry of a map that keeps the entries set last. */
-function remember<T>(map: Map<string, T>, key: string, value: T): void {
-  map.delete(key);
-  map.set(key, value);
-  if (map.size > mostKnown) for (const oldest of map.keys().take(1)) map.delete(oldest);
-}
